@@ -1,0 +1,56 @@
+# One command per job. Needs make and Python 3.11 or newer; everything else goes into .venv, as locked.
+PYTHON ?= python3
+BIN := .venv/bin
+WORKERS ?= 4
+
+.PHONY: demo test check fix serve bench lock clean .venv
+.DEFAULT_GOAL := check
+
+demo: .venv  ## a whole ingestion on this machine, from an empty folder
+	$(BIN)/python -m benchmarks.demo
+
+test: .venv
+	$(BIN)/python -m pytest tests -n $(WORKERS) --dist loadgroup
+
+check: .venv
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/pyright
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/deptry .
+	$(BIN)/vulture
+	$(BIN)/python -m pytest -q tests/architecture
+
+fix: .venv
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+serve: .venv
+	$(BIN)/headwater serve
+
+bench: .venv
+	$(BIN)/python -m benchmarks
+
+.venv: .venv/.ready
+
+# The editable install comes last and without dependencies, so nothing is installed that the lock does not name.
+.venv/.ready: requirements-dev.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	env -u PYTHONDONTWRITEBYTECODE $(BIN)/pip install --quiet --disable-pip-version-check \
+		--require-hashes -r requirements-dev.lock
+	env -u PYTHONDONTWRITEBYTECODE $(BIN)/pip install --quiet --disable-pip-version-check \
+		--no-build-isolation --no-deps --editable .
+	touch $@
+
+# Needs uv, which .venv has once it was made: a change of the dependencies is locked by the tool of the last lock.
+UV ?= $(BIN)/uv
+COMPILE = $(UV) pip compile pyproject.toml --quiet --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --extra all $(LOCK_FLAGS)
+
+lock:  ## LOCK_FLAGS=--upgrade takes the newest versions
+	$(COMPILE) --output-file requirements.lock
+	$(COMPILE) --group dev --constraint requirements.lock --output-file requirements-dev.lock
+
+clean:
+	rm -rf .venv .coverage .coverage.* .hypothesis .pytest_cache .ruff_cache build dist
+	find benchmarks connectors migrations service tests -name __pycache__ -type d -prune -exec rm -rf {} +

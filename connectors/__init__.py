@@ -1,0 +1,1 @@
+"""Headwater's ingestion framework and its native connectors."""

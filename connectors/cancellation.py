@@ -1,0 +1,80 @@
+"""One run's stop signal: cancel, deadline and lost lease take the same path."""
+
+import threading
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+
+from connectors.errors import RunCancelled
+
+
+class Cancellation:
+    """Thread-safe; `cancel` may be called from anywhere, at most the first call counts."""
+
+    def __init__(self, timeout_seconds: float | None = None) -> None:
+        self._event = threading.Event()
+        self._lock = threading.Lock()
+        self._callbacks: dict[int, Callable[[], None]] = {}
+        self._reason = "cancelled"
+        self._next_key = 0
+        self._deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
+        self._timeout_seconds = timeout_seconds
+
+    @property
+    def reason(self) -> str:
+        """Why the run stops, fit for the user."""
+        return self._reason
+
+    @property
+    def requested(self) -> bool:
+        """Whether the run has to stop."""
+        return self._event.is_set() or self._expired()
+
+    def cancel(self, reason: str) -> None:
+        """Ask the run to stop and interrupt what registered itself with `interrupting`."""
+        with self._lock:
+            if self._event.is_set():
+                return
+            self._reason = reason
+            self._event.set()
+            callbacks = list(self._callbacks.values())
+        for callback in callbacks:
+            callback()
+
+    def check(self) -> None:
+        """Raise RunCancelled when the run has to stop."""
+        if self.requested:
+            raise RunCancelled(self._reason)
+
+    def wait(self, seconds: float) -> None:
+        """Sleep for `seconds` unless the run has to stop earlier, which raises RunCancelled."""
+        if self._deadline is not None:
+            seconds = min(seconds, max(0.0, self._deadline - time.monotonic()))
+        self._event.wait(seconds)
+        self.check()
+
+    def remaining(self) -> float | None:
+        """Seconds until the deadline, None without one."""
+        return None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
+
+    @contextmanager
+    def interrupting(self, callback: Callable[[], None]) -> Generator[None]:
+        """While inside, `cancel` also calls `callback`, which must be quick and never raise."""
+        with self._lock:
+            key = self._next_key
+            self._next_key += 1
+            self._callbacks[key] = callback
+            late = self._event.is_set()
+        try:
+            if late:
+                callback()
+            yield
+        finally:
+            with self._lock:
+                del self._callbacks[key]
+
+    def _expired(self) -> bool:
+        if self._deadline is None or time.monotonic() < self._deadline:
+            return False
+        self.cancel(f"timed out after {self._timeout_seconds:g} s")
+        return True

@@ -1,0 +1,137 @@
+"""What a connector is to everybody else: a name, a config model, checks and a topology."""
+
+import importlib.util
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Generic, Literal, TypeVar
+
+from pydantic import BaseModel
+
+from connectors.cancellation import Cancellation
+from connectors.errors import advice_of, cause_of
+from connectors.report import Report
+from connectors.topology import Node
+
+logger = logging.getLogger(__name__)
+
+ConfigT = TypeVar("ConfigT", bound=BaseModel)
+OptionsT = TypeVar("OptionsT", bound=BaseModel)
+
+
+class Capability(StrEnum):
+    """What a connector can find."""
+
+    DATABASES = "databases"
+    SCHEMAS = "schemas"
+    TABLES = "tables"
+    VIEWS = "views"
+    STORED_PROCEDURES = "storedProcedures"
+    CONSTRAINTS = "constraints"
+    COMMENTS = "comments"
+    TAGS = "tags"
+    OWNERS = "owners"
+    DDL = "ddl"
+    DELETIONS = "deletions"
+
+
+@dataclass(frozen=True, slots=True)
+class RunContext(Generic[ConfigT, OptionsT]):
+    """What one run gives its connector. `stored_connection` is what the service entity is to keep of `connection`."""
+
+    service: str
+    service_type: str
+    connection: ConfigT
+    options: OptionsT
+    threads: int
+    report: Report
+    cancellation: Cancellation
+    stored_connection: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Check(Generic[ConfigT]):
+    """One step of a connection test: `run` answers with a short summary or raises.
+
+    A `gate` that fails skips the steps after it; a `mandatory` step that fails fails the test.
+    """
+
+    name: str
+    description: str
+    run: Callable[[ConfigT], str]
+    gate: bool = False
+    mandatory: bool = False
+    timeout_seconds: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """What became of one step."""
+
+    name: str
+    description: str
+    status: Literal["passed", "failed", "warning", "skipped"]
+    mandatory: bool
+    seconds: float
+    message: str
+    advice: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Connector(Generic[ConfigT, OptionsT]):
+    """One kind of system; `name` is its module's name and what a definition's `source.type` says.
+
+    `driver` is the module that has to be installed, by the extra named like the connector.
+    """
+
+    name: str
+    service_type: str
+    config: type[ConfigT]
+    options: type[OptionsT]
+    capabilities: frozenset[Capability]
+    checks: tuple[Check[ConfigT], ...]
+    topology: Callable[[RunContext[ConfigT, OptionsT]], AbstractContextManager[Node[None, Any]]]
+    driver: str | None = None
+
+    @property
+    def installed(self) -> bool:
+        """Whether the driver can be imported."""
+        return self.driver is None or importlib.util.find_spec(self.driver) is not None
+
+
+def run_checks(checks: Iterable[Check[ConfigT]], config: ConfigT) -> Iterator[CheckResult]:
+    """Test a connection step by step; each result comes as soon as it is there."""
+    closed_by: str | None = None
+    for check in checks:
+        if closed_by is not None:
+            why = f"not tried because {closed_by} failed"
+            yield CheckResult(check.name, check.description, "skipped", check.mandatory, 0.0, why)
+            continue
+        result = _run_check(check, config)
+        if check.gate and result.status != "passed":
+            closed_by = check.name
+        yield result
+
+
+def _run_check(check: Check[ConfigT], config: ConfigT) -> CheckResult:
+    began = time.monotonic()
+    pool = ThreadPoolExecutor(1, thread_name_prefix=f"check-{check.name}")
+    try:
+        message = pool.submit(check.run, config).result(check.timeout_seconds)
+        status, advice = "passed", None
+    except TimeoutError:
+        message, advice = f"no answer within {check.timeout_seconds:g} s", "see whether the address can be reached"
+        status = "failed" if check.mandatory else "warning"
+    except Exception as error:  # a connector may raise anything: the step says what
+        logger.debug("check %s failed", check.name, exc_info=True)
+        message, advice = cause_of(error), advice_of(error)
+        status = "failed" if check.mandatory else "warning"
+    finally:
+        pool.shutdown(wait=False)
+    return CheckResult(
+        check.name, check.description, status, check.mandatory, time.monotonic() - began, message, advice
+    )

@@ -1,0 +1,228 @@
+"""The OpenMetadata workflow definition as typed models (its JSON Schemas are the source of the names).
+
+Only the envelope: the connection belongs to the connector, the source options to its family.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal, TypeVar, cast
+from uuid import UUID
+
+from pydantic import (
+    AliasGenerator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic.alias_generators import to_camel
+
+from connectors.errors import ConfigurationError, Problem
+
+SECRET_KEY = re.compile(r"password|passwd|passphrase|secret|token|private_?key|api_?key|authorization", re.IGNORECASE)
+Path = tuple[str | int, ...]
+UNUSED: dict[str, JsonValue] = {"unused": True}  # marks keys that definitions carry for OpenMetadata's other workflows
+
+
+class Model(BaseModel):
+    """Base of everything users write: camelCase, unknown keys refused, unchangeable."""
+
+    model_config = ConfigDict(
+        alias_generator=AliasGenerator(alias=to_camel), extra="forbid", frozen=True, hide_input_in_errors=True
+    )
+
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+
+class FilterPattern(Model):
+    """Regular expressions for names to keep and names to leave out."""
+
+    includes: tuple[str, ...] = ()
+    excludes: tuple[str, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lists_may_be_null(cls, value: object) -> object:
+        if not isinstance(value, Mapping):
+            return value
+        given = cast("Mapping[str, object]", value)
+        return {key: () if patterns is None else patterns for key, patterns in given.items()}
+
+    @field_validator("includes", "excludes")
+    @classmethod
+    def _patterns_compile(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
+        for text in patterns:
+            try:
+                re.compile(text)
+            except re.error as error:
+                msg = f"{text!r} is not a valid regular expression: {error}"
+                raise ValueError(msg) from error
+        return patterns
+
+
+class ServiceConnection(Model):
+    """How to reach the source; the connector knows the shape of `config`."""
+
+    config: dict[str, Any]
+
+
+class SourceConfig(Model):
+    """What to take from the source; the connector's family knows the shape of `config`."""
+
+    config: dict[str, Any] = Field(default_factory=dict[str, Any])
+
+
+class Source(Model):
+    """The system to ingest from."""
+
+    type: str
+    service_name: str = Field(min_length=1, max_length=256)
+    service_connection: ServiceConnection
+    source_config: SourceConfig = SourceConfig()
+
+
+class Sink(Model):
+    """Where the records go."""
+
+    type: Literal["metadata-rest", "file"] = "metadata-rest"
+    config: dict[str, Any] = Field(default_factory=dict[str, Any])
+
+
+class SecurityConfig(Model):
+    """The bot's token: the text itself, `secret:<name>`, or the path of a file that holds it."""
+
+    jwt_token: SecretStr
+
+
+class TlsConfig(Model):
+    """Certificates and key, each as PEM text or as the path of a PEM file."""
+
+    ca_certificate: SecretStr | None = None
+    ssl_certificate: SecretStr | None = None
+    ssl_key: SecretStr | None = None
+
+
+class OpenMetadataConnection(Model):
+    """The OpenMetadata server that takes the metadata."""
+
+    host_port: str
+    auth_provider: Literal["openmetadata", "no-auth", "basic"] = "openmetadata"
+    security_config: SecurityConfig | None = None
+    api_version: Literal["v1"] = "v1"
+    cluster_name: str = "openmetadata"
+    extra_headers: dict[str, SecretStr] = Field(default_factory=dict[str, SecretStr])
+    verify_ssl: Literal["no-ssl", "ignore", "validate"] = Field(default="no-ssl", alias="verifySSL")
+    ssl_config: TlsConfig | None = None
+    enable_version_validation: bool = True
+    store_service_connection: bool = True
+    force_entity_overwriting: bool = False
+    type: Literal["OpenMetadata"] = "OpenMetadata"
+    secrets_manager_provider: str = "db"
+    secrets_manager_loader: str = "noop"
+
+    @field_validator("host_port")
+    @classmethod
+    def _is_the_api(cls, value: str) -> str:
+        trimmed = value.rstrip("/")
+        if not re.match(r"https?://[^/\s]+", trimmed):
+            msg = f"{value!r} is not an http or https address; write it like http://openmetadata:8585/api"
+            raise ValueError(msg)
+        if not trimmed.endswith("/api"):
+            msg = f"{value!r} does not end in /api; write {trimmed}/api"
+            raise ValueError(msg)
+        return trimmed
+
+    @field_validator("secrets_manager_provider")
+    @classmethod
+    def _only_the_database(cls, value: str) -> str:
+        if value not in {"db", "noop"}:
+            msg = f"{value!r} is not supported; write secrets as secret:<name> and leave this key out"
+            raise ValueError(msg)
+        return value
+
+    @model_validator(mode="after")
+    def _token_is_given(self) -> "OpenMetadataConnection":
+        if self.auth_provider == "openmetadata" and self.security_config is None:
+            msg = "authProvider openmetadata needs securityConfig.jwtToken (or set authProvider to no-auth)"
+            raise ValueError(msg)
+        return self
+
+
+class WorkflowConfig(Model):
+    """How the run as a whole behaves; `success_threshold` is in per cent of the entities tried."""
+
+    logger_level: Literal["DEBUG", "INFO", "WARN", "ERROR"] = "INFO"
+    raise_on_error: bool = True
+    success_threshold: int = Field(default=90, ge=0, le=100)
+    open_metadata_server_config: OpenMetadataConnection | None = None
+
+
+class WorkflowDefinition(Model):
+    """One ingestion job, as `metadata ingest -c` takes it."""
+
+    source: Source
+    sink: Sink = Sink()
+    workflow_config: WorkflowConfig = WorkflowConfig()
+    ingestion_pipeline_fqn: str | None = Field(default=None, alias="ingestionPipelineFQN")
+    pipeline_run_id: UUID | None = None
+    ingestion_runner_name: str | None = None
+
+    @model_validator(mode="after")
+    def _server_is_named(self) -> "WorkflowDefinition":
+        if self.sink.type == "metadata-rest" and self.workflow_config.open_metadata_server_config is None:
+            msg = "sink metadata-rest needs workflowConfig.openMetadataServerConfig"
+            raise ValueError(msg)
+        return self
+
+
+def parse(model: type[ModelT], raw: object, prefix: str = "") -> ModelT:
+    """Validate `raw`; the paths of the problems are below `prefix`.
+
+    Raises:
+        ConfigurationError: Names the path of every offending field.
+    """
+    try:
+        return model.model_validate(raw)
+    except ValidationError as error:
+        raise ConfigurationError(problems_of(error, prefix)) from None
+
+
+def problems_of(error: ValidationError, prefix: str = "") -> Iterator[Problem]:
+    """What pydantic found, as paths of the user's own keys and sentences."""
+    for fault in error.errors(include_url=False, include_input=False):
+        path = ".".join(part for part in (prefix, *map(str, fault["loc"])) if part)
+        yield Problem(path, _sentence(fault["type"], fault["msg"]))
+
+
+def _sentence(kind: str, message: str) -> str:
+    if kind == "missing":
+        return "is required"
+    if kind == "extra_forbidden":
+        return "is not a known key; correct or remove it"
+    return message.removeprefix("Value error, ")
+
+
+def secret_paths(value: object, path: Path = ()) -> Iterator[Path]:
+    """Where in a definition's own keys its secret texts stand, found on the validated model."""
+    if isinstance(value, SecretStr):
+        yield path
+    for key, item in _items(value):
+        if isinstance(item, str) and isinstance(value, Mapping) and SECRET_KEY.search(str(key)):
+            yield (*path, key)
+        else:
+            yield from secret_paths(item, (*path, key))
+
+
+def _items(value: object) -> Iterator[tuple[str | int, object]]:
+    if isinstance(value, BaseModel):
+        for name, info in type(value).model_fields.items():
+            yield info.alias or name, getattr(value, name)
+    elif isinstance(value, Mapping):
+        yield from cast("Mapping[str, object]", value).items()
+    elif isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        yield from enumerate(cast("Sequence[object]", value))

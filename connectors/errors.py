@@ -1,0 +1,93 @@
+"""Errors named by what the runner has to do about them.
+
+ConnectorError
+├── ConfigurationError    the definition is wrong: never retried, nothing is run
+├── SourceUnavailable     the system does not answer: the attempt is retried
+├── FatalError            the run cannot go on: it fails at once
+├── SinkUnavailable       the catalogue does not answer: the attempt is retried
+├── SkipEntity            leave this one entity out, on purpose
+└── RunCancelled          somebody, a deadline or a lost lease asked to stop
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One fault of a definition: the dotted `path` of the field and what to do about it."""
+
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        """The path and the message, as a person reads them."""
+        return f"{self.path}: {self.message}" if self.path else self.message
+
+
+class ConnectorError(Exception):
+    """Root of this package's errors; `advice` tells the user how to mend it."""
+
+    def __init__(self, message: str, advice: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.advice = advice
+
+    def __reduce__(self) -> tuple[type["ConnectorError"], tuple[object, ...]]:
+        """How an error travels to another process."""
+        return type(self), (self.message, self.advice)
+
+
+class ConfigurationError(ConnectorError):
+    """A definition that cannot be run as it stands."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("; ".join(str(problem) for problem in self.problems))
+
+    def __reduce__(self) -> tuple[type["ConnectorError"], tuple[object, ...]]:
+        """How an error travels to another process."""
+        return type(self), (self.problems,)
+
+    @classmethod
+    def at(cls, path: str, message: str) -> "ConfigurationError":
+        """One problem at one path."""
+        return cls([Problem(path, message)])
+
+    def under(self, prefix: str) -> "ConfigurationError":
+        """The same problems with their paths below `prefix`."""
+        return ConfigurationError(
+            Problem(f"{prefix}.{problem.path}" if problem.path else prefix, problem.message)
+            for problem in self.problems
+        )
+
+
+class SourceUnavailable(ConnectorError):
+    """The source does not answer now; a later attempt may succeed."""
+
+
+class SinkUnavailable(ConnectorError):
+    """The catalogue does not answer now; a later attempt may succeed."""
+
+
+class FatalError(ConnectorError):
+    """Nothing more can be done in this run, and a retry would not help."""
+
+
+class SkipEntity(ConnectorError):
+    """The entity at hand is left out on purpose; the message says why."""
+
+
+class RunCancelled(ConnectorError):
+    """The run was told to stop; the message says by what."""
+
+
+def advice_of(error: BaseException) -> str | None:
+    """The advice an error carries, if it is one of ours."""
+    return error.advice if isinstance(error, ConnectorError) else None
+
+
+def cause_of(error: BaseException) -> str:
+    """One line that says what went wrong, for failures and logs."""
+    text = str(error).strip()
+    return text if isinstance(error, ConnectorError) and text else f"{type(error).__name__}: {text or 'no message'}"

@@ -1,0 +1,298 @@
+"""Databases: the topology service > database > schema > table and routine, once for every such system.
+
+A connector only answers a DatabaseSource's questions; filters, names, owners, counting, deletion scopes
+and the order of things are decided here.
+"""
+
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from connectors.connector import RunContext
+from connectors.families.database_options import DatabaseConnection, DatabaseMetadata
+from connectors.families.database_rules import DatabaseRules
+from connectors.families.database_source import Database, DatabaseSource, ForeignKey, Routine, Schema, Table
+from connectors.models.base import CreateRequest, TagLabel
+from connectors.models.database import (
+    VIEW_TYPES,
+    ConstraintType,
+    CreateDatabaseRequest,
+    CreateDatabaseSchemaRequest,
+    CreateDatabaseServiceRequest,
+    CreateStoredProcedureRequest,
+    CreateTableRequest,
+    TableConstraint,
+)
+from connectors.models.names import child_fqn, encode_name, fqn
+from connectors.models.records import DeletionScope, Record
+from connectors.models.tags import CreateClassificationRequest, CreateTagRequest
+from connectors.topology import Filtered, Node
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseItem:
+    """A database on the walk, and the schemas listed below it."""
+
+    fqn: str
+    row: Database
+    seen: list[str] = field(default_factory=list[str])
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaItem:
+    """A schema on the walk, and the tables and routines listed below it."""
+
+    fqn: str
+    database: DatabaseItem
+    row: Schema
+    seen_tables: list[str] = field(default_factory=list[str])
+    seen_routines: list[str] = field(default_factory=list[str])
+
+
+@dataclass(frozen=True, slots=True)
+class TableItem:
+    """A table on the walk."""
+
+    fqn: str
+    schema: SchemaItem
+    row: Table
+
+
+@dataclass(frozen=True, slots=True)
+class RoutineItem:
+    """A routine on the walk."""
+
+    fqn: str
+    schema: SchemaItem
+    row: Routine
+
+
+class DatabaseWalk:
+    """The producers and stages of one run's topology."""
+
+    def __init__(self, context: RunContext[Any, DatabaseMetadata], source: DatabaseSource) -> None:
+        self._context = context
+        self._source = source
+        self._rules = DatabaseRules.of(context.connection, context.options)
+        self._options = context.options
+        self._service_fqn = fqn(context.service)
+        self._seen_databases: list[str] = []
+
+    def topology(self) -> Node[None, Any]:
+        """The tree to walk."""
+        tables = Node(
+            entity="table",
+            name=lambda item: item.fqn,
+            produce=self.tables,
+            stages=(self.table,),
+            finish=self.tables_gone,
+        )
+        routines = Node(
+            entity="storedProcedure",
+            name=lambda item: item.fqn,
+            produce=self.routines,
+            stages=(self.routine,),
+            finish=self.routines_gone,
+        )
+        schemas = Node(
+            entity="databaseSchema",
+            name=lambda item: item.fqn,
+            produce=self.schemas,
+            stages=(self.schema,),
+            children=(tables, routines),
+            finish=self.schemas_gone,
+            parallel=True,
+            scope=True,
+        )
+        databases = Node(
+            entity="database",
+            name=lambda item: item.fqn,
+            produce=self.databases,
+            stages=(self.database, self.tags),
+            children=(schemas,),
+            finish=self.databases_gone,
+            expect=self.expected,
+        )
+        return Node(
+            entity="databaseService",
+            name=fqn,
+            produce=self.services,
+            stages=(self.service,),
+            children=(databases,),
+        )
+
+    def services(self, _nothing: None) -> Iterable[str]:
+        """The one service of the run."""
+        return (self._context.service,)
+
+    def service(self, name: str) -> Iterable[Record]:
+        """The service's own record."""
+        stored = self._context.stored_connection
+        yield CreateDatabaseServiceRequest(
+            name=name,
+            service_type=self._context.service_type,
+            connection=None if stored is None else {"config": stored},
+            owners=self._rules.owners.service(),
+        )
+
+    def databases(self, _service: str) -> Iterable[DatabaseItem | Filtered]:
+        """The databases that the filters keep."""
+        for row in self._source.databases():
+            name = child_fqn(self._service_fqn, encode_name(row.name))
+            self._seen_databases.append(name)
+            kept = self._rules.databases.keeps(row.name, name)
+            yield DatabaseItem(name, row) if kept else Filtered(name)
+
+    def expected(self, database: DatabaseItem) -> Mapping[str, int]:
+        """How many items lie below a database, for the progress shown."""
+        wanted = {
+            "databaseSchema": True,
+            "table": self._options.include_tables or self._options.include_views,
+            "storedProcedure": self._options.include_stored_procedures,
+        }
+        counts = self._source.counts(database.row.name)
+        return {entity: count for entity, count in counts.items() if wanted.get(entity, True)}
+
+    def database(self, item: DatabaseItem) -> Iterable[Record]:
+        """The database's own record."""
+        yield CreateDatabaseRequest(
+            name=encode_name(item.row.name),
+            description=item.row.description,
+            service=self._service_fqn,
+            owners=self._rules.owners.of("database", item.row.name, item.row.owner),
+        )
+
+    def tags(self, item: DatabaseItem) -> Iterable[Record]:
+        """The tags that the database's tables carry, before the tables."""
+        if not self._options.include_tags:
+            return
+        known: set[str] = set()
+        for tag in self._source.tags(item.row.name):
+            if tag.classification not in known:
+                known.add(tag.classification)
+                yield CreateClassificationRequest(name=tag.classification, description=tag.classification_description)
+            yield CreateTagRequest(
+                name=encode_name(tag.name), classification=tag.classification, description=tag.description
+            )
+
+    def schemas(self, database: DatabaseItem) -> Iterable[SchemaItem | Filtered]:
+        """The schemas that the filters keep."""
+        for row in self._source.schemas(database.row.name):
+            name = child_fqn(database.fqn, encode_name(row.name))
+            database.seen.append(name)
+            kept = self._rules.schemas.keeps(row.name, name)
+            yield SchemaItem(name, database, row) if kept else Filtered(name)
+
+    def schema(self, item: SchemaItem) -> Iterable[Record]:
+        """The schema's own record."""
+        yield CreateDatabaseSchemaRequest(
+            name=encode_name(item.row.name),
+            description=item.row.description,
+            database=item.database.fqn,
+            owners=self._rules.owners.of("databaseSchema", item.row.name, item.row.owner),
+        )
+
+    def tables(self, schema: SchemaItem) -> Iterable[TableItem | Filtered]:
+        """The tables and views that the options and the filters keep."""
+        if not (self._options.include_tables or self._options.include_views):
+            return
+        for row in self._source.tables(schema.database.row.name, schema.row.name):
+            name = child_fqn(schema.fqn, encode_name(row.name))
+            schema.seen_tables.append(name)
+            included = self._options.include_views if row.type in VIEW_TYPES else self._options.include_tables
+            kept = included and self._rules.tables.keeps(row.name, name)
+            yield TableItem(name, schema, row) if kept else Filtered(name)
+
+    def table(self, item: TableItem) -> Iterable[Record]:
+        """The table's own record."""
+        row = item.row
+        definition = row.definition
+        if definition is None and row.ddl is not None and self._options.include_ddl:
+            definition = row.ddl()
+        yield CreateTableRequest(
+            name=encode_name(row.name),
+            description=row.description,
+            table_type=row.type,
+            database_schema=item.schema.fqn,
+            columns=row.columns,
+            table_constraints=(*row.constraints, *(self._foreign_key(key) for key in row.foreign_keys)),
+            table_partition=row.partition,
+            schema_definition=definition,
+            tags=tuple(TagLabel(tag_fqn=tag) for tag in row.tags) if self._options.include_tags else (),
+            owners=self._rules.owners.of("table", row.name, row.owner),
+        )
+
+    def _foreign_key(self, key: ForeignKey) -> TableConstraint:
+        table = (key.referred_database, key.referred_schema, key.referred_table)
+        referred = fqn(self._context.service, *map(encode_name, table))
+        return TableConstraint(
+            constraint_type=ConstraintType.FOREIGN_KEY,
+            columns=tuple(map(encode_name, key.columns)),
+            referred_columns=tuple(child_fqn(referred, encode_name(column)) for column in key.referred_columns),
+            relationship_type="ONE_TO_ONE" if key.unique else "MANY_TO_ONE",
+        )
+
+    def routines(self, schema: SchemaItem) -> Iterable[RoutineItem | Filtered]:
+        """The functions and procedures that the filters keep."""
+        if not self._options.include_stored_procedures:
+            return
+        for row in self._source.routines(schema.database.row.name, schema.row.name):
+            name = child_fqn(schema.fqn, encode_name(row.name))
+            schema.seen_routines.append(name)
+            kept = self._rules.routines.keeps(row.name, name)
+            yield RoutineItem(name, schema, row) if kept else Filtered(name)
+
+    def routine(self, item: RoutineItem) -> Iterable[Record]:
+        """The routine's own record."""
+        yield CreateStoredProcedureRequest(
+            name=encode_name(item.row.name),
+            display_name=item.row.display_name,
+            description=item.row.description,
+            database_schema=item.schema.fqn,
+            stored_procedure_code=item.row.code,
+            stored_procedure_type="Function" if item.row.is_function else "StoredProcedure",
+            owners=self._rules.owners.of("storedProcedure", item.row.name, item.row.owner),
+        )
+
+    def tables_gone(self, schema: SchemaItem, complete: bool) -> Iterator[Record]:
+        """What to delete below a schema: only when every table and view of it was listed."""
+        everything = self._options.include_tables or self._options.include_views
+        if self._options.mark_deleted_tables and complete and everything:
+            yield _scope(schema.fqn, "databaseSchema", CreateTableRequest, schema.seen_tables)
+
+    def routines_gone(self, schema: SchemaItem, complete: bool) -> Iterator[Record]:
+        """What to delete below a schema: only when every routine of it was listed."""
+        if self._options.mark_deleted_stored_procedures and complete and self._options.include_stored_procedures:
+            yield _scope(schema.fqn, "databaseSchema", CreateStoredProcedureRequest, schema.seen_routines)
+
+    def schemas_gone(self, database: DatabaseItem, complete: bool) -> Iterator[Record]:
+        """What to delete below a database."""
+        if self._options.mark_deleted_schemas and complete:
+            yield _scope(database.fqn, "database", CreateDatabaseSchemaRequest, database.seen)
+
+    def databases_gone(self, _service: str, complete: bool) -> Iterator[Record]:
+        """What to delete below the service."""
+        if self._options.mark_deleted_databases and complete:
+            yield _scope(self._service_fqn, "databaseService", CreateDatabaseRequest, self._seen_databases)
+
+
+def _scope(parent: str, parent_entity: str, request: type[CreateRequest], seen: list[str]) -> DeletionScope:
+    return DeletionScope(parent, parent_entity, request.entity, request.collection, tuple(seen))
+
+
+ConfigT = TypeVar("ConfigT", bound=DatabaseConnection)
+Context = RunContext[ConfigT, DatabaseMetadata]
+
+
+def database_topology(
+    source: Callable[[Context[ConfigT]], AbstractContextManager[DatabaseSource]],
+) -> Callable[[Context[ConfigT]], AbstractContextManager[Node[None, Any]]]:
+    """The `topology` of a connector that opens a DatabaseSource for each run."""
+
+    @contextmanager
+    def topology(context: Context[ConfigT]) -> Generator[Node[None, Any]]:
+        with source(context) as opened:
+            yield DatabaseWalk(context, opened).topology()
+
+    return topology

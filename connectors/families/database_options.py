@@ -1,0 +1,94 @@
+"""What users may say of any database service: patterns in its connection, and `sourceConfig` DatabaseMetadata."""
+
+from typing import Any, Literal, cast
+
+from pydantic import Field, field_validator, model_validator
+
+from connectors.definition import UNUSED, FilterPattern, Model
+
+OwnerNames = str | tuple[str, ...]
+
+
+class DatabaseConnection(Model):
+    """What every database connection may carry: patterns, tested on bare names."""
+
+    database_filter_pattern: FilterPattern = FilterPattern()
+    schema_filter_pattern: FilterPattern = FilterPattern()
+    table_filter_pattern: FilterPattern = FilterPattern()
+    stored_procedure_filter_pattern: FilterPattern = FilterPattern()
+
+
+class OwnerConfig(Model):
+    """Who owns what: one owner for a level, or owners by name; `default` where nothing else is said.
+
+    Names are of users or, with the prefix `team:`, of teams.
+    """
+
+    default: str | None = None
+    service: str | None = None
+    database: str | dict[str, OwnerNames] | None = None
+    database_schema: str | dict[str, OwnerNames] | None = None
+    table: str | dict[str, OwnerNames] | None = None
+    enable_inheritance: bool = True
+
+
+class Incremental(Model):
+    """Accepted so that a definition with `enabled: false` runs unchanged."""
+
+    enabled: bool
+    lookback_days: int = 7
+    safety_margin_days: int = 1
+
+
+class DatabaseMetadata(Model):
+    """What to take. Patterns stand beside those of the connection: an entity has to pass both."""
+
+    type: Literal["DatabaseMetadata"] = "DatabaseMetadata"
+    database_filter_pattern: FilterPattern = FilterPattern()
+    schema_filter_pattern: FilterPattern = FilterPattern()
+    table_filter_pattern: FilterPattern = FilterPattern()
+    stored_procedure_filter_pattern: FilterPattern = FilterPattern()
+    use_fqn_for_filtering: bool = False
+    include_tables: bool = True
+    include_views: bool = True
+    include_stored_procedures: bool = True
+    include_tags: bool = True
+    include_owners: bool = False
+    include_ddl: bool = Field(default=False, alias="includeDDL")
+    owner_config: OwnerConfig | None = None
+    mark_deleted_tables: bool = True
+    mark_deleted_stored_procedures: bool = True
+    mark_deleted_schemas: bool = False
+    mark_deleted_databases: bool = False
+    override_metadata: bool = False
+    threads: int = Field(default=1, ge=1, le=64)
+    include_custom_properties: bool = False
+    extract_json_schema: bool = False
+    json_schema_sample_size: int = Field(default=10, ge=1, le=1000, json_schema_extra=UNUSED)
+    query_log_duration: int = Field(default=1, json_schema_extra=UNUSED)
+    query_parsing_timeout_limit: int = Field(default=300, json_schema_extra=UNUSED)
+    incremental: Incremental | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_means_default(cls, value: object) -> object:
+        if not isinstance(value, dict):
+            return value
+        given = cast("dict[str, Any]", value)
+        return {key: item for key, item in given.items() if item is not None}
+
+    @field_validator("include_custom_properties", "extract_json_schema")
+    @classmethod
+    def _not_supported(cls, value: bool) -> bool:
+        if value:
+            msg = "is not supported; remove it or set it to false"
+            raise ValueError(msg)
+        return value
+
+    @field_validator("incremental")
+    @classmethod
+    def _always_full(cls, value: Incremental | None) -> Incremental | None:
+        if value is not None and value.enabled:
+            msg = "is not supported: every run takes everything; set incremental.enabled to false"
+            raise ValueError(msg)
+        return value

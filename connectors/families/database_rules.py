@@ -1,0 +1,98 @@
+"""The user's choices for one run over a database service: which entities are kept, and who owns them."""
+
+from dataclasses import dataclass
+
+from connectors.definition import FilterPattern
+from connectors.families.database_options import DatabaseConnection, DatabaseMetadata, OwnerNames
+from connectors.filters import Filter, compile_filter
+from connectors.models.base import EntityReference
+
+TEAM_PREFIX = "team:"
+
+
+@dataclass(frozen=True, slots=True)
+class EntityFilter:
+    """The patterns of the connection, always on bare names, and those of the source options; both have to keep."""
+
+    connection: Filter
+    options: Filter
+    by_fqn: bool
+
+    def keeps(self, name: str, fqn: str) -> bool:
+        """Whether an entity is to be ingested."""
+        return self.connection.keeps(name) and self.options.keeps(fqn if self.by_fqn else name)
+
+
+@dataclass(frozen=True, slots=True)
+class Owners:
+    """Who owns an entity: what `ownerConfig` says of it or its level, else its owner in the source."""
+
+    options: DatabaseMetadata
+
+    def service(self) -> tuple[EntityReference, ...]:
+        """The owners of the service itself."""
+        config = self.options.owner_config
+        return references(config.service or config.default) if config and self.options.include_owners else ()
+
+    def of(self, level: str, name: str, source_owner: str | None) -> tuple[EntityReference, ...]:
+        """The owners of one entity; `level` is database, databaseSchema or table."""
+        if not self.options.include_owners:
+            return ()
+        config = self.options.owner_config
+        if config is None:
+            return references(source_owner)
+        by_level: dict[str, str | dict[str, OwnerNames] | None] = {
+            "database": config.database,
+            "databaseSchema": config.database_schema,
+            "table": config.table,
+        }
+        named = by_level.get(level)
+        if isinstance(named, dict):
+            named_owner = named.get(name)
+            return references(named_owner if named_owner is not None else source_owner or config.default)
+        return references(named or source_owner or config.default)
+
+
+def references(names: OwnerNames | None) -> tuple[EntityReference, ...]:
+    """Owners by name; the sink finds their ids."""
+    if not names:
+        return ()
+    each = (names,) if isinstance(names, str) else names
+    return tuple(
+        EntityReference(type="team", name=name.removeprefix(TEAM_PREFIX))
+        if name.startswith(TEAM_PREFIX)
+        else EntityReference(type="user", name=name)
+        for name in each
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseRules:
+    """Filters and owners, decided once per run."""
+
+    databases: EntityFilter
+    schemas: EntityFilter
+    tables: EntityFilter
+    routines: EntityFilter
+    owners: Owners
+    options: DatabaseMetadata
+
+    @classmethod
+    def of(cls, connection: DatabaseConnection, options: DatabaseMetadata) -> "DatabaseRules":
+        """The rules of one definition."""
+
+        def both(of_connection: FilterPattern, of_options: FilterPattern) -> EntityFilter:
+            return EntityFilter(
+                compile_filter(of_connection.includes, of_connection.excludes),
+                compile_filter(of_options.includes, of_options.excludes),
+                options.use_fqn_for_filtering,
+            )
+
+        return cls(
+            both(connection.database_filter_pattern, options.database_filter_pattern),
+            both(connection.schema_filter_pattern, options.schema_filter_pattern),
+            both(connection.table_filter_pattern, options.table_filter_pattern),
+            both(connection.stored_procedure_filter_pattern, options.stored_procedure_filter_pattern),
+            Owners(options),
+            options,
+        )

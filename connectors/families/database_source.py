@@ -1,0 +1,107 @@
+"""What a connector of databases answers, and in which words."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from connectors.models.database import Column, StoredProcedureCode, TableConstraint, TablePartition, TableType
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A database as its system describes it."""
+
+    name: str
+    description: str | None = None
+    owner: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """A schema as its system describes it."""
+
+    name: str
+    description: str | None = None
+    owner: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignKey:
+    """`columns` of one table refer to `referred_columns` of another, in order; names as the system has them."""
+
+    columns: tuple[str, ...]
+    referred_database: str
+    referred_schema: str
+    referred_table: str
+    referred_columns: tuple[str, ...]
+    unique: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table or view. `columns` and `constraints` hold encoded names; `definition` is a view's own text."""
+
+    name: str
+    type: TableType
+    columns: tuple[Column, ...]
+    constraints: tuple[TableConstraint, ...] = ()
+    foreign_keys: tuple[ForeignKey, ...] = ()
+    partition: TablePartition | None = None
+    definition: str | None = None
+    ddl: Callable[[], str] | None = None
+    description: str | None = None
+    owner: str | None = None
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Routine:
+    """A function or procedure; `name` is unique within its schema and kept as it is."""
+
+    name: str
+    code: StoredProcedureCode
+    is_function: bool
+    display_name: str | None = None
+    description: str | None = None
+    owner: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """A tag that tables of a database carry."""
+
+    classification: str
+    classification_description: str
+    name: str
+    description: str
+
+
+class DatabaseSource(Protocol):
+    """What a connector of databases answers; every listing is ordered and streamed.
+
+    Called from as many threads as the run has, at the same time for different schemas.
+    """
+
+    def databases(self) -> Iterable[Database]:
+        """Every database the definition speaks of."""
+        ...
+
+    def counts(self, database: str) -> Mapping[str, int]:
+        """How many items of each entity type lie below `database`; may be an estimate."""
+        ...
+
+    def tags(self, database: str) -> Iterable[Tag]:
+        """The tags that tables of `database` carry, each once."""
+        ...
+
+    def schemas(self, database: str) -> Iterable[Schema]:
+        """The schemas of `database`."""
+        ...
+
+    def tables(self, database: str, schema: str) -> Iterable[Table]:
+        """The tables and views of one schema."""
+        ...
+
+    def routines(self, database: str, schema: str) -> Iterable[Routine]:
+        """The functions and procedures of one schema."""
+        ...

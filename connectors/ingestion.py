@@ -1,0 +1,89 @@
+"""The door to this package: run one definition from source to sink."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from connectors.cancellation import Cancellation
+from connectors.connector import RunContext
+from connectors.registry import Plan, plan
+from connectors.report import Report
+from connectors.runner import TopologyRunner
+from connectors.sinks.opening import open_sink
+
+logger = logging.getLogger(__name__)
+
+
+class Result(StrEnum):
+    """How a run that came to its end is judged."""
+
+    SUCCEEDED = "succeeded"
+    PARTIAL = "partial"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """Where a run may write: `files` bounds the file sink (None: anywhere), `dead_letters` is one file."""
+
+    files: Path | None
+    dead_letters: Path
+
+
+def ingest(
+    raw: Mapping[str, Any],
+    report: Report,
+    cancellation: Cancellation,
+    folders: Folders,
+    finished: frozenset[str] = frozenset(),
+) -> Result:
+    """Run a definition whose secret references have been resolved; what happened is in `report`.
+
+    `finished` names the scopes that an earlier attempt of the same run delivered.
+
+    Raises:
+        ConfigurationError: The definition cannot be run.
+        SourceUnavailable, SinkUnavailable: The attempt failed; a later one may succeed.
+        FatalError: The run failed, and a retry would not help.
+        RunCancelled: It was told to stop.
+    """
+    planned = plan(raw)
+    definition = planned.definition
+    threads: int = getattr(planned.options, "threads", 1)
+    context = RunContext(
+        service=definition.source.service_name,
+        service_type=planned.connector.service_type,
+        connection=planned.connection,
+        options=planned.options,
+        threads=threads,
+        report=report,
+        cancellation=cancellation,
+        stored_connection=_stored_connection(planned),
+    )
+    runner = TopologyRunner(report, cancellation, threads, finished)
+    with planned.connector.topology(context) as root:
+        sink = open_sink(definition, report, cancellation, folders.files, folders.dead_letters)
+        try:
+            runner.run(root, sink.write)
+            sink.close()
+        except BaseException:
+            sink.abort()
+            raise
+    return judge(report, definition.workflow_config.success_threshold)
+
+
+def judge(report: Report, threshold_percent: float) -> Result:
+    """Succeeded without a failure; partial with some, as long as the share of successes reaches the threshold."""
+    if report.total("failed") == 0:
+        return Result.SUCCEEDED
+    return Result.PARTIAL if report.success_percent() >= threshold_percent else Result.FAILED
+
+
+def _stored_connection(planned: Plan) -> dict[str, Any] | None:
+    server = planned.definition.workflow_config.open_metadata_server_config
+    if planned.definition.sink.type != "metadata-rest" or server is None or not server.store_service_connection:
+        return None
+    return {"type": planned.connector.service_type, **planned.definition.source.service_connection.config}

@@ -1,0 +1,1 @@
+"""What a run emits, named by OpenMetadata's entities and fields."""

@@ -1,0 +1,65 @@
+"""The shape that all create requests share.
+
+Records are msgspec structs: 22,000 columns cost 0.05 s to build and encode, where validating
+models would cost a second; they are made by our own mappers, so there is no input to validate.
+"""
+
+from typing import ClassVar, Literal
+
+import msgspec
+
+from connectors.models.names import fqn
+
+
+class Wire(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
+    """Anything that goes over the wire: camelCase, fields at their default left out."""
+
+
+class EntityReference(Wire, frozen=True, kw_only=True):
+    """Points at an entity by `name`; the sink puts in the `id` that the server knows it by."""
+
+    type: str
+    name: str | None = None
+    id: str | None = None
+
+
+class TagLabel(Wire, frozen=True, kw_only=True, omit_defaults=False):
+    """A tag attached to an entity or a column."""
+
+    tag_fqn: str = msgspec.field(name="tagFQN")
+    source: Literal["Classification", "Glossary"] = "Classification"
+    label_type: Literal["Automated", "Manual", "Derived", "Propagated", "Generated"] = "Automated"
+    state: Literal["Suggested", "Confirmed"] = "Suggested"
+
+
+class CreateRequest(Wire, frozen=True, kw_only=True):
+    """A create-or-update request for one entity.
+
+    `entity` is the entity's type, `collection` its path below /api/v1, `rank` orders parents before
+    children, `bulk` says whether the collection takes many at once, `hashed` whether it has a sourceHash.
+    """
+
+    entity: ClassVar[str]
+    collection: ClassVar[str]
+    rank: ClassVar[int]
+    bulk: ClassVar[bool] = True
+    hashed: ClassVar[bool] = True
+
+    name: str
+    display_name: str | None = None
+    description: str | None = None
+
+    @property
+    def parent(self) -> str:
+        """The fully qualified name of the entity this one lies in; empty at the top."""
+        return ""
+
+    @property
+    def fqn(self) -> str:
+        """The entity's own fully qualified name."""
+        own = fqn(self.name)
+        return f"{self.parent}.{own}" if self.parent else own
+
+    def detached(self) -> "CreateRequest":
+        """The same entity without what points at entities that may not exist yet."""
+        return self

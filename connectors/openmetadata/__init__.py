@@ -1,0 +1,1 @@
+"""The client of an OpenMetadata server: addresses, tokens, retries and versions."""

@@ -1,0 +1,73 @@
+"""What the server answered, and what it meant."""
+
+import re
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, TypeVar, cast
+
+import msgspec
+
+T = TypeVar("T")
+LONGEST_MESSAGE = 500
+
+
+class UnreadableAnswer(Exception):
+    """The body is not what the API promises."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One HTTP answer, read to its end."""
+
+    status: int
+    body: bytes
+    content_type: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the server did what it was asked."""
+        return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
+
+    @property
+    def redirect(self) -> bool:
+        """Whether the server wants to be asked elsewhere."""
+        return HTTPStatus.MULTIPLE_CHOICES <= self.status < HTTPStatus.BAD_REQUEST
+
+    @property
+    def html(self) -> bool:
+        """Whether a web page came back instead of an API's answer."""
+        return "html" in self.content_type
+
+    def decoded(self, kind: type[T]) -> T:
+        """The body as `kind`.
+
+        Raises:
+            UnreadableAnswer: It is something else.
+        """
+        try:
+            return msgspec.json.decode(self.body, type=kind, strict=False)
+        except msgspec.MsgspecError as error:
+            msg = f"HTTP {self.status} with a body that cannot be read ({error})"
+            raise UnreadableAnswer(msg) from error
+
+    def message(self) -> str:
+        """The server's own words, on one line."""
+        text = self._words()
+        if text:
+            return text if len(text) <= LONGEST_MESSAGE else f"{text[:LONGEST_MESSAGE]}…"
+        try:
+            return f"HTTP {self.status} {HTTPStatus(self.status).phrase}"
+        except ValueError:
+            return f"HTTP {self.status}"
+
+    def _words(self) -> str:
+        try:
+            found = msgspec.json.decode(self.body)
+        except msgspec.MsgspecError:
+            return " ".join(re.sub(r"<[^>]*>", " ", self.body.decode(errors="replace")).split())
+        if isinstance(found, dict):
+            fields = cast("dict[str, Any]", found)
+            for key in ("message", "responseMessage", "errorMessage", "errors", "error"):
+                if fields.get(key):
+                    return " ".join(str(fields[key]).split())
+        return ""

@@ -1,0 +1,301 @@
+"""One run's way to an OpenMetadata server."""
+
+import logging
+import re
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from types import TracebackType
+from typing import NoReturn
+from urllib.parse import quote, urlencode
+
+import httpx
+
+from connectors.cancellation import Cancellation
+from connectors.definition import OpenMetadataConnection
+from connectors.errors import ConfigurationError, FatalError, RunCancelled, SinkUnavailable
+from connectors.openmetadata.answers import Answer, UnreadableAnswer
+from connectors.openmetadata.retry import BROKEN, BUSY, TOO_SLOW, RetryPolicy, asked_delay
+from connectors.openmetadata.sockets import Sockets
+from connectors.openmetadata.tls import tls_context
+from connectors.openmetadata.token import Token
+from connectors.openmetadata.versions import Version, parse_version, require_known
+from connectors.report import Observer
+
+logger = logging.getLogger(__name__)
+UNAUTHORIZED, FORBIDDEN, NOT_FOUND = 401, 403, 404
+CONNECTION_KEY = "workflowConfig.openMetadataServerConfig"
+HOST_PORT_HINT = f"{CONNECTION_KEY}.hostPort must be the address of the API, like http://openmetadata:8585/api"
+REFERENCE = re.compile(r"%\(([^)]+)\)s")
+
+
+class TookTooLong(SinkUnavailable):
+    """The server did not answer in time; a smaller request may pass."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long to wait for a connection and for the next part of an answer, how often, and on how many connections."""
+
+    connect_seconds: float = 10.0
+    read_seconds: float = 300.0
+    connections: int = 4
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request, as often as it is sent; `operation` is what metrics call it."""
+
+    operation: str
+    method: str
+    path: str
+    body: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why one try brought nothing, and how often it is worth trying."""
+
+    reason: str
+    tries: int
+    asked: float | None = None
+    answer: Answer | None = None
+    too_slow: bool = False
+
+
+class OpenMetadataClient:
+    """Thread-safe. Sends requests until they are answered, the tries are used up or the run stops."""
+
+    def __init__(
+        self,
+        connection: OpenMetadataConnection,
+        report: Observer,
+        cancellation: Cancellation,
+        limits: Limits | None = None,
+    ) -> None:
+        self._connection = connection
+        self._report = report
+        self._cancellation = cancellation
+        self._limits = limits or Limits()
+        self._retry = self._limits.retry
+        self._token = Token(connection)
+        self._extra = {name: value.get_secret_value() for name, value in connection.extra_headers.items()}
+        self._sockets = Sockets()
+        self._abandoned = threading.Event()
+        self._version: Version | None = None
+        self._base = f"{connection.host_port}/{connection.api_version}"
+        self._http = httpx.Client(
+            verify=tls_context(connection),
+            headers={"User-Agent": f"headwater/{_own_version()}", "Accept": "application/json"},
+            limits=httpx.Limits(max_connections=self._limits.connections + 2, keepalive_expiry=30.0),
+        )
+        self._check_headers()
+        self._stack = ExitStack()
+        self._stack.enter_context(cancellation.interrupting(self.abandon))
+
+    def __enter__(self) -> "OpenMetadataClient":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._stack.close()
+        self._http.close()
+
+    def abandon(self) -> None:
+        """Break off every request and every wait of this client; there will be no more."""
+        self._abandoned.set()
+        self._sockets.break_off()
+
+    def version(self) -> Version:
+        """The server's version, asked for once.
+
+        Raises:
+            FatalError: This is no OpenMetadata API, or one that we do not know.
+        """
+        if self._version is None:
+            found = self._ask_version()
+            if self._connection.enable_version_validation:
+                require_known(found)
+            self._version = found
+        return self._version
+
+    def pause(self, seconds: float) -> None:
+        """Wait, unless the run or this client stops, which raises RunCancelled."""
+        self._abandoned.wait(seconds)
+        self._check_running()
+
+    def request(
+        self,
+        operation: str,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+    ) -> Answer:
+        """Send one request below /api/v1; every answer that is final comes back, whatever its status.
+
+        Raises:
+            SinkUnavailable: No answer after all tries; TookTooLong when the time was what it lacked.
+            FatalError: The token or the address is refused.
+            RunCancelled: The run was told to stop.
+        """
+        call = Call(operation, method, f"{path}?{urlencode(query)}" if query else path, body)
+        failures = 0
+        while True:
+            outcome = self._try(call)
+            if isinstance(outcome, Answer):
+                return self._acceptable(call, outcome)
+            failures += 1
+            if failures >= outcome.tries:
+                return self._out_of_tries(outcome, failures)
+            delay = self._retry.delay(failures, outcome.asked)
+            remaining = self._cancellation.remaining()
+            if remaining is not None and delay >= remaining:
+                return self._out_of_tries(outcome, failures)
+            logger.info("%s %s again in %.1f s: %s", call.method, path, delay, outcome.reason)
+            self._report.retried()
+            self.pause(delay)
+
+    def _try(self, call: Call) -> Answer | Trouble:
+        """One try; a refused token counts only when there is no newer one."""
+        token = self._token.text
+        outcome = self._once(call, token)
+        if isinstance(outcome, Answer) and outcome.status == UNAUTHORIZED and self._token.renewed(token):
+            logger.info("the token was refused; %s has another one", self._token.file)
+            self._report.retried()
+            outcome = self._once(call, self._token.text)
+        return outcome
+
+    def _once(self, call: Call, token: str) -> Answer | Trouble:
+        self._check_running()
+        began, status = time.monotonic(), "error"
+        try:
+            answer, headers = self._exchange(call, token)
+            status = str(answer.status)
+        except httpx.TransportError as error:
+            status = type(error).__name__
+            self._check_running()
+            return self._transport_trouble(error)
+        finally:
+            self._report.requested(call.operation, status, time.monotonic() - began)
+        if answer.status in BUSY or answer.status == BROKEN:
+            too_slow = answer.status in TOO_SLOW
+            tries = self._retry.few_tries if too_slow or answer.status == BROKEN else self._retry.tries
+            asked = asked_delay(headers.get("retry-after"), headers.get("date"))
+            reason = f"it answers {answer.status}: {answer.message()}"
+            return Trouble(reason, tries, asked, answer, too_slow)
+        return answer
+
+    def _exchange(self, call: Call, token: str) -> tuple[Answer, httpx.Headers]:
+        remaining = self._cancellation.remaining()
+        patience = self._limits.read_seconds if remaining is None else min(self._limits.read_seconds, remaining + 0.1)
+        timeout = httpx.Timeout(patience, connect=min(self._limits.connect_seconds, patience), pool=None)
+        with self._http.stream(
+            call.method,
+            self._base + call.path,
+            content=call.body,
+            headers=self._headers(token, with_body=call.body is not None),
+            timeout=timeout,
+            extensions={"trace": self._sockets.trace},
+        ) as response:
+            parts: list[bytes] = []
+            for part in response.iter_bytes():
+                self._check_running()
+                parts.append(part)
+        return Answer(response.status_code, b"".join(parts), response.headers.get("content-type", "")), response.headers
+
+    def _transport_trouble(self, error: httpx.TransportError) -> Trouble:
+        if isinstance(error, httpx.ReadTimeout | httpx.WriteTimeout):
+            reason = f"it did not answer within {self._limits.read_seconds:g} s"
+            return Trouble(reason, self._retry.few_tries, too_slow=True)
+        if isinstance(error, httpx.ConnectTimeout):
+            return Trouble(f"no connection within {self._limits.connect_seconds:g} s", self._retry.tries)
+        if isinstance(error, httpx.UnsupportedProtocol | httpx.LocalProtocolError):
+            msg = f"the request to {self._connection.host_port} cannot be sent: {error}"
+            raise FatalError(msg, HOST_PORT_HINT) from error
+        return Trouble(str(error) or type(error).__name__, self._retry.tries)
+
+    def _out_of_tries(self, trouble: Trouble, failures: int) -> Answer:
+        self._check_running()
+        if trouble.answer is not None and trouble.answer.status == BROKEN:
+            return trouble.answer
+        times = "once" if failures == 1 else f"{failures} times"
+        msg = f"OpenMetadata at {self._connection.host_port} is not available (tried {times}): {trouble.reason}"
+        advice = "check that the server runs and that its address and port can be reached from here"
+        raise (TookTooLong if trouble.too_slow else SinkUnavailable)(msg, advice)
+
+    def _acceptable(self, call: Call, answer: Answer) -> Answer:
+        if answer.status == UNAUTHORIZED:
+            self._refuse_token(answer)
+        if answer.status == FORBIDDEN:
+            msg = f"OpenMetadata does not let this bot {call.method} {call.path.split('?')[0]}: {answer.message()}"
+            raise FatalError(msg, "give the bot of the token a role that may do this, such as the ingestion bot's")
+        if answer.redirect:
+            msg = f"{self._connection.host_port} redirects to another address"
+            raise FatalError(msg, f"write the final address; {HOST_PORT_HINT}")
+        if answer.ok and answer.html:
+            raise self._not_the_api()
+        return answer
+
+    def _refuse_token(self, answer: Answer) -> NoReturn:
+        msg = f"OpenMetadata refuses the token: {answer.message()}"
+        key = f"{CONNECTION_KEY}.securityConfig.jwtToken"
+        if not self._token.text:
+            raise FatalError(msg, f"the server wants one: set authProvider to openmetadata and {key}")
+        raise FatalError(msg, f"copy the bot's present token from OpenMetadata (Settings, Bots) into {key}")
+
+    def _ask_version(self) -> Version:
+        answer = self.request("version", "GET", "/system/version")
+        if answer.status == NOT_FOUND:
+            raise self._not_the_api()
+        if not answer.ok:
+            msg = f"OpenMetadata at {self._connection.host_port} does not tell its version: {answer.message()}"
+            raise FatalError(msg, HOST_PORT_HINT)
+        try:
+            return parse_version(str(answer.decoded(dict[str, object])["version"]))
+        except (UnreadableAnswer, KeyError, ValueError) as error:
+            raise self._not_the_api() from error
+
+    def _not_the_api(self) -> FatalError:
+        return FatalError(f"{self._connection.host_port} is not the API of an OpenMetadata server", HOST_PORT_HINT)
+
+    def _headers(self, token: str, *, with_body: bool) -> dict[str, str]:
+        own = {"Authorization": f"Bearer {token}"} if token else {}
+        if with_body:
+            own["Content-Type"] = "application/json"
+        for name, value in self._extra.items():
+            own[name] = REFERENCE.sub(lambda found: own.get(found[1], ""), value)
+        return own
+
+    def _check_headers(self) -> None:
+        for name, value in self._extra.items():
+            if not name.isascii() or not value.isascii() or not value.isprintable() or not name.isprintable():
+                path = f"{CONNECTION_KEY}.extraHeaders.{name}"
+                raise ConfigurationError.at(path, "is not a possible header")
+
+    def _check_running(self) -> None:
+        self._cancellation.check()
+        if self._abandoned.is_set():
+            msg = "the run has ended"
+            raise RunCancelled(msg)
+
+
+def by_name(collection: str, name: str) -> str:
+    """The path of the entity that `name`, fully qualified, names."""
+    return f"/{collection}/name/{quote(name, safe='')}"
+
+
+def _own_version() -> str:
+    try:
+        return version("headwater")
+    except PackageNotFoundError:
+        return "0"

@@ -1,0 +1,126 @@
+"""Which connectors there are, and whether a definition fits one of them.
+
+A connector's name is its module's name in `connectors.sources`, or that of an entry point in the group
+`headwater.connectors`; it is imported when it is first asked for.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib.metadata import entry_points
+from typing import Any, cast
+
+from pydantic import BaseModel
+
+import connectors.sources
+from connectors.connector import Connector
+from connectors.definition import Path, WorkflowDefinition, parse, secret_paths
+from connectors.errors import ConfigurationError
+from connectors.sinks.opening import check_sink_config
+
+ENTRY_POINTS = "headwater.connectors"
+SOURCE_TYPE = "source.type"
+LATER_KINDS = ("-lineage", "-usage")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A definition that can be run: every part of it validated by the model it belongs to.
+
+    `notes` tell the author of keys that are accepted and change nothing.
+    """
+
+    definition: WorkflowDefinition
+    connector: Connector[Any, Any]
+    connection: BaseModel
+    options: BaseModel
+    secret_paths: tuple[Path, ...]
+    notes: tuple[str, ...]
+
+
+def names() -> list[str]:
+    """The names of all connectors, in alphabetical order."""
+    own = {module.name for module in pkgutil.iter_modules(connectors.sources.__path__)}
+    return sorted(own | {point.name for point in entry_points(group=ENTRY_POINTS)})
+
+
+def get(name: str) -> Connector[Any, Any]:
+    """The connector of this name.
+
+    Raises:
+        ConfigurationError: There is none; names the nearest one.
+    """
+    known = names()
+    if name not in known:
+        raise _unknown(name, known)
+    for point in entry_points(group=ENTRY_POINTS, name=name):
+        return cast("Connector[Any, Any]", point.load())
+    module = importlib.import_module(f"{connectors.sources.__name__}.{name}")
+    return cast("Connector[Any, Any]", module.CONNECTOR)
+
+
+def plan(raw: Mapping[str, Any]) -> Plan:
+    """Validate a whole definition, as far as that can be done without connecting to anything.
+
+    Raises:
+        ConfigurationError: Names the path of every offending field, below the definition's own top.
+    """
+    definition = parse(WorkflowDefinition, raw)
+    connector = _usable(definition.source.type)
+    problems = ConfigurationError([])
+    parts: dict[str, BaseModel] = {}
+    for key, model, value in (
+        ("source.serviceConnection.config", connector.config, definition.source.service_connection.config),
+        ("source.sourceConfig.config", connector.options, definition.source.source_config.config),
+    ):
+        try:
+            parts[key] = parse(model, value, key)
+        except ConfigurationError as error:
+            problems = ConfigurationError((*problems.problems, *error.problems))
+    try:
+        check_sink_config(definition)
+    except ConfigurationError as error:
+        problems = ConfigurationError((*problems.problems, *error.problems))
+    if problems.problems:
+        raise problems
+    connection, options = parts.values()
+    notes = (*_unused("source.serviceConnection.config", connection), *_unused("source.sourceConfig.config", options))
+    return Plan(definition, connector, connection, options, tuple(_secrets(definition, connection)), notes)
+
+
+def _usable(kind: str) -> Connector[Any, Any]:
+    base = next((kind.removesuffix(suffix) for suffix in LATER_KINDS if kind.endswith(suffix)), kind)
+    if base != kind and base in names():
+        message = f"{kind!r} is not supported yet: {base} ingests metadata; write {base!r}"
+        raise ConfigurationError.at(SOURCE_TYPE, message)
+    try:
+        connector = get(kind.lower())
+    except ConfigurationError as error:
+        raise error.under(SOURCE_TYPE) from None
+    if not connector.installed:
+        hint = f"pip install 'headwater[{connector.name}]'"
+        raise ConfigurationError.at(SOURCE_TYPE, f"{kind} needs the driver {connector.driver}; install it: {hint}")
+    return connector
+
+
+def _unknown(name: str, known: list[str]) -> ConfigurationError:
+    near = get_close_matches(name, known, 1)
+    hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(known)}"
+    return ConfigurationError.at("", f"{name!r} is not a connector; {hint}")
+
+
+def _unused(path: str, part: BaseModel) -> list[str]:
+    return [
+        f"{path}.{info.alias or name} has no effect on metadata ingestion"
+        for name, info in type(part).model_fields.items()
+        if name in part.model_fields_set and isinstance(info.json_schema_extra, dict) and "unused" in info.json_schema_extra
+    ]
+
+
+def _secrets(definition: WorkflowDefinition, connection: BaseModel) -> list[Path]:
+    below = ("source", "serviceConnection", "config")
+    found = [(*below, *path) for path in secret_paths(connection)]
+    found += [path for path in secret_paths(definition) if path[: len(below)] != below]
+    return found

@@ -1,0 +1,158 @@
+"""What a run tells about itself while it goes on, and what is left of it at the end."""
+
+import threading
+from collections import Counter, deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+MAX_FAILURES_KEPT = 100
+
+Outcome = Literal["written", "unchanged", "filtered", "failed", "deleted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One entity that was lost: what, at which stage, why, and how to mend it."""
+
+    entity: str
+    name: str
+    stage: str
+    cause: str
+    advice: str | None = None
+
+
+class Observer(Protocol):
+    """Hears of everything that happens in a run; called from several threads."""
+
+    def expected(self, entity: str, count: int) -> None:
+        """`count` more items of this type are to come."""
+        ...
+
+    def processed(self, entity: str, count: int = 1) -> None:
+        """`count` items of this type are done, whatever became of them."""
+        ...
+
+    def counted(self, entity: str, outcome: Outcome, count: int = 1) -> None:
+        """`count` entities of this type came to this outcome."""
+        ...
+
+    def failed(self, failure: Failure) -> None:
+        """One entity was lost."""
+        ...
+
+    def scope_done(self, fqn: str, records: Mapping[str, int]) -> None:
+        """Everything below `fqn` is delivered; a later attempt may leave it out."""
+        ...
+
+    def queried(self, seconds: float) -> None:
+        """One query or call to the source took this long."""
+        ...
+
+    def requested(self, operation: str, status: str, seconds: float) -> None:
+        """One request of the sink took this long; `status` is the HTTP code or the error's name."""
+        ...
+
+    def retried(self) -> None:
+        """One request of the sink is sent again."""
+        ...
+
+
+@dataclass(slots=True)
+class Progress:
+    """Items done and, where the source could tell, items to come."""
+
+    processed: int = 0
+    expected: int | None = None
+
+
+@dataclass(slots=True)
+class Report:
+    """Counts of one run, safe to update and read from any thread; memory does not grow with the run.
+
+    Everything is passed on to `listener`, so that metrics and stores need no counters of their own.
+    """
+
+    listener: Observer | None = None
+    by_type: dict[str, Counter[str]] = field(default_factory=dict[str, Counter[str]])
+    progress: dict[str, Progress] = field(default_factory=dict[str, Progress])
+    stage_seconds: dict[str, float] = field(default_factory=dict[str, float])
+    failures: deque[Failure] = field(default_factory=lambda: deque[Failure](maxlen=MAX_FAILURES_KEPT))
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def expected(self, entity: str, count: int) -> None:
+        """See Observer."""
+        with self._lock:
+            state = self.progress.setdefault(entity, Progress())
+            state.expected = (state.expected or 0) + count
+        if self.listener:
+            self.listener.expected(entity, count)
+
+    def processed(self, entity: str, count: int = 1) -> None:
+        """See Observer."""
+        with self._lock:
+            self.progress.setdefault(entity, Progress()).processed += count
+        if self.listener:
+            self.listener.processed(entity, count)
+
+    def counted(self, entity: str, outcome: Outcome, count: int = 1) -> None:
+        """See Observer."""
+        with self._lock:
+            self.by_type.setdefault(entity, Counter())[outcome] += count
+        if self.listener:
+            self.listener.counted(entity, outcome, count)
+
+    def failed(self, failure: Failure) -> None:
+        """Count the failure and keep it among the latest."""
+        with self._lock:
+            self.failures.append(failure)
+            self.by_type.setdefault(failure.entity, Counter())["failed"] += 1
+        if self.listener:
+            self.listener.counted(failure.entity, "failed", 1)
+            self.listener.failed(failure)
+
+    def scope_done(self, fqn: str, records: Mapping[str, int]) -> None:
+        """See Observer."""
+        if self.listener:
+            self.listener.scope_done(fqn, records)
+
+    def queried(self, seconds: float) -> None:
+        """See Observer."""
+        if self.listener:
+            self.listener.queried(seconds)
+
+    def requested(self, operation: str, status: str, seconds: float) -> None:
+        """See Observer."""
+        if self.listener:
+            self.listener.requested(operation, status, seconds)
+
+    def retried(self) -> None:
+        """See Observer."""
+        if self.listener:
+            self.listener.retried()
+
+    def timed(self, stage: str, seconds: float) -> None:
+        """Add to the time spent in one stage of the topology."""
+        with self._lock:
+            self.stage_seconds[stage] = self.stage_seconds.get(stage, 0.0) + seconds
+
+    def snapshot_counts(self) -> dict[str, dict[str, int]]:
+        """The counts of each entity type by outcome, as they are at one moment."""
+        with self._lock:
+            return {entity: dict(counts) for entity, counts in self.by_type.items()}
+
+    def snapshot_progress(self) -> dict[str, tuple[int, int | None]]:
+        """Processed and expected items of each entity type, as they are at one moment."""
+        with self._lock:
+            return {entity: (state.processed, state.expected) for entity, state in self.progress.items()}
+
+    def total(self, outcome: Outcome) -> int:
+        """How many entities of all types came to this outcome."""
+        with self._lock:
+            return sum(counts[outcome] for counts in self.by_type.values())
+
+    def success_percent(self) -> float:
+        """Delivered entities as a share of all that were tried; 100 when none was."""
+        delivered = self.total("written") + self.total("unchanged")
+        tried = delivered + self.total("failed")
+        return 100.0 if tried == 0 else 100.0 * delivered / tried

@@ -1,0 +1,190 @@
+"""Walks a topology and hands every record to the sink, in one thread or in several.
+
+What holds in both flows: a parent's records precede its children's; an item's error is one failure and
+the walk goes on; a producer's error leaves its scope incomplete; nothing is listed ahead of its use.
+"""
+
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from connectors.cancellation import Cancellation
+from connectors.crew import Crew
+from connectors.errors import (
+    FatalError,
+    RunCancelled,
+    SinkUnavailable,
+    SkipEntity,
+    SourceUnavailable,
+    advice_of,
+    cause_of,
+)
+from connectors.models.base import CreateRequest
+from connectors.models.records import Record, ScopeEnd
+from connectors.report import Failure, Report
+from connectors.topology import Filtered, ItemT, Node, ParentT
+
+CHANNEL_RECORDS = 1000
+LISTING_TRIES = 3
+LISTING_RETRY_SECONDS = 1.0
+logger = logging.getLogger(__name__)
+
+STOPPING = (RunCancelled, FatalError, SourceUnavailable, SinkUnavailable)
+
+
+@dataclass(frozen=True, slots=True)
+class TopologyRunner:
+    """Walks topologies for one run.
+
+    `threads` > 1 chooses the multithread flow. `finished` names the scopes that an earlier attempt delivered.
+    """
+
+    report: Report
+    cancellation: Cancellation
+    threads: int = 1
+    finished: frozenset[str] = frozenset()
+
+    def run(self, root: Node[None, Any], write: Callable[[Record], None]) -> None:
+        """Walk everything below `root`; `write` takes the records and may block, which slows the source.
+
+        Raises:
+            SourceUnavailable, SinkUnavailable: The attempt failed; a later one may succeed.
+            FatalError: The run failed.
+            RunCancelled: It was told to stop.
+        """
+        if self.threads <= 1:
+            Walk(self, write).node(root, None, "")
+            return
+        with Crew("sink", write, threads=1, backlog=CHANNEL_RECORDS) as channel:
+            Walk(self, channel.put).node(root, None, "")
+
+
+@dataclass(slots=True)
+class Listing:
+    """What became of one producer: whether it came to its end, and all of its items succeeded."""
+
+    complete: bool = True
+
+
+@dataclass(slots=True)
+class Walk:
+    """One thread's way through the tree: depth first, lazy."""
+
+    runner: TopologyRunner
+    write: Callable[[Record], None]
+    inside_crew: bool = False
+    scope_records: Counter[str] = field(default_factory=Counter[str])
+
+    def node(self, node: Node[ParentT, ItemT], parent: ParentT, parent_name: str) -> bool:
+        """Walk the items of `node` below `parent`; tell whether everything succeeded."""
+        listing = Listing()
+        items = self._listed(node, parent, parent_name, listing)
+        if node.parallel and self.runner.threads > 1 and not self.inside_crew:
+            self._in_threads(node, items, listing)
+        else:
+            for item in items:
+                if not self.item(node, item):
+                    listing.complete = False
+        complete = listing.complete
+        if node.finish is not None:
+            finish = node.finish
+            complete = self._emit(node, "finish", parent_name, lambda: finish(parent, listing.complete)) and complete
+        return complete
+
+    def item(self, node: Node[ParentT, ItemT], item: ItemT) -> bool:
+        """Make the records of one item and walk what lies below it; tell whether everything succeeded."""
+        name = node.name(item)
+        if node.scope:
+            if name in self.runner.finished:
+                self.runner.report.processed(node.entity)
+                return True
+            self.scope_records.clear()
+        complete = True
+        for stage in node.stages:
+            complete = self._emit(node, stage.__name__, name, lambda stage=stage: stage(item)) and complete
+        for child in node.children:
+            complete = self.node(child, item, name) and complete
+        if node.scope and complete:
+            self.write(ScopeEnd(name, dict(self.scope_records)))
+        self.runner.report.processed(node.entity)
+        return complete
+
+    def _in_threads(self, node: Node[ParentT, ItemT], items: Iterator[ItemT], listing: Listing) -> None:
+        incomplete = threading.Event()
+
+        def walk(item: ItemT) -> None:
+            if not replace(self, inside_crew=True, scope_records=Counter()).item(node, item):
+                incomplete.set()
+
+        with Crew(node.entity, walk, threads=self.runner.threads, backlog=self.runner.threads) as crew:
+            for item in items:
+                crew.put(item)
+        if incomplete.is_set():
+            listing.complete = False
+
+    def _listed(
+        self, node: Node[ParentT, ItemT], parent: ParentT, parent_name: str, listing: Listing
+    ) -> Iterator[ItemT]:
+        """The items that the filters keep; an unreachable source is asked again while it has given nothing."""
+        for attempt in range(1, LISTING_TRIES + 1):
+            begun = False
+            try:
+                for item in self._produced(node, parent):
+                    begun = True
+                    yield item
+            except SourceUnavailable:
+                if begun or attempt == LISTING_TRIES:
+                    raise
+                self.runner.cancellation.wait(LISTING_RETRY_SECONDS * 2 ** (attempt - 1))
+            except STOPPING:
+                raise
+            except Exception as error:  # a connector may raise anything: its scope is incomplete, the walk goes on
+                logger.warning("the listing of %s below %s broke off", node.entity, parent_name, exc_info=True)
+                self._fail(node, "produce", parent_name, error)
+                listing.complete = False
+                return
+            else:
+                return
+
+    def _produced(self, node: Node[ParentT, ItemT], parent: ParentT) -> Iterator[ItemT]:
+        report, stage = self.runner.report, f"{node.entity}.produce"
+        began = time.monotonic()
+        for item in node.produce(parent):
+            report.timed(stage, time.monotonic() - began)
+            self.runner.cancellation.check()
+            if isinstance(item, Filtered):
+                report.counted(node.entity, "filtered")
+                report.processed(node.entity)
+            else:
+                for entity, count in node.expect(item).items() if node.expect else ():
+                    report.expected(entity, count)
+                yield item
+            began = time.monotonic()
+        report.timed(stage, time.monotonic() - began)
+
+    def _emit(self, node: Node[ParentT, ItemT], stage: str, name: str, make: Callable[[], Iterable[Record]]) -> bool:
+        self.runner.cancellation.check()
+        began = time.monotonic()
+        try:
+            for record in make():
+                if isinstance(record, CreateRequest):
+                    self.scope_records[record.entity] += 1
+                self.write(record)
+        except SkipEntity:
+            self.runner.report.counted(node.entity, "filtered")
+        except STOPPING:
+            raise
+        except Exception as error:  # a connector may raise anything: one entity is lost, the walk goes on
+            logger.warning("%s %s is lost at %s", node.entity, name, stage, exc_info=True)
+            self._fail(node, stage, name, error)
+            return False
+        finally:
+            self.runner.report.timed(f"{node.entity}.{stage}", time.monotonic() - began)
+        return True
+
+    def _fail(self, node: Node[ParentT, ItemT], stage: str, name: str, error: Exception) -> None:
+        self.runner.report.failed(Failure(node.entity, name, stage, cause_of(error), advice_of(error)))

@@ -1,0 +1,209 @@
+"""Deleting from the catalogue what a complete listing of the source no longer holds."""
+
+import logging
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+
+import msgspec
+
+from connectors.errors import ConnectorError, advice_of
+from connectors.models.names import split_fqn
+from connectors.models.records import DeletionScope
+from connectors.openmetadata.answers import Answer, UnreadableAnswer
+from connectors.openmetadata.client import OpenMetadataClient
+from connectors.openmetadata.versions import FIRST_WITH_DELETE_STALE
+from connectors.report import Failure, Observer
+from connectors.sinks.ledger import Ledger
+from connectors.sinks.verdicts import BulkOperationResult, Row
+
+logger = logging.getLogger(__name__)
+ALWAYS_DELETED = 10
+PAGE = "1000"
+STAGE = "delete"
+NO_SUCH_CALL = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED})
+FLAGS = {"recursive": "true", "hardDelete": "false"}
+
+
+class Refused(ConnectorError):
+    """The deletions of one scope are not done; the message says why."""
+
+
+class Listed(msgspec.Struct, frozen=True, rename="camel"):
+    """One entity of a listing."""
+
+    id: str
+    fully_qualified_name: str
+
+
+class Paging(msgspec.Struct, frozen=True):
+    """Where a listing goes on."""
+
+    after: str | None = None
+
+
+class Page(msgspec.Struct, frozen=True):
+    """One page of a listing."""
+
+    data: tuple[Listed, ...]
+    paging: Paging = Paging()
+
+
+@dataclass(frozen=True, slots=True)
+class DeletionPolicy:
+    """The share of a scope that may go at once, and whether anything goes at all."""
+
+    max_percent: int = 20
+    dry_run: bool = False
+
+    def refuses(self, stale: int, seen: int) -> bool:
+        """Whether that many are too many to believe."""
+        return stale > ALWAYS_DELETED and stale * 100 > self.max_percent * (stale + seen)
+
+
+class Deletions:
+    """Thread-safe; works on one scope at a time."""
+
+    def __init__(self, client: OpenMetadataClient, report: Observer, ledger: Ledger, policy: DeletionPolicy) -> None:
+        self._client = client
+        self._report = report
+        self._ledger = ledger
+        self._policy = policy
+        self._no_delete_stale = client.version() < FIRST_WITH_DELETE_STALE
+
+    def apply(self, scope: DeletionScope) -> None:
+        """Delete what is gone from one scope, or say why not.
+
+        Raises:
+            SinkUnavailable, FatalError, RunCancelled: The server cannot be asked.
+        """
+        if self._ledger.failed_below(scope.fqn):
+            logger.warning("nothing is deleted below %s: some of what lies there was not delivered", scope.fqn)
+            return
+        try:
+            self._require_children(scope, scope.seen)
+            self._apply(scope)
+        except (Refused, UnreadableAnswer, ValueError) as error:
+            logger.debug("not deleted", exc_info=True)
+            self._report.failed(Failure(scope.entity, scope.fqn, STAGE, str(error), advice_of(error)))
+
+    def _apply(self, scope: DeletionScope) -> None:
+        # With nothing seen at all, deleteStale would do nothing: it cannot know that the listing was complete.
+        if scope.seen and not self._no_delete_stale:
+            rows = self._would_delete(scope)
+            if rows is not None:
+                self._by_server(scope, [_name(row) for row in rows])
+                return
+            self._no_delete_stale = True
+        seen = {split_fqn(name) for name in scope.seen}
+        stale = [each for each in self._listed(scope) if split_fqn(each.fully_qualified_name) not in seen]
+        if self._allowed(scope, [each.fully_qualified_name for each in stale]):
+            self._one_by_one(scope, stale)
+
+    def _by_server(self, scope: DeletionScope, names: Sequence[str]) -> None:
+        if not self._allowed(scope, names):
+            return
+        result = _accepted(self._ask_delete_stale(scope, dry_run=False)).decoded(BulkOperationResult)
+        for row in result.failed_request or ():
+            self._fail(scope, _name(row), row.message or "refused without a reason")
+        deleted = result.number_of_rows_passed
+        self._count(scope, len(result.success_request or ()) if deleted is None else deleted)
+
+    def _one_by_one(self, scope: DeletionScope, stale: Sequence[Listed]) -> None:
+        deleted = 0
+        for each in stale:
+            answer = self._client.request(
+                f"delete {scope.collection}", "DELETE", f"/{scope.collection}/{each.id}", FLAGS
+            )
+            if answer.ok:
+                deleted += 1
+            elif answer.status != HTTPStatus.NOT_FOUND:
+                self._fail(scope, each.fully_qualified_name, answer.message())
+        self._count(scope, deleted)
+
+    def _allowed(self, scope: DeletionScope, names: Sequence[str]) -> bool:
+        """Whether these are to be deleted now.
+
+        Raises:
+            Refused: They are too many, or do not all lie directly in the scope.
+        """
+        self._require_children(scope, names)
+        if not names:
+            return False
+        if self._policy.refuses(len(names), len(scope.seen)):
+            total = len(names) + len(scope.seen)
+            msg = (
+                f"{len(names)} of {total} entities of the type {scope.entity} are gone from the source; nothing was "
+                f"deleted, because that is more than {self._policy.max_percent} %"
+            )
+            raise Refused(msg, "if they are really gone, run once with sink.config.maxDeletedPercent: 100")
+        if self._policy.dry_run:
+            logger.info("dry run: %d x %s would be deleted below %s", len(names), scope.entity, scope.fqn)
+            logger.debug("dry run: would be deleted: %s", ", ".join(names))
+            return False
+        return True
+
+    @staticmethod
+    def _require_children(scope: DeletionScope, names: Sequence[str]) -> None:
+        """Refuse to touch anything but the direct children of the scope."""
+        inside = split_fqn(scope.fqn)
+        for name in names:
+            if split_fqn(name)[:-1] != inside:
+                msg = f"{name} does not lie directly in {scope.fqn}: nothing is deleted there"
+                raise Refused(msg, "report this to Headwater; the deletions of this scope are left out until then")
+
+    def _count(self, scope: DeletionScope, deleted: int) -> None:
+        if deleted:
+            logger.info("%d x %s deleted below %s", deleted, scope.entity, scope.fqn)
+            self._report.counted(scope.entity, "deleted", deleted)
+
+    def _fail(self, scope: DeletionScope, name: str, message: str) -> None:
+        cause = f"gone from the source, but OpenMetadata does not delete it: {message}"
+        self._report.failed(Failure(scope.entity, name, STAGE, cause))
+
+    def _would_delete(self, scope: DeletionScope) -> tuple[Row, ...] | None:
+        """What the server would delete; None when it has no such call."""
+        answer = self._ask_delete_stale(scope, dry_run=True)
+        if answer.status in NO_SUCH_CALL:
+            return None
+        result = _accepted(answer).decoded(BulkOperationResult)
+        if result.success_request is None:
+            msg = "OpenMetadata does not say what it would delete: nothing is deleted"
+            raise Refused(msg)
+        return result.success_request
+
+    def _ask_delete_stale(self, scope: DeletionScope, *, dry_run: bool) -> Answer:
+        body = {
+            "scopeFqn": scope.fqn,
+            "scopeEntityType": scope.scope_entity,
+            "seenFqns": scope.seen,
+            "recursive": True,
+            "hardDelete": False,
+            "dryRun": dry_run,
+        }
+        path = f"/{scope.collection}/deleteStale"
+        return self._client.request(f"delete_stale {scope.collection}", "DELETE", path, None, msgspec.json.encode(body))
+
+    def _listed(self, scope: DeletionScope) -> Generator[Listed, None, None]:
+        """Everything that the catalogue has directly in the scope."""
+        parent = "service" if scope.scope_entity.endswith("Service") else scope.scope_entity
+        query = {parent: scope.fqn, "limit": PAGE, "fields": ""}
+        while True:
+            answer = self._client.request(f"list {scope.collection}", "GET", f"/{scope.collection}", query)
+            page = _accepted(answer).decoded(Page)
+            self._require_children(scope, [each.fully_qualified_name for each in page.data])
+            yield from page.data
+            if not page.paging.after:
+                return
+            query = {**query, "after": page.paging.after}
+
+
+def _accepted(answer: Answer) -> Answer:
+    if not answer.ok:
+        msg = f"OpenMetadata refuses (HTTP {answer.status}): {answer.message()}"
+        raise Refused(msg)
+    return answer
+
+
+def _name(row: Row) -> str:
+    return row.request if isinstance(row.request, str) else str(row.request)

@@ -1,0 +1,99 @@
+"""Create requests ready to be sent: encoded once, and never decoded again on the usual way."""
+
+from dataclasses import dataclass, replace
+from hashlib import md5
+
+import msgspec
+
+from connectors.models.base import CreateRequest
+from connectors.models.database import CreateTableRequest
+from connectors.models.names import parent_fqn
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What the sink has to know of an entity's type."""
+
+    entity: str
+    collection: str
+    rank: int
+    bulk: bool
+
+    @classmethod
+    def of(cls, request: type[CreateRequest]) -> "Kind":
+        """The kind that a create request says it is."""
+        return cls(request.entity, request.collection, request.rank, request.bulk)
+
+    @property
+    def service(self) -> bool:
+        """Whether it is a service, which holds a connection and is the user's own."""
+        return self.collection.startswith("services/")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One create request as it goes over the wire.
+
+    `number` counts what the sink was given. `record` is what it was made of, unless it came from a file.
+    `full` is the complete request when this is its detached form, and `reason` why it had to be detached.
+    """
+
+    number: int
+    kind: Kind
+    fqn: str
+    body: bytes
+    record: CreateRequest | None = None
+    full: "Entry | None" = None
+    reason: str = ""
+
+    @property
+    def whole(self) -> "Entry":
+        """The complete request."""
+        return self.full or self
+
+
+class Encoding:
+    """Turns records into bytes; for use in one thread."""
+
+    def __init__(self) -> None:
+        self._encoder = msgspec.json.Encoder()
+
+    def body(self, record: CreateRequest) -> bytes:
+        """The request's JSON; the hash in it is made of these same bytes, so it changes only with them."""
+        body = self._encoder.encode(record)
+        return hashed(body) if record.hashed else body
+
+    def detached(self, entry: Entry, reason: str) -> Entry | None:
+        """The same request without references to entities that may not be there yet; None when it has none."""
+        record = entry.record or _table(entry)
+        if entry.full is not None or record is None:
+            return None
+        detached = record.detached()
+        if detached is record:
+            return None
+        return replace(entry, body=self.body(detached), record=None, full=entry, reason=reason)
+
+
+def hashed(body: bytes) -> bytes:
+    """A JSON object with the digest of its own text as its last field."""
+    digest = md5(body, usedforsecurity=False).hexdigest()
+    return b'%b,"sourceHash":"%b"}' % (body[:-1], digest.encode())
+
+
+def references(entry: Entry) -> set[str]:
+    """The other tables that a table's foreign keys name."""
+    table = _table(entry)
+    if table is None:
+        return set()
+    columns = (column for constraint in table.table_constraints for column in constraint.referred_columns or ())
+    return {parent_fqn(column) for column in columns} - {entry.fqn}
+
+
+def _table(entry: Entry) -> CreateTableRequest | None:
+    """What a line of a file says, when it is of the one kind that can be detached."""
+    if entry.kind.collection != CreateTableRequest.collection or b'"FOREIGN_KEY"' not in entry.body:
+        return None
+    try:
+        return msgspec.json.decode(entry.body, type=CreateTableRequest)
+    except msgspec.MsgspecError:
+        return None

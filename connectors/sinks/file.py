@@ -1,0 +1,110 @@
+"""The sink `file`: create requests as JSON Lines, to be looked at or replayed later."""
+
+import gzip
+import logging
+import os
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path, PurePath
+from typing import BinaryIO, TypeVar, cast
+
+from pydantic import Field, field_validator
+
+from connectors.definition import Model
+from connectors.errors import ConfigurationError, FatalError
+from connectors.models.base import CreateRequest
+from connectors.models.records import Record
+from connectors.report import Observer
+from connectors.sinks.entries import Encoding, Entry, Kind
+from connectors.sinks.lines import line_of
+
+T = TypeVar("T")
+FILENAME = "sink.config.filename"
+logger = logging.getLogger(__name__)
+
+
+class FileConfig(Model):
+    """`sink.config` of a `file` sink; a name that ends in .gz is compressed."""
+
+    filename: str = Field(min_length=1)
+
+    @field_validator("filename")
+    @classmethod
+    def _stays_below(cls, value: str) -> str:
+        if ".." in PurePath(value).parts or "\0" in value:
+            msg = "must not contain '..'"
+            raise ValueError(msg)
+        return value
+
+
+def file_path(config: FileConfig, folder: Path | None) -> Path:
+    """Where the file goes: below `folder`, when one is given.
+
+    Raises:
+        ConfigurationError: It would lie elsewhere, or is a folder.
+    """
+    path = Path(config.filename) if folder is None else folder / config.filename
+    if folder is not None and not path.resolve().is_relative_to(folder.resolve()):
+        raise ConfigurationError.at(FILENAME, f"must lie below {folder}; write a name relative to it")
+    if path.is_dir():
+        raise ConfigurationError.at(FILENAME, f"{path} is a folder; name a file")
+    return path
+
+
+class FileSink:
+    """Writes beside the file and renames at the end, so that nobody reads half of one.
+
+    A Sink as in `connectors.sinks.base`. It tells of no finished scope, because each attempt of a run writes the
+    whole file. Deletions are left out.
+    """
+
+    def __init__(self, path: Path, report: Observer) -> None:
+        self._path = path
+        self._partial = path.with_name(f"{path.name}.partial")
+        self._report = report
+        self._encoding = Encoding()
+        self._stack = ExitStack()
+        self._stream = self._guarded(self._open)
+
+    def write(self, record: Record) -> None:
+        """See Sink."""
+        if not isinstance(record, CreateRequest):
+            return
+        entry = Entry(0, Kind.of(type(record)), record.fqn, self._encoding.body(record), record)
+        self._guarded(lambda: self._stream.write(line_of(entry)))
+        self._report.counted(record.entity, "written")
+
+    def close(self) -> None:
+        """See Sink."""
+        self._guarded(self._finish)
+
+    def abort(self) -> None:
+        """See Sink; what was written stays under the name that ends in .partial."""
+        try:
+            self._stack.close()
+        except OSError:
+            logger.warning("%s may be incomplete", self._partial, exc_info=True)
+
+    def _open(self) -> BinaryIO:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        stream = self._stack.enter_context(self._partial.open("wb"))
+        self._stack.callback(_sync, stream)
+        if self._path.suffix != ".gz":
+            return stream
+        return cast("BinaryIO", self._stack.enter_context(gzip.GzipFile(fileobj=stream, mode="wb", filename="")))
+
+    def _finish(self) -> None:
+        self._stack.close()
+        self._partial.replace(self._path)
+
+    def _guarded(self, action: Callable[[], T]) -> T:
+        try:
+            return action()
+        except OSError as error:
+            msg = f"{self._path} cannot be written: {error.strerror or error}"
+            raise FatalError(msg, "check that the folder may be written to and that the disk has room") from error
+
+
+def _sync(stream: BinaryIO) -> None:
+    stream.flush()
+    os.fsync(stream.fileno())

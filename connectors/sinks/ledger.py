@@ -1,0 +1,78 @@
+"""What has been delivered, so that it is known when a scope is complete."""
+
+import logging
+import threading
+from collections import deque
+
+from connectors.models.names import parent_fqn
+from connectors.models.records import DeletionScope, ScopeEnd
+from connectors.report import Observer
+
+logger = logging.getLogger(__name__)
+
+
+class Ledger:
+    """Thread-safe. What the sink is given is numbered; a scope's end counts when all smaller numbers are settled."""
+
+    def __init__(self, report: Observer) -> None:
+        self._report = report
+        self._lock = threading.Lock()
+        self._open: list[int] = []
+        self._ends: deque[tuple[int, ScopeEnd]] = deque()
+        self._deletions: deque[tuple[int, DeletionScope]] = deque()
+        self._deleting: set[int] = set()
+        self._failed_below: set[str] = set()
+
+    def opened(self, number: int) -> None:
+        """A batch whose oldest entry has this number is under way."""
+        with self._lock:
+            self._open.append(number)
+
+    def settled(self, number: int) -> None:
+        """That batch is settled."""
+        with self._lock:
+            self._open.remove(number)
+
+    def failed(self, fqn: str) -> None:
+        """The entity was refused: no scope it lies in is complete, and nothing is deleted there."""
+        with self._lock:
+            while fqn:
+                self._failed_below.add(fqn)
+                fqn = parent_fqn(fqn)
+
+    def failed_below(self, fqn: str) -> bool:
+        """Whether the entity, or one below it, was refused."""
+        with self._lock:
+            return fqn in self._failed_below
+
+    def end(self, number: int, scope: ScopeEnd) -> None:
+        """A scope was handed over completely."""
+        with self._lock:
+            self._ends.append((number, scope))
+
+    def deletion(self, number: int, scope: DeletionScope) -> None:
+        """A scope may be cleaned up when all that came before is delivered."""
+        with self._lock:
+            self._deletions.append((number, scope))
+
+    def deleted(self, number: int) -> None:
+        """The cleaning of that scope is over."""
+        with self._lock:
+            self._deleting.remove(number)
+
+    def ripe(self) -> list[tuple[int, DeletionScope]]:
+        """Report the scopes that have become complete; the deletions whose turn it is are the caller's to do."""
+        with self._lock:
+            records = min(self._open, default=None)
+            deletions: list[tuple[int, DeletionScope]] = []
+            while self._deletions and (records is None or self._deletions[0][0] < records):
+                deletions.append(self._deletions.popleft())
+                self._deleting.add(deletions[-1][0])
+            waiting = min(self._deleting, default=None)
+            ends: list[ScopeEnd] = []
+            while self._ends and all(limit is None or self._ends[0][0] < limit for limit in (records, waiting)):
+                ends.append(self._ends.popleft()[1])
+            complete = [scope for scope in ends if scope.fqn not in self._failed_below]
+        for scope in complete:
+            self._report.scope_done(scope.fqn, scope.records)
+        return deletions

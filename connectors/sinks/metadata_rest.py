@@ -1,0 +1,281 @@
+"""The sink `metadata-rest`: create requests to an OpenMetadata server, in bulk and several requests at a time."""
+
+import logging
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from typing import Protocol, cast
+
+import msgspec
+from pydantic import Field
+
+from connectors.cancellation import Cancellation
+from connectors.definition import Model, OpenMetadataConnection
+from connectors.errors import RunCancelled, SinkUnavailable, advice_of, cause_of
+from connectors.models.base import CreateRequest, EntityReference
+from connectors.models.records import DeletionScope, Record, ScopeEnd
+from connectors.openmetadata.client import Limits, OpenMetadataClient, by_name
+from connectors.openmetadata.retry import RetryPolicy
+from connectors.openmetadata.versions import FIRST_WITH_OVERRIDE
+from connectors.report import Failure, Observer
+from connectors.sinks.batches import Batch, Buffers
+from connectors.sinks.dead_letters import DeadLetters
+from connectors.sinks.deletions import DeletionPolicy, Deletions
+from connectors.sinks.dispatch import Dispatcher
+from connectors.sinks.entries import Encoding, Entry, Kind
+from connectors.sinks.ledger import Ledger
+from connectors.sinks.lines import Line, entry_of, known_kinds
+from connectors.sinks.owners import Owners, with_resolved
+from connectors.sinks.sending import STAGE, Sender
+
+logger = logging.getLogger(__name__)
+BUFFER_SECONDS = 2.0
+ABORT_SECONDS = 1.0
+
+
+class MetadataRestConfig(Model):
+    """`sink.config` of a `metadata-rest` sink.
+
+    The keys written with underscores are OpenMetadata's: of them only `bulk_sink_batch_size` changes anything,
+    as in OpenMetadata itself.
+    """
+
+    bulk_sink_batch_size: int = Field(default=100, ge=1, le=10_000, alias="bulk_sink_batch_size")
+    batch_bytes: int = Field(default=1024 * 1024, ge=1024, le=64 * 1024 * 1024)
+    in_flight: int = Field(default=4, ge=1, le=32)
+    max_deleted_percent: int = Field(default=20, ge=0, le=100)
+    dry_run_deletions: bool = False
+    connect_timeout_seconds: float = Field(default=10.0, gt=0, le=600)
+    read_timeout_seconds: float = Field(default=300.0, gt=0, le=3600)
+    api_endpoint: str | None = Field(default=None, alias="api_endpoint")
+    enable_async_pipeline: bool | None = Field(default=None, alias="enable_async_pipeline")
+    async_pipeline_workers: int | None = Field(default=None, alias="async_pipeline_workers")
+
+    def limits(self, retry: RetryPolicy | None = None) -> Limits:
+        """How the client behaves."""
+        return Limits(self.connect_timeout_seconds, self.read_timeout_seconds, self.in_flight, retry or RetryPolicy())
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a run delivers to and how; `override_metadata` overwrites what people edited on the server."""
+
+    connection: OpenMetadataConnection
+    config: MetadataRestConfig
+    dead_letters: Path
+    override_metadata: bool = False
+    retry: RetryPolicy | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """A scope to clean up, with its number."""
+
+    number: int
+    scope: DeletionScope
+
+
+Task = Batch | Deletion
+
+
+class Owned(Protocol):
+    """A request of one of the types that have owners."""
+
+    @property
+    def owners(self) -> tuple[EntityReference, ...]:
+        """By name or id."""
+        ...
+
+
+class MetadataRestSink:
+    """Gathers records into batches and hands those to threads; see `connectors.sinks.base.Sink`.
+
+    Raises:
+        SinkUnavailable, FatalError: The server does not answer, or is none that we can use.
+    """
+
+    def __init__(self, target: Target, report: Observer, cancellation: Cancellation) -> None:
+        config = target.config
+        self._connection = target.connection
+        self._report = report
+        self._client = OpenMetadataClient(target.connection, report, cancellation, config.limits(target.retry))
+        try:
+            version = self._client.version()
+        except BaseException:
+            self._client.close()
+            raise
+        self._ledger = Ledger(report)
+        self._dead_letters = DeadLetters(target.dead_letters)
+        query = {"overrideMetadata": str(target.override_metadata).lower()} if version >= FIRST_WITH_OVERRIDE else {}
+        self._sender = Sender(self._client, report, self._ledger, self._dead_letters, query)
+        policy = DeletionPolicy(config.max_deleted_percent, config.dry_run_deletions)
+        self._deletions = Deletions(self._client, report, self._ledger, policy)
+        self._owners = Owners(self._client)
+        self._buffers = Buffers(config.bulk_sink_batch_size, config.batch_bytes, BUFFER_SECONDS)
+        self._dispatcher = Dispatcher(self._work, _rank, cancellation, config.in_flight)
+        self._encoding = Encoding()
+        self._kinds: dict[type[CreateRequest], Kind] = {}
+        self._known = known_kinds()
+        self._number = 0
+        self._ended = False
+        self._stack = ExitStack()
+        self._stack.enter_context(cancellation.interrupting(self._dispatcher.wake))
+
+    def write(self, record: Record) -> None:
+        """See Sink."""
+        self._dispatcher.check()
+        self._number += 1
+        if isinstance(record, CreateRequest):
+            self._write_request(record)
+        elif isinstance(record, ScopeEnd):
+            self._ledger.end(self._number, record)
+            self._advance()
+        else:
+            self._ledger.deletion(self._number, record)
+            self._advance()
+
+    def write_line(self, line: Line) -> None:
+        """Take a line of a file in place of a record."""
+        self._dispatcher.check()
+        self._number += 1
+        entry = entry_of(line, self._number, self._known)
+        if b'"owners"' in entry.body:
+            entry = with_resolved(entry, self._owners)
+        if not (entry.kind.service and self._exists(entry.kind, entry.fqn)):
+            self._gather(entry)
+
+    def flush(self) -> None:
+        """Wait until everything written so far is delivered; raises like `write`."""
+        for batch in self._buffers.take_all():
+            self._put(batch)
+        self._dispatcher.drain()
+
+    def close(self) -> None:
+        """See Sink."""
+        self.flush()
+        self._complete()
+        self._end()
+
+    def abort(self) -> None:
+        """See Sink; what is held goes to the dead letters."""
+        if self._ended:
+            return
+        error = self._dispatcher.error
+        try:
+            self._client.abandon()
+            self._dispatcher.stop(ABORT_SECONDS)
+            self._bury(error)
+        except Exception:
+            logger.exception("the sink could not be wound up")
+        finally:
+            self._end()
+
+    def _write_request(self, record: CreateRequest) -> None:
+        kind = self._kinds.get(type(record))
+        if kind is None:
+            kind = self._kinds[type(record)] = Kind.of(type(record))
+        fields = record.__struct_fields__
+        if kind.service and not self._connection.force_entity_overwriting and self._exists(kind, record.fqn):
+            return
+        if kind.service and not self._connection.store_service_connection and "connection" in fields:
+            record = msgspec.structs.replace(record, connection=None)
+        if "owners" in fields and (owners := cast("Owned", record).owners):
+            record = msgspec.structs.replace(record, owners=self._owners.resolved(owners))
+        self._gather(Entry(self._number, kind, record.fqn, self._encoding.body(record), record))
+
+    def _exists(self, kind: Kind, fqn: str) -> bool:
+        """Whether the server has that service, which is then left as it is."""
+        answer = self._client.request(f"get {kind.collection}", "GET", by_name(kind.collection, fqn))
+        if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            msg = f"OpenMetadata cannot tell whether it has the service {fqn}: {answer.message()}"
+            raise SinkUnavailable(msg, "look into the server's own log")
+        if answer.ok:
+            self._report.counted(kind.entity, "unchanged")
+        return answer.ok
+
+    def _gather(self, entry: Entry, *, late: bool = False) -> None:
+        now = time.monotonic()
+        collection = entry.kind.collection
+        if not self._buffers.fits(entry):
+            repeated = self._buffers.repeated(entry)
+            self._put_all(collection)
+            if repeated:  # two forms of one entity must not overtake each other
+                self._dispatcher.drain()
+        batch = self._buffers.add(entry, now)
+        batch.late = late
+        if len(batch.entries) == 1 and not late:
+            self._ledger.opened(entry.number)
+        if self._buffers.full(batch, single=self._sender.single(batch)):
+            self._put_all(collection)
+        for due in list(self._buffers.due(now)):
+            self._put_all(due)
+
+    def _put_all(self, collection: str) -> None:
+        for batch in self._buffers.take(collection):
+            self._put(batch)
+
+    def _put(self, batch: Batch) -> None:
+        try:
+            self._dispatcher.put(batch)
+        except BaseException:
+            self._dispatcher.put_at_once(batch)  # it is no longer in a buffer: `abort` has to find it somewhere
+            raise
+
+    def _work(self, task: Task) -> list[Task]:
+        """In a thread of the dispatcher: do one task; what follows from it takes its place."""
+        more: list[Task] = []
+        if isinstance(task, Deletion):
+            self._deletions.apply(task.scope)
+            self._ledger.deleted(task.number)
+        else:
+            parts = self._sender.send(task)
+            if not task.late:
+                for part in parts:
+                    self._ledger.opened(part.first)
+                self._ledger.settled(task.first)
+            more.extend(parts)
+        more.extend(Deletion(number, scope) for number, scope in self._ledger.ripe())
+        return more
+
+    def _advance(self) -> None:
+        for number, scope in self._ledger.ripe():
+            self._dispatcher.put_at_once(Deletion(number, scope))
+
+    def _complete(self) -> None:
+        """Send again in full what had to be detached, now that everything it may refer to was delivered."""
+        if self._sender.set_aside.count:
+            logger.info("%d entities are sent again with their references", self._sender.set_aside.count)
+        for line in self._sender.set_aside.taken():
+            self._number += 1
+            self._gather(entry_of(line, self._number, self._known), late=True)
+        self.flush()
+
+    def _bury(self, error: BaseException | None) -> None:
+        """Keep what is held as dead letters; when the sink itself ended the run, they are failures too."""
+        lost = error is not None and not isinstance(error, RunCancelled)
+        reason = f"not delivered: {cause_of(error) if error else 'the run was stopped'}"
+        batches = [*self._buffers.take_all(), *(task for task in self._dispatcher.held() if isinstance(task, Batch))]
+        advice = advice_of(error) if error else None
+        for batch in batches:
+            for entry in batch.entries:
+                self._dead_letters.add(entry.whole, reason)
+                if lost and not batch.late:
+                    self._report.failed(Failure(entry.kind.entity, entry.fqn, STAGE, reason, advice))
+        for line in self._sender.set_aside.taken():
+            self._dead_letters.add(entry_of(line, 0, self._known), f"delivered incomplete: {line.reason}")
+
+    def _end(self) -> None:
+        self._ended = True
+        self._stack.close()
+        self._dispatcher.stop(ABORT_SECONDS)
+        self._client.close()
+        self._sender.set_aside.close()
+        self._dead_letters.close()
+        if self._dead_letters.written:
+            logger.warning("%d undelivered entities are in %s", self._dead_letters.written, self._dead_letters.path)
+
+
+def _rank(task: Task) -> int | None:
+    return task.rank if isinstance(task, Batch) else None

@@ -1,0 +1,95 @@
+"""The ids of owners, which sources know by name."""
+
+import logging
+import threading
+import time
+from collections import OrderedDict
+from dataclasses import replace
+
+import msgspec
+
+from connectors.models.base import EntityReference
+from connectors.openmetadata.answers import UnreadableAnswer
+from connectors.openmetadata.client import OpenMetadataClient, by_name
+from connectors.sinks.entries import Entry, hashed
+
+COLLECTIONS = (("user", "users"), ("team", "teams"))
+MOST_KEPT = 10_000
+MISS_SECONDS = 60.0
+logger = logging.getLogger(__name__)
+
+
+class Identified(msgspec.Struct, frozen=True):
+    """What we need of a user or team."""
+
+    id: str
+
+
+class Owners:
+    """Thread-safe; asks the server once per owner, and for one it does not know again after a minute."""
+
+    def __init__(self, client: OpenMetadataClient) -> None:
+        self._client = client
+        self._lock = threading.Lock()
+        self._found: OrderedDict[tuple[str, str], EntityReference] = OrderedDict()
+        self._missing: dict[tuple[str, str], float] = {}
+        self._warned: set[tuple[str, str]] = set()
+
+    def resolved(self, owners: tuple[EntityReference, ...]) -> tuple[EntityReference, ...]:
+        """The same owners by id, without those that the server does not know."""
+        known = (owner if owner.id else self._known(owner) for owner in owners)
+        return tuple(owner for owner in known if owner is not None)
+
+    def _known(self, owner: EntityReference) -> EntityReference | None:
+        key = (owner.type, owner.name or "")
+        with self._lock:
+            if key in self._found:
+                self._found.move_to_end(key)
+                return self._found[key]
+            if time.monotonic() - self._missing.get(key, -MISS_SECONDS) < MISS_SECONDS:
+                return None
+            found = self._ask(key)
+            if found is None:
+                self._missing[key] = time.monotonic()
+                self._warn(key)
+            else:
+                self._found[key] = found
+            for kept in (self._found, self._missing):
+                if len(kept) > MOST_KEPT:
+                    del kept[next(iter(kept))]
+            return found
+
+    def _ask(self, key: tuple[str, str]) -> EntityReference | None:
+        kind, name = key
+        collection = dict(COLLECTIONS).get(kind)
+        if collection is None or not name:
+            return None
+        answer = self._client.request("get_owner", "GET", by_name(collection, name))
+        try:
+            return EntityReference(type=kind, id=answer.decoded(Identified).id) if answer.ok else None
+        except UnreadableAnswer:
+            logger.warning("OpenMetadata's answer about %s %r cannot be read", kind, name, exc_info=True)
+            return None
+
+    def _warn(self, key: tuple[str, str]) -> None:
+        if key not in self._warned and len(self._warned) < MOST_KEPT:
+            self._warned.add(key)
+            logger.warning("OpenMetadata has no %s %r: what it owns is sent without this owner", *key)
+
+
+def with_resolved(entry: Entry, owners: Owners) -> Entry:
+    """An entry from a file with its owners by id, and with the hash that a run would have sent."""
+    fields = msgspec.json.decode(entry.body, type=dict[str, msgspec.Raw])
+    if "owners" not in fields:
+        return entry
+    given = msgspec.json.decode(fields["owners"], type=tuple[EntityReference, ...])
+    resolved = owners.resolved(given)
+    if resolved == given:
+        return entry
+    hashed_before = fields.pop("sourceHash", None) is not None
+    if resolved:
+        fields["owners"] = msgspec.Raw(msgspec.json.encode(resolved))
+    else:
+        del fields["owners"]
+    body = msgspec.json.encode(fields)
+    return replace(entry, body=hashed(body) if hashed_before else body)

@@ -1,0 +1,185 @@
+"""One request of the sink: sent, and every entity in it accounted for."""
+
+import logging
+import threading
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from connectors.errors import SinkUnavailable
+from connectors.openmetadata.answers import Answer
+from connectors.openmetadata.client import OpenMetadataClient, TookTooLong
+from connectors.report import Failure, Observer
+from connectors.sinks.batches import Batch
+from connectors.sinks.dead_letters import DeadLetters
+from connectors.sinks.entries import Encoding, Entry, references
+from connectors.sinks.ledger import Ledger
+from connectors.sinks.set_aside import SetAside
+from connectors.sinks.verdicts import Refusal, Unclear, Verdict, read_bulk
+
+logger = logging.getLogger(__name__)
+NO_BULK = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED})
+PASSING_TRIES = 3
+PASSING_SECONDS = 0.5
+BROKEN_IN_A_ROW = 10
+STAGE = "sink"
+
+
+class Sender:
+    """Thread-safe. Sends batches; what has to be sent again comes back as smaller or other batches."""
+
+    def __init__(
+        self,
+        client: OpenMetadataClient,
+        report: Observer,
+        ledger: Ledger,
+        dead_letters: DeadLetters,
+        query: Mapping[str, str],
+    ) -> None:
+        self._client = client
+        self._report = report
+        self._ledger = ledger
+        self._dead_letters = dead_letters
+        self._query = query
+        self._lock = threading.Lock()
+        self._without_bulk: set[str] = set()
+        self._broken = 0
+        self._broken_reason = ""
+        self.set_aside = SetAside()
+
+    def single(self, batch: Batch) -> bool:
+        """Whether entities of this kind are sent one by one."""
+        return not batch.kind.bulk or batch.kind.collection in self._without_bulk
+
+    def send(self, batch: Batch) -> list[Batch]:
+        """Send one batch and account for its entities; those that were not accounted for come back.
+
+        Raises:
+            SinkUnavailable, FatalError, RunCancelled: Nothing can be sent.
+        """
+        if self._broken >= BROKEN_IN_A_ROW:
+            msg = f"OpenMetadata takes nothing any more, the last {self._broken} entities failed: {self._broken_reason}"
+            raise SinkUnavailable(msg, "look into the server's own log")
+        if batch.tries:
+            self._client.pause(PASSING_SECONDS * 2 ** (batch.tries - 1))
+        if self.single(batch):
+            if len(batch.entries) > 1:
+                return [batch.part([entry]) for entry in batch.entries]
+            return self._send_one(batch)
+        return self._send_bulk(batch)
+
+    def _send_one(self, batch: Batch) -> list[Batch]:
+        collection = batch.kind.collection
+        body = batch.entries[0].body
+        answer = self._client.request(f"put {collection}", "PUT", f"/{collection}", body=body)
+        if answer.ok:
+            return self._account(batch, Verdict())
+        return self._account(batch, Verdict({0: Refusal(answer.status, answer.message())}))
+
+    def _send_bulk(self, batch: Batch) -> list[Batch]:
+        collection = batch.kind.collection
+        try:
+            answer = self._client.request(
+                f"bulk {collection}", "PUT", f"/{collection}/bulk", {"async": "false", **self._query}, batch.body()
+            )
+        except TookTooLong as error:
+            if len(batch.entries) == 1:
+                raise
+            logger.warning("%d %s took too long, sending them in halves: %s", len(batch.entries), collection, error)
+            return batch.halves()
+        if answer.status in NO_BULK:
+            return self._do_without_bulk(batch)
+        return self._judge(batch, answer)
+
+    def _judge(self, batch: Batch, answer: Answer) -> list[Batch]:
+        try:
+            verdict = _verdict(batch, answer)
+        except Unclear as unclear:
+            if len(batch.entries) > 1:
+                logger.info(
+                    "%d %s were refused, sending halves: %s", len(batch.entries), batch.kind.collection, unclear
+                )
+                return batch.halves()
+            status = HTTPStatus.BAD_REQUEST if answer.ok else answer.status
+            verdict = Verdict({0: Refusal(status, str(unclear))})
+        return self._account(batch, verdict)
+
+    def _do_without_bulk(self, batch: Batch) -> list[Batch]:
+        collection = batch.kind.collection
+        if collection not in self._without_bulk:
+            logger.info("the server takes no %s in bulk: they are sent one by one", collection)
+            with self._lock:
+                self._without_bulk.add(collection)
+        return [batch.part([entry]) for entry in batch.entries]
+
+    def _account(self, batch: Batch, verdict: Verdict) -> list[Batch]:
+        """Count what was taken; of what was refused, try again what has a chance and give the rest up."""
+        taken = [entry for place, entry in enumerate(batch.entries) if place not in verdict.refused]
+        if taken:
+            self._broken = 0
+        if not batch.late:
+            self._count(batch, taken, verdict.unchanged)
+        again: list[Entry] = []
+        detached: list[Entry] = []
+        encoding = Encoding()
+        for place, refusal in sorted(verdict.refused.items()):
+            entry = batch.entries[place]
+            if refusal.passing and batch.tries + 1 < PASSING_TRIES:
+                again.append(entry)
+            elif batch.late:
+                _tell_incomplete(entry, refusal.message)
+            elif (other := encoding.detached(entry, refusal.message)) is not None:
+                detached.append(other)
+            else:
+                self._give_up(entry, refusal, alone=not taken)
+        parts = (batch.part(again, batch.tries + 1), batch.part(detached))
+        return [part for part in parts if part.entries]
+
+    def _count(self, batch: Batch, taken: list[Entry], unchanged: int) -> None:
+        for entry in taken:
+            if entry.full is not None:
+                self._complete_later(entry.full, entry.reason)
+        if len(taken) > unchanged:
+            self._report.counted(batch.kind.entity, "written", len(taken) - unchanged)
+        if unchanged:
+            self._report.counted(batch.kind.entity, "unchanged", unchanged)
+
+    def _complete_later(self, entry: Entry, reason: str) -> None:
+        try:
+            self.set_aside.add(entry, reason)
+        except OSError:
+            logger.warning("%s cannot be set aside and stays incomplete", entry.fqn, exc_info=True)
+            self._dead_letters.add(entry, reason)
+
+    def _give_up(self, entry: Entry, refusal: Refusal, *, alone: bool) -> None:
+        cause = f"OpenMetadata refuses it (HTTP {refusal.status}): {refusal.message}"
+        if alone and refusal.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            with self._lock:
+                self._broken += 1
+                self._broken_reason = refusal.message
+        self._ledger.failed(entry.fqn)
+        self._report.failed(Failure(entry.kind.entity, entry.fqn, STAGE, cause, _advice(entry, refusal)))
+        self._dead_letters.add(entry.whole, cause)
+
+
+def _verdict(batch: Batch, answer: Answer) -> Verdict:
+    if not answer.ok:
+        raise Unclear(answer.message())
+    return read_bulk(answer, batch.entries)
+
+
+def _advice(entry: Entry, refusal: Refusal) -> str | None:
+    """What to do about a refusal, for the causes that we know."""
+    if refusal.status == HTTPStatus.NOT_FOUND:
+        return "what it lies in or refers to is not on the server; look for an earlier failure of that entity"
+    if refusal.status == HTTPStatus.FORBIDDEN:
+        return f"give the bot a policy that lets it create and edit entities of the type {entry.kind.entity}"
+    if refusal.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        return f"raise the size of request that the server or its proxy takes above {len(entry.body)} bytes"
+    if refusal.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return "look into the server's own log; the dead letters can be replayed when it is mended"
+    return None
+
+
+def _tell_incomplete(entry: Entry, reason: str) -> None:
+    others = ", ".join(sorted(references(entry))) or "another entity"
+    logger.warning("%s is delivered without what refers to %s: %s", entry.fqn, others, reason)

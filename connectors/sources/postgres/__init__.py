@@ -1,0 +1,19 @@
+"""PostgreSQL 12 and newer."""
+
+from connectors.connector import Capability, Connector
+from connectors.families.database import database_topology
+from connectors.families.database_options import DatabaseMetadata
+from connectors.sources.postgres.checks import CHECKS
+from connectors.sources.postgres.config import PostgresConfig
+from connectors.sources.postgres.source import open_source
+
+CONNECTOR = Connector(
+    name="postgres",
+    service_type="Postgres",
+    config=PostgresConfig,
+    options=DatabaseMetadata,
+    capabilities=frozenset(Capability),
+    checks=CHECKS,
+    topology=database_topology(open_source),
+    driver="psycopg",
+)

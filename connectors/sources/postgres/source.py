@@ -1,0 +1,120 @@
+"""What the family asks, answered from a server's catalogues."""
+
+import hashlib
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Literal
+
+from connectors.connector import RunContext
+from connectors.errors import ConnectorError
+from connectors.families.database_options import DatabaseMetadata
+from connectors.families.database_source import Database, Routine, Schema, Table, Tag
+from connectors.models.database import StoredProcedureCode
+from connectors.models.names import MAX_NAME_LENGTH
+from connectors.sources.postgres import queries
+from connectors.sources.postgres.certificates import certificate_files
+from connectors.sources.postgres.config import PostgresConfig
+from connectors.sources.postgres.failures import DatabaseRefused
+from connectors.sources.postgres.session import Sessions, Snapshot
+from connectors.sources.postgres.tables import Wanted, tables
+
+Language = Literal["SQL", "Java", "JavaScript", "Python"]
+LANGUAGES: dict[str, Language] = {
+    "sql": "SQL", "plpgsql": "SQL", "java": "Java", "javau": "Java", "pljava": "Java", "plv8": "JavaScript",
+    "plls": "JavaScript", "plcoffee": "JavaScript", "plpythonu": "Python", "plpython2u": "Python",
+    "plpython3u": "Python",
+}  # fmt: skip
+
+
+class PostgresSource:
+    """One run's view of a server. Short listings are read at once, tables and routines as they are used."""
+
+    def __init__(self, config: PostgresConfig, options: DatabaseMetadata, sessions: Sessions) -> None:
+        self._config = config
+        self._sessions = sessions
+        self._wanted = Wanted(options.include_ddl, config.classification_name if options.include_tags else None)
+
+    def databases(self) -> Iterable[Database]:
+        """The database of the definition, or all that can be connected to."""
+        query = queries.ALL_DATABASES if self._config.ingest_all_databases else queries.THIS_DATABASE
+        with self._sessions.snapshot(self._config.database, "the list of databases") as snapshot:
+            return [Database(*row) for row in snapshot.rows(queries.composed(query, snapshot.version))]
+
+    def counts(self, database: str) -> Mapping[str, int]:
+        """Counts of a whole database; nothing for one that refuses us, which the listing of its schemas tells."""
+        try:
+            with self._sessions.snapshot(database, f"counts in database {database}") as snapshot:
+                [counts] = snapshot.rows(queries.composed(queries.COUNTS, snapshot.version))
+        except DatabaseRefused:
+            return {}
+        return dict(zip(("databaseSchema", "table", "storedProcedure"), counts, strict=True))
+
+    def tags(self, database: str) -> Iterable[Tag]:
+        """The row-level-security policies of a database, by name."""
+        try:
+            with self._sessions.snapshot(database, f"the policies of database {database}") as snapshot:
+                rows = snapshot.rows(queries.composed(queries.TAGS, snapshot.version))
+        except DatabaseRefused:
+            return []
+        classification, meaning = self._config.classification_name, "Row-level-security policies of Postgres"
+        return [Tag(classification, meaning, name, f"Row-level-security policy {name}") for (name,) in rows]
+
+    def schemas(self, database: str) -> Iterable[Schema]:
+        """The schemas of a database, without Postgres's own."""
+        with self._sessions.snapshot(database, f"the schemas of database {database}") as snapshot:
+            return [Schema(*row) for row in snapshot.rows(queries.composed(queries.SCHEMAS, snapshot.version))]
+
+    def tables(self, database: str, schema: str) -> Iterator[Table]:
+        """The tables and views of one schema.
+
+        Raises:
+            ConnectorError: The role may not use the schema.
+        """
+        with self._sessions.snapshot(database, f"the tables of schema {database}.{schema}") as snapshot:
+            oid, usable = _schema(snapshot, database, schema)
+            if not usable:
+                message = f"permission denied for schema {schema} of database {database}"
+                raise ConnectorError(message, f'GRANT USAGE ON SCHEMA "{schema}" TO "{self._config.username}"')
+            yield from tables(snapshot, database, oid, self._wanted)
+
+    def routines(self, database: str, schema: str) -> Iterator[Routine]:
+        """The functions and procedures of one schema."""
+        with self._sessions.snapshot(database, f"the routines of schema {database}.{schema}") as snapshot:
+            oid, _ = _schema(snapshot, database, schema)
+            [rows] = snapshot.streams(queries.composed(queries.ROUTINES, snapshot.version, oid))
+            for _, name, kind, language, code, description, owner, arguments in rows:
+                yield Routine(
+                    name=name if arguments is None else overload_name(name, arguments),
+                    code=StoredProcedureCode(code=code, language=LANGUAGES.get(language, "External")),
+                    is_function=kind != "p",
+                    description=description,
+                    owner=owner,
+                )
+
+
+@contextmanager
+def open_source(context: RunContext[PostgresConfig, DatabaseMetadata]) -> Generator[PostgresSource]:
+    """The source of one run; one session for each thread and one for the listings above them."""
+    with certificate_files(context.connection.ssl_config) as files:
+        sessions = Sessions(context.connection, files, context.threads + 1, context.report, context.cancellation)
+        try:
+            yield PostgresSource(context.connection, context.options, sessions)
+        finally:
+            sessions.close()
+
+
+def overload_name(name: str, arguments: str) -> str:
+    """The name of one of several routines of the same name, told apart by the types of their arguments."""
+    full = f"{name}({arguments})"
+    if len(full) <= MAX_NAME_LENGTH:
+        return full
+    return f"{name}({hashlib.sha256(arguments.encode()).hexdigest()})"
+
+
+def _schema(snapshot: Snapshot, database: str, schema: str) -> tuple[int, bool]:
+    found = snapshot.rows(queries.SCHEMA, (schema,))
+    if not found:
+        message = f"schema {schema} of database {database} was dropped during the run"
+        raise ConnectorError(message)
+    [(oid, usable)] = found
+    return oid, usable

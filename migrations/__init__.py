@@ -1,0 +1,1 @@
+"""Alembic migrations of the store, one purpose each; run by `headwater migrate`."""

@@ -1,0 +1,1 @@
+"""The Headwater service: workflows, schedules, runs and the REST API over them."""

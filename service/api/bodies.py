@@ -1,0 +1,92 @@
+"""Request bodies: JSON or YAML, bounded, read off the event loop."""
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.routing import APIRoute
+from typing_extensions import override
+
+from service.api.formats import Format, read_document
+from service.errors import ServiceError, TooLarge
+from service.workflows.documents import Json
+
+JSON_TYPE = "application/json"
+YAML_TYPES = ("application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml")
+DEFAULT_MAX_BODY_BYTES = 5 * 1024 * 1024
+
+
+class UnsupportedFormat(ServiceError):
+    """A body in a format that is not read here."""
+
+
+class DocumentRoute(APIRoute):
+    """A route whose body is one JSON or YAML object, whatever of the two the caller prefers."""
+
+    @override
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The usual handler, given the document that the body holds."""
+        handle = super().get_route_handler()
+        if self.body_field is None:
+            return handle
+
+        async def handle_document(request: Request) -> Response:
+            return await handle(await _with_document(request))
+
+        return handle_document
+
+
+class _DocumentRequest(Request):
+    """A request whose body was read already."""
+
+    def __init__(self, request: Request, document: Json) -> None:
+        headers = [header for header in request.scope["headers"] if header[0] != b"content-type"]
+        headers.append((b"content-type", JSON_TYPE.encode()))
+        super().__init__({**request.scope, "headers": headers}, request.receive)
+        self._document = document
+
+    @override
+    async def body(self) -> bytes:
+        """Anything: that there is a body."""
+        return b"{}"
+
+    @override
+    async def json(self) -> Json:
+        """The document."""
+        return self._document
+
+
+async def _with_document(request: Request) -> Request:
+    raw = await _read(request)
+    if not raw:
+        return request
+    kind = _format_of(request)
+    return _DocumentRequest(request, await run_in_threadpool(read_document, raw, kind))
+
+
+async def _read(request: Request) -> bytes:
+    limit: int = request.app.state.services.max_body_bytes
+    message = f"the body is larger than {limit} bytes"
+    announced = request.headers.get("content-length", "")
+    if announced.isdecimal() and int(announced) > limit:
+        raise TooLarge(message)
+    raw = bytearray()
+    async for chunk in request.stream():
+        raw += chunk
+        if len(raw) > limit:
+            raise TooLarge(message)
+    return bytes(raw)
+
+
+def _format_of(request: Request) -> Format:
+    if request.headers.get("content-encoding", "identity") != "identity":
+        message = "a compressed body is not supported; send it without Content-Encoding"
+        raise UnsupportedFormat(message)
+    given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if given == JSON_TYPE or (given.startswith("application/") and given.endswith("+json")):
+        return "json"
+    if given in YAML_TYPES or (given.startswith("application/") and given.endswith("+yaml")):
+        return "yaml"
+    message = f"the body is {given or 'of no named format'}; send Content-Type: {JSON_TYPE} or {YAML_TYPES[0]}"
+    raise UnsupportedFormat(message)

@@ -1,0 +1,94 @@
+"""What endpoints are given: the parts of the service, a session per request, checked parameters."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from threading import BoundedSemaphore
+from typing import Annotated
+
+from fastapi import Depends, Path, Query, Request
+from pydantic import AfterValidator, AwareDatetime
+from sqlalchemy.orm import Session
+
+from connectors.connector import CheckResult
+from service.api.bodies import DEFAULT_MAX_BODY_BYTES
+from service.api.feed import RunFeed
+from service.database.engine import Database
+from service.metrics import Metrics
+from service.settings import Settings
+from service.workflows.documents import UNSTORABLE, Json, is_storable
+from service.workflows.operations import Rules
+
+BASE = "/api/v1"
+MAX_PAGE = 500
+MAX_ID = 2**63 - 1
+# A check may take minutes and holds a thread of the API; this many leave enough of them.
+MAX_CHECKS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """Whether one part of the service can do its work."""
+
+    component: str
+    ok: bool
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The parts of the service that the API speaks to, made by `service.app`.
+
+    `check_connection(connector, connection config)` resolves secrets and yields the result of each step.
+    """
+
+    settings: Settings
+    database: Database
+    rules: Rules
+    metrics: Metrics
+    feed: RunFeed
+    ready: Callable[[], Sequence[Readiness]]
+    check_connection: Callable[[str, Json], Iterator[CheckResult]]
+    max_body_bytes: int = DEFAULT_MAX_BODY_BYTES
+    check_slots: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(MAX_CHECKS))
+
+
+async def services_of(request: Request) -> Services:
+    """The parts of the service."""
+    services: Services = request.app.state.services
+    return services
+
+
+ServicesDep = Annotated[Services, Depends(services_of)]
+
+
+def session_of(services: ServicesDep) -> Iterator[Session]:
+    """A session that lives as long as the endpoint."""
+    with services.database.session() as session:
+        yield session
+
+
+# The scope `function` commits before the answer is sent: what a client was told is durable.
+SessionDep = Annotated[Session, Depends(session_of, scope="function")]
+
+
+def _storable(text: str) -> str:
+    if not is_storable(text):
+        message = f"is a text {UNSTORABLE}"
+        raise ValueError(message)
+    return text
+
+
+def _in_utc(instant: datetime) -> datetime:
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError as error:
+        message = "is out of range"
+        raise ValueError(message) from error
+
+
+Storable = AfterValidator(_storable)
+Instant = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+WorkflowName = Annotated[str, Path(description="The workflow's name.", max_length=128), Storable]
+Cursor = Annotated[str | None, Query(description="`nextCursor` of the page before.", max_length=1024)]
+Limit = Annotated[int, Query(ge=1, le=MAX_PAGE, description="Most entries on the page.")]

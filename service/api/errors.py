@@ -1,0 +1,163 @@
+"""Every error as a problem document (RFC 9457)."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import cast
+from urllib.parse import quote
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import HTTPException, RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import Field
+
+from connectors.errors import ConfigurationError
+from service.api.bodies import UnsupportedFormat
+from service.api.formats import Malformed
+from service.errors import Conflict, Invalid, NotFound, Problem, ServiceError, TooLarge, Unavailable
+from service.workflows.documents import dotted
+from service.workflows.wire import Output
+
+PROBLEM_JSON = "application/problem+json"
+RETRY_AFTER_SECONDS = "5"
+REQUEST_ID = "request_id"
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One type of problem: its status, the last part of its URI, its title."""
+
+    status: int
+    slug: str
+    title: str
+
+
+INTERNAL = Kind(500, "internal", "The service failed")
+INVALID = Kind(422, "invalid", "The input is wrong")
+KINDS: tuple[tuple[type[Exception], Kind], ...] = (
+    (Malformed, Kind(400, "malformed", "The body cannot be read")),
+    (NotFound, Kind(404, "not-found", "There is no such thing")),
+    (Conflict, Kind(409, "conflict", "Not possible in the present state")),
+    (TooLarge, Kind(413, "too-large", "The input is too large")),
+    (UnsupportedFormat, Kind(415, "unsupported-format", "The format of the body is not supported")),
+    (Invalid, INVALID),
+    (ConfigurationError, INVALID),
+    (Unavailable, Kind(503, "unavailable", "Something needed does not answer now")),
+    (ServiceError, INTERNAL),
+)
+METHOD = Kind(405, "method", "The method is not possible here")
+
+
+class FieldProblem(Output):
+    """One fault of the input."""
+
+    path: str = Field(description="The field, as dotted keys; empty for the input as a whole.")
+    message: str = Field(description="What is wrong with it and how to mend it.")
+
+
+class ProblemDocument(Output):
+    """What went wrong."""
+
+    type: str = Field(description="Names the kind of problem; the same for all of a kind.")
+    title: str
+    status: int
+    detail: str
+    instance: str
+    problems: list[FieldProblem] = Field(default_factory=list[FieldProblem])
+    request_id: str = Field(description="Stands in the log lines of this request, and in X-Request-ID.")
+
+
+def install(app: FastAPI) -> None:
+    """Answer all errors of the app with problem documents."""
+    for error_class, _ in KINDS:
+        app.add_exception_handler(error_class, _refused)
+    app.add_exception_handler(RequestValidationError, _misfit)
+    # The class that fastapi's own derives from is the one that routing raises.
+    for base in HTTPException.__mro__[:2]:
+        app.add_exception_handler(cast("type[Exception]", base), _by_routing)
+
+
+def internal_error(request: Request) -> JSONResponse:
+    """The answer to what nobody foresaw; the cause stands in the log only."""
+    return _answer(request, INTERNAL, "an unexpected error; the log has more under this request id")
+
+
+def kind_of(error: Exception) -> Kind:
+    """What type of problem an error is."""
+    return next((kind for error_class, kind in KINDS if isinstance(error, error_class)), INTERNAL)
+
+
+def problems_of(error: RequestValidationError) -> Iterator[Problem]:
+    """What fastapi found, as paths of the caller's own keys and sentences; no value is repeated."""
+    for fault in cast("Sequence[dict[str, object]]", error.errors()):
+        where, *path = cast("tuple[str | int, ...]", fault["loc"])
+        if where == "body" and path[:1] == ["schedule"]:
+            # The second part is the kind of schedule, which is no key of the caller's.
+            path = ["schedule", *path[2:]]
+        if path[-1:] == ["[key]"]:
+            path.pop()
+        yield Problem(dotted(tuple(path)), _sentence(str(fault["type"]), str(fault["msg"])))
+
+
+def _sentence(kind: str, message: str) -> str:
+    if kind == "missing":
+        return "is required"
+    if kind == "extra_forbidden":
+        return "is not a known key; correct or remove it"
+    return message.removeprefix("Value error, ")
+
+
+def _refused(request: Request, error: Exception) -> JSONResponse:
+    kind = kind_of(error)
+    if kind is INTERNAL:
+        logger.error("Request %s failed", request_id_of(request), exc_info=error)
+        return internal_error(request)
+    if isinstance(error, Invalid | ConfigurationError):
+        problems = [Problem(problem.path, problem.message) for problem in error.problems]
+        return _answer(request, kind, str(error), problems)
+    headers = {"Retry-After": RETRY_AFTER_SECONDS} if isinstance(error, Unavailable) else None
+    return _answer(request, kind, str(error), headers=headers)
+
+
+def _misfit(request: Request, error: Exception) -> JSONResponse:
+    return _refused(request, Invalid(problems_of(cast("RequestValidationError", error))))
+
+
+def _by_routing(request: Request, error: Exception) -> JSONResponse:
+    refusal = cast("HTTPException", error)
+    headers = dict(refusal.headers or {})
+    if refusal.status_code == HTTPStatus.NOT_FOUND:
+        return _answer(request, kind_of(NotFound("")), f"there is nothing at {request.url.path}")
+    if refusal.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        detail = f"{request.method} is not possible here; possible: {headers.get('Allow', 'nothing')}"
+        return _answer(request, METHOD, detail, headers=headers)
+    kind = Kind(refusal.status_code, "http", "The request was refused")
+    return _answer(request, kind, str(refusal.detail), headers=headers)
+
+
+def request_id_of(request: Request) -> str:
+    """The id that the middleware gave the request."""
+    state = cast("dict[str, object]", request.scope.get("state", {}))
+    return str(state.get(REQUEST_ID, ""))
+
+
+def _answer(
+    request: Request,
+    kind: Kind,
+    detail: str,
+    problems: Sequence[Problem] = (),
+    headers: dict[str, str] | None = None,
+) -> JSONResponse:
+    document = ProblemDocument(
+        type=f"urn:headwater:problem:{kind.slug}",
+        title=kind.title,
+        status=kind.status,
+        detail=detail,
+        instance=quote(request.url.path),
+        problems=[FieldProblem(path=problem.path, message=problem.message) for problem in problems],
+        request_id=request_id_of(request),
+    )
+    return JSONResponse(document.model_dump(mode="json"), kind.status, headers, PROBLEM_JSON)

@@ -1,0 +1,69 @@
+"""Wakes those who follow a run when it has moved."""
+
+import asyncio
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from threading import Lock
+
+CHANNEL = "headwater_runs"
+
+
+class Follower:
+    """Somebody who waits, on the event loop it was made on, for a run to move."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._moved = asyncio.Event()
+
+    def wake(self) -> None:
+        """End the wait; may be called from any thread."""
+        with suppress(RuntimeError):  # the loop was closed: nobody waits any more
+            self._loop.call_soon_threadsafe(self._moved.set)
+
+    async def wait(self, seconds: float) -> None:
+        """Wait to be woken, but no longer than this."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._moved.wait(), seconds)
+        self._moved.clear()
+
+
+class RunFeed:
+    """Passes the database's notifications on to followers; safe to use from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._followers: dict[str, set[Follower]] = {}
+        self._closed = False
+
+    @property
+    def closed(self) -> bool:
+        """Whether followers are to end."""
+        return self._closed
+
+    def notify(self, run_id: str) -> None:
+        """The run has moved; an empty id stands for all of them, since notifications may have been missed."""
+        with self._lock:
+            named = self._followers.values() if run_id == "" else [self._followers.get(run_id, set())]
+            awake = [follower for followers in named for follower in followers]
+        for follower in awake:
+            follower.wake()
+
+    def close(self) -> None:
+        """End all followers: an open stream would hold up the shutdown of the server."""
+        self._closed = True
+        self.notify("")
+
+    @contextmanager
+    def follow(self, run_id: str) -> Generator[Follower]:
+        """Hear of the run while inside."""
+        follower = Follower()
+        with self._lock:
+            self._followers.setdefault(run_id, set()).add(follower)
+        try:
+            yield follower
+        finally:
+            with self._lock:
+                left = self._followers[run_id]
+                left.discard(follower)
+                if not left:
+                    del self._followers[run_id]

@@ -1,0 +1,96 @@
+"""What happens to every request: it gets an id, is measured and logged, and never ends without an answer."""
+
+import logging
+import re
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+from urllib.parse import quote
+from uuid import uuid4
+
+from fastapi import Request
+from fastapi.routing import APIRoute
+
+from service.api.errors import REQUEST_ID, internal_error
+from service.clock import monotonic
+from service.metrics import Metrics
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+HEADER = "x-request-id"
+UNMATCHED = "unmatched"
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+QUIET = ("/health/", "/metrics")
+
+_ACCEPTABLE_ID = re.compile(r"[A-Za-z0-9._~:-]{1,128}")
+
+logger = logging.getLogger("service.api.access")
+
+
+class RequestMiddleware:
+    """Stands around the whole app."""
+
+    def __init__(self, app: App, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = monotonic()
+        request_id = _request_id(scope)
+        scope.setdefault("state", {})[REQUEST_ID] = request_id
+        status = 0
+
+        async def sending(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message.get("headers", []), (HEADER.encode(), request_id.encode())]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, sending)
+        except Exception:
+            logger.exception("Request %s failed: %s %s", request_id, scope["method"], quote(scope["path"]))
+            if status:
+                raise
+            await internal_error(Request(scope))(scope, receive, sending)
+        finally:
+            self._note(scope, request_id, status, monotonic() - began)
+
+    def _note(self, scope: Scope, request_id: str, status: int, seconds: float) -> None:
+        method = scope["method"] if scope["method"] in METHODS else "other"
+        self._metrics.http_answered(_route_of(scope), method, status, seconds)
+        path = quote(scope["path"])
+        level = logging.DEBUG if path.startswith(QUIET) else logging.INFO
+        logger.log(
+            level,
+            "%s %s %d %.1f ms request_id=%s",
+            method,
+            path,
+            status,
+            seconds * 1000,
+            request_id,
+            extra={"request_id": request_id, "method": method, "path": path, "status": status, "seconds": seconds},
+        )
+
+
+def _request_id(scope: Scope) -> str:
+    for name, value in scope["headers"]:
+        if name == HEADER.encode():
+            given = value.decode("latin-1")
+            if _ACCEPTABLE_ID.fullmatch(given):
+                return given
+    return uuid4().hex
+
+
+def _route_of(scope: Scope) -> str:
+    """The template of the route: paths are without number, and every label value is kept for ever."""
+    route = scope.get("route")
+    return route.path if isinstance(route, APIRoute) else UNMATCHED

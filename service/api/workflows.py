@@ -1,0 +1,239 @@
+"""Definitions: create, apply, read, change, delete, and their schedules."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Query, Response, status
+from fastapi.exceptions import RequestValidationError
+from pydantic import Field, ValidationError
+
+from service.api import examples
+from service.api.bodies import DocumentRoute
+from service.api.connectors import CheckReport, tested
+from service.api.dependencies import BASE, Cursor, Limit, ServicesDep, SessionDep, WorkflowName
+from service.clock import now
+from service.errors import Invalid
+from service.runs import operations as run_operations
+from service.scheduling.triggers import next_ticks
+from service.workflows import operations, repository
+from service.workflows.documents import Json, value_at
+from service.workflows.operations import Stored
+from service.workflows.repository import WorkflowFilter
+from service.workflows.schedule import read_schedule
+from service.workflows.schemas import (
+    Labels,
+    Policy,
+    RevisionRead,
+    Rollback,
+    Schedule,
+    WorkflowCreate,
+    WorkflowPatch,
+    WorkflowRead,
+)
+from service.workflows.vault import mask
+from service.workflows.wire import Output, Page
+
+PREVIEWED_TICKS = 5
+CONNECTION = ("source", "serviceConnection", "config")
+
+router = APIRouter(prefix=f"{BASE}/workflows", tags=["workflows"], route_class=DocumentRoute)
+
+
+class WorkflowStored(WorkflowRead):
+    """A definition as it was stored, with notes for its author."""
+
+    notes: list[str] = Field(default_factory=list[str])
+
+
+class ValidatedWorkflow(Output):
+    """A definition that would be stored, as it would be read back, and when it would be due next."""
+
+    name: str
+    description: str
+    labels: Labels
+    enabled: bool
+    schedule: Schedule | None
+    policy: Policy
+    config: Json
+    connector: str
+    notes: list[str]
+    ticks: list[datetime]
+
+
+class Ticks(Output):
+    """When the schedule is due next; a schedule that is off makes no runs at them."""
+
+    enabled: bool
+    data: list[datetime]
+
+
+def stored_answer(stored: Stored, response: Response) -> WorkflowStored:
+    """The definition as answered, 201 with its place if it is new."""
+    if stored.change == "created":
+        response.status_code = status.HTTP_201_CREATED
+    response.headers["Location"] = f"{BASE}/workflows/{stored.row.name}"
+    return WorkflowStored(**dict(WorkflowRead.of(stored.row)), notes=list(stored.notes))
+
+
+@router.post("", status_code=201, summary="Create a workflow")
+def create_workflow(
+    definition: Annotated[WorkflowCreate, Body(examples=[examples.SHOP])],
+    session: SessionDep,
+    services: ServicesDep,
+    response: Response,
+) -> WorkflowStored:
+    """Store a new definition; 409 if its name is taken. Nothing is stored unless everything in it is right."""
+    return stored_answer(operations.create(session, definition, services.rules), response)
+
+
+@router.get("", summary="List workflows")
+def list_workflows(
+    session: SessionDep,
+    enabled: Annotated[bool | None, Query(description="Only those whose schedule is on, or off.")] = None,
+    label: Annotated[list[str], Query(description="`key:value`; may be given several times.", max_length=64)] = [],
+    q: Annotated[str | None, Query(description="A part of the name or description.", max_length=256)] = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> Page[WorkflowRead]:
+    """The workflows that match all conditions, by name."""
+    return repository.list_workflows(session, WorkflowFilter(enabled, _labels(label), q), cursor, limit)
+
+
+@router.post("/validate", summary="Validate a definition")
+def validate_workflow(
+    definition: Annotated[WorkflowCreate, Body(examples=[examples.SHOP])], session: SessionDep, services: ServicesDep
+) -> ValidatedWorkflow:
+    """Everything that creating or applying checks, storing nothing. A mask stands for the stored secret."""
+    row = repository.find(session, definition.name)
+    candidate = operations.check(definition, services.rules, None if row is None else row.config)
+    ticks = [] if definition.schedule is None else next_ticks(definition.schedule, now(), PREVIEWED_TICKS)
+    return ValidatedWorkflow(
+        **dict(candidate.snapshot) | {"config": mask(candidate.sealed)},
+        name=definition.name,
+        notes=list(candidate.notes),
+        ticks=ticks,
+    )
+
+
+@router.get("/{name}", summary="Read a workflow")
+def read_workflow(name: WorkflowName, session: SessionDep) -> WorkflowRead:
+    """The newest revision; secrets are masked."""
+    return WorkflowRead.of(repository.get(session, name))
+
+
+@router.put(
+    "/{name}",
+    summary="Apply a workflow",
+    responses={201: {"model": WorkflowStored, "description": "The workflow is new."}},
+    openapi_extra={
+        "requestBody": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/WorkflowCreate"}}}}
+    },
+)
+def apply_workflow(
+    name: WorkflowName,
+    document: Annotated[Json, Body(examples=[examples.SHOP])],
+    session: SessionDep,
+    services: ServicesDep,
+    response: Response,
+) -> WorkflowStored:
+    """Make the definition what is stored: 201 if it is new, else 200; a new revision only if something changed.
+
+    The name may be left out of the body. An `enabled` left out keeps what is.
+    """
+    definition = _definition_named(name, document)
+    return stored_answer(operations.apply(session, definition, services.rules), response)
+
+
+@router.patch("/{name}", summary="Change a workflow in part")
+def patch_workflow(
+    name: WorkflowName,
+    changes: Annotated[WorkflowPatch, Body(examples=[examples.PATCH])],
+    session: SessionDep,
+    services: ServicesDep,
+    response: Response,
+) -> WorkflowStored:
+    """A JSON merge patch of config and labels; fields of the policy are replaced, a schedule is as a whole."""
+    return stored_answer(operations.patch(session, name, changes, services.rules), response)
+
+
+@router.delete("/{name}", status_code=204, summary="Delete a workflow")
+def delete_workflow(name: WorkflowName, session: SessionDep) -> None:
+    """Its active runs are cancelled first; its ended runs stay as history."""
+    run_operations.delete_workflow(session, name)
+
+
+@router.get("/{name}/revisions", summary="List the revisions of a workflow")
+def list_revisions(
+    name: WorkflowName, session: SessionDep, cursor: Cursor = None, limit: Limit = 50
+) -> Page[RevisionRead]:
+    """What the definition was after each change, newest first."""
+    return repository.list_revisions(session, repository.get(session, name), cursor, limit)
+
+
+@router.post("/{name}/rollback", summary="Go back to a revision")
+def rollback_workflow(
+    name: WorkflowName,
+    target: Annotated[Rollback, Body()],
+    session: SessionDep,
+    services: ServicesDep,
+    response: Response,
+) -> WorkflowStored:
+    """Make an earlier revision the newest one; whether the schedule is on stays as it is."""
+    return stored_answer(operations.rollback(session, name, target.revision, services.rules), response)
+
+
+@router.post("/{name}/pause", summary="Switch the schedule off")
+def pause_workflow(name: WorkflowName, session: SessionDep) -> WorkflowRead:
+    """Active runs go on, and runs can still be started by hand."""
+    return WorkflowRead.of(operations.pause(session, name))
+
+
+@router.post("/{name}/resume", summary="Switch the schedule on")
+def resume_workflow(name: WorkflowName, session: SessionDep) -> WorkflowRead:
+    """From now on; ticks missed meanwhile are not made up for."""
+    return WorkflowRead.of(operations.resume(session, name))
+
+
+@router.get("/{name}/ticks", summary="Preview the schedule")
+def list_ticks(
+    name: WorkflowName,
+    session: SessionDep,
+    count: Annotated[int, Query(ge=1, le=100, description="How many ticks.")] = 10,
+) -> Ticks:
+    """The instants at which the schedule is due next; none for a workflow on demand."""
+    row = repository.get(session, name)
+    schedule = read_schedule(row.schedule)
+    return Ticks(enabled=row.enabled, data=[] if schedule is None else next_ticks(schedule, now(), count))
+
+
+@router.post("/{name}/check", summary="Test the connection of a workflow")
+def check_workflow(name: WorkflowName, services: ServicesDep) -> CheckReport:
+    """Try the stored connection step by step."""
+    with services.database.session() as session:
+        row = repository.get(session, name)
+    # No connection to the store is held while the source takes its time.
+    connection = value_at(services.rules.vault.open(row.config), CONNECTION)
+    path = ".".join(("config", *CONNECTION))
+    return tested(services, row.connector, connection if isinstance(connection, dict) else {}, path)
+
+
+def _labels(pairs: Sequence[str]) -> dict[str, str]:
+    labels: dict[str, str] = {}
+    for pair in pairs:
+        key, colon, value = pair.partition(":")
+        if not (key and colon):
+            raise Invalid.at("label", "write it as key:value")
+        if labels.setdefault(key, value) != value:
+            raise Invalid.at("label", f"{key} cannot have two values")
+    return labels
+
+
+def _definition_named(name: str, document: Json) -> WorkflowCreate:
+    if document.get("name", name) != name:
+        raise Invalid.at("name", f"must be {name}, as in the address, or be left out")
+    try:
+        return WorkflowCreate.model_validate(document | {"name": name})
+    except ValidationError as error:
+        faults = [{**fault, "loc": ("body", *fault["loc"])} for fault in error.errors(include_url=False)]
+        raise RequestValidationError(faults) from None

@@ -1,0 +1,60 @@
+"""The command `headwater`. Each sub-command imports what it needs when it is called, so that all start fast."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
+
+from connectors.errors import ConfigurationError, ConnectorError
+from service.errors import Invalid, ServiceError
+
+INTERRUPTED = 130
+EXIT_CODES = """exit codes of run: 0 succeeded, or partial with the success threshold reached; 1 failed;
+2 the definition or the command line is wrong; 130 interrupted"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code."""
+    parsed = _parser().parse_args(arguments)
+    try:
+        return import_module(f"service.cli.{parsed.command}").main(parsed, os.environ)
+    except (ConnectorError, ServiceError) as error:
+        print(f"headwater: {explained(error)}", file=sys.stderr)
+        return 2 if isinstance(error, ConfigurationError | Invalid) else 1
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def explained(error: ConnectorError | ServiceError) -> str:
+    """What went wrong and how to mend it, a line for each problem."""
+    if isinstance(error, ConfigurationError | Invalid):
+        return "\n  ".join(["the definition or a setting is wrong:", *map(str, error.problems)])
+    advice = error.advice if isinstance(error, ConnectorError) else None
+    return f"{error.message}\n  {advice}" if advice else error.message
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("headwater", description="Schedules metadata ingestion.", epilog=EXIT_CODES)
+    parser.add_argument("--version", action="version", version=f"headwater {version('headwater')}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands.add_parser("serve", help="run the service; HEADWATER_* variables are its settings")
+    commands.add_parser("migrate", help="bring the store named by HEADWATER_DATABASE_URL up to date")
+    run = commands.add_parser("run", help="run one definition here and now, without a service", epilog=EXIT_CODES)
+    run.add_argument("-c", "--config", type=Path, required=True, metavar="FILE", help="YAML or JSON definition")
+    run.add_argument("--dead-letters", type=Path, metavar="FILE", help="where undeliverable entities are kept")
+    validate = commands.add_parser("validate", help="check a definition without connecting to anything")
+    validate.add_argument("file", type=Path)
+    apply = commands.add_parser("apply", help="create or update the workflows of a folder in a running service")
+    apply.add_argument("-f", "--folder", type=Path, required=True, metavar="DIR", help="folder, or one file")
+    apply.add_argument("--url", default="http://127.0.0.1:8080", help="address of the service")
+    replay = commands.add_parser("replay", help="send a file of records, or of dead letters, to a catalogue")
+    replay.add_argument("file", type=Path)
+    replay.add_argument("-c", "--config", type=Path, metavar="FILE", required=True,
+                        help="a definition; its workflowConfig names the server, its sink config applies")  # fmt: skip
+    replay.add_argument("--dead-letters", type=Path, metavar="FILE", help="where what still fails is kept")
+    settings = commands.add_parser("settings", help="print the settings in force, without secrets")
+    settings.add_argument("--schema", action="store_true", help="print their JSON Schema instead")
+    return parser

@@ -1,0 +1,84 @@
+"""The engine and the session scope, the only place that commits."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Protocol
+
+import psycopg
+from sqlalchemy import event, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlmodel import Session, create_engine
+
+from service.database.urls import connect_arguments, engine_url
+from service.errors import Unavailable
+
+APPLICATION_NAME = "headwater"
+
+
+class _Connection(Protocol):
+    def execute(self, query: str) -> object: ...
+    def commit(self) -> None: ...
+
+
+class Database:
+    """One Postgres database behind a pool of connections; safe to share between threads."""
+
+    def __init__(self, url: str, pool_size: int = 10, pool_timeout_seconds: float = 30) -> None:
+        parsed = engine_url(url)
+        arguments = connect_arguments(APPLICATION_NAME)
+        self.url = parsed.render_as_string(hide_password=False)
+        self.engine = create_engine(
+            parsed,
+            connect_args={name: value for name, value in arguments.items() if name not in parsed.query},
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_timeout=pool_timeout_seconds,
+            pool_pre_ping=True,
+            pool_recycle=1800,
+            pool_use_lifo=True,
+        )
+        event.listen(self.engine, "connect", _use_utc)
+
+    @contextmanager
+    def session(self) -> Generator[Session]:
+        """A session that commits when the block ends and rolls back when it raises.
+
+        Objects stay readable after the commit. Raises Unavailable when the database does not answer, has no connection
+        to spare, or gave the transaction up (deadlock, timeout): the same block may succeed later.
+        """
+        with _unavailable(), Session(self.engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    def ping(self) -> None:
+        """Return if the database answers, else raise Unavailable."""
+        with _unavailable(), self.engine.connect() as connection:
+            connection.execute(text("select 1"))
+
+    def dispose(self) -> None:
+        """Close the connections that are not in use; the others close when they are given back."""
+        self.engine.dispose()
+
+
+@contextmanager
+def _unavailable() -> Generator[None]:
+    try:
+        yield
+    except PoolTimeout as error:
+        message = "no connection to the database became free in time"
+        raise Unavailable(message) from error
+    except DBAPIError as error:
+        if isinstance(error.orig, psycopg.OperationalError) or error.connection_invalidated:
+            message = f"the database is not available: {_first_line(error.orig)}"
+            raise Unavailable(message) from error
+        raise
+
+
+def _first_line(error: BaseException | None) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else "no reason given"
+
+
+def _use_utc(connection: _Connection, _: object) -> None:
+    connection.execute("set time zone 'UTC'")
+    connection.commit()

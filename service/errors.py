@@ -1,0 +1,68 @@
+"""Errors of the service, named by what they mean to the caller.
+
+ServiceError
+├── NotFound       the thing asked for does not exist
+├── Conflict       it cannot be done in the present state
+├── Invalid        the input is wrong; `problems` says where and how
+├── TooLarge       the input is larger than a limit
+└── Unavailable    something needed does not answer now; trying again may help
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One fault of an input: the dotted `path` of the field and what to do about it."""
+
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        """The path and the message, as a person reads them."""
+        return f"{self.path}: {self.message}" if self.path else self.message
+
+
+class ServiceError(Exception):
+    """Root of this package's errors; `message` is fit for the user."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class NotFound(ServiceError):
+    """What was asked for does not exist."""
+
+
+class Conflict(ServiceError):
+    """What was asked for does not fit the present state."""
+
+
+class Invalid(ServiceError):
+    """An input with one or more problems, in the order they were found."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("; ".join(str(problem) for problem in self.problems) or "invalid input")
+
+    @classmethod
+    def at(cls, path: str, message: str) -> "Invalid":
+        """One problem at one path."""
+        return cls([Problem(path, message)])
+
+    def under(self, prefix: str) -> "Invalid":
+        """The same problems with their paths below `prefix`."""
+        return Invalid(
+            Problem(f"{prefix}.{problem.path}" if problem.path else prefix, problem.message)
+            for problem in self.problems
+        )
+
+
+class TooLarge(ServiceError):
+    """An input above a limit; the message names the limit."""
+
+
+class Unavailable(ServiceError):
+    """Something needed does not answer now; the same call may succeed later."""

@@ -1,0 +1,1 @@
+"""What happens when a run's time has come."""

@@ -1,0 +1,222 @@
+"""Log lines: one JSON object each, bound to a run by context, free of its secrets."""
+
+import json
+import logging
+import re
+import sys
+import threading
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TextIO
+from urllib.parse import quote, quote_plus
+
+MASK = "**********"
+RunLogCallback = Callable[[str, datetime, str, str], None]
+
+_SHORT_SECRET = 4
+_LONG_LINE = 16
+
+
+class Redactor:
+    """Replaces the secret values it was told of; safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._values: frozenset[str] = frozenset()
+        self._pattern: re.Pattern[str] | None = None
+
+    def add(self, values: Iterable[str]) -> None:
+        """Mask these values from now on, as they are and as they look inside a URL or a JSON text."""
+        with self._lock:
+            self._values |= {form for value in values for form in _forms(value)}
+            if self._values:
+                longest_first = sorted(self._values, key=len, reverse=True)
+                self._pattern = re.compile("|".join(map(_as_pattern, longest_first)))
+
+    def apply(self, text: str) -> str:
+        """`text` with every secret replaced by the mask."""
+        return self._pattern.sub(MASK, text) if self._pattern is not None else text
+
+
+@dataclass(frozen=True, slots=True)
+class RunContext:
+    """The run that the current context works for; `level` is the least severe line it wants, if it said so."""
+
+    run_id: str
+    workflow: str
+    attempt: int
+    level: int | None = None
+    redactor: Redactor = field(default_factory=Redactor, compare=False, repr=False)
+
+
+_run: ContextVar[RunContext | None] = ContextVar("headwater_run", default=None)
+
+
+@contextmanager
+def bind_run(run_id: str, workflow: str, attempt: int, level: str | None = None) -> Generator[RunContext]:
+    """While inside, log lines of this context belong to the run.
+
+    A thread started inside sees the run only when it runs in a copy of this context.
+    """
+    numeric = logging.getLevelNamesMapping().get(level.upper()) if level else None
+    context = RunContext(run_id, workflow, attempt, numeric)
+    token = _run.set(context)
+    try:
+        yield context
+    finally:
+        _run.reset(token)
+
+
+def current_run() -> RunContext | None:
+    """The run that the current context is bound to."""
+    return _run.get()
+
+
+def redact(values: Iterable[str]) -> None:
+    """Mask these values in every line of the bound run, in all its threads; outside a run it does nothing."""
+    run = _run.get()
+    if run is not None:
+        run.redactor.add(values)
+
+
+class RunFilter(logging.Filter):
+    """Puts the run on a record, drops what is below the level that holds, and masks the run's secrets in it."""
+
+    def __init__(self, level: int = logging.INFO) -> None:
+        super().__init__()
+        self._level = level
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record is wanted; it is changed in place, so later handlers see no secret either."""
+        run = _run.get()
+        wanted = self._level if run is None or run.level is None else run.level
+        if record.levelno < wanted:
+            return False
+        if run is not None:
+            record.run = run
+            record.msg, record.args = run.redactor.apply(_message(record)), None
+            text = _exception(record)
+            record.exc_text = run.redactor.apply(text) if text else None
+        return True
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, without its end."""
+        line: dict[str, str | int] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": _message(record),
+        }
+        run = _run_of(record)
+        if run is not None:
+            line |= {"run_id": run.run_id, "workflow": run.workflow, "attempt": run.attempt}
+        exception = _exception(record)
+        if exception:
+            line["exception"] = exception
+        return json.dumps(line, ensure_ascii=False)
+
+
+class TextFormatter(logging.Formatter):
+    """One line for a person at a terminal, with the traceback below."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, without its end."""
+        run = _run_of(record)
+        at = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S")
+        scope = f" [{run.workflow} {run.run_id}]" if run is not None else ""
+        line = f"{at} {record.levelname:<7} {record.name}{scope}: {_message(record)}"
+        exception = _exception(record)
+        return f"{line}\n{exception}" if exception else line
+
+
+class RunLogHandler(logging.Handler):
+    """Hands the lines of bound runs to `callback(run_id, at, level, message)`.
+
+    It never raises, and what the callback itself logs is not handed to it again.
+    """
+
+    def __init__(self, callback: RunLogCallback, level: str = "INFO") -> None:
+        super().__init__()
+        self._callback = callback
+        self._busy = threading.local()
+        self.addFilter(RunFilter(logging.getLevelNamesMapping()[level]))
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Pass a wanted record on, without the handler's lock: the callback may take its time."""
+        if _run.get() is None or getattr(self._busy, "here", False) or not self.filter(record):
+            return False
+        self._busy.here = True
+        try:
+            self.emit(record)
+        finally:
+            self._busy.here = False
+        return True
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Call back with the message and, below it, the traceback."""
+        run = _run_of(record)
+        with suppress(Exception):
+            if run is not None:
+                text = "\n".join(part for part in (_message(record), _exception(record)) if part)
+                self._callback(run.run_id, datetime.fromtimestamp(record.created, UTC), record.levelname, text)
+
+
+def configure(level: str = "INFO", stream: TextIO | None = None) -> logging.Handler:
+    """Send all logs to `stream` (stderr): text on a terminal, else JSON. Calling again replaces the former set-up.
+
+    A run may ask for more than `level`: this package and the connectors hand every line to the handlers, which choose.
+    """
+    target = sys.stderr if stream is None else stream
+    handler: logging.StreamHandler[TextIO] = logging.StreamHandler(target)
+    handler.set_name("headwater")
+    handler.setFormatter(TextFormatter() if target.isatty() else JsonFormatter())
+    handler.addFilter(RunFilter(logging.getLevelNamesMapping()[level]))
+    root = logging.getLogger()
+    for former in [former for former in root.handlers if former.get_name() == "headwater"]:
+        root.removeHandler(former)
+    root.addHandler(handler)
+    root.setLevel(level)
+    for name in ("service", "connectors"):
+        logging.getLogger(name).setLevel(logging.DEBUG)
+    logging.captureWarnings(capture=True)
+    return handler
+
+
+def _forms(value: str) -> Iterator[str]:
+    lines = [line.strip() for line in value.splitlines()]
+    parts = [value.strip(), *(line for line in lines if len(line) >= _LONG_LINE and not line.startswith("-----"))]
+    for part in filter(None, parts):
+        yield from (part, quote(part, safe=""), quote(part), quote_plus(part))
+        yield from (json.dumps(part)[1:-1], json.dumps(part, ensure_ascii=False)[1:-1], repr(part)[1:-1])
+
+
+def _as_pattern(value: str) -> str:
+    # A very short value would otherwise be masked inside ordinary words.
+    return rf"(?<!\w){re.escape(value)}(?!\w)" if len(value) < _SHORT_SECRET else re.escape(value)
+
+
+def _message(record: logging.LogRecord) -> str:
+    try:
+        return record.getMessage()
+    except (TypeError, ValueError, KeyError):
+        return f"{record.msg} {record.args!r}"
+
+
+def _exception(record: logging.LogRecord) -> str:
+    if record.exc_text:
+        return record.exc_text
+    if record.exc_info and record.exc_info[0] is not None:
+        return logging.Formatter().formatException(record.exc_info)
+    return ""
+
+
+def _run_of(record: logging.LogRecord) -> RunContext | None:
+    run = record.__dict__.get("run")
+    return run if isinstance(run, RunContext) else None

@@ -1,0 +1,78 @@
+"""What people do with runs, and with workflows that have runs."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from service.errors import Conflict
+from service.runs import repository
+from service.runs.repository import NewRun, TickRun
+from service.runs.schemas import RunCreate
+from service.runs.status import Trigger, is_terminal
+from service.runs.tables import RunRow
+from service.workflows import operations as definitions
+from service.workflows import repository as workflows
+from service.workflows.documents import Json, merge_patch, value_at
+from service.workflows.operations import Rules, problems_under
+from service.workflows.schemas import Overlap
+from service.workflows.vault import merge_masked
+
+
+def run_now(session: Session, name: str, wanted: RunCreate, rules: Rules, idempotency_key: str | None = None) -> RunRow:
+    """Queue a run by hand, whether or not the schedule is on. What it overrides is checked like a definition.
+
+    Raises NotFound, Invalid, or Conflict when the policy skips and another run is active.
+    """
+    workflow = workflows.get(session, name)
+    overrides, connector = _checked(wanted.overrides, workflow.config, rules)
+    return repository.enqueue(
+        session,
+        NewRun(
+            workflow=name,
+            trigger=Trigger.MANUAL,
+            overrides=overrides,
+            connector=connector,
+            priority=wanted.priority,
+            idempotency_key=idempotency_key,
+        ),
+    )
+
+
+def retry(session: Session, run_id: UUID) -> RunRow:
+    """Queue a run of the newest revision with the overrides of one that ended. Raises NotFound or Conflict."""
+    old = repository.get(session, run_id)
+    if not is_terminal(old.state):
+        message = f"run {run_id} cannot be retried: it is still {old.state}"
+        raise Conflict(message)
+    if old.workflow_id is None:
+        message = f"run {run_id} cannot be retried: workflow {old.workflow!r} was deleted"
+        raise Conflict(message)
+    new = NewRun(workflow=old.workflow, trigger=Trigger.RETRY, overrides=old.overrides, priority=old.priority)
+    return repository.enqueue(session, new)
+
+
+def backfill(session: Session, name: str, instants: Sequence[datetime]) -> list[UUID]:
+    """Queue a run for each of these past ticks that has none; they run one after another. Raises NotFound."""
+    workflow = workflows.get(session, name)
+    ticks = [TickRun(workflow.id, instant, Overlap.QUEUE) for instant in instants]
+    return repository.enqueue_ticks(session, ticks, Trigger.BACKFILL)
+
+
+def delete_workflow(session: Session, name: str) -> None:
+    """Cancel the active runs of a workflow and delete it; its runs stay as history. Raises NotFound."""
+    workflow = workflows.lock(session, name)
+    repository.cancel_active(session, [workflow.id], "the workflow was deleted")
+    definitions.delete(session, name)
+
+
+def _checked(overrides: Json, stored: Json, rules: Rules) -> tuple[Json, str | None]:
+    """The overrides as they are stored, and the connector they lead to."""
+    if not overrides:
+        return {}, None
+    with problems_under("overrides"):
+        merge_masked(overrides, {})
+        checked = rules.checker.check(merge_patch(rules.vault.open(stored), overrides))
+        own = [path for path in checked.secret_paths if value_at(overrides, path) is not None]
+        return rules.vault.seal(overrides, own), checked.connector

@@ -1,0 +1,171 @@
+"""How an attempt ends: for good, for another try, or because its worker shuts down."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from pydantic import JsonValue
+from sqlalchemy import Row, TextClause, text
+from sqlalchemy.orm import Session
+
+from service.runs.repository.journal import Lease, packed
+from service.runs.repository.queue import CHANNEL
+from service.runs.schemas import RunError
+from service.runs.status import AttemptOutcome, RunState, move
+from service.workflows import repository as workflows
+from service.workflows.documents import Json
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What a run came to. `progress` None leaves the last one; `outcome` None is the attempt's own word for `state`."""
+
+    state: RunState
+    counts: Json = field(default_factory=dict[str, JsonValue])
+    progress: Json | None = None
+    error: RunError | None = None
+    outcome: AttemptOutcome | None = None
+
+
+# Taken before the run itself, as by everybody else; most successes change nothing and wait for nobody.
+_LOCK_WORKFLOW = text("""
+    select w.id from workflows w join runs r on r.workflow_id = w.id
+    where r.id = :run and r.token = :token and r.state = 'running' and (:failed or w.consecutive_failures <> 0)
+    for no key update of w""")
+
+_FINISH = text("""
+    with ended as (
+        update runs set state = :state, finished_at = now(), lease_until = null,
+            counts = cast(:counts as jsonb), progress = coalesce(cast(:progress as jsonb), progress),
+            error = cast(:error as jsonb)
+        where id = :run and token = :token and state = 'running'
+        returning id, workflow_id, pool
+    ), noted as (
+        update run_attempts a set finished_at = now(), outcome = :outcome, counts = cast(:counts as jsonb),
+            error = cast(:error as jsonb)
+        from ended where a.run_id = ended.id and a.token = :token
+    )
+    select workflow_id, exists (select from runs q where q.pool = ended.pool and q.state = 'queued') as waiting
+    from ended""")
+
+# A run that nobody wants any more does not go back to the queue.
+_RETRY = text("""
+    with held as (
+        select id, cancel_requested_at is not null or workflow_id is null as unwanted from runs
+        where id = :run and token = :token and state = 'running' for update
+    ), ended as (
+        update runs r set state = case when unwanted then 'cancelled' else 'queued' end,
+            finished_at = case when unwanted then now() end,
+            worker = case when unwanted then worker end, lease_until = null,
+            available_at = now() + make_interval(secs => :delay),
+            counts = cast(:counts as jsonb), error = cast(:error as jsonb)
+        from held where r.id = held.id
+        returning r.id, held.unwanted, r.pool
+    ), noted as (
+        update run_attempts a set finished_at = now(), counts = cast(:counts as jsonb), error = cast(:error as jsonb),
+            outcome = case when unwanted then 'cancelled' else 'retrying' end
+        from ended where a.run_id = ended.id and a.token = :token
+    )
+    select exists (select from runs q where q.pool = ended.pool and q.state = 'queued') or :delay = 0 as waiting
+    from ended""")
+
+_RELEASE = text("""
+    with held as (
+        select id, cancel_requested_at is not null or workflow_id is null as unwanted from runs
+        where id = :run and token = :token and state = 'running' for update
+    ), ended as (
+        update runs r set state = case when unwanted then 'cancelled' else 'queued' end,
+            finished_at = case when unwanted then now() end,
+            worker = case when unwanted then worker end, lease_until = null, available_at = now(),
+            attempt = case when unwanted then attempt else attempt - 1 end,
+            error = case when unwanted then jsonb_build_object(
+                'title', 'Cancelled', 'detail', coalesce(cancel_reason, 'the workflow was deleted')) end
+        from held where r.id = held.id
+        returning r.id, held.unwanted
+    ), noted as (
+        update run_attempts a set finished_at = now(),
+            outcome = case when unwanted then 'cancelled' else 'released' end
+        from ended where a.run_id = ended.id and a.token = :token
+    )
+    select true as waiting from ended""")
+
+_SUCCEED = text("update workflows set consecutive_failures = 0 where id = :workflow and consecutive_failures <> 0")
+
+_FAIL = text("""
+    with last as (
+        select w.id, t.run, w.enabled and coalesce(
+            w.consecutive_failures + 1 >= cast(w.policy ->> 'pauseAfterFailures' as integer), false) as pausing
+        from workflows w
+        join unnest(cast(:workflows as uuid[]), cast(:runs as uuid[])) as t(workflow, run) on t.workflow = w.id
+    )
+    update workflows w set consecutive_failures = consecutive_failures + 1, enabled = enabled and not pausing,
+        paused_reason = case when pausing then 'paused after ' || consecutive_failures + 1
+            || ' failed runs in a row, the last of them ' || run else paused_reason end
+    from last where last.id = w.id
+    returning w.name, last.pausing""")
+
+
+def finish(session: Session, lease: Lease, ending: Ending) -> bool:
+    """End the run for good and count failures in a row; false, and nothing done, if it is no longer the owner's."""
+    move(RunState.RUNNING, ending.state)
+    failed = ending.state is RunState.FAILED
+    if ending.state is not RunState.CANCELLED:
+        owner = {"run": lease.run_id, "token": lease.token}
+        session.execute(_LOCK_WORKFLOW, owner | {"failed": failed})
+    ended = _end(
+        session,
+        _FINISH,
+        lease,
+        state=ending.state.value,
+        outcome=(ending.outcome or AttemptOutcome(ending.state.value)).value,
+        counts=packed(ending.counts),
+        progress=packed(ending.progress),
+        error=_packed_error(ending.error),
+    )
+    if ended is None:
+        return False
+    if failed and ended.workflow_id is not None:
+        count_failures(session, {ended.workflow_id: lease.run_id})
+    elif ending.state is not RunState.CANCELLED:
+        session.execute(_SUCCEED, {"workflow": ended.workflow_id})
+    return True
+
+
+def retry_later(session: Session, lease: Lease, error: RunError, delay_seconds: float, counts: Json) -> bool:
+    """Put the run back for another attempt after the delay, or end it if it was cancelled.
+
+    False, and nothing done, if it is no longer the owner's.
+    """
+    values = {"error": _packed_error(error), "counts": packed(counts), "delay": float(delay_seconds)}
+    return _end(session, _RETRY, lease, **values) is not None
+
+
+def release(session: Session, lease: Lease) -> bool:
+    """Give the run back unfinished, as if this attempt had not been made, or end it if it was cancelled.
+
+    False, and nothing done, if it is no longer the owner's.
+    """
+    return _end(session, _RELEASE, lease) is not None
+
+
+def count_failures(session: Session, failed: Mapping[UUID, UUID]) -> None:
+    """Count one more failed run of each workflow, given its run, and pause those at their limit. They are locked."""
+    if not failed:
+        return
+    values = {"workflows": list(failed), "runs": list(failed.values())}
+    for row in session.execute(_FAIL, values):
+        if row.pausing:
+            workflows.notify(session, workflows.CHANNEL, row.name)
+
+
+def _end(session: Session, statement: TextClause, lease: Lease, **values: object) -> Row[*tuple[Any, ...]] | None:
+    ended = session.execute(statement, values | {"run": lease.run_id, "token": lease.token}).one_or_none()
+    if ended is not None and ended.waiting:
+        # Whatever waited for this workflow or for room in the pool may run now.
+        workflows.notify(session, CHANNEL)
+    return ended
+
+
+def _packed_error(error: RunError | None) -> str | None:
+    return None if error is None else packed(error.model_dump(mode="json"))

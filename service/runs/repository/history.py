@@ -1,0 +1,145 @@
+"""Reading what runs were and left behind, and forgetting it in time."""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, func, select, text, tuple_
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from service.errors import NotFound
+from service.runs.schemas import AttemptRead, FailureRead, LogRead, RunRead
+from service.runs.status import RunState
+from service.runs.tables import AttemptRow, CheckpointRow, FailureRow, LogRow, RunRow
+from service.workflows.documents import Json, is_storable
+from service.workflows.wire import Page, decode_cursor_as, encode_cursor, page_of, read_integer
+
+
+@dataclass(frozen=True, slots=True)
+class RunFilter:
+    """Which runs to list; all conditions hold together. `since` and `until` are about when a run was queued."""
+
+    workflow: str | None = None
+    states: Collection[RunState] = ()
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+# Not the last success of a workflow: how long ago that was must stay known.
+_PRUNE = text("""
+    with counted as (
+        select r.id from (select distinct workflow from runs) w cross join lateral (
+            select id from runs where workflow = w.workflow and finished_at is not null
+            order by queued_at desc, id desc offset :keep
+        ) r limit :batch
+    ), aged as (
+        select id from runs where finished_at < now() - :age order by finished_at limit :batch
+    ), doomed as (
+        select r.id from runs r
+        where r.id in (select id from counted union select id from aged) and not (
+            r.workflow_id is not null and r.state in ('succeeded', 'partial') and not exists (
+                select from runs n where n.workflow_id = r.workflow_id and n.state in ('succeeded', 'partial')
+                and (n.finished_at, n.id) > (r.finished_at, r.id)))
+        limit :batch for update skip locked
+    )
+    delete from runs r using doomed where r.id = doomed.id returning r.id""")
+
+
+def get(session: Session, run_id: UUID) -> RunRow:
+    """The run as it is now. Raises NotFound."""
+    row = session.get(RunRow, run_id, populate_existing=True)
+    if row is None:
+        message = f"there is no run {run_id}"
+        raise NotFound(message)
+    return row
+
+
+def list_runs(session: Session, which: RunFilter, cursor: str | None, limit: int) -> Page[RunRead]:
+    """The runs that match, the last queued first."""
+    age = (col(RunRow.queued_at), col(RunRow.id))
+    statement = select(RunRow).where(*_conditions(which)).limit(limit + 1)
+    if cursor is not None:
+        queued_at, run_id = decode_cursor_as(cursor, _instant, UUID)
+        statement = statement.where(tuple_(*age) < tuple_(queued_at, run_id))
+    statement = statement.order_by(*(column.desc() for column in age))
+    rows = session.scalars(statement, execution_options={"populate_existing": True}).all()
+    return page_of(rows, limit, RunRead.of, lambda row: encode_cursor(row.queued_at.isoformat(), str(row.id)))
+
+
+def list_logs(session: Session, run_id: UUID, after: int, limit: int) -> list[LogRead]:
+    """The lines that a run logged after the one with this id, in their order."""
+    statement = (
+        select(LogRow).where(col(LogRow.run_id) == run_id, col(LogRow.id) > after).order_by(col(LogRow.id)).limit(limit)
+    )
+    return [LogRead.of(row) for row in session.scalars(statement)]
+
+
+def list_failures(session: Session, run_id: UUID, cursor: str | None, limit: int) -> Page[FailureRead]:
+    """The entities that a run lost, in the order they were reported."""
+    statement = select(FailureRow).where(col(FailureRow.run_id) == run_id).order_by(col(FailureRow.id)).limit(limit + 1)
+    if cursor is not None:
+        (after,) = decode_cursor_as(cursor, read_integer)
+        statement = statement.where(col(FailureRow.id) > after)
+    rows = session.scalars(statement).all()
+    return page_of(rows, limit, FailureRead.of, lambda row: encode_cursor(str(row.id)))
+
+
+def list_attempts(session: Session, run_id: UUID) -> list[AttemptRead]:
+    """Every claim of a run, the first one first."""
+    statement = select(AttemptRow).where(col(AttemptRow.run_id) == run_id).order_by(col(AttemptRow.token))
+    rows = session.scalars(statement, execution_options={"populate_existing": True})
+    return [AttemptRead.of(row) for row in rows]
+
+
+def checkpoints(session: Session, run_ids: Collection[UUID]) -> dict[UUID, dict[str, Json]]:
+    """The finished scopes of each of these runs, with their counts."""
+    found: dict[UUID, dict[str, Json]] = {run_id: {} for run_id in run_ids}
+    columns = col(CheckpointRow.run_id), col(CheckpointRow.scope), col(CheckpointRow.records)
+    statement = select(*columns).where(col(CheckpointRow.run_id).in_(run_ids))
+    for run_id, scope, records in session.execute(statement):
+        found[run_id][scope] = records
+    return found
+
+
+def count_by_state(session: Session, states: Collection[RunState] = tuple(RunState)) -> dict[RunState, int]:
+    """How many runs are in each of these states."""
+    statement = select(col(RunRow.state), func.count()).group_by(col(RunRow.state)).where(col(RunRow.state).in_(states))
+    return dict.fromkeys(states, 0) | dict(session.execute(statement).all())
+
+
+def last_successes(session: Session) -> dict[str, datetime]:
+    """When each workflow last succeeded, if ever, be it in part."""
+    statement = text(
+        "select w.name, r.finished_at from workflows w cross join lateral ("
+        " select finished_at from runs where workflow_id = w.id and state in ('succeeded', 'partial')"
+        " order by finished_at desc limit 1) r"
+    )
+    return {row.name: row.finished_at for row in session.execute(statement)}
+
+
+def prune(session: Session, max_age: timedelta, keep_per_workflow: int, batch: int) -> int:
+    """Forget at most `batch` ended runs that are older, or more of their workflow, than are kept; how many."""
+    values = {"age": max_age, "keep": keep_per_workflow, "batch": batch}
+    return len(session.execute(_PRUNE, values).all())
+
+
+def _conditions(which: RunFilter) -> Iterator[ColumnElement[bool]]:
+    if which.workflow is not None:
+        # No workflow can be called what cannot be stored.
+        yield col(RunRow.workflow) == (which.workflow if is_storable(which.workflow) else "")
+    if which.states:
+        yield col(RunRow.state).in_(which.states)
+    if which.since is not None:
+        yield col(RunRow.queued_at) >= which.since
+    if which.until is not None:
+        yield col(RunRow.queued_at) < which.until
+
+
+def _instant(word: str) -> datetime:
+    instant = datetime.fromisoformat(word)
+    if instant.tzinfo is None:
+        message = f"{word!r} has no time zone"
+        raise ValueError(message)
+    return instant

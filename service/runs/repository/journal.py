@@ -1,0 +1,151 @@
+"""What the owner of a run writes while it goes on. Nothing is written under a stale token."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from pydantic import JsonValue
+from sqlalchemy import TextClause, text
+from sqlalchemy.orm import Session
+
+from service.workflows.documents import Json, storable, storable_document
+
+MAX_TEXT = 16_000
+MAX_FAILURES = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to write about a run: good until somebody else claims it."""
+
+    run_id: UUID
+    token: int
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One line to keep of a run."""
+
+    at: datetime
+    level: str
+    logger: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class LostEntity:
+    """One failure to keep of a run."""
+
+    entity: str
+    name: str
+    stage: str
+    cause: str
+    advice: str | None = None
+
+
+_PROGRESS = text("""
+    update runs set progress = cast(:progress as jsonb), counts = cast(:counts as jsonb)
+    where id = :run and token = :token and state = 'running' returning id""")
+
+_LOGS = text("""
+    with owner as (
+        select id, attempt from runs where id = :run and token = :token and state = 'running'
+    ), added as (
+        insert into run_logs (run_id, attempt, at, level, logger, message)
+        select owner.id, owner.attempt, l.at, l.level, l.logger, l.message
+        from owner cross join unnest(
+            cast(:at as timestamptz[]), cast(:level as text[]), cast(:logger as text[]), cast(:message as text[])
+        ) with ordinality as l(at, level, logger, message, position)
+        order by l.position
+    )
+    select id from owner""")
+
+_TRIM_LOGS = text("""
+    delete from run_logs where run_id = :run
+    and id >= (select id from run_logs where run_id = :run order by id offset :head limit 1)
+    and id <= (select id from run_logs where run_id = :run order by id desc offset :tail limit 1)""")
+
+_FAILURES = text("""
+    with owner as (
+        select id, attempt from runs where id = :run and token = :token and state = 'running'
+    ), added as (
+        insert into run_failures (run_id, attempt, entity, name, stage, cause, advice)
+        select owner.id, owner.attempt, f.entity, f.name, f.stage, f.cause, f.advice
+        from owner cross join unnest(
+            cast(:entity as text[]), cast(:name as text[]), cast(:stage as text[]), cast(:cause as text[]),
+            cast(:advice as text[])
+        ) with ordinality as f(entity, name, stage, cause, advice, position)
+        order by f.position
+        limit greatest(0, :keep - (select count(*) from run_failures where run_id = :run))
+    )
+    select id from owner""")
+
+_CHECKPOINTS = text("""
+    with owner as (
+        select id, attempt from runs where id = :run and token = :token and state = 'running'
+    ), added as (
+        insert into run_checkpoints (run_id, scope, records)
+        select owner.id, c.scope, c.records
+        from owner cross join unnest(cast(:scope as text[]), cast(:records as jsonb[])) as c(scope, records)
+        on conflict (run_id, scope) do update set records = excluded.records, at = excluded.at
+    )
+    select id from owner""")
+
+
+def update_progress(session: Session, lease: Lease, progress: Json, counts: Json) -> bool:
+    """Show how far the run is; whether it is still the owner's."""
+    return _written(session, _PROGRESS, lease, progress=packed(progress), counts=packed(counts))
+
+
+def add_logs(session: Session, lease: Lease, lines: Sequence[LogLine], keep: int) -> bool:
+    """Keep these lines; of more than `keep` in all, the first and the last are kept. Whether the run is the owner's."""
+    owned = _written(
+        session,
+        _LOGS,
+        lease,
+        at=[line.at for line in lines],
+        level=[storable(line.level) for line in lines],
+        logger=[storable(line.logger) for line in lines],
+        message=[_bounded(line.message) for line in lines],
+    )
+    if owned and lines:
+        tail = keep // 2
+        session.execute(_TRIM_LOGS, {"run": lease.run_id, "head": keep - tail, "tail": tail})
+    return owned
+
+
+def add_failures(session: Session, lease: Lease, lost: Sequence[LostEntity], keep: int = MAX_FAILURES) -> bool:
+    """Keep these failures, of one run the first `keep`; whether the run is still the owner's."""
+    return _written(
+        session,
+        _FAILURES,
+        lease,
+        keep=keep,
+        entity=[storable(one.entity) for one in lost],
+        name=[_bounded(one.name) for one in lost],
+        stage=[storable(one.stage) for one in lost],
+        cause=[_bounded(one.cause) for one in lost],
+        advice=[None if one.advice is None else _bounded(one.advice) for one in lost],
+    )
+
+
+def checkpoint(session: Session, lease: Lease, scopes: Mapping[str, Mapping[str, int]]) -> bool:
+    """Note that everything below these scopes is delivered; whether the run is still the owner's."""
+    records = [json.dumps(dict(counts)) for counts in scopes.values()]
+    return _written(session, _CHECKPOINTS, lease, scope=[storable(scope) for scope in scopes], records=records)
+
+
+def packed(document: Mapping[str, JsonValue] | None) -> str | None:
+    """A document as a parameter of a statement."""
+    return None if document is None else json.dumps(storable_document(dict(document)))
+
+
+def _written(session: Session, statement: TextClause, lease: Lease, **values: object) -> bool:
+    values |= {"run": lease.run_id, "token": lease.token}
+    return session.execute(statement, values).one_or_none() is not None
+
+
+def _bounded(words: str) -> str:
+    return storable(words if len(words) <= MAX_TEXT else words[:MAX_TEXT] + "…")

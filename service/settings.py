@@ -1,0 +1,302 @@
+"""The one tree of settings, read from HEADWATER_* variables."""
+
+import base64
+import binascii
+import difflib
+import ipaddress
+import logging
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from service.errors import Invalid, Problem
+
+PREFIX = "HEADWATER_"
+Role = Literal["api", "timer", "worker"]
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+
+_SECRET_VALUE = re.compile(r"HEADWATER_SECRET_\w+")
+# Kubernetes describes every Service of a namespace to its pods in variables of these names and values.
+_SERVICE_LINK = re.compile(r"HEADWATER_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)")
+_SERVICE_LINK_VALUE = re.compile(r"(tcp|udp|sctp)://")
+_FERNET_KEY_BYTES = 32
+_DATABASE_URL = re.compile(r"(postgres|postgresql)(\+psycopg)?://")
+
+logger = logging.getLogger(__name__)
+
+
+def _split_list(value: object) -> object:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _split_limits(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    pairs = [part.partition("=") for part in value.split(",") if part.strip()]
+    if not all(equals for _, equals, _ in pairs):
+        message = "write it as pool=limit,pool=limit"
+        raise ValueError(message)
+    return {pool.strip(): limit.strip() for pool, _, limit in pairs}
+
+
+def _upper(value: object) -> object:
+    return value.upper() if isinstance(value, str) else value
+
+
+def default_data_dir() -> Path:
+    """`/var/lib/headwater` for root or where it is writable, else the user's own data folder."""
+    system = Path("/var/lib/headwater")
+    if os.geteuid() == 0 or os.access(system, os.W_OK | os.X_OK):
+        return system
+    base = os.environ.get("XDG_DATA_HOME")
+    return (Path(base) if base else Path.home() / ".local" / "share") / "headwater"
+
+
+def _default_heartbeat(data: Mapping[str, object]) -> float:
+    lease = data.get("lease_seconds")
+    return lease / 6 if isinstance(lease, float) else 5.0
+
+
+_Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_list), Field(min_length=1)]
+_Roles = Annotated[tuple[Role, ...], NoDecode, BeforeValidator(_split_list), Field(min_length=1)]
+_Limits = Annotated[dict[str, Annotated[int, Field(ge=0)]], NoDecode, BeforeValidator(_split_limits)]
+
+
+class Settings(BaseSettings):
+    """Everything an operator can choose. `Settings(...)` never reads the environment; `load_settings` does."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid", validate_default=True
+    )
+
+    host: str = Field(default="127.0.0.1", min_length=1, description="Address the API binds.")
+    port: int = Field(
+        default=8080, ge=0, le=65535, description="TCP port of the API, 0 to 65535; 0 takes any free port."
+    )
+    allow_unauthenticated: bool = Field(
+        default=False, description="Serve on an address other than loopback although the API asks for no credentials."
+    )
+    roles: _Roles = Field(
+        default=("api", "timer", "worker"), description="What this replica does: a comma list of api, timer, worker."
+    )
+    log_level: Annotated[LogLevel, BeforeValidator(_upper)] = Field(
+        default="INFO", description="Least severe log line written: DEBUG, INFO, WARNING or ERROR."
+    )
+
+    database_url: SecretStr | None = Field(
+        default=None, description="postgresql:// URL of the store. Unset: an embedded Postgres in the data folder."
+    )
+    database_pool_size: int = Field(default=10, ge=1, le=500, description="Connections kept to the store, 1 to 500.")
+    data_dir: Path = Field(
+        default_factory=default_data_dir,
+        description="Folder for the embedded Postgres and local files; /var/lib/headwater or ~/.local/share/headwater.",
+    )
+    pg_bindir: Path | None = Field(
+        default=None, description="Folder with the initdb and postgres programs for the embedded store. Unset: found."
+    )
+
+    worker_slots: int = Field(default=4, ge=1, le=1000, description="Runs at a time in this replica, 1 to 1000.")
+    worker_pools: _Names = Field(default=("default",), description="Pools whose runs this replica takes: a comma list.")
+    pool_limits: _Limits = Field(
+        default={},
+        description="Most runs at a time over all replicas, by pool: pool=limit,pool=limit. Unnamed: no limit.",
+    )
+    lease_seconds: float = Field(
+        default=30, ge=1, le=3600, description="Seconds without a heartbeat until a run counts as lost, 1 to 3600."
+    )
+    heartbeat_seconds: float = Field(
+        default_factory=_default_heartbeat,
+        ge=0.1,
+        le=1200,
+        description="Seconds between heartbeats, 0.1 to 1200, at most a third of the lease. Unset: a sixth of it.",
+    )
+    poll_seconds: float = Field(
+        default=5, ge=0.1, le=300, description="Seconds between safety looks into the queue, 0.1 to 300."
+    )
+    reconcile_seconds: float = Field(
+        default=60, ge=1, le=3600, description="Seconds between full readings of the schedules, 1 to 3600."
+    )
+    shutdown_grace_seconds: float = Field(
+        default=20, ge=0, le=86400, description="Seconds that runs may go on after SIGTERM, 0 to 86400."
+    )
+
+    retention_runs_days: float = Field(
+        default=30, gt=0, le=36500, description="Days a finished run is kept, up to 36500."
+    )
+    retention_runs_per_workflow: int = Field(
+        default=1000, ge=1, le=1_000_000, description="Finished runs kept of one workflow, 1 to 1000000."
+    )
+    log_lines_per_run: int = Field(
+        default=10_000,
+        ge=0,
+        le=1_000_000,
+        description="Log lines stored of one run, 0 to 1000000; later ones are counted only.",
+    )
+
+    secret_key: SecretStr | None = Field(
+        default=None,
+        description="Fernet keys (32 bytes, urlsafe base64), comma separated: the first encrypts, all decrypt.",
+    )
+    secrets_dir: Path | None = Field(default=None, description="Folder with one file per secret, named as the secret.")
+
+    @property
+    def secret_keys(self) -> tuple[str, ...]:
+        """The Fernet keys, the encrypting one first; empty when none is set."""
+        return _keys(self.secret_key)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Constructor arguments only: what the process inherited must not leak into a test or a tool."""
+        del settings_cls, env_settings, dotenv_settings, file_secret_settings
+        return (init_settings,)
+
+    @field_validator("allow_unauthenticated")
+    @classmethod
+    def _guard_open_address(cls, value: bool, info: ValidationInfo) -> bool:
+        host = info.data.get("host")
+        if isinstance(host, str) and not value and not _is_loopback(host):
+            message = (
+                f"HEADWATER_HOST={host} would offer an API without authentication to the network; bind 127.0.0.1, "
+                "or set this to true where something in front of the service authenticates"
+            )
+            raise ValueError(message)
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _check_database_url(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not _DATABASE_URL.match(value.get_secret_value()):
+            message = "write it as postgresql://user:password@host:port/database; no other database is supported"
+            raise ValueError(message)
+        return value
+
+    @field_validator("roles", "worker_pools")
+    @classmethod
+    def _check_distinct(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(value)) != len(value):
+            message = "names each one once"
+            raise ValueError(message)
+        return value
+
+    @field_validator("heartbeat_seconds")
+    @classmethod
+    def _check_heartbeat(cls, value: float, info: ValidationInfo) -> float:
+        lease = info.data.get("lease_seconds")
+        if isinstance(lease, float) and value * 3 > lease:
+            message = (
+                f"must be at most a third of HEADWATER_LEASE_SECONDS ({lease:g}), so that one late beat loses no run"
+            )
+            raise ValueError(message)
+        return value
+
+    @field_validator("secret_key")
+    @classmethod
+    def _check_secret_key(cls, value: SecretStr | None) -> SecretStr | None:
+        if not all(_is_fernet_key(key) for key in _keys(value)):
+            message = (
+                "every key must be 32 bytes in urlsafe base64; make one with "
+                '`python -c "import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())"`'
+            )
+            raise ValueError(message)
+        return value
+
+
+def load_settings(environ: Mapping[str, str]) -> Settings:
+    """The settings that `environ` asks for.
+
+    Raises Invalid with one problem per wrong variable. A HEADWATER_* variable that no setting has is a problem when it
+    looks like a misspelt one, else a warning in the log.
+    """
+    known = {variable(field): field for field in Settings.model_fields}
+    links = {name for name, value in environ.items() if name in known and _SERVICE_LINK_VALUE.match(value)}
+    given = {name: value for name, value in environ.items() if name.startswith(PREFIX) and name not in links}
+    problems = list(_unknown_variables(given, known))
+    try:
+        settings = Settings.model_validate(_Environ(given)())
+    except ValidationError as error:
+        # A default that depends on another setting cannot be made when that one is wrong, which is told already.
+        told = [_problem(details) for details in error.errors() if details["type"] != "default_factory_not_called"]
+        raise Invalid([*told, *problems]) from None
+    if problems:
+        raise Invalid(problems)
+    return settings
+
+
+def variable(field: str) -> str:
+    """The environment variable of a field of `Settings`."""
+    return PREFIX + field.upper()
+
+
+class _Environ(EnvSettingsSource):
+    """Reads the variables it was given instead of those of the process."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        super().__init__(Settings)
+
+    def _load_env_vars(self) -> Mapping[str, str | None]:
+        return {name.lower(): value for name, value in self._environ.items() if value}
+
+
+def _unknown_variables(given: Mapping[str, str], known: Mapping[str, str]) -> Iterator[Problem]:
+    for name, value in given.items():
+        if name in known or _SECRET_VALUE.fullmatch(name) or _SERVICE_LINK.fullmatch(name):
+            continue
+        if _SERVICE_LINK_VALUE.match(value):
+            continue
+        close = difflib.get_close_matches(name, known, n=1, cutoff=0.85)
+        if close:
+            yield Problem(name, f"there is no such setting; did you mean {close[0]}?")
+        else:
+            logger.warning("Ignored %s: there is no such setting", name)
+
+
+def _problem(details: ErrorDetails) -> Problem:
+    field = str(details["loc"][0]) if details["loc"] else ""
+    message = details["msg"].removeprefix("Value error, ")
+    info = Settings.model_fields.get(field)
+    if info is None or details["type"] == "value_error":
+        return Problem(variable(field) if field else "", message)
+    given = details["input"]
+    shown = f" (got {given!r})" if isinstance(given, str | int | float) else ""
+    return Problem(variable(field), f"{message}{shown}. {info.description}")
+
+
+def _keys(value: SecretStr | None) -> tuple[str, ...]:
+    text = value.get_secret_value() if value is not None else ""
+    return tuple(key.strip() for key in text.split(",") if key.strip())
+
+
+def _is_fernet_key(key: str) -> bool:
+    try:
+        return len(base64.b64decode(key, altchars=b"-_", validate=True)) == _FERNET_KEY_BYTES
+    except (binascii.Error, ValueError):
+        return False
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,1 @@
+"""Definitions: what is ingested, when, and under which policy."""

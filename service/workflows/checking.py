@@ -1,0 +1,23 @@
+"""Holds definitions against the connectors that are there."""
+
+from connectors import registry
+from connectors.errors import ConfigurationError
+from service.errors import Invalid, Problem
+from service.workflows.documents import Json
+from service.workflows.operations import CheckedDefinition
+
+
+class RegistryChecker:
+    """The DefinitionChecker of the running service."""
+
+    def check(self, config: Json) -> CheckedDefinition:
+        """The config as it will be stored.
+
+        Raises:
+            Invalid: No connector takes it; the paths begin inside the config.
+        """
+        try:
+            plan = registry.plan(config)
+        except ConfigurationError as error:
+            raise Invalid(Problem(problem.path, problem.message) for problem in error.problems) from error
+        return CheckedDefinition(plan.connector.name, config, plan.secret_paths, plan.notes)

@@ -1,0 +1,239 @@
+"""Every query on definitions. Nothing here commits."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, func, select, text, update
+from sqlalchemy import delete as delete_from
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from service.errors import Invalid, NotFound
+from service.workflows.documents import UNSTORABLE, Json, is_storable
+from service.workflows.schemas import RevisionRead, WorkflowRead
+from service.workflows.tables import RevisionRow, SecretRow, WorkflowRow
+from service.workflows.wire import Page, decode_cursor, decode_cursor_as, encode_cursor, page_of, read_integer
+
+CHANNEL = "headwater_workflows"
+SCAN_ROWS = 1000
+
+
+class ScheduledWorkflow(NamedTuple):
+    """What the timer needs of an enabled workflow with a schedule; `schedule` and `policy` as stored."""
+
+    id: UUID
+    name: str
+    schedule: Json
+    policy: Json
+    tick_cursor: datetime
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorkflowFilter:
+    """Which workflows to list; all conditions hold together."""
+
+    enabled: bool | None = None
+    labels: Mapping[str, str] = field(default_factory=dict[str, str])
+    text: str | None = None
+
+
+def notify(session: Session, channel: str, payload: str = "") -> None:
+    """Tell the listeners of a channel when, and only if, this transaction commits."""
+    session.execute(select(func.pg_notify(channel, payload)))
+
+
+def database_now(session: Session) -> datetime:
+    """When this transaction began, on the database's clock."""
+    return session.execute(select(func.now())).scalar_one()
+
+
+def get(session: Session, name: str) -> WorkflowRow:
+    """The workflow of this name. Raises NotFound."""
+    return _found(name, find(session, name))
+
+
+def find(session: Session, name: str) -> WorkflowRow | None:
+    """The workflow of this name, if there is one."""
+    if not is_storable(name):
+        return None
+    return session.scalars(select(WorkflowRow).where(col(WorkflowRow.name) == name)).one_or_none()
+
+
+def lock(session: Session, name: str) -> WorkflowRow:
+    """The workflow of this name as it is now, held until the transaction ends. Raises NotFound.
+
+    Whoever locks runs as well locks their workflows first, so that nobody waits in a circle.
+    """
+    return _found(name, find_locked(session, name))
+
+
+def find_locked(session: Session, name: str) -> WorkflowRow | None:
+    """The same without raising."""
+    if not is_storable(name):
+        return None
+    statement = select(WorkflowRow).where(col(WorkflowRow.name) == name).with_for_update(key_share=True)
+    return session.scalars(statement, execution_options={"populate_existing": True}).one_or_none()
+
+
+def lock_all(session: Session, workflow_ids: Sequence[UUID]) -> None:
+    """Hold these workflows until the transaction ends, always in the same order."""
+    statement = (
+        select(col(WorkflowRow.id))
+        .where(col(WorkflowRow.id) == func.any(sorted(workflow_ids)))
+        .order_by(col(WorkflowRow.id))
+        .with_for_update(key_share=True)
+    )
+    session.execute(statement).all()
+
+
+def insert_new(session: Session, row: WorkflowRow) -> WorkflowRow | None:
+    """Store a new workflow; None if its name is taken."""
+    values = row.model_dump(exclude_unset=True)
+    statement = insert(WorkflowRow).values(**values).on_conflict_do_nothing(constraint="uq_workflows_name")
+    return session.scalars(statement.returning(WorkflowRow)).one_or_none()
+
+
+def delete(session: Session, row: WorkflowRow) -> None:
+    """Remove a workflow and its revisions; its runs stay as history."""
+    session.delete(row)
+    session.flush()
+
+
+def list_workflows(session: Session, which: WorkflowFilter, cursor: str | None, limit: int) -> Page[WorkflowRead]:
+    """The workflows that match, by name."""
+    statement = select(WorkflowRow).where(*_conditions(which)).order_by(col(WorkflowRow.name)).limit(limit + 1)
+    if cursor is not None:
+        (after,) = decode_cursor(cursor, 1)
+        statement = statement.where(col(WorkflowRow.name) > after)
+    rows = session.scalars(statement).all()
+    return page_of(rows, limit, WorkflowRead.of, lambda row: encode_cursor(row.name))
+
+
+def get_revision(session: Session, workflow: WorkflowRow, revision: int) -> RevisionRow:
+    """One revision of a workflow. Raises NotFound."""
+    row = session.get(RevisionRow, (workflow.id, revision))
+    if row is None:
+        message = f"workflow {workflow.name!r} has no revision {revision}; its last is {workflow.revision}"
+        raise NotFound(message)
+    return row
+
+
+def list_revisions(session: Session, workflow: WorkflowRow, cursor: str | None, limit: int) -> Page[RevisionRead]:
+    """The revisions of a workflow, newest first."""
+    statement = (
+        select(RevisionRow)
+        .where(col(RevisionRow.workflow_id) == workflow.id)
+        .order_by(col(RevisionRow.revision).desc())
+        .limit(limit + 1)
+    )
+    if cursor is not None:
+        (before,) = decode_cursor_as(cursor, read_integer)
+        statement = statement.where(col(RevisionRow.revision) < before)
+    rows = session.scalars(statement).all()
+    return page_of(rows, limit, RevisionRead.of, lambda row: encode_cursor(str(row.revision)))
+
+
+def scan_scheduled(session: Session, name: str | None = None) -> Iterator[ScheduledWorkflow]:
+    """Every enabled workflow with a schedule, streamed in the order of their ids; or only the one of this name."""
+    statement = (
+        select(
+            col(WorkflowRow.id),
+            col(WorkflowRow.name),
+            col(WorkflowRow.schedule),
+            col(WorkflowRow.policy),
+            col(WorkflowRow.tick_cursor),
+            col(WorkflowRow.revision),
+        )
+        .where(col(WorkflowRow.enabled), col(WorkflowRow.schedule).is_not(None))
+        .order_by(col(WorkflowRow.id))
+        .execution_options(yield_per=SCAN_ROWS)
+    )
+    if name is not None:
+        statement = statement.where(col(WorkflowRow.name) == name)
+    for identity, called, schedule, policy, cursor, revision in session.execute(statement):
+        yield ScheduledWorkflow(identity, called, schedule or {}, policy, cursor, revision)
+
+
+def get_scheduled(session: Session, name: str) -> ScheduledWorkflow | None:
+    """This workflow, if it is enabled and has a schedule."""
+    return next(scan_scheduled(session, name), None)
+
+
+def advance_cursor(session: Session, workflow_id: UUID, instant: datetime) -> bool:
+    """Note that all ticks up to `instant` were considered; whether that was news. Never goes back."""
+    statement = (
+        update(WorkflowRow)
+        .where(col(WorkflowRow.id) == workflow_id, col(WorkflowRow.tick_cursor) < instant)
+        .values(tick_cursor=instant)
+        .returning(col(WorkflowRow.id))
+    )
+    return session.scalars(statement).one_or_none() is not None
+
+
+def advance_cursors(session: Session, instants: Mapping[UUID, datetime]) -> None:
+    """The same for many workflows in one statement."""
+    if not instants:
+        return
+    lock_all(session, list(instants))
+    statement = text(
+        "update workflows w set tick_cursor = t.instant"
+        " from unnest(cast(:ids as uuid[]), cast(:instants as timestamptz[])) as t(id, instant)"
+        " where w.id = t.id and w.tick_cursor < t.instant"
+    )
+    session.execute(statement, {"ids": list(instants), "instants": list(instants.values())})
+
+
+def store_secret(session: Session, name: str, ciphertext: bytes) -> None:
+    """Keep a secret, in place of the one of that name."""
+    values = {"ciphertext": ciphertext, "updated_at": func.now()}
+    statement = insert(SecretRow).values(name=name, **values)
+    session.execute(statement.on_conflict_do_update(index_elements=["name"], set_=values))
+
+
+def find_secret(session: Session, name: str) -> bytes | None:
+    """The ciphertext of a secret, if there is one of this name."""
+    if not is_storable(name):
+        return None
+    return session.scalars(select(col(SecretRow.ciphertext)).where(col(SecretRow.name) == name)).one_or_none()
+
+
+def list_secrets(session: Session) -> list[str]:
+    """The names of the secrets kept here."""
+    return list(session.scalars(select(col(SecretRow.name)).order_by(col(SecretRow.name))))
+
+
+def delete_secret(session: Session, name: str) -> bool:
+    """Forget a secret; whether there was one."""
+    statement = delete_from(SecretRow).where(col(SecretRow.name) == name).returning(col(SecretRow.name))
+    return is_storable(name) and session.scalars(statement).one_or_none() is not None
+
+
+def revision_config(row: RevisionRow) -> Json:
+    """The sealed config that a revision keeps."""
+    config = row.snapshot.get("config")
+    return config if isinstance(config, dict) else {}
+
+
+def _found(name: str, row: WorkflowRow | None) -> WorkflowRow:
+    if row is None:
+        message = f"there is no workflow {name!r}"
+        raise NotFound(message)
+    return row
+
+
+def _conditions(which: WorkflowFilter) -> Iterator[ColumnElement[bool]]:
+    for name, value in (("q", which.text), *(("label", f"{key}:{value}") for key, value in which.labels.items())):
+        if value is not None and not is_storable(value):
+            raise Invalid.at(name, f"is a text {UNSTORABLE}")
+    if which.enabled is not None:
+        yield col(WorkflowRow.enabled).is_(which.enabled)
+    if which.labels:
+        yield col(WorkflowRow.labels).op("@>", is_comparison=True)(dict(which.labels))
+    if which.text:
+        name, description = col(WorkflowRow.name), col(WorkflowRow.description)
+        yield name.icontains(which.text, autoescape=True) | description.icontains(which.text, autoescape=True)

@@ -1,0 +1,168 @@
+"""Literal secrets of definitions, encrypted where they stand."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import cast
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from pydantic import JsonValue
+
+from service.errors import Invalid, Problem
+from service.workflows.documents import Json, Path, dotted, value_at
+
+MASK = "**********"
+SEALED = "$sealed"
+REFERENCE = "secret:"
+
+_NO_KEY = (
+    "is a secret written out, and there is no key to store it under: set HEADWATER_SECRET_KEY, or keep the value "
+    "elsewhere and write secret:<name> here"
+)
+_OTHER_KEY = "was sealed with a key that HEADWATER_SECRET_KEY does not have: add that key to it, or set the value anew"
+_NOTHING_MASKED = f"{MASK} means unchanged, but no secret is stored here: write it out"
+
+
+class Vault:
+    """Seals with the first of its keys and opens with any; without keys it can only leave things as they are."""
+
+    def __init__(self, keys: Sequence[str] = ()) -> None:
+        self._fernet = MultiFernet([Fernet(key) for key in keys]) if keys else None
+
+    def seal(self, config: Mapping[str, JsonValue], paths: Iterable[Path]) -> Json:
+        """`config` with what stands at each path encrypted, but for references and what is sealed or absent.
+
+        Raises Invalid with every path that holds a literal if there is no key.
+        """
+        literal = [path for path in dict.fromkeys(paths) if _is_literal(value_at(dict(config), path))]
+        if self._fernet is None and literal:
+            raise Invalid(Problem(dotted(path), _NO_KEY) for path in literal)
+        sealed: JsonValue = dict(config)
+        for path in literal:
+            sealed = _replaced(sealed, path, {SEALED: self.encrypt(json.dumps(value_at(sealed, path))).decode()})
+        return cast("Json", sealed)
+
+    def open(self, config: Mapping[str, JsonValue]) -> Json:
+        """`config` with its sealed values in plain text. Raises Invalid with every path whose key is not here."""
+        problems: list[Problem] = []
+        opened = self._opened(dict(config), (), problems)
+        if problems:
+            raise Invalid(problems)
+        return cast("Json", opened)
+
+    def reseal(self, config: Mapping[str, JsonValue]) -> Json:
+        """`config` with its sealed values under the first key, so that older keys can be dropped."""
+        return self.seal(self.open(config), sealed_paths(config))
+
+    def encrypt(self, text: str) -> bytes:
+        """The text under the first key. Raises Invalid if there is none."""
+        if self._fernet is None:
+            raise _unusable(_NO_KEY)
+        return self._fernet.encrypt(text.encode())
+
+    def decrypt(self, ciphertext: bytes) -> str:
+        """What `encrypt` was given. Raises Invalid if none of the keys opens it."""
+        if self._fernet is None:
+            raise _unusable(_OTHER_KEY)
+        try:
+            return self._fernet.decrypt(ciphertext).decode()
+        except InvalidToken as error:
+            raise _unusable(_OTHER_KEY) from error
+
+    def _opened(self, value: JsonValue, path: Path, problems: list[Problem]) -> JsonValue:
+        token = _token(value)
+        if token is not None:
+            try:
+                return cast("JsonValue", json.loads(self.decrypt(token.encode())))
+            except Invalid:
+                problems.append(Problem(dotted(path), _OTHER_KEY))
+                return value
+        if isinstance(value, dict):
+            return {key: self._opened(item, (*path, key), problems) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self._opened(item, (*path, index), problems) for index, item in enumerate(value)]
+        return value
+
+
+def mask(config: Mapping[str, JsonValue]) -> Json:
+    """`config` as it may be shown: sealed values hidden, references visible."""
+    return cast("Json", _masked(dict(config)))
+
+
+def merge_masked(new: Mapping[str, JsonValue], old: Mapping[str, JsonValue]) -> Json:
+    """`new` with each mask replaced by the sealed value that `old` has at the same path.
+
+    Raises Invalid with every path where a mask stands for nothing, or where somebody wrote a sealed value.
+    """
+    problems: list[Problem] = []
+    merged = _unmasked(dict(new), dict(old), (), problems)
+    if problems:
+        raise Invalid(problems)
+    return cast("Json", merged)
+
+
+def sealed_paths(config: Mapping[str, JsonValue]) -> tuple[Path, ...]:
+    """Where the sealed values stand."""
+    return tuple(_sealed_paths(dict(config), ()))
+
+
+def _unusable(reason: str) -> Invalid:
+    return Invalid.at("", f"the value {reason}")
+
+
+def _token(value: JsonValue) -> str | None:
+    if isinstance(value, dict) and len(value) == 1:
+        token = value.get(SEALED)
+        return token if isinstance(token, str) else None
+    return None
+
+
+def _is_literal(value: JsonValue) -> bool:
+    if isinstance(value, str):
+        return value != "" and not value.startswith(REFERENCE)
+    return value is not None and _token(value) is None
+
+
+def _replaced(document: JsonValue, path: Path, value: JsonValue) -> JsonValue:
+    if not path:
+        return value
+    first, *rest = path
+    if isinstance(document, dict) and isinstance(first, str):
+        return {**document, first: _replaced(document[first], tuple(rest), value)}
+    if isinstance(document, list) and isinstance(first, int):
+        changed = _replaced(document[first], tuple(rest), value)
+        return [changed if index == first else item for index, item in enumerate(document)]
+    message = f"there is no {first!r} in the document"
+    raise KeyError(message)
+
+
+def _masked(value: JsonValue) -> JsonValue:
+    if _token(value) is not None:
+        return MASK
+    if isinstance(value, dict):
+        return {key: _masked(item) for key, item in value.items()}
+    return [_masked(item) for item in value] if isinstance(value, list) else value
+
+
+def _unmasked(new: JsonValue, old: JsonValue, path: Path, problems: list[Problem]) -> JsonValue:
+    if new == MASK:
+        if _token(old) is None:
+            problems.append(Problem(dotted(path), _NOTHING_MASKED))
+        return old
+    if isinstance(new, dict):
+        if SEALED in new:
+            problems.append(Problem(dotted(path), f"the key {SEALED} is reserved"))
+        return {key: _unmasked(item, value_at(old, (key,)), (*path, key), problems) for key, item in new.items()}
+    if isinstance(new, list):
+        return [_unmasked(item, value_at(old, (at,)), (*path, at), problems) for at, item in enumerate(new)]
+    return new
+
+
+def _sealed_paths(value: JsonValue, path: Path) -> Iterator[Path]:
+    if _token(value) is not None:
+        yield path
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _sealed_paths(item, (*path, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _sealed_paths(item, (*path, index))

@@ -1,0 +1,159 @@
+"""House rules that no linter knows: sizes, names, and what source code may not contain."""
+
+import ast
+import io
+import subprocess
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SOURCE = ("service", "connectors")
+MEASURED = (*SOURCE, "migrations", "benchmarks", "tests")
+MAX_FILE_LINES = 400
+MAX_FUNCTION_LINES = 40
+VAGUE_NAMES = {"common", "helper", "helpers", "misc", "util", "utils"}
+# Put together here, so that this file does not name them either.
+REGISTRY_HOSTS = [".".join(parts) for parts in (("pypi", "org"), ("pythonhosted", "org"), ("npmjs", "org"))]
+SUPPRESSIONS = ("noqa", "type: ignore", "pyright:", "pragma: no cover", "ruff:")
+
+Definition = ast.FunctionDef | ast.AsyncFunctionDef
+MUTABLE_LITERALS = (ast.List, ast.Dict, ast.Set, ast.ListComp, ast.DictComp, ast.SetComp)
+MUTABLE_CALLS = {"list", "dict", "set", "bytearray", "Counter", "OrderedDict", "defaultdict", "deque"}
+
+
+def modules(*packages: str) -> list[Path]:
+    return sorted(path for package in packages for path in (ROOT / package).rglob("*.py"))
+
+
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def where(path: Path, line: int) -> str:
+    return f"{path.relative_to(ROOT)}:{line}"
+
+
+def calls(path: Path) -> Iterator[tuple[str, ast.Call]]:
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Call):
+            yield ast.unparse(node.func), node
+
+
+def project_files() -> list[Path]:
+    """Everything git tracks or would add."""
+    command = ["git", "-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listing = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    return [path for name in listing.split("\0") if name and (path := ROOT / name).is_file()]
+
+
+def test_files_are_short() -> None:
+    lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in modules(*MEASURED)}
+    assert [where(path, length) for path, length in lengths.items() if length > MAX_FILE_LINES] == []
+
+
+def test_functions_are_short() -> None:
+    long = [
+        f"{where(path, node.lineno)} {node.name}"
+        for path in modules(*MEASURED)
+        for node in ast.walk(tree(path))
+        if isinstance(node, Definition) and (node.end_lineno or node.lineno) - node.lineno >= MAX_FUNCTION_LINES
+    ]
+    assert long == []
+
+
+def test_modules_are_named_after_what_they_hold() -> None:
+    vague = [
+        str(path.relative_to(ROOT))
+        for path in modules(*MEASURED)
+        if VAGUE_NAMES.intersection(part.strip("_") for part in path.relative_to(ROOT).with_suffix("").parts)
+    ]
+    assert vague == []
+
+
+def test_nothing_sleeps() -> None:
+    sleeping = [
+        where(path, node.lineno) for path in modules(*SOURCE) for name, node in calls(path) if name == "time.sleep"
+    ]
+    assert sleeping == []
+
+
+def test_only_the_command_line_prints() -> None:
+    printing = [
+        where(path, node.lineno)
+        for path in modules(*SOURCE)
+        if path.relative_to(ROOT).with_suffix("").parts[:2] != ("service", "cli")
+        for name, node in calls(path)
+        if name == "print"
+    ]
+    assert printing == []
+
+
+def test_attributes_are_not_looked_up_by_literal() -> None:
+    literal = [
+        where(path, node.lineno)
+        for path in modules(*SOURCE)
+        for name, node in calls(path)
+        if name == "getattr" and len(node.args) > 1 and isinstance(node.args[1], ast.Constant | ast.JoinedStr)
+    ]
+    assert literal == []
+
+
+def test_no_checker_is_silenced() -> None:
+    silenced = [
+        f"{where(path, token.start[0])} {token.string}"
+        for path in modules(*SOURCE)
+        for token in tokenize.generate_tokens(io.StringIO(path.read_text(encoding="utf-8")).readline)
+        if token.type == tokenize.COMMENT and any(word in token.string.lower() for word in SUPPRESSIONS)
+    ]
+    assert silenced == []
+
+
+def is_mutable(value: ast.expr | None) -> bool:
+    if isinstance(value, ast.Call):
+        return ast.unparse(value.func).rpartition(".")[2] in MUTABLE_CALLS
+    return isinstance(value, MUTABLE_LITERALS)
+
+
+def mutable_names(module: ast.Module) -> Iterator[ast.Name]:
+    """Module-level names that hold a container and are not spelled as constants."""
+    for statement in module.body:
+        if isinstance(statement, ast.Assign | ast.AnnAssign) and is_mutable(statement.value):
+            targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+            names = [target for target in targets if isinstance(target, ast.Name)]
+            yield from (name for name in names if not name.id.isupper() and name.id != "__all__")
+
+
+def test_modules_hold_no_state() -> None:
+    mutable = [
+        f"{where(path, name.lineno)} {name.id}" for path in modules(*SOURCE) for name in mutable_names(tree(path))
+    ]
+    rebound = [
+        where(path, node.lineno)
+        for path in modules(*SOURCE)
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Global)
+    ]
+    assert mutable + rebound == []
+
+
+def test_no_file_names_a_package_registry() -> None:
+    naming = [
+        f"{path.relative_to(ROOT)}: {host}"
+        for path in project_files()
+        for host in REGISTRY_HOSTS
+        if host.encode() in path.read_bytes()
+    ]
+    assert naming == []
+
+
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-dev.lock"])
+def test_locks_pin_hashes_and_no_address(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    pins = [line for line in text.splitlines() if line and not line.startswith((" ", "#"))]
+    assert "://" not in text
+    assert all("==" in pin for pin in pins)
+    assert text.count("==") == len(pins)
+    assert text.count("--hash=sha256:") >= len(pins)

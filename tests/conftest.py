@@ -1,0 +1,66 @@
+"""Fixtures for every test: a real Postgres, a migrated database per test, databases to ingest from."""
+
+import hashlib
+import uuid
+from collections.abc import Iterator
+
+import pytest
+from psycopg import sql
+
+from service.database import migrate
+from service.database.engine import Database
+from tests.postgres import REPOSITORY, Server, SourceServer, shared_server
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Server]:
+    """The server that all test processes share; its user may do everything."""
+    with shared_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def source_server(postgres_server: Server) -> SourceServer:
+    """The same server, as a place to make databases that are ingested."""
+    return SourceServer(postgres_server)
+
+
+@pytest.fixture(scope="session")
+def migrated_template(postgres_server: Server) -> str:
+    """The name of a migrated database to clone, made by the first process that needs it."""
+    versions = sorted((REPOSITORY / "migrations").rglob("*.py"))
+    content = hashlib.sha256(b"".join(path.read_bytes() for path in versions)).hexdigest()[:12]
+    name = f"template_{content}"
+    with postgres_server.admin() as connection:
+        connection.execute("select pg_advisory_lock(1)")
+        if connection.execute("select from pg_database where datname = %s", [name]).fetchone() is None:
+            postgres_server.drop(f"{name}_unfinished")
+            url = postgres_server.create(f"{name}_unfinished")
+            migrate.upgrade(url)
+            rename = sql.SQL("alter database {} rename to {}")
+            connection.execute(rename.format(sql.Identifier(f"{name}_unfinished"), sql.Identifier(name)))
+    return name
+
+
+@pytest.fixture
+def empty_database_url(postgres_server: Server) -> Iterator[str]:
+    """A database with nothing in it, dropped after the test."""
+    name = f"test_{uuid.uuid4().hex}"
+    yield postgres_server.create(name)
+    postgres_server.drop(name)
+
+
+@pytest.fixture
+def database_url(postgres_server: Server, migrated_template: str) -> Iterator[str]:
+    """A migrated database of the test's own, dropped after it."""
+    name = f"test_{uuid.uuid4().hex}"
+    yield postgres_server.create(name, migrated_template)
+    postgres_server.drop(name)
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """The store on `database_url`."""
+    database = Database(database_url, pool_size=5)
+    yield database
+    database.dispose()

@@ -1,0 +1,172 @@
+"""Start, stop and every kind of sudden death of the embedded server."""
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from service.database.embedded import EmbeddedPostgres
+from service.errors import Conflict, Unavailable
+from tests.integration.service.database.embedded.processes import holding, is_alive, read, wait_until_gone, write
+
+
+def wait_for_another(server: EmbeddedPostgres, pid: int) -> None:
+    deadline = time.monotonic() + 20
+    while server.pid in {None, pid}:
+        assert time.monotonic() < deadline
+    while True:
+        try:
+            read(server.url)
+        except psycopg.OperationalError:
+            assert time.monotonic() < deadline
+        else:
+            return
+
+
+def test_data_and_url_outlive_a_stop(data_dir: Path) -> None:
+    with EmbeddedPostgres(data_dir) as server:
+        first_url = server.url
+        write(server.url, "kept")
+        pid = server.pid or 0
+    assert not is_alive(pid)
+    with EmbeddedPostgres(data_dir) as server:
+        assert server.url == first_url
+        assert read(server.url) == ["kept"]
+
+
+def test_it_is_durable_private_and_apart_from_the_terminal(data_dir: Path) -> None:
+    with EmbeddedPostgres(data_dir) as server, psycopg.connect(server.url) as connection:
+        settings = "select array[current_setting('fsync'), current_setting('listen_addresses')]"
+        assert connection.execute(settings).fetchone() == (["on", ""],)
+        with pytest.raises(psycopg.OperationalError, match="password"):
+            psycopg.connect(server.url, password="wrong")
+        assert (data_dir / "postgres" / "password").stat().st_mode & 0o777 == 0o600
+        assert os.getsid(server.pid or 0) != os.getsid(0)
+
+
+def test_a_killed_server_comes_back_with_its_data(data_dir: Path) -> None:
+    with EmbeddedPostgres(data_dir) as server:
+        url = server.url
+        for line in ("1", "2"):
+            write(url, line)
+            pid = server.pid or 0
+            os.kill(pid, signal.SIGKILL)
+            wait_for_another(server, pid)
+        assert server.url == url
+        assert read(url) == ["1", "2"]
+
+
+def test_a_killed_service_takes_its_server_along(data_dir: Path) -> None:
+    with holding(data_dir) as holder:
+        write(holder.url, "kept")
+        holder.process.kill()
+        holder.process.wait()
+        with EmbeddedPostgres(data_dir) as server:
+            assert read(server.url) == ["kept"]
+            assert not is_alive(holder.server_pid)
+
+
+def test_a_service_that_forgets_to_stop_leaves_nothing(data_dir: Path) -> None:
+    with holding(data_dir) as holder:
+        holder.said()
+        wait_until_gone(holder.server_pid)
+
+
+def test_a_second_service_is_refused(data_dir: Path) -> None:
+    with EmbeddedPostgres(data_dir) as server:
+        with pytest.raises(Conflict, match=rf"process {os.getpid()}\) uses"):
+            EmbeddedPostgres(data_dir).start()
+        with holding(data_dir) as other:
+            assert "another Headwater" in other.said()
+        write(server.url, "undisturbed")
+
+
+def test_it_can_be_stopped_twice_and_started_anew(data_dir: Path) -> None:
+    with EmbeddedPostgres(data_dir) as server:
+        server.stop()
+        assert server.pid is None
+        with pytest.raises(psycopg.OperationalError):
+            read(server.url)
+    with EmbeddedPostgres(data_dir):
+        pass
+
+
+def test_without_a_start_there_is_no_url(data_dir: Path) -> None:
+    with pytest.raises(Unavailable):
+        _ = EmbeddedPostgres(data_dir).url
+
+
+def test_a_server_that_cannot_start_says_why(data_dir: Path) -> None:
+    with pytest.raises(Unavailable, match="no_such_parameter"):
+        EmbeddedPostgres(data_dir, parameters={"no_such_parameter": "1"}).start()
+    with EmbeddedPostgres(data_dir):
+        pass
+
+
+def test_a_killed_initdb_is_begun_anew(data_dir: Path) -> None:
+    unfinished = data_dir / "postgres" / "data.unfinished"
+    unfinished.mkdir(parents=True)
+    (data_dir / "postgres").chmod(0o711)
+    (unfinished / "PG_VERSION").write_text("18\n")
+    with EmbeddedPostgres(data_dir):
+        assert not unfinished.exists()
+
+
+class TestStalePidFile:
+    """A pid file of a service that is gone, whose number means something else now."""
+
+    @staticmethod
+    def plant(data_dir: Path, pid: int) -> None:
+        with EmbeddedPostgres(data_dir) as server:
+            write(server.url, "kept")
+            stale = (data_dir / "postgres" / "data" / "postmaster.pid").read_text().split("\n", 1)[1]
+        (data_dir / "postgres" / "data" / "postmaster.pid").write_text(f"{pid}\n{stale}")
+
+    @staticmethod
+    def owner(data_dir: Path) -> int:
+        return (data_dir / "postgres" / "data").stat().st_uid
+
+    def test_of_another_process(self, data_dir: Path) -> None:
+        with EmbeddedPostgres(data_dir):
+            pass
+        with subprocess.Popen(["sleep", "60"], user=self.owner(data_dir)) as other:
+            self.plant(data_dir, other.pid)
+            with EmbeddedPostgres(data_dir) as server:
+                assert read(server.url) == ["kept"]
+            assert other.poll() is None
+            other.kill()
+
+    def test_of_a_zombie(self, data_dir: Path) -> None:
+        with EmbeddedPostgres(data_dir):
+            pass
+        with subprocess.Popen(["true"], user=self.owner(data_dir)) as zombie:
+            while is_alive(zombie.pid):
+                pass
+            self.plant(data_dir, zombie.pid)
+            with EmbeddedPostgres(data_dir) as server:
+                assert read(server.url) == ["kept"]
+
+    def test_of_nobody(self, data_dir: Path) -> None:
+        with subprocess.Popen(["true"]) as ended:
+            ended.wait()
+        self.plant(data_dir, ended.pid)
+        with EmbeddedPostgres(data_dir) as server:
+            assert read(server.url) == ["kept"]
+
+    def test_of_a_server_that_still_runs(self, data_dir: Path) -> None:
+        with EmbeddedPostgres(data_dir) as server:
+            write(server.url, "kept")
+            program = Path(f"/proc/{server.pid}/exe").readlink()
+        home = data_dir / "postgres"
+        command = [program, "-D", home / "data", "-c", "listen_addresses=", "-k", home / "run"]
+        owner = self.owner(data_dir)
+        with subprocess.Popen(command, user=owner, group=owner, extra_groups=[], stderr=subprocess.DEVNULL) as orphan:
+            while not (home / "run" / ".s.PGSQL.5432").exists():
+                assert orphan.poll() is None
+            with EmbeddedPostgres(data_dir) as server:
+                assert orphan.wait(10) is not None
+                assert read(server.url) == ["kept"]

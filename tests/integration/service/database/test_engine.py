@@ -1,0 +1,106 @@
+"""The session scope and the pool, against a real server."""
+
+import threading
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+
+from service.database.engine import Database
+from service.errors import Invalid, Unavailable
+
+
+def count(database: Database) -> int:
+    with database.session() as session:
+        return session.connection().execute(text("select count(*) from thing")).scalar_one()
+
+
+@pytest.fixture
+def things(empty_database_url: str) -> Iterator[Database]:
+    database = Database(empty_database_url, pool_size=2, pool_timeout_seconds=0.2)
+    with database.session() as session:
+        session.connection().execute(text("create table thing (id int primary key)"))
+    yield database
+    database.dispose()
+
+
+def test_a_session_commits_at_its_end(things: Database) -> None:
+    with things.session() as session:
+        session.connection().execute(text("insert into thing values (1)"))
+    assert count(things) == 1
+
+
+def test_a_session_rolls_back_when_it_raises(things: Database) -> None:
+    def insert_and_fail() -> None:
+        with things.session() as session:
+            session.connection().execute(text("insert into thing values (1)"))
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        insert_and_fail()
+    assert count(things) == 0
+
+
+def test_a_broken_invariant_stays_what_it_is(things: Database) -> None:
+    with pytest.raises(IntegrityError), things.session() as session:
+        session.connection().execute(text("insert into thing values (1), (1)"))
+
+
+def test_times_come_in_utc_under_a_known_name(things: Database) -> None:
+    with things.session() as session:
+        zone, name = (
+            session.connection()
+            .execute(text("select current_setting('timezone'), current_setting('application_name')"))
+            .one()
+        )
+    assert (zone, name) == ("UTC", "headwater")
+
+
+def test_a_connection_lost_while_idle_is_not_noticed(things: Database) -> None:
+    things.ping()
+    with psycopg.connect(things.url.replace("+psycopg", "")) as connection:
+        connection.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity "
+            "where datname = current_database() and application_name = 'headwater'"
+        )
+    things.ping()
+
+
+def test_a_connection_lost_in_use_is_unavailable(things: Database) -> None:
+    with pytest.raises(Unavailable, match="terminat"), things.session() as session:
+        session.connection().execute(text("select pg_terminate_backend(pg_backend_pid())"))
+
+
+def test_an_exhausted_pool_is_unavailable(things: Database) -> None:
+    holding, done = threading.Barrier(5), threading.Event()
+
+    def hold() -> None:
+        with things.session() as session:
+            session.connection().execute(text("select 1"))
+            holding.wait()
+            done.wait()
+
+    holders = [threading.Thread(target=hold) for _ in range(4)]
+    for holder in holders:
+        holder.start()
+    holding.wait()
+    with pytest.raises(Unavailable, match="free in time"):
+        things.ping()
+    done.set()
+    for holder in holders:
+        holder.join()
+
+
+def test_a_server_that_is_not_there_is_unavailable() -> None:
+    database = Database("postgres://nobody@127.0.0.1:1/none")
+    with pytest.raises(Unavailable, match="not available"):
+        database.ping()
+
+
+@pytest.mark.parametrize("url", ["mysql://u:hidden@h/d", "hidden", "postgresql://u:hidden@h:port/d"])
+def test_a_url_that_is_none_is_refused_without_its_password(url: str) -> None:
+    with pytest.raises(Invalid, match="HEADWATER_DATABASE_URL") as refusal:
+        Database(url)
+    assert "hidden" not in str(refusal.value)

@@ -1,0 +1,78 @@
+"""The migrations, run for real."""
+
+import threading
+
+import psycopg
+import pytest
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+
+from service.database import migrate
+from service.database.engine import Database
+from service.errors import Conflict, Unavailable
+from tests.postgres import REPOSITORY
+
+
+def set_revision(url: str, revision: str) -> None:
+    with psycopg.connect(url) as connection:
+        connection.execute("create table if not exists alembic_version (version_num varchar(32) primary key)")
+        connection.execute("delete from alembic_version")
+        connection.execute("insert into alembic_version values (%s)", [revision])
+
+
+def test_there_is_one_head() -> None:
+    assert len(ScriptDirectory(REPOSITORY / "migrations").get_heads()) == 1
+
+
+def test_an_empty_database_is_brought_to_the_head(empty_database_url: str) -> None:
+    assert migrate.current(empty_database_url) is None
+    assert not migrate.is_current(empty_database_url)
+    migrate.upgrade(empty_database_url)
+    assert migrate.current(empty_database_url) == migrate.head()
+    assert migrate.is_current(empty_database_url)
+
+
+def test_upgrading_again_changes_nothing(database_url: str) -> None:
+    migrate.upgrade(database_url)
+    assert migrate.is_current(database_url)
+
+
+def test_replicas_may_upgrade_together(empty_database_url: str) -> None:
+    failures: list[Exception] = []
+
+    def upgrade() -> None:
+        try:
+            migrate.upgrade(empty_database_url)
+        except Exception as error:
+            failures.append(error)
+            raise
+
+    replicas = [threading.Thread(target=upgrade) for _ in range(4)]
+    for replica in replicas:
+        replica.start()
+    for replica in replicas:
+        replica.join()
+    assert not failures
+    assert migrate.is_current(empty_database_url)
+
+
+def test_a_newer_database_is_refused(empty_database_url: str) -> None:
+    set_revision(empty_database_url, "from_the_future")
+    with pytest.raises(Conflict, match="from_the_future, which this release of Headwater"):
+        migrate.upgrade(empty_database_url)
+    with pytest.raises(Conflict, match="restore a backup"):
+        migrate.is_current(empty_database_url)
+
+
+def test_no_server_is_unavailable() -> None:
+    with pytest.raises(Unavailable):
+        migrate.upgrade("postgresql://nobody@127.0.0.1:1/none")
+
+
+def test_the_model_is_the_schema(database: Database) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(REPOSITORY / "migrations"))
+    with database.engine.connect() as connection:
+        config.attributes["connection"] = connection
+        command.check(config)

@@ -1,0 +1,26 @@
+"""What an error says."""
+
+from service.errors import Invalid, NotFound, Problem, ServiceError
+
+
+def test_an_error_keeps_its_message() -> None:
+    error: ServiceError = NotFound("no such run")
+    assert error.message == str(error) == "no such run"
+
+
+def test_problems_are_said_with_their_paths_in_order() -> None:
+    error = Invalid([Problem("schedule.cron", "has 4 fields"), Problem("", "is empty")])
+    assert str(error) == "schedule.cron: has 4 fields; is empty"
+
+
+def test_problems_can_be_moved_below_a_path() -> None:
+    error = Invalid([Problem("cron", "a"), Problem("", "b")]).under("schedule")
+    assert error.problems == (Problem("schedule.cron", "a"), Problem("schedule", "b"))
+
+
+def test_one_problem() -> None:
+    assert Invalid.at("name", "is taken").problems == (Problem("name", "is taken"),)
+
+
+def test_no_problem_at_all_still_says_something() -> None:
+    assert str(Invalid([])) == "invalid input"

@@ -1,0 +1,250 @@
+"""Log lines: what they say, whose they are, and what they must not say."""
+
+import contextvars
+import io
+import json
+import logging
+import threading
+import warnings
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+import pytest
+
+from service.logs import (
+    MASK,
+    JsonFormatter,
+    Redactor,
+    RunLogCallback,
+    RunLogHandler,
+    bind_run,
+    configure,
+    current_run,
+    redact,
+)
+
+logger = logging.getLogger("service.test")
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture(autouse=True)
+def unchanged_logging() -> Iterator[None]:
+    root = logging.getLogger()
+    level, handlers = root.level, list(root.handlers)
+    levels = {name: logging.getLogger(name).level for name in ("service", "connectors")}
+    yield
+    root.setLevel(level)
+    root.handlers[:] = handlers
+    logging.captureWarnings(capture=False)
+    for name, former in levels.items():
+        logging.getLogger(name).setLevel(former)
+
+
+@pytest.fixture
+def output() -> io.StringIO:
+    stream = io.StringIO()
+    configure("INFO", stream)
+    return stream
+
+
+def lose(what: str) -> None:
+    raise LookupError(what)
+
+
+@contextmanager
+def handler(callback: RunLogCallback) -> Generator[None]:
+    added = RunLogHandler(callback)
+    logger.addHandler(added)
+    yield
+    logger.removeHandler(added)
+
+
+def lines(output: io.StringIO) -> list[dict[str, str]]:
+    return [json.loads(line) for line in output.getvalue().splitlines()]
+
+
+class TestLines:
+    def test_a_line_is_an_object(self, output: io.StringIO) -> None:
+        logger.info("took %d of %s", 3, "ä")
+        (line,) = lines(output)
+        assert datetime.fromisoformat(line.pop("time")).utcoffset() is not None
+        assert line == {"level": "INFO", "logger": "service.test", "message": "took 3 of ä"}
+
+    def test_an_exception_is_a_field(self, output: io.StringIO) -> None:
+        try:
+            lose("gone")
+        except LookupError:
+            logger.exception("failed")
+        (line,) = lines(output)
+        assert line["exception"].startswith("Traceback")
+        assert line["exception"].endswith("LookupError: gone")
+
+    def test_lines_below_the_level_are_left_out(self, output: io.StringIO) -> None:
+        logger.debug("detail")
+        logging.getLogger("elsewhere").debug("detail")
+        assert not lines(output)
+
+    def test_a_line_that_does_not_fit_its_arguments_is_kept(self) -> None:
+        record = logging.LogRecord("service", logging.INFO, "", 1, "took %d", ("three",), None)
+        assert json.loads(JsonFormatter().format(record))["message"] == "took %d ('three',)"
+
+    def test_warnings_are_lines(self, output: io.StringIO) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            logging.captureWarnings(capture=True)
+            warnings.warn("old way", UserWarning, stacklevel=1)
+            logging.captureWarnings(capture=False)
+        assert "old way" in lines(output)[0]["message"]
+
+    def test_configuring_again_replaces(self, output: io.StringIO) -> None:
+        other = io.StringIO()
+        configure("INFO", other)
+        logger.info("once")
+        assert not lines(output)
+        assert len(lines(other)) == 1
+
+    def test_a_terminal_gets_text(self) -> None:
+        terminal = Terminal()
+        configure("INFO", terminal)
+        with bind_run("7", "shop", 1):
+            try:
+                lose("gone")
+            except LookupError:
+                logger.exception("failed")
+        first, *rest = terminal.getvalue().splitlines()
+        assert first.endswith("ERROR   service.test [shop 7]: failed")
+        assert rest[-1] == "LookupError: gone"
+
+
+class TestRuns:
+    def test_lines_inside_name_the_run(self, output: io.StringIO) -> None:
+        with bind_run("7", "shop", 2):
+            logger.info("in")
+        logger.info("out")
+        inside, outside = lines(output)
+        assert (inside["run_id"], inside["workflow"], inside["attempt"]) == ("7", "shop", 2)
+        assert "run_id" not in outside
+
+    def test_runs_nest_and_unbind(self) -> None:
+        with bind_run("1", "a", 1), bind_run("2", "b", 1):
+            run = current_run()
+            assert run is not None
+            assert run.run_id == "2"
+        assert current_run() is None
+
+    def test_a_run_may_want_more_or_less(self, output: io.StringIO) -> None:
+        with bind_run("7", "shop", 1, level="DEBUG"):
+            logger.debug("detail")
+        with bind_run("8", "shop", 1, level="error"):
+            logger.info("chatter")
+        assert [line["message"] for line in lines(output)] == ["detail"]
+
+
+class TestSecrets:
+    def test_they_are_masked_in_messages_and_tracebacks(self, output: io.StringIO) -> None:
+        with bind_run("7", "shop", 1):
+            redact(["s3cr3t"])
+            try:
+                lose("postgres://u:s3cr3t@h")
+            except LookupError:
+                logger.exception("with %s", "s3cr3t")
+        assert "s3cr3t" not in output.getvalue()
+        assert lines(output)[0]["message"] == f"with {MASK}"
+
+    def test_threads_of_the_run_share_them(self, output: io.StringIO) -> None:
+        with bind_run("7", "shop", 1):
+            context = contextvars.copy_context()
+            redact(["s3cr3t"])
+            thread = threading.Thread(target=context.run, args=(logger.info, "s3cr3t"))
+            thread.start()
+            thread.join()
+        assert lines(output)[0]["message"] == MASK
+
+    def test_later_handlers_do_not_see_them_either(self, output: io.StringIO, caplog: pytest.LogCaptureFixture) -> None:
+        logging.getLogger().addHandler(caplog.handler)
+        with bind_run("7", "shop", 1):
+            redact(["s3cr3t"])
+            logger.info("%s", "s3cr3t")
+        assert caplog.messages[-1] == MASK
+
+    def test_outside_a_run_there_are_none(self, output: io.StringIO) -> None:
+        redact(["word"])
+        logger.info("word")
+        assert lines(output)[0]["message"] == "word"
+
+    @pytest.mark.parametrize(
+        ("secret", "text"),
+        [
+            ("p@ss/word", "postgres://u:p%40ss%2Fword@h"),
+            ("p@ss/word", "postgres://u:p%40ss/word@h"),
+            ("two words", "q=two+words"),
+            ('a"quote', '{"password": "a\\"quote"}'),
+            ("Grüße!", '"Gr\\u00fc\\u00dfe!"'),
+            ("it's\tso", repr("it's\tso")),
+            ("abcd\n", "abcd"),
+            ("-----BEGIN KEY-----\nMIIEvQIBADANBgkqhkiG\n-----END KEY-----", "line MIIEvQIBADANBgkqhkiG read"),
+        ],
+    )
+    def test_they_are_found_in_other_spellings(self, secret: str, text: str) -> None:
+        redactor = Redactor()
+        redactor.add([secret])
+        assert MASK in redactor.apply(text)
+
+    def test_the_longest_goes_first(self) -> None:
+        redactor = Redactor()
+        redactor.add(["secret"])
+        redactor.add(["secret-long", ""])
+        assert redactor.apply("secret-long secret") == f"{MASK} {MASK}"
+
+    def test_a_short_one_does_not_tear_words(self) -> None:
+        redactor = Redactor()
+        redactor.add(["pg"])
+        assert redactor.apply("pg://u:pg@pgserver") == f"{MASK}://u:{MASK}@pgserver"
+
+
+class TestRunLogHandler:
+    def test_it_hands_on_what_belongs_to_a_run(self) -> None:
+        heard: list[tuple[str, str, str]] = []
+        with handler(lambda run_id, _at, level, message: heard.append((run_id, level, message))):
+            logger.warning("outside")
+            with bind_run("7", "shop", 1):
+                redact(["s3cr3t"])
+                logger.warning("inside %s", "s3cr3t")
+                logger.debug("below")
+        assert heard == [("7", "WARNING", f"inside {MASK}")]
+
+    def test_a_traceback_comes_below_its_message(self) -> None:
+        heard: list[str] = []
+        with (
+            handler(lambda _run_id, at, _level, message: heard.append(f"{at.utcoffset()} {message}")),
+            bind_run("7", "shop", 1),
+        ):
+            try:
+                lose("gone")
+            except LookupError:
+                logger.exception("failed")
+        assert heard[0].startswith("0:00:00 failed\nTraceback")
+
+    def test_what_the_callback_raises_is_its_own_affair(self) -> None:
+        def fail(run_id: str, at: datetime, level: str, message: str) -> None:
+            raise LookupError(message)
+
+        with handler(fail), bind_run("7", "shop", 1):
+            logger.warning("heard")
+
+    def test_what_the_callback_logs_does_not_come_back(self) -> None:
+        heard: list[str] = []
+
+        def note(run_id: str, at: datetime, level: str, message: str) -> None:
+            heard.append(message)
+            logger.warning("noted")
+
+        with handler(note), bind_run("7", "shop", 1):
+            logger.warning("first")
+            logger.warning("second")
+        assert heard == ["first", "second"]
