@@ -13,7 +13,6 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    JsonValue,
     SecretStr,
     ValidationError,
     field_validator,
@@ -25,7 +24,10 @@ from connectors.errors import ConfigurationError, Problem
 
 SECRET_KEY = re.compile(r"password|passwd|passphrase|secret|token|private_?key|api_?key|authorization", re.IGNORECASE)
 Path = tuple[str | int, ...]
-UNUSED: dict[str, JsonValue] = {"unused": True}  # marks keys that definitions carry for OpenMetadata's other workflows
+
+
+class Unused:
+    """Marks a key that definitions carry for other workflows of OpenMetadata's; here it changes nothing."""
 
 
 class Model(BaseModel):

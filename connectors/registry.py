@@ -6,7 +6,7 @@ A connector's name is its module's name in `connectors.sources`, or that of an e
 
 import importlib
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib.metadata import entry_points
@@ -15,8 +15,8 @@ from typing import Any, cast
 from pydantic import BaseModel
 
 import connectors.sources
-from connectors.connector import Connector
-from connectors.definition import Path, WorkflowDefinition, parse, secret_paths
+from connectors.connector import CheckResult, Connector, run_checks
+from connectors.definition import Path, Unused, WorkflowDefinition, parse, secret_paths
 from connectors.errors import ConfigurationError
 from connectors.sinks.opening import check_sink_config
 
@@ -112,10 +112,13 @@ def _unknown(name: str, known: list[str]) -> ConfigurationError:
 
 
 def _unused(path: str, part: BaseModel) -> list[str]:
+    fields = type(part).model_fields
+    marked = {name: info for name, info in fields.items() if any(isinstance(mark, Unused) for mark in info.metadata)}
+    given = part.model_fields_set
     return [
         f"{path}.{info.alias or name} has no effect on metadata ingestion"
-        for name, info in type(part).model_fields.items()
-        if name in part.model_fields_set and isinstance(info.json_schema_extra, dict) and "unused" in info.json_schema_extra
+        for name, info in marked.items()
+        if name in given
     ]
 
 
@@ -124,3 +127,13 @@ def _secrets(definition: WorkflowDefinition, connection: BaseModel) -> list[Path
     found = [(*below, *path) for path in secret_paths(connection)]
     found += [path for path in secret_paths(definition) if path[: len(below)] != below]
     return found
+
+
+def check(name: str, connection: Mapping[str, Any]) -> Iterator[CheckResult]:
+    """Test a connection whose secret references have been resolved; each step's result as soon as it is there.
+
+    Raises:
+        ConfigurationError: There is no such connector, or the connection does not fit it.
+    """
+    connector = _usable(name)
+    yield from run_checks(connector.checks, parse(connector.config, connection, ""))

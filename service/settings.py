@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
-from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -234,7 +233,13 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         settings = Settings.model_validate(_Environ(given)())
     except ValidationError as error:
         # A default that depends on another setting cannot be made when that one is wrong, which is told already.
-        told = [_problem(details) for details in error.errors() if details["type"] != "default_factory_not_called"]
+        told = [
+            _problem(
+                str(details["loc"][0]) if details["loc"] else "", details["type"], details["msg"], details["input"]
+            )
+            for details in error.errors()
+            if details["type"] != "default_factory_not_called"
+        ]
         raise Invalid([*told, *problems]) from None
     if problems:
         raise Invalid(problems)
@@ -270,13 +275,10 @@ def _unknown_variables(given: Mapping[str, str], known: Mapping[str, str]) -> It
             logger.warning("Ignored %s: there is no such setting", name)
 
 
-def _problem(details: ErrorDetails) -> Problem:
-    field = str(details["loc"][0]) if details["loc"] else ""
-    message = details["msg"].removeprefix("Value error, ")
+def _problem(field: str, kind: str, message: str, given: object) -> Problem:
     info = Settings.model_fields.get(field)
-    if info is None or details["type"] == "value_error":
-        return Problem(variable(field) if field else "", message)
-    given = details["input"]
+    if info is None or kind == "value_error":
+        return Problem(variable(field), message.removeprefix("Value error, "))
     shown = f" (got {given!r})" if isinstance(given, str | int | float) else ""
     return Problem(variable(field), f"{message}{shown}. {info.description}")
 

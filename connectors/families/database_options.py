@@ -1,10 +1,10 @@
 """What users may say of any database service: patterns in its connection, and `sourceConfig` DatabaseMetadata."""
 
-from typing import Any, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import Field, field_validator, model_validator
 
-from connectors.definition import UNUSED, FilterPattern, Model
+from connectors.definition import FilterPattern, Model, Unused
 
 OwnerNames = str | tuple[str, ...]
 
@@ -64,9 +64,9 @@ class DatabaseMetadata(Model):
     threads: int = Field(default=1, ge=1, le=64)
     include_custom_properties: bool = False
     extract_json_schema: bool = False
-    json_schema_sample_size: int = Field(default=10, ge=1, le=1000, json_schema_extra=UNUSED)
-    query_log_duration: int = Field(default=1, json_schema_extra=UNUSED)
-    query_parsing_timeout_limit: int = Field(default=300, json_schema_extra=UNUSED)
+    json_schema_sample_size: Annotated[int, Unused()] = Field(default=10, ge=1, le=1000)
+    query_log_duration: Annotated[int, Unused()] = 1
+    query_parsing_timeout_limit: Annotated[int, Unused()] = 300
     incremental: Incremental | None = None
 
     @model_validator(mode="before")

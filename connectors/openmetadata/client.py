@@ -91,7 +91,7 @@ class OpenMetadataClient:
         self._http = httpx.Client(
             verify=tls_context(connection),
             headers={"User-Agent": f"headwater/{_own_version()}", "Accept": "application/json"},
-            limits=httpx.Limits(max_connections=self._limits.connections + 2, keepalive_expiry=30.0),
+            limits=httpx.Limits(max_connections=self._limits.connections, keepalive_expiry=30.0),
         )
         self._check_headers()
         self._stack = ExitStack()

@@ -1,15 +1,18 @@
 """The sink that a definition asks for."""
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from connectors.cancellation import Cancellation
-from connectors.definition import WorkflowDefinition, parse
+from connectors.definition import WorkflowConfig, WorkflowDefinition, parse
 from connectors.errors import ConfigurationError
 from connectors.report import Observer
 from connectors.sinks.base import Sink
 from connectors.sinks.file import FileConfig, FileSink, file_path
 from connectors.sinks.metadata_rest import MetadataRestConfig, MetadataRestSink, Target
+from connectors.sinks.replay import replay
 
 CONFIG = "sink.config"
 SERVER = "workflowConfig.openMetadataServerConfig"
@@ -49,3 +52,16 @@ def open_sink(
         logger.warning("sink.config.api_endpoint is not used: the server is the one of openMetadataServerConfig")
     override = definition.source.source_config.config.get("overrideMetadata") is True
     return MetadataRestSink(Target(connection, config, dead_letters, override), report, cancellation)
+
+
+def replay_file(
+    path: Path, raw: Mapping[str, Any], report: Observer, cancellation: Cancellation, dead_letters: Path
+) -> None:
+    """Send a file of records to the server that a definition names; of the definition only that and the sink matter."""
+    workflow = parse(WorkflowConfig, raw.get("workflowConfig") or {}, "workflowConfig")
+    if workflow.open_metadata_server_config is None:
+        raise ConfigurationError.at(SERVER, "is required: it names the server to send to")
+    sink = raw.get("sink") or {}
+    options = sink.get("config") if sink.get("type", "metadata-rest") == "metadata-rest" else None
+    config = parse(MetadataRestConfig, options or {}, CONFIG)
+    replay(path, Target(workflow.open_metadata_server_config, config, dead_letters), report, cancellation)

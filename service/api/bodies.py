@@ -40,7 +40,7 @@ class DocumentRoute(APIRoute):
 class _DocumentRequest(Request):
     """A request whose body was read already."""
 
-    def __init__(self, request: Request, document: Json) -> None:
+    def __init__(self, request: Request, document: Json | None) -> None:
         headers = [header for header in request.scope["headers"] if header[0] != b"content-type"]
         headers.append((b"content-type", JSON_TYPE.encode()))
         super().__init__({**request.scope, "headers": headers}, request.receive)
@@ -48,19 +48,19 @@ class _DocumentRequest(Request):
 
     @override
     async def body(self) -> bytes:
-        """Anything: that there is a body."""
-        return b"{}"
+        """Whether there is a body; what it holds is in the document."""
+        return b"" if self._document is None else b"{}"
 
     @override
-    async def json(self) -> Json:
+    async def json(self) -> Json | None:
         """The document."""
         return self._document
 
 
-async def _with_document(request: Request) -> Request:
+async def _with_document(request: Request) -> _DocumentRequest:
     raw = await _read(request)
     if not raw:
-        return request
+        return _DocumentRequest(request, None)
     kind = _format_of(request)
     return _DocumentRequest(request, await run_in_threadpool(read_document, raw, kind))
 

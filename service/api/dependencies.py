@@ -7,7 +7,7 @@ from threading import BoundedSemaphore
 from typing import Annotated
 
 from fastapi import Depends, Path, Query, Request
-from pydantic import AfterValidator, AwareDatetime
+from pydantic import AfterValidator, AwareDatetime, Field
 from sqlalchemy.orm import Session
 
 from connectors.connector import CheckResult
@@ -18,6 +18,7 @@ from service.metrics import Metrics
 from service.settings import Settings
 from service.workflows.documents import UNSTORABLE, Json, is_storable
 from service.workflows.operations import Rules
+from service.workflows.wire import Input
 
 BASE = "/api/v1"
 MAX_PAGE = 500
@@ -72,6 +73,22 @@ def session_of(services: ServicesDep) -> Iterator[Session]:
 SessionDep = Annotated[Session, Depends(session_of, scope="function")]
 
 
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a change of the store needs: it is durable before its answer is sent, or did not happen."""
+
+    session: Session
+    rules: Rules
+
+
+async def work_of(session: SessionDep, services: ServicesDep) -> Work:
+    """The session of the request and what definitions are held against."""
+    return Work(session, services.rules)
+
+
+WorkDep = Annotated[Work, Depends(work_of)]
+
+
 def _storable(text: str) -> str:
     if not is_storable(text):
         message = f"is a text {UNSTORABLE}"
@@ -90,5 +107,13 @@ def _in_utc(instant: datetime) -> datetime:
 Storable = AfterValidator(_storable)
 Instant = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 WorkflowName = Annotated[str, Path(description="The workflow's name.", max_length=128), Storable]
-Cursor = Annotated[str | None, Query(description="`nextCursor` of the page before.", max_length=1024)]
-Limit = Annotated[int, Query(ge=1, le=MAX_PAGE, description="Most entries on the page.")]
+
+
+class PageQuery(Input):
+    """Which page of a list; parameters that do not exist are refused."""
+
+    cursor: Annotated[str | None, Field(description="`nextCursor` of the page before.", max_length=1024)] = None
+    limit: Annotated[int, Field(ge=1, le=MAX_PAGE, description="Most entries on the page.")] = 50
+
+
+PageDep = Annotated[PageQuery, Query()]

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import cast
+from typing import TYPE_CHECKING, cast
 from urllib.parse import quote
 
 from fastapi import FastAPI, Request
@@ -18,6 +18,9 @@ from service.api.formats import Malformed
 from service.errors import Conflict, Invalid, NotFound, Problem, ServiceError, TooLarge, Unavailable
 from service.workflows.documents import dotted
 from service.workflows.wire import Output
+
+if TYPE_CHECKING:
+    from fastapi.routing import APIRoute
 
 PROBLEM_JSON = "application/problem+json"
 RETRY_AFTER_SECONDS = "5"
@@ -99,7 +102,10 @@ def problems_of(error: RequestValidationError) -> Iterator[Problem]:
             path = ["schedule", *path[2:]]
         if path[-1:] == ["[key]"]:
             path.pop()
-        yield Problem(dotted(tuple(path)), _sentence(str(fault["type"]), str(fault["msg"])))
+        if where == "body" and not path and fault["type"] == "missing":
+            yield Problem("", "a body is required: a JSON or YAML object")
+        else:
+            yield Problem(dotted(tuple(path)), _sentence(str(fault["type"]), str(fault["msg"])))
 
 
 def _sentence(kind: str, message: str) -> str:
@@ -132,10 +138,18 @@ def _by_routing(request: Request, error: Exception) -> JSONResponse:
     if refusal.status_code == HTTPStatus.NOT_FOUND:
         return _answer(request, kind_of(NotFound("")), f"there is nothing at {request.url.path}")
     if refusal.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        detail = f"{request.method} is not possible here; possible: {headers.get('Allow', 'nothing')}"
-        return _answer(request, METHOD, detail, headers=headers)
+        allowed = ", ".join(_methods_at(request))
+        detail = f"{request.method} is not possible here; possible: {allowed}"
+        return _answer(request, METHOD, detail, headers=headers | {"Allow": allowed})
     kind = Kind(refusal.status_code, "http", "The request was refused")
     return _answer(request, kind, str(refusal.detail), headers=headers)
+
+
+def _methods_at(request: Request) -> list[str]:
+    """What all routes of the path take; starlette itself tells of the first only."""
+    routes = cast("Sequence[APIRoute]", request.app.state.routes)
+    path = request.url.path
+    return sorted({method for route in routes if route.path_regex.match(path) for method in route.methods or ()})
 
 
 def request_id_of(request: Request) -> str:

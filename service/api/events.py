@@ -15,7 +15,7 @@ from fastapi.responses import StreamingResponse
 from service.api.dependencies import BASE, MAX_ID, Services, ServicesDep
 from service.api.runs import RunId
 from service.clock import monotonic
-from service.errors import Invalid, NotFound, Unavailable
+from service.errors import Invalid, NotFound, Problem, Unavailable
 from service.runs import repository as runs
 from service.runs.schemas import LogRead, RunRead
 from service.runs.status import is_terminal
@@ -68,7 +68,7 @@ class _Stream:
 
 
 @router.get(
-    "/{run_id}/events",
+    "/{run}/events",
     summary="Follow a run",
     response_class=StreamingResponse,
     responses={
@@ -77,7 +77,7 @@ class _Stream:
     },
 )
 async def follow_run(
-    run_id: RunId,
+    run: RunId,
     request: Request,
     services: ServicesDep,
     last_event_id: Annotated[str | None, Header(description="Where an earlier stream broke off.")] = None,
@@ -89,11 +89,11 @@ async def follow_run(
     """
     after, ended = _position(last_event_id, after)
     # Before the first byte, so that an unknown run is a 404.
-    first = await run_in_threadpool(_look, services, run_id, after)
+    first = await run_in_threadpool(_look, services, run, after)
     if ended and is_terminal(first.run.state) and not first.lines:
         return Response(status_code=204)
     headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-    stream = _follow(request, services, _Stream(run_id, after), first)
+    stream = _follow(request, services, _Stream(run, after), first)
     return StreamingResponse(stream, headers=headers, media_type="text/event-stream")
 
 
@@ -139,7 +139,7 @@ def _position(last_event_id: str | None, after: int) -> tuple[int, bool]:
         return after, False
     found = _EVENT_ID.fullmatch(last_event_id)
     if found is None:
-        raise Invalid.at("Last-Event-ID", "is not an id of this stream; connect without it")
+        raise Invalid([Problem("Last-Event-ID", "is not an id of this stream; connect without it")])
     return max(after, int(found[1])), found[2] is not None
 
 

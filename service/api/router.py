@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from importlib.metadata import version
-from typing import Any
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 
 from service.api import connectors, documentation, errors, events, health, metrics, runs, secrets, workflows
 from service.api.dependencies import Services
@@ -30,8 +30,7 @@ def build_api(services: Services, lifespan: Lifespan | None = None) -> FastAPI:
     app.state.services = services
     app.add_middleware(RequestMiddleware, metrics=services.metrics)
     errors.install(app)
-    # `validate` stands before `{name}` in its module, and routes are tried in order.
-    for router in (
+    routers = (
         workflows.router,
         runs.starting,
         runs.router,
@@ -41,7 +40,9 @@ def build_api(services: Services, lifespan: Lifespan | None = None) -> FastAPI:
         health.router,
         metrics.router,
         documentation.router,
-    ):
+    )
+    for router in routers:
         app.include_router(router)
+    app.state.routes = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
     documentation.complete(app)
     return app

@@ -6,11 +6,10 @@ from uuid import UUID
 from fastapi import APIRouter, Body, Header, Path, Query, Response, status
 from pydantic import Field
 
-from service.api import examples
 from service.api.bodies import DocumentRoute
-from service.api.dependencies import BASE, MAX_ID, Cursor, Instant, Limit, ServicesDep, SessionDep, WorkflowName
+from service.api.dependencies import BASE, MAX_ID, Instant, PageDep, PageQuery, SessionDep, WorkDep, WorkflowName
 from service.clock import now
-from service.errors import Conflict, Invalid
+from service.errors import Conflict, Invalid, Problem
 from service.runs import operations
 from service.runs import repository as runs
 from service.runs.repository import RunFilter
@@ -52,6 +51,22 @@ class Backfilled(Output):
     runs: list[UUID]
 
 
+class RunQuery(PageQuery):
+    """Which runs to list."""
+
+    workflow: Annotated[str | None, Field(description="Only those of this workflow.", max_length=128)] = None
+    state: Annotated[tuple[RunState, ...], Field(description="In one of these; may be given several times.")] = ()
+    since: Annotated[Instant | None, Field(description="Queued at this instant or later.")] = None
+    until: Annotated[Instant | None, Field(description="Queued before this instant.")] = None
+
+
+class LogQuery(Input):
+    """Which lines of a log."""
+
+    after: Annotated[int, Field(ge=0, le=MAX_ID, description="Only lines after the one with this id.")] = 0
+    limit: Annotated[int, Field(ge=1, le=MAX_LOG_LINES, description="Most lines of the answer.")] = 500
+
+
 class LogPage(Output):
     """Log lines in their order; `next_after` asks for those after them, whether there are any yet or not."""
 
@@ -62,14 +77,13 @@ class LogPage(Output):
 @starting.post("/{name}/runs", status_code=202, summary="Run a workflow now")
 def start_run(
     name: WorkflowName,
-    session: SessionDep,
-    services: ServicesDep,
+    work: WorkDep,
     response: Response,
     request: Annotated[RunCreate | None, Body(examples=[{"priority": 10}])] = None,
     idempotency_key: IdempotencyKey = None,
 ) -> RunRead:
     """Queue a run. `overrides` is a JSON merge patch of the config, for this run only; the whole must be valid."""
-    run = operations.run_now(session, name, request or RunCreate(), services.rules, idempotency_key)
+    run = operations.run_now(work.session, name, request or RunCreate(), work.rules, idempotency_key)
     return _placed(RunRead.of(run), response)
 
 
@@ -82,73 +96,61 @@ def backfill_workflow(name: WorkflowName, span: Annotated[Backfill, Body()], ses
         message = f"workflow {name!r} has no schedule, so it has no ticks"
         raise Conflict(message)
     if span.to < span.from_:
-        raise Invalid.at("to", "must not be before from")
+        raise Invalid([Problem("to", "must not be before from")])
     if span.to > now():
-        raise Invalid.at("to", "must not be in the future: only past ticks can be made up for")
+        raise Invalid([Problem("to", "must not be in the future: only past ticks can be made up for")])
     ticks = ticks_between(schedule, span.from_, span.to, MAX_BACKFILL + 1)
     if len(ticks) > MAX_BACKFILL:
         message = f"there are more than {MAX_BACKFILL} ticks in this span; take the first up to {ticks[-2].isoformat()}"
-        raise Invalid.at("to", message)
+        raise Invalid([Problem("to", message)])
     return Backfilled(runs=operations.backfill(session, name, ticks))
 
 
 @router.get("", summary="List runs")
-def list_runs(
-    session: SessionDep,
-    workflow: Annotated[str | None, Query(description="Only those of this workflow.", max_length=128)] = None,
-    state: Annotated[list[RunState], Query(description="In one of these states; may be given several times.")] = [],
-    since: Annotated[Instant | None, Query(description="Queued at this instant or later.")] = None,
-    until: Annotated[Instant | None, Query(description="Queued before this instant.")] = None,
-    cursor: Cursor = None,
-    limit: Limit = 50,
-) -> Page[RunRead]:
+def list_runs(session: SessionDep, which: Annotated[RunQuery, Query()]) -> Page[RunRead]:
     """The runs that match all conditions, the last queued first."""
-    return runs.list_runs(session, RunFilter(workflow, state, since, until), cursor, limit)
+    found = RunFilter(which.workflow, which.state, which.since, which.until)
+    return runs.list_runs(session, found, which.cursor, which.limit)
 
 
-@router.get("/{run_id}", summary="Read a run")
-def read_run(run_id: RunId, session: SessionDep) -> RunRead:
+@router.get("/{run}", summary="Read a run")
+def read_run(run: RunId, session: SessionDep) -> RunRead:
     """Its state, counts and progress, as its worker last told."""
-    return RunRead.of(runs.get(session, run_id))
+    return RunRead.of(runs.get(session, run))
 
 
-@router.get("/{run_id}/logs", summary="Read the log of a run")
-def list_logs(
-    run_id: RunId,
-    session: SessionDep,
-    after: Annotated[int, Query(ge=0, le=MAX_ID, description="Only lines after the one with this id.")] = 0,
-    limit: Annotated[int, Query(ge=1, le=MAX_LOG_LINES, description="Most lines of the answer.")] = 500,
-) -> LogPage:
+@router.get("/{run}/logs", summary="Read the log of a run")
+def list_logs(run: RunId, session: SessionDep, which: Annotated[LogQuery, Query()]) -> LogPage:
     """The lines its attempts logged, in their order."""
-    runs.get(session, run_id)
-    lines = runs.list_logs(session, run_id, after, limit)
-    return LogPage(data=lines, next_after=lines[-1].id if lines else after)
+    runs.get(session, run)
+    lines = runs.list_logs(session, run, which.after, which.limit)
+    return LogPage(data=lines, next_after=lines[-1].id if lines else which.after)
 
 
-@router.get("/{run_id}/failures", summary="List what a run lost")
-def list_failures(run_id: RunId, session: SessionDep, cursor: Cursor = None, limit: Limit = 50) -> Page[FailureRead]:
+@router.get("/{run}/failures", summary="List what a run lost")
+def list_failures(run: RunId, session: SessionDep, page: PageDep) -> Page[FailureRead]:
     """Every entity that was lost, with the stage, the cause and what to do about it."""
-    runs.get(session, run_id)
-    return runs.list_failures(session, run_id, cursor, limit)
+    runs.get(session, run)
+    return runs.list_failures(session, run, page.cursor, page.limit)
 
 
-@router.get("/{run_id}/attempts", summary="List the attempts of a run")
-def list_attempts(run_id: RunId, session: SessionDep) -> Page[AttemptRead]:
+@router.get("/{run}/attempts", summary="List the attempts of a run")
+def list_attempts(run: RunId, session: SessionDep) -> Page[AttemptRead]:
     """Each claim of the run by a worker, the first one first."""
-    runs.get(session, run_id)
-    return Page(data=runs.list_attempts(session, run_id))
+    runs.get(session, run)
+    return Page(data=runs.list_attempts(session, run))
 
 
-@router.post("/{run_id}/cancel", status_code=202, summary="Cancel a run")
-def cancel_run(run_id: RunId, session: SessionDep) -> RunRead:
+@router.post("/{run}/cancel", status_code=202, summary="Cancel a run")
+def cancel_run(run: RunId, session: SessionDep) -> RunRead:
     """A queued run ends at once, a running one within moments; 409 if it has ended already."""
-    return RunRead.of(runs.request_cancel(session, run_id, "cancelled by a request"))
+    return RunRead.of(runs.request_cancel(session, run, "cancelled by a request"))
 
 
-@router.post("/{run_id}/retry", status_code=202, summary="Run again")
-def retry_run(run_id: RunId, session: SessionDep, response: Response) -> RunRead:
+@router.post("/{run}/retry", status_code=202, summary="Run again")
+def retry_run(run: RunId, session: SessionDep, response: Response) -> RunRead:
     """Queue a new run with the same overrides; 409 while the run is still active."""
-    return _placed(RunRead.of(operations.retry(session, run_id)), response)
+    return _placed(RunRead.of(operations.retry(session, run)), response)
 
 
 def _placed(run: RunRead, response: Response) -> RunRead:

@@ -11,9 +11,9 @@ from pydantic import Field, ValidationError
 from service.api import examples
 from service.api.bodies import DocumentRoute
 from service.api.connectors import CheckReport, tested
-from service.api.dependencies import BASE, Cursor, Limit, ServicesDep, SessionDep, WorkflowName
+from service.api.dependencies import BASE, PageDep, PageQuery, ServicesDep, SessionDep, WorkDep, WorkflowName
 from service.clock import now
-from service.errors import Invalid
+from service.errors import Invalid, Problem
 from service.runs import operations as run_operations
 from service.scheduling.triggers import next_ticks
 from service.workflows import operations, repository
@@ -22,6 +22,7 @@ from service.workflows.operations import Stored
 from service.workflows.repository import WorkflowFilter
 from service.workflows.schedule import read_schedule
 from service.workflows.schemas import (
+    MAX_LABELS,
     Labels,
     Policy,
     RevisionRead,
@@ -38,6 +39,16 @@ PREVIEWED_TICKS = 5
 CONNECTION = ("source", "serviceConnection", "config")
 
 router = APIRouter(prefix=f"{BASE}/workflows", tags=["workflows"], route_class=DocumentRoute)
+
+
+class WorkflowQuery(PageQuery):
+    """Which workflows to list."""
+
+    enabled: Annotated[bool | None, Field(description="Only those whose schedule is on, or off.")] = None
+    label: Annotated[
+        tuple[str, ...], Field(description="`key:value`; may be given several times.", max_length=MAX_LABELS)
+    ] = ()
+    q: Annotated[str | None, Field(description="A part of the name or description.", max_length=256)] = None
 
 
 class WorkflowStored(WorkflowRead):
@@ -79,41 +90,30 @@ def stored_answer(stored: Stored, response: Response) -> WorkflowStored:
 @router.post("", status_code=201, summary="Create a workflow")
 def create_workflow(
     definition: Annotated[WorkflowCreate, Body(examples=[examples.SHOP])],
-    session: SessionDep,
-    services: ServicesDep,
+    work: WorkDep,
     response: Response,
 ) -> WorkflowStored:
     """Store a new definition; 409 if its name is taken. Nothing is stored unless everything in it is right."""
-    return stored_answer(operations.create(session, definition, services.rules), response)
+    return stored_answer(operations.create(work.session, definition, work.rules), response)
 
 
 @router.get("", summary="List workflows")
-def list_workflows(
-    session: SessionDep,
-    enabled: Annotated[bool | None, Query(description="Only those whose schedule is on, or off.")] = None,
-    label: Annotated[list[str], Query(description="`key:value`; may be given several times.", max_length=64)] = [],
-    q: Annotated[str | None, Query(description="A part of the name or description.", max_length=256)] = None,
-    cursor: Cursor = None,
-    limit: Limit = 50,
-) -> Page[WorkflowRead]:
+def list_workflows(session: SessionDep, which: Annotated[WorkflowQuery, Query()]) -> Page[WorkflowRead]:
     """The workflows that match all conditions, by name."""
-    return repository.list_workflows(session, WorkflowFilter(enabled, _labels(label), q), cursor, limit)
+    found = WorkflowFilter(which.enabled, _labels(which.label), which.q)
+    return repository.list_workflows(session, found, which.cursor, which.limit)
 
 
 @router.post("/validate", summary="Validate a definition")
 def validate_workflow(
-    definition: Annotated[WorkflowCreate, Body(examples=[examples.SHOP])], session: SessionDep, services: ServicesDep
+    definition: Annotated[WorkflowCreate, Body(examples=[examples.SHOP])], work: WorkDep
 ) -> ValidatedWorkflow:
     """Everything that creating or applying checks, storing nothing. A mask stands for the stored secret."""
-    row = repository.find(session, definition.name)
-    candidate = operations.check(definition, services.rules, None if row is None else row.config)
+    row = repository.find(work.session, definition.name)
+    candidate = operations.check(definition, work.rules, None if row is None else row.config)
     ticks = [] if definition.schedule is None else next_ticks(definition.schedule, now(), PREVIEWED_TICKS)
-    return ValidatedWorkflow(
-        **dict(candidate.snapshot) | {"config": mask(candidate.sealed)},
-        name=definition.name,
-        notes=list(candidate.notes),
-        ticks=ticks,
-    )
+    shown = candidate.snapshot.model_copy(update={"config": mask(candidate.sealed)})
+    return ValidatedWorkflow(**dict(shown), name=definition.name, notes=list(candidate.notes), ticks=ticks)
 
 
 @router.get("/{name}", summary="Read a workflow")
@@ -133,8 +133,7 @@ def read_workflow(name: WorkflowName, session: SessionDep) -> WorkflowRead:
 def apply_workflow(
     name: WorkflowName,
     document: Annotated[Json, Body(examples=[examples.SHOP])],
-    session: SessionDep,
-    services: ServicesDep,
+    work: WorkDep,
     response: Response,
 ) -> WorkflowStored:
     """Make the definition what is stored: 201 if it is new, else 200; a new revision only if something changed.
@@ -142,19 +141,18 @@ def apply_workflow(
     The name may be left out of the body. An `enabled` left out keeps what is.
     """
     definition = _definition_named(name, document)
-    return stored_answer(operations.apply(session, definition, services.rules), response)
+    return stored_answer(operations.apply(work.session, definition, work.rules), response)
 
 
 @router.patch("/{name}", summary="Change a workflow in part")
 def patch_workflow(
     name: WorkflowName,
     changes: Annotated[WorkflowPatch, Body(examples=[examples.PATCH])],
-    session: SessionDep,
-    services: ServicesDep,
+    work: WorkDep,
     response: Response,
 ) -> WorkflowStored:
     """A JSON merge patch of config and labels; fields of the policy are replaced, a schedule is as a whole."""
-    return stored_answer(operations.patch(session, name, changes, services.rules), response)
+    return stored_answer(operations.patch(work.session, name, changes, work.rules), response)
 
 
 @router.delete("/{name}", status_code=204, summary="Delete a workflow")
@@ -164,23 +162,20 @@ def delete_workflow(name: WorkflowName, session: SessionDep) -> None:
 
 
 @router.get("/{name}/revisions", summary="List the revisions of a workflow")
-def list_revisions(
-    name: WorkflowName, session: SessionDep, cursor: Cursor = None, limit: Limit = 50
-) -> Page[RevisionRead]:
+def list_revisions(name: WorkflowName, session: SessionDep, page: PageDep) -> Page[RevisionRead]:
     """What the definition was after each change, newest first."""
-    return repository.list_revisions(session, repository.get(session, name), cursor, limit)
+    return repository.list_revisions(session, repository.get(session, name), page.cursor, page.limit)
 
 
 @router.post("/{name}/rollback", summary="Go back to a revision")
 def rollback_workflow(
     name: WorkflowName,
     target: Annotated[Rollback, Body()],
-    session: SessionDep,
-    services: ServicesDep,
+    work: WorkDep,
     response: Response,
 ) -> WorkflowStored:
     """Make an earlier revision the newest one; whether the schedule is on stays as it is."""
-    return stored_answer(operations.rollback(session, name, target.revision, services.rules), response)
+    return stored_answer(operations.rollback(work.session, name, target.revision, work.rules), response)
 
 
 @router.post("/{name}/pause", summary="Switch the schedule off")
@@ -223,15 +218,15 @@ def _labels(pairs: Sequence[str]) -> dict[str, str]:
     for pair in pairs:
         key, colon, value = pair.partition(":")
         if not (key and colon):
-            raise Invalid.at("label", "write it as key:value")
+            raise Invalid([Problem("label", "write it as key:value")])
         if labels.setdefault(key, value) != value:
-            raise Invalid.at("label", f"{key} cannot have two values")
+            raise Invalid([Problem("label", f"{key} cannot have two values")])
     return labels
 
 
 def _definition_named(name: str, document: Json) -> WorkflowCreate:
     if document.get("name", name) != name:
-        raise Invalid.at("name", f"must be {name}, as in the address, or be left out")
+        raise Invalid([Problem("name", f"must be {name}, as in the address, or be left out")])
     try:
         return WorkflowCreate.model_validate(document | {"name": name})
     except ValidationError as error:

@@ -9,6 +9,8 @@ import httpx
 from connectors.errors import ConfigurationError, SinkUnavailable
 from service.cli.files import SUFFIXES, load
 
+CREATED = 201
+
 
 def main(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """PUT each workflow; a refused one is told and the others go on."""
@@ -47,4 +49,4 @@ def _told(answer: httpx.Response) -> str:
     if answer.is_error:
         problems = [f"{problem['path']}: {problem['message']}" for problem in body.get("problems", ())]
         return "\n  ".join([f"refused: {body.get('detail') or body.get('title')}", *problems])
-    return f"{'created' if answer.status_code == httpx.codes.CREATED else 'revision ' + str(body['revision'])}"
+    return f"{'created' if answer.status_code == CREATED else 'revision ' + str(body['revision'])}"

@@ -6,14 +6,18 @@ Call it only while holding the lock of the folder: then no live service owns wha
 import os
 import signal
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from service.clock import monotonic
 from service.errors import Unavailable
 
 _PROC = Path("/proc")
-_PATIENCE = ((signal.SIGINT, 30.0), (signal.SIGQUIT, 10.0), (signal.SIGKILL, 10.0))
+_Patience = tuple[tuple[signal.Signals, float], ...]
+_SERVER_PATIENCE: _Patience = ((signal.SIGINT, 30.0), (signal.SIGQUIT, 10.0), (signal.SIGKILL, 10.0))
+_ORPHAN_PATIENCE: _Patience = ((signal.SIGQUIT, 2.0), (signal.SIGKILL, 10.0))
+_NOTICE_SECONDS = 2.0
 _LOOK_SECONDS = 0.02
 
 
@@ -29,11 +33,11 @@ def clear_leftovers(data: Path, socket_dir: Path) -> None:
         return
     pid = _read_pid(pid_file)
     if pid is not None and _works_in(pid, data, named=True):
-        _end([pid])
-    # The server's children notice by themselves that it is gone; until then its shared memory is in use.
+        _end([pid], _SERVER_PATIENCE)
+    # The children of a dead server notice it by themselves, unless they are stuck; a new one must not start before.
     orphans = list(_workers(data))
-    if orphans and not _gone(orphans, _PATIENCE[0][1]):
-        _end(orphans)
+    if orphans and not _gone(orphans, _NOTICE_SECONDS):
+        _end(orphans, _ORPHAN_PATIENCE)
     if pid is not None and _PROC.joinpath(str(pid)).exists():
         pid_file.unlink(missing_ok=True)
     for lock in socket_dir.glob(".s.PGSQL.*"):
@@ -78,18 +82,18 @@ def _is_alive(pid: int) -> bool:
     return state not in {"Z", "X"}
 
 
-def _end(pids: Iterable[int]) -> None:
-    left = list(pids)
-    for signum, seconds in _PATIENCE:
-        for pid in filter(_is_alive, left):
-            os.kill(pid, signum)
-        if _gone(left, seconds):
+def _end(pids: list[int], patience: _Patience) -> None:
+    for signum, seconds in patience:
+        for pid in filter(_is_alive, pids):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signum)
+        if _gone(pids, seconds):
             return
-    message = f"a Postgres server of a former run cannot be ended (processes {left})"
+    message = f"a Postgres server of a former run cannot be ended (processes {pids})"
     raise Unavailable(message)
 
 
-def _gone(pids: Iterable[int], seconds: float) -> bool:
+def _gone(pids: list[int], seconds: float) -> bool:
     # They are not our children, so there is nothing to wait on.
     pause, deadline = threading.Event(), monotonic() + seconds
     while any(map(_is_alive, pids)):

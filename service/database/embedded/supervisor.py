@@ -188,8 +188,8 @@ class EmbeddedPostgres:
                 raise Unavailable(message)
             try:
                 _ensure_database(cluster)
-            except psycopg.OperationalError:
-                if monotonic() > deadline:
+            except psycopg.OperationalError as error:
+                if monotonic() > deadline or "authentication failed" in str(error):
                     raise
             else:
                 return

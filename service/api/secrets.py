@@ -1,0 +1,52 @@
+"""Secrets that definitions refer to by name. Their values go in and never come out."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Path
+from pydantic import Field, SecretStr
+
+from service.api.bodies import DocumentRoute
+from service.api.dependencies import BASE, SessionDep, WorkDep
+from service.errors import NotFound
+from service.workflows import repository
+from service.workflows.operations import problems_under
+from service.workflows.schemas import NAME_PATTERN
+from service.workflows.wire import Input, Output, Page
+
+router = APIRouter(prefix=f"{BASE}/secrets", tags=["secrets"], route_class=DocumentRoute)
+
+SecretName = Annotated[str, Path(description="The name after `secret:`.", pattern=NAME_PATTERN)]
+
+
+class SecretWrite(Input):
+    """The value of a secret."""
+
+    value: SecretStr = Field(min_length=1, max_length=65_536)
+
+
+class SecretRead(Output):
+    """A secret without its value."""
+
+    name: str
+
+
+@router.get("", summary="List the secrets")
+def list_secrets(session: SessionDep) -> Page[SecretRead]:
+    """The names of what is stored here; secrets in files and variables are not listed."""
+    return Page(data=[SecretRead(name=name) for name in repository.list_secrets(session)])
+
+
+@router.put("/{name}", status_code=204, summary="Store a secret")
+def put_secret(name: SecretName, secret: Annotated[SecretWrite, Body()], work: WorkDep) -> None:
+    """Store a value, encrypted, or replace it; runs that start later use it."""
+    with problems_under("value"):
+        ciphertext = work.rules.vault.encrypt(secret.value.get_secret_value())
+    repository.store_secret(work.session, name, ciphertext)
+
+
+@router.delete("/{name}", status_code=204, summary="Delete a secret")
+def delete_secret(name: SecretName, session: SessionDep) -> None:
+    """Runs that refer to it and start later fail, unless a file or a variable has it."""
+    if not repository.delete_secret(session, name):
+        message = f"there is no stored secret {name!r}"
+        raise NotFound(message)

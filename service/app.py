@@ -1,0 +1,189 @@
+"""The composition root: builds every part of the service once, from its settings, and hands them to each other."""
+
+import logging
+import os
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import uvicorn
+from cryptography.fernet import Fernet
+from fastapi import FastAPI
+
+from service import logs
+from service.api.dependencies import Readiness, Services
+from service.api.feed import RunFeed
+from service.api.router import build_api
+from service.database.engine import Database
+from service.database.listen import Listener
+from service.database.opening import open_database
+from service.errors import ServiceError
+from service.execution.checks import connection_checker
+from service.execution.housekeeping import Housekeeper
+from service.execution.journal import Journal
+from service.execution.run import RunExecutor
+from service.execution.secrets import SecretResolver
+from service.execution.worker import Worker
+from service.metrics import Metrics, StoreFigures
+from service.runs.repository import CANCEL_CHANNEL, RUNS_CHANNEL, count_by_state, last_successes
+from service.scheduling.scheduler import Scheduler
+from service.scheduling.triggers import check_schedule
+from service.settings import Settings
+from service.workflows import repository as workflows
+from service.workflows.checking import RegistryChecker
+from service.workflows.operations import Rules
+from service.workflows.vault import Vault
+
+KEY_FILE = "secret.key"
+HTTP_GRACE_SECONDS = 5
+
+logger = logging.getLogger(__name__)
+
+
+class Service:
+    """A replica. Parts start in the order they need each other and stop in the reverse."""
+
+    def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
+        self.settings = settings
+        self._environ = environ
+        self._parts = ExitStack()
+
+    def start(self) -> FastAPI:
+        """Start every part but the HTTP server; the app it has to serve."""
+        try:
+            return self._start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Stop all that was started; runs get their grace."""
+        self._parts.close()
+
+    def _start(self) -> FastAPI:
+        settings = self.settings
+        database, close_database = open_database(settings)
+        self._parts.callback(close_database)
+        vault = Vault(_keys(settings))
+        metrics, feed = Metrics(), RunFeed()
+        metrics.watch_store(lambda: _store_figures(database))
+        resolver = SecretResolver(
+            settings.secrets_dir, self._environ, lambda name: _stored_secret(database, vault, name)
+        )
+        worker = self._worker(database, vault, resolver, metrics) if "worker" in settings.roles else None
+        scheduler = self._scheduler(database, metrics) if "timer" in settings.roles else None
+        self._listen(database, feed, worker, scheduler)
+        self._parts.callback(feed.close)
+        return build_api(
+            Services(
+                settings=settings,
+                database=database,
+                rules=Rules(RegistryChecker(), vault, check_schedule),
+                metrics=metrics,
+                feed=feed,
+                ready=lambda: _readiness(database, worker, scheduler),
+                check_connection=connection_checker(resolver),
+            )
+        )
+
+    def _worker(self, database: Database, vault: Vault, resolver: SecretResolver, metrics: Metrics) -> Worker:
+        journal = Journal(database, self.settings.log_lines_per_run)
+        journal.start()
+        self._parts.callback(journal.stop)
+        handler = logs.RunLogHandler(journal.log, self.settings.log_level)
+        logging.getLogger().addHandler(handler)
+        self._parts.callback(logging.getLogger().removeHandler, handler)
+        housekeeper = Housekeeper(self.settings, database)
+        housekeeper.start()
+        self._parts.callback(housekeeper.stop)
+        executor = RunExecutor(database, vault, resolver, metrics, journal, self.settings.data_dir)
+        worker = Worker(self.settings, database, executor, metrics)
+        worker.start()
+        self._parts.callback(worker.stop)
+        return worker
+
+    def _scheduler(self, database: Database, metrics: Metrics) -> Scheduler:
+        scheduler = Scheduler(database, metrics, self.settings.reconcile_seconds)
+        scheduler.start()
+        self._parts.callback(scheduler.stop)
+        return scheduler
+
+    def _listen(self, database: Database, feed: RunFeed, worker: Worker | None, scheduler: Scheduler | None) -> None:
+        calls: dict[str, Callable[[str], None]] = {}
+        calls[RUNS_CHANNEL] = lambda run_id: _runs_moved(feed, worker, run_id)
+        if worker is not None:
+            calls[CANCEL_CHANNEL] = lambda _: worker.look_for_cancels()
+        if scheduler is not None:
+            calls[workflows.CHANNEL] = scheduler.changed
+        listener = Listener(database.url, calls, lambda channel, payload: calls[channel](payload))
+        listener.start()
+        self._parts.callback(listener.close)
+
+
+def serve(settings: Settings, environ: Mapping[str, str]) -> None:
+    """Run a replica until SIGTERM or Ctrl-C."""
+    service = Service(settings, environ)
+    app = service.start()
+    try:
+        uvicorn.run(
+            app,
+            host=settings.host,
+            port=settings.port,
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=HTTP_GRACE_SECONDS,
+        )
+    finally:
+        service.stop()
+
+
+def _runs_moved(feed: RunFeed, worker: Worker | None, run_id: str) -> None:
+    feed.notify(run_id)
+    if worker is not None and not run_id:
+        worker.wake()
+
+
+def _readiness(database: Database, worker: Worker | None, scheduler: Scheduler | None) -> Sequence[Readiness]:
+    found = [_database_readiness(database)]
+    if worker is not None:
+        found.append(Readiness("worker", worker.healthy, "" if worker.healthy else "its leases could not be renewed"))
+    if scheduler is not None:
+        message = "" if scheduler.healthy else "the schedules could not be read"
+        found.append(Readiness("timer", scheduler.healthy, message))
+    return found
+
+
+def _database_readiness(database: Database) -> Readiness:
+    try:
+        database.ping()
+    except ServiceError as error:
+        return Readiness("database", ok=False, message=error.message)
+    return Readiness("database", ok=True)
+
+
+def _store_figures(database: Database) -> StoreFigures:
+    with database.session() as session:
+        runs = {state.value: count for state, count in count_by_state(session).items()}
+        return StoreFigures(runs, last_successes(session))
+
+
+def _stored_secret(database: Database, vault: Vault, name: str) -> str | None:
+    with database.session() as session:
+        ciphertext = workflows.find_secret(session, name)
+    return None if ciphertext is None else vault.decrypt(ciphertext)
+
+
+def _keys(settings: Settings) -> Sequence[str]:
+    """The keys of the settings; beside an embedded store, a key of its own that is made once."""
+    if settings.secret_keys or settings.database_url is not None:
+        return settings.secret_keys
+    file = settings.data_dir / KEY_FILE
+    if not file.exists():
+        _write_private(file, Fernet.generate_key().decode())
+    return (file.read_text(encoding="ascii").strip(),)
+
+
+def _write_private(file: Path, text: str) -> None:
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as stream:
+        stream.write(text)

@@ -1,0 +1,176 @@
+"""The routes of the fake server."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+
+from connectors.models.names import split_fqn
+from connectors.openmetadata.versions import Version
+from tests.fake_openmetadata.catalogue import COLLECTIONS, Body, Catalogue, Entity, Refused
+
+FIRST_WITH_TABLES_BULK = Version(1, 13, 0)
+FIRST_WITH_DELETE_STALE = Version(2, 0, 0)
+STALE_KEYS = {"scopeFqn", "scopeEntityType", "seenFqns", "recursive", "hardDelete", "dryRun"}
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What goes back."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=lambda: {"Content-Type": "application/json"})
+
+    @classmethod
+    def json(cls, status: int, content: object, headers: Mapping[str, str] | None = None) -> "Reply":
+        return cls(status, msgspec.json.encode(content), {"Content-Type": "application/json", **(headers or {})})
+
+    @classmethod
+    def error(cls, status: int, message: str, headers: Mapping[str, str] | None = None) -> "Reply":
+        return cls.json(status, {"code": status, "message": message}, headers)
+
+
+class Api:
+    """Answers what the ingestion asks; everything else is 404 or 405."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        version: Version,
+        refused: Mapping[str, tuple[int, str]],
+        names_in_failures: str,
+        no_bulk: bool,
+    ) -> None:
+        self._catalogue = catalogue
+        self._version = version
+        self._refused = refused
+        self._names_in_failures = names_in_failures
+        self._no_bulk = no_bulk
+
+    def answer(self, method: str, path: str, query: Mapping[str, str], raw: bytes) -> Reply:
+        """Route one request."""
+        for collection in COLLECTIONS:
+            if path == collection or path.startswith(f"{collection}/"):
+                rest = path.removeprefix(collection).removeprefix("/")
+                try:
+                    return self._route(method, collection, rest)(query, raw)
+                except Refused as refusal:
+                    return Reply.error(refusal.status, refusal.message)
+                except msgspec.MsgspecError as error:
+                    return Reply.error(400, f"Unable to process JSON: {error}")
+        return Reply.error(404, "HTTP 404 Not Found")
+
+    def _route(self, method: str, collection: str, rest: str) -> "Callable[[Mapping[str, str], bytes], Reply]":
+        if method == "PUT" and rest == "":
+            return lambda query, raw: self._put(collection, raw)
+        if method == "PUT" and rest == "bulk" and self._has_bulk(collection):
+            return lambda query, raw: self._bulk(collection, query, raw)
+        if method == "GET" and rest == "":
+            return lambda query, raw: self._list(collection, query)
+        if method == "GET" and rest.startswith("name/"):
+            return lambda query, raw: self._get(collection, rest.removeprefix("name/"))
+        if method == "DELETE" and rest == "deleteStale" and self._version >= FIRST_WITH_DELETE_STALE:
+            return lambda query, raw: self._delete_stale(collection, raw)
+        if method == "DELETE" and rest and rest != "deleteStale":
+            return lambda query, raw: self._delete(collection, rest, query)
+        raise Refused(405 if rest == "bulk" else 404, "HTTP 404 Not Found")
+
+    def _has_bulk(self, collection: str) -> bool:
+        if self._no_bulk or not COLLECTIONS[collection].bulk:
+            return False
+        return collection != "tables" or self._version >= FIRST_WITH_TABLES_BULK
+
+    def _store(self, collection: str, body: Body, *, override: bool = False) -> tuple[int, Entity]:
+        name = self._catalogue.fqn_of(collection, body)
+        for key in (name, body["name"]):
+            if key in self._refused:
+                raise Refused(*self._refused[key])
+        return self._catalogue.put(collection, body, override=override)
+
+    def _put(self, collection: str, raw: bytes) -> Reply:
+        status, entity = self._store(collection, msgspec.json.decode(raw, type=Body))
+        return Reply.json(status, entity.shown())
+
+    def _bulk(self, collection: str, query: Mapping[str, str], raw: bytes) -> Reply:
+        if query.get("async") != "false":
+            raise Refused(400, "this fake does nothing asynchronously")
+        if ("overrideMetadata" in query) != (self._version >= FIRST_WITH_DELETE_STALE):
+            raise Refused(400, "overrideMetadata is of 2.0 and later")
+        override = query.get("overrideMetadata") == "true"
+        taken: list[Body] = []
+        failed: list[Body] = []
+        seen: set[str] = set()
+        for body in msgspec.json.decode(raw, type=list[Body]):
+            try:
+                name = self._catalogue.fqn_of(collection, body)
+                _require_once(name, seen)
+                self._store(collection, body, override=override)
+                taken.append({"request": name, "status": 200})
+            except Refused as refusal:
+                named = self._named(collection, body)
+                failed.append({"request": named, "message": refusal.message, "status": refusal.status})
+        status = "success" if not failed else "partialSuccess" if taken else "failure"
+        return Reply.json(200, _result(status, taken, failed, dry_run=False))
+
+    def _named(self, collection: str, body: Body) -> object:
+        if self._names_in_failures == "fqn":
+            return self._catalogue.fqn_of(collection, body)
+        return body if self._names_in_failures == "request" else None
+
+    def _get(self, collection: str, name: str) -> Reply:
+        entity = self._catalogue.find(collection, name)
+        if entity is None:
+            raise Refused(404, f"{COLLECTIONS[collection].entity} instance for {name} not found")
+        return Reply.json(200, entity.shown())
+
+    def _list(self, collection: str, query: Mapping[str, str]) -> Reply:
+        scopes = [value for key, value in query.items() if key in ("databaseSchema", "database", "service")]
+        if len(scopes) != 1:
+            raise Refused(400, "this fake lists what lies in one scope")
+        found = self._catalogue.below(collection, scopes[0])
+        begin, limit = int(query.get("after") or 0), int(query.get("limit") or 10)
+        page = found[begin : begin + limit]
+        paging = {"total": len(found)} | ({"after": str(begin + limit)} if begin + limit < len(found) else {})
+        return Reply.json(200, {"data": [entity.shown() for entity in page], "paging": paging})
+
+    def _delete(self, collection: str, entity_id: str, query: Mapping[str, str]) -> Reply:
+        if query.get("hardDelete") != "false":
+            raise Refused(400, "nothing is deleted for good here")
+        if not self._catalogue.delete(collection, entity_id, recursive=query.get("recursive") == "true"):
+            raise Refused(404, f"{COLLECTIONS[collection].entity} instance for {entity_id} not found")
+        return Reply.json(200, {"id": entity_id, "deleted": True})
+
+    def _delete_stale(self, collection: str, raw: bytes) -> Reply:
+        body = msgspec.json.decode(raw, type=Body)
+        if set(body) != STALE_KEYS or body["hardDelete"] or not body["scopeFqn"] or not body["scopeEntityType"]:
+            raise Refused(400, "scopeFqn is required for deleteStale")
+        seen = {split_fqn(name) for name in body["seenFqns"]}
+        stale: list[Entity] = []
+        if seen:  # like the real one: with nothing seen it does nothing
+            stale = [
+                each for each in self._catalogue.below(collection, body["scopeFqn"]) if split_fqn(each.fqn) not in seen
+            ]
+        if not body["dryRun"]:
+            for each in stale:
+                self._catalogue.delete(collection, each.id, recursive=body["recursive"])
+        taken = [{"request": each.fqn, "status": 200} for each in stale]
+        return Reply.json(200, _result("success", taken, [], dry_run=body["dryRun"]))
+
+
+def _require_once(name: str, seen: set[str]) -> None:
+    if name in seen:
+        raise Refused(400, f"{name} is twice in this request")
+    seen.add(name)
+
+
+def _result(status: str, taken: list[Body], failed: list[Body], *, dry_run: bool) -> Body:
+    return {
+        "dryRun": dry_run,
+        "status": status,
+        "numberOfRowsProcessed": len(taken) + len(failed),
+        "numberOfRowsPassed": len(taken),
+        "numberOfRowsFailed": len(failed),
+        "successRequest": taken,
+        "failedRequest": failed,
+    }
