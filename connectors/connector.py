@@ -1,10 +1,12 @@
 """What a connector is to everybody else: a name, a config model, checks and a topology."""
 
+import contextvars
 import importlib.util
 import logging
+import queue
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -100,7 +102,10 @@ class Connector(Generic[ConfigT, OptionsT]):
     @property
     def installed(self) -> bool:
         """Whether the driver can be imported."""
-        return self.driver is None or importlib.util.find_spec(self.driver) is not None
+        try:
+            return self.driver is None or importlib.util.find_spec(self.driver) is not None
+        except (ImportError, ValueError):  # the package that the driver lies in is missing, or a broken one
+            return False
 
 
 def run_checks(checks: Iterable[Check[ConfigT]], config: ConfigT) -> Iterator[CheckResult]:
@@ -118,20 +123,29 @@ def run_checks(checks: Iterable[Check[ConfigT]], config: ConfigT) -> Iterator[Ch
 
 
 def _run_check(check: Check[ConfigT], config: ConfigT) -> CheckResult:
+    """In a daemon thread: one that hangs must not keep the process from ending."""
     began = time.monotonic()
-    pool = ThreadPoolExecutor(1, thread_name_prefix=f"check-{check.name}")
+    answers: queue.SimpleQueue[str | BaseException] = queue.SimpleQueue()
+
+    def work() -> None:
+        try:
+            answers.put(check.run(config))
+        except BaseException as error:  # a connector may raise anything: the step says what
+            logger.debug("check %s failed", check.name, exc_info=True)
+            answers.put(error)
+
+    run = contextvars.copy_context().run
+    threading.Thread(target=run, args=(work,), name=f"check-{check.name}", daemon=True).start()
+    status, advice = "failed" if check.mandatory else "warning", None
     try:
-        message = pool.submit(check.run, config).result(check.timeout_seconds)
-        status, advice = "passed", None
-    except TimeoutError:
+        answer = answers.get(timeout=check.timeout_seconds)
+    except queue.Empty:
         message, advice = f"no answer within {check.timeout_seconds:g} s", "see whether the address can be reached"
-        status = "failed" if check.mandatory else "warning"
-    except Exception as error:  # a connector may raise anything: the step says what
-        logger.debug("check %s failed", check.name, exc_info=True)
-        message, advice = cause_of(error), advice_of(error)
-        status = "failed" if check.mandatory else "warning"
-    finally:
-        pool.shutdown(wait=False)
+    else:
+        if isinstance(answer, BaseException):
+            message, advice = cause_of(answer), advice_of(answer)
+        else:
+            status, message = "passed", answer
     return CheckResult(
         check.name, check.description, status, check.mandatory, time.monotonic() - began, message, advice
     )

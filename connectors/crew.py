@@ -35,11 +35,15 @@ class Crew(Generic[T]):
 
     def __enter__(self) -> "Crew[T]":
         """Start the threads."""
-        for number in range(self._size):
-            run = contextvars.copy_context().run
-            thread = threading.Thread(target=run, args=(self._take,), name=f"{self._name}-{number}", daemon=True)
-            self._threads.append(thread)
-            thread.start()
+        try:
+            for number in range(self._size):
+                run = contextvars.copy_context().run
+                thread = threading.Thread(target=run, args=(self._take,), name=f"{self._name}-{number}", daemon=True)
+                thread.start()
+                self._threads.append(thread)
+        except BaseException as error:
+            self.__exit__(type(error), error, None)
+            raise
         return self
 
     def put(self, item: T) -> None:

@@ -23,6 +23,7 @@ from pydantic.alias_generators import to_camel
 from connectors.errors import ConfigurationError, Problem
 
 SECRET_KEY = re.compile(r"password|passwd|passphrase|secret|token|private_?key|api_?key|authorization", re.IGNORECASE)
+FORBIDDEN_IN_SERVICES = re.compile(r'::|["\r\n]')
 Path = tuple[str | int, ...]
 
 
@@ -37,6 +38,16 @@ class Model(BaseModel):
         alias_generator=AliasGenerator(alias=to_camel), extra="forbid", frozen=True, hide_input_in_errors=True
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _null_means_default(cls, value: object) -> object:
+        """OpenMetadata writes null for what is left at its default."""
+        if not isinstance(value, Mapping):
+            return value
+        given = cast("Mapping[str, object]", value)
+        optional = {info.alias or name for name, info in cls.model_fields.items() if not info.is_required()}
+        return {key: item for key, item in given.items() if item is not None or key not in optional}
+
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -47,21 +58,13 @@ class FilterPattern(Model):
     includes: tuple[str, ...] = ()
     excludes: tuple[str, ...] = ()
 
-    @model_validator(mode="before")
-    @classmethod
-    def _lists_may_be_null(cls, value: object) -> object:
-        if not isinstance(value, Mapping):
-            return value
-        given = cast("Mapping[str, object]", value)
-        return {key: () if patterns is None else patterns for key, patterns in given.items()}
-
     @field_validator("includes", "excludes")
     @classmethod
     def _patterns_compile(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
         for text in patterns:
             try:
                 re.compile(text)
-            except re.error as error:
+            except (re.error, OverflowError, RecursionError) as error:
                 msg = f"{text!r} is not a valid regular expression: {error}"
                 raise ValueError(msg) from error
         return patterns
@@ -86,6 +89,14 @@ class Source(Model):
     service_name: str = Field(min_length=1, max_length=256)
     service_connection: ServiceConnection
     source_config: SourceConfig = SourceConfig()
+
+    @field_validator("service_name")
+    @classmethod
+    def _is_a_service_name(cls, value: str) -> str:
+        if found := FORBIDDEN_IN_SERVICES.search(value):
+            msg = f"must not hold {found[0]!r}: OpenMetadata does not take it in the name of a service"
+            raise ValueError(msg)
+        return value
 
 
 class Sink(Model):
@@ -173,6 +184,7 @@ class WorkflowDefinition(Model):
     ingestion_pipeline_fqn: str | None = Field(default=None, alias="ingestionPipelineFQN")
     pipeline_run_id: UUID | None = None
     ingestion_runner_name: str | None = None
+    enable_streamable_logs: Annotated[bool, Unused()] = False
 
     @model_validator(mode="after")
     def _server_is_named(self) -> "WorkflowDefinition":

@@ -5,11 +5,12 @@ A connector's name is its module's name in `connectors.sources`, or that of an e
 """
 
 import importlib
+import logging
 import pkgutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any, cast
 
 from pydantic import BaseModel
@@ -17,8 +18,10 @@ from pydantic import BaseModel
 import connectors.sources
 from connectors.connector import CheckResult, Connector, run_checks
 from connectors.definition import Path, Unused, WorkflowDefinition, parse, secret_paths
-from connectors.errors import ConfigurationError
+from connectors.errors import ConfigurationError, cause_of
 from connectors.sinks.opening import check_sink_config
+
+logger = logging.getLogger(__name__)
 
 ENTRY_POINTS = "headwater.connectors"
 SOURCE_TYPE = "source.type"
@@ -50,13 +53,13 @@ def get(name: str) -> Connector[Any, Any]:
     """The connector of this name.
 
     Raises:
-        ConfigurationError: There is none; names the nearest one.
+        ConfigurationError: There is none, which names the nearest one, or a third party's cannot be loaded.
     """
     known = names()
     if name not in known:
         raise _unknown(name, known)
     for point in entry_points(group=ENTRY_POINTS, name=name):
-        return cast("Connector[Any, Any]", point.load())
+        return _foreign(point)
     module = importlib.import_module(f"{connectors.sources.__name__}.{name}")
     return cast("Connector[Any, Any]", module.CONNECTOR)
 
@@ -86,17 +89,22 @@ def plan(raw: Mapping[str, Any]) -> Plan:
     if problems.problems:
         raise problems
     connection, options = parts.values()
-    notes = (*_unused("source.serviceConnection.config", connection), *_unused("source.sourceConfig.config", options))
+    notes = (
+        *_unused("", definition),
+        *_unused("source.serviceConnection.config.", connection),
+        *_unused("source.sourceConfig.config.", options),
+    )
     return Plan(definition, connector, connection, options, tuple(_secrets(definition, connection)), notes)
 
 
 def _usable(kind: str) -> Connector[Any, Any]:
-    base = next((kind.removesuffix(suffix) for suffix in LATER_KINDS if kind.endswith(suffix)), kind)
-    if base != kind and base in names():
+    wanted = kind.lower()
+    base = next((wanted.removesuffix(suffix) for suffix in LATER_KINDS if wanted.endswith(suffix)), wanted)
+    if base != wanted and base in names():
         message = f"{kind!r} is not supported yet: {base} ingests metadata; write {base!r}"
         raise ConfigurationError.at(SOURCE_TYPE, message)
     try:
-        connector = get(kind.lower())
+        connector = get(wanted)
     except ConfigurationError as error:
         raise error.under(SOURCE_TYPE) from None
     if not connector.installed:
@@ -105,18 +113,31 @@ def _usable(kind: str) -> Connector[Any, Any]:
     return connector
 
 
+def _foreign(point: EntryPoint) -> Connector[Any, Any]:
+    try:
+        loaded = point.load()
+    except Exception as error:  # a third party's module may raise anything
+        logger.debug("entry point %s cannot be loaded", point.value, exc_info=True)
+        message = f"{point.name} comes from {point.value}, which cannot be loaded: {cause_of(error)}"
+        raise ConfigurationError.at("", message) from error
+    if not isinstance(loaded, Connector) or loaded.name != point.name:
+        message = f"{point.name} comes from {point.value}, which is not a Connector of that name"
+        raise ConfigurationError.at("", message)
+    return cast("Connector[Any, Any]", loaded)
+
+
 def _unknown(name: str, known: list[str]) -> ConfigurationError:
     near = get_close_matches(name, known, 1)
     hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(known)}"
     return ConfigurationError.at("", f"{name!r} is not a connector; {hint}")
 
 
-def _unused(path: str, part: BaseModel) -> list[str]:
+def _unused(prefix: str, part: BaseModel) -> list[str]:
     fields = type(part).model_fields
     marked = {name: info for name, info in fields.items() if any(isinstance(mark, Unused) for mark in info.metadata)}
     given = part.model_fields_set
     return [
-        f"{path}.{info.alias or name} has no effect on metadata ingestion"
+        f"{prefix}{info.alias or name} has no effect on metadata ingestion"
         for name, info in marked.items()
         if name in given
     ]

@@ -8,7 +8,8 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -56,17 +57,34 @@ class TopologyRunner:
             FatalError: The run failed.
             RunCancelled: It was told to stop.
         """
+        deliver = self._delivering(write)
         if self.threads <= 1:
-            Walk(self, write).node(root, None, "")
+            Walk(self, deliver).node(root, None, "")
             return
-        with Crew("sink", write, threads=1, backlog=CHANNEL_RECORDS) as channel:
+        with Crew("sink", deliver, threads=1, backlog=CHANNEL_RECORDS) as channel:
             Walk(self, channel.put).node(root, None, "")
+
+    def _delivering(self, write: Callable[[Record], None]) -> Callable[[Record], None]:
+        """`write`, ended by a stop; what a sink may not raise is the run's error and no entity's, in both flows."""
+
+        def deliver(record: Record) -> None:
+            self.cancellation.check()
+            try:
+                write(record)
+            except STOPPING:
+                raise
+            except Exception as error:
+                message = f"the sink broke off: {cause_of(error)}"
+                raise FatalError(message, "this is an error in the sink: report it, with the run's log") from error
+
+        return deliver
 
 
 @dataclass(slots=True)
 class Listing:
-    """What became of one producer: whether it came to its end, and all of its items succeeded."""
+    """One producer: whether it gave anything, and whether it came to its end and all of its items succeeded."""
 
+    begun: bool = False
     complete: bool = True
 
 
@@ -82,18 +100,14 @@ class Walk:
     def node(self, node: Node[ParentT, ItemT], parent: ParentT, parent_name: str) -> bool:
         """Walk the items of `node` below `parent`; tell whether everything succeeded."""
         listing = Listing()
-        items = self._listed(node, parent, parent_name, listing)
-        if node.parallel and self.runner.threads > 1 and not self.inside_crew:
-            self._in_threads(node, items, listing)
-        else:
-            for item in items:
-                if not self.item(node, item):
-                    listing.complete = False
-        complete = listing.complete
-        if node.finish is not None:
-            finish = node.finish
-            complete = self._emit(node, "finish", parent_name, lambda: finish(parent, listing.complete)) and complete
-        return complete
+        with closing(self._listed(node, parent, parent_name, listing)) as items:
+            if node.parallel and self.runner.threads > 1 and not self.inside_crew:
+                self._in_threads(node, items, listing)
+            else:
+                for item in items:
+                    if not self.item(node, item):
+                        listing.complete = False
+        return self._finish(node, parent, parent_name, listing.complete)
 
     def item(self, node: Node[ParentT, ItemT], item: ItemT) -> bool:
         """Make the records of one item and walk what lies below it; tell whether everything succeeded."""
@@ -104,16 +118,30 @@ class Walk:
                 return True
             self.scope_records.clear()
         complete = True
-        for stage in node.stages:
-            complete = self._emit(node, stage.__name__, name, lambda stage=stage: stage(item)) and complete
-        for child in node.children:
-            complete = self.node(child, item, name) and complete
-        if node.scope and complete:
-            self.write(ScopeEnd(name, dict(self.scope_records)))
+        try:
+            for stage in node.stages:
+                complete = self._emit(node, stage.__name__, name, lambda stage=stage: stage(item)) and complete
+        except SkipEntity as skipped:
+            logger.info("%s %s is left out: %s", node.entity, name, skipped)
+            self.runner.report.counted(node.entity, "filtered")
+        else:
+            for child in node.children:
+                complete = self.node(child, item, name) and complete
+            if node.scope and complete:
+                self.write(ScopeEnd(name, dict(self.scope_records)))
         self.runner.report.processed(node.entity)
         return complete
 
-    def _in_threads(self, node: Node[ParentT, ItemT], items: Iterator[ItemT], listing: Listing) -> None:
+    def _finish(self, node: Node[ParentT, ItemT], parent: ParentT, parent_name: str, complete: bool) -> bool:
+        finish = node.finish
+        if finish is None:
+            return complete
+        try:
+            return self._emit(node, "finish", parent_name, lambda: finish(parent, complete)) and complete
+        except SkipEntity:
+            return complete
+
+    def _in_threads(self, node: Node[ParentT, ItemT], items: Iterable[ItemT], listing: Listing) -> None:
         incomplete = threading.Event()
 
         def walk(item: ItemT) -> None:
@@ -128,16 +156,13 @@ class Walk:
 
     def _listed(
         self, node: Node[ParentT, ItemT], parent: ParentT, parent_name: str, listing: Listing
-    ) -> Iterator[ItemT]:
+    ) -> Generator[ItemT]:
         """The items that the filters keep; an unreachable source is asked again while it has given nothing."""
         for attempt in range(1, LISTING_TRIES + 1):
-            begun = False
             try:
-                for item in self._produced(node, parent):
-                    begun = True
-                    yield item
+                yield from self._produced(node, parent, listing)
             except SourceUnavailable:
-                if begun or attempt == LISTING_TRIES:
+                if listing.begun or attempt == LISTING_TRIES:
                     raise
                 self.runner.cancellation.wait(LISTING_RETRY_SECONDS * 2 ** (attempt - 1))
             except STOPPING:
@@ -150,21 +175,34 @@ class Walk:
             else:
                 return
 
-    def _produced(self, node: Node[ParentT, ItemT], parent: ParentT) -> Iterator[ItemT]:
+    def _produced(self, node: Node[ParentT, ItemT], parent: ParentT, listing: Listing) -> Generator[ItemT]:
         report, stage = self.runner.report, f"{node.entity}.produce"
         began = time.monotonic()
         for item in node.produce(parent):
             report.timed(stage, time.monotonic() - began)
+            listing.begun = True
             self.runner.cancellation.check()
             if isinstance(item, Filtered):
                 report.counted(node.entity, "filtered")
                 report.processed(node.entity)
             else:
-                for entity, count in node.expect(item).items() if node.expect else ():
-                    report.expected(entity, count)
+                self._expect(node, item)
                 yield item
             began = time.monotonic()
         report.timed(stage, time.monotonic() - began)
+
+    def _expect(self, node: Node[ParentT, ItemT], item: ItemT) -> None:
+        if node.expect is None:
+            return
+        try:
+            counts = dict(node.expect(item))
+        except STOPPING:
+            raise
+        except Exception:  # nothing is lost by it but the progress shown
+            logger.warning("what lies below %s %s cannot be counted", node.entity, node.name(item), exc_info=True)
+            return
+        for entity, count in counts.items():
+            self.runner.report.expected(entity, count)
 
     def _emit(self, node: Node[ParentT, ItemT], stage: str, name: str, make: Callable[[], Iterable[Record]]) -> bool:
         self.runner.cancellation.check()
@@ -174,9 +212,7 @@ class Walk:
                 if isinstance(record, CreateRequest):
                     self.scope_records[record.entity] += 1
                 self.write(record)
-        except SkipEntity:
-            self.runner.report.counted(node.entity, "filtered")
-        except STOPPING:
+        except (SkipEntity, *STOPPING):
             raise
         except Exception as error:  # a connector may raise anything: one entity is lost, the walk goes on
             logger.warning("%s %s is lost at %s", node.entity, name, stage, exc_info=True)

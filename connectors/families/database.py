@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 
 from connectors.connector import RunContext
 from connectors.families.database_options import DatabaseConnection, DatabaseMetadata
-from connectors.families.database_rules import DatabaseRules
+from connectors.families.database_rules import DatabaseRules, without_tags
 from connectors.families.database_source import Database, DatabaseSource, ForeignKey, Routine, Schema, Table
-from connectors.models.base import CreateRequest, TagLabel
+from connectors.models.base import CreateRequest, EntityReference, TagLabel
 from connectors.models.database import (
     VIEW_TYPES,
     ConstraintType,
@@ -36,6 +36,7 @@ class DatabaseItem:
 
     fqn: str
     row: Database
+    owners: tuple[EntityReference, ...]
     seen: list[str] = field(default_factory=list[str])
 
 
@@ -46,6 +47,7 @@ class SchemaItem:
     fqn: str
     database: DatabaseItem
     row: Schema
+    owners: tuple[EntityReference, ...]
     seen_tables: list[str] = field(default_factory=list[str])
     seen_routines: list[str] = field(default_factory=list[str])
 
@@ -142,7 +144,8 @@ class DatabaseWalk:
             name = child_fqn(self._service_fqn, encode_name(row.name))
             self._seen_databases.append(name)
             kept = self._rules.databases.keeps(row.name, name)
-            yield DatabaseItem(name, row) if kept else Filtered(name)
+            owners = self._rules.owners.of("database", (row.name,), row.owner, self._rules.owners.service())
+            yield DatabaseItem(name, row, owners) if kept else Filtered(name)
 
     def expected(self, database: DatabaseItem) -> Mapping[str, int]:
         """How many items lie below a database, for the progress shown."""
@@ -160,7 +163,7 @@ class DatabaseWalk:
             name=encode_name(item.row.name),
             description=item.row.description,
             service=self._service_fqn,
-            owners=self._rules.owners.of("database", item.row.name, item.row.owner),
+            owners=item.owners,
         )
 
     def tags(self, item: DatabaseItem) -> Iterable[Record]:
@@ -173,7 +176,7 @@ class DatabaseWalk:
                 known.add(tag.classification)
                 yield CreateClassificationRequest(name=tag.classification, description=tag.classification_description)
             yield CreateTagRequest(
-                name=encode_name(tag.name), classification=tag.classification, description=tag.description
+                name=encode_name(tag.name), classification=fqn(tag.classification), description=tag.description
             )
 
     def schemas(self, database: DatabaseItem) -> Iterable[SchemaItem | Filtered]:
@@ -182,7 +185,9 @@ class DatabaseWalk:
             name = child_fqn(database.fqn, encode_name(row.name))
             database.seen.append(name)
             kept = self._rules.schemas.keeps(row.name, name)
-            yield SchemaItem(name, database, row) if kept else Filtered(name)
+            path = (database.row.name, row.name)
+            owners = self._rules.owners.of("databaseSchema", path, row.owner, database.owners)
+            yield SchemaItem(name, database, row, owners) if kept else Filtered(name)
 
     def schema(self, item: SchemaItem) -> Iterable[Record]:
         """The schema's own record."""
@@ -190,7 +195,7 @@ class DatabaseWalk:
             name=encode_name(item.row.name),
             description=item.row.description,
             database=item.database.fqn,
-            owners=self._rules.owners.of("databaseSchema", item.row.name, item.row.owner),
+            owners=item.owners,
         )
 
     def tables(self, schema: SchemaItem) -> Iterable[TableItem | Filtered]:
@@ -215,12 +220,12 @@ class DatabaseWalk:
             description=row.description,
             table_type=row.type,
             database_schema=item.schema.fqn,
-            columns=row.columns,
+            columns=row.columns if self._options.include_tags else without_tags(row.columns),
             table_constraints=(*row.constraints, *(self._foreign_key(key) for key in row.foreign_keys)),
             table_partition=row.partition,
             schema_definition=definition,
             tags=tuple(TagLabel(tag_fqn=tag) for tag in row.tags) if self._options.include_tags else (),
-            owners=self._rules.owners.of("table", row.name, row.owner),
+            owners=self._owners("table", item.schema, row.name, row.owner),
         )
 
     def _foreign_key(self, key: ForeignKey) -> TableConstraint:
@@ -252,8 +257,11 @@ class DatabaseWalk:
             database_schema=item.schema.fqn,
             stored_procedure_code=item.row.code,
             stored_procedure_type="Function" if item.row.is_function else "StoredProcedure",
-            owners=self._rules.owners.of("storedProcedure", item.row.name, item.row.owner),
+            owners=self._owners("storedProcedure", item.schema, item.row.name, item.row.owner),
         )
+
+    def _owners(self, level: str, schema: SchemaItem, name: str, owner: str | None) -> tuple[EntityReference, ...]:
+        return self._rules.owners.of(level, (schema.database.row.name, schema.row.name, name), owner, schema.owners)
 
     def tables_gone(self, schema: SchemaItem, complete: bool) -> Iterator[Record]:
         """What to delete below a schema: only when every table and view of it was listed."""

@@ -1,8 +1,8 @@
 """What users may say of any database service: patterns in its connection, and `sourceConfig` DatabaseMetadata."""
 
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
 from connectors.definition import FilterPattern, Model, Unused
 
@@ -21,6 +21,8 @@ class DatabaseConnection(Model):
 class OwnerConfig(Model):
     """Who owns what: one owner for a level, or owners by name; `default` where nothing else is said.
 
+    An entity is named by its path (`shop.public.orders`) or, second to that, by its own name. With
+    `enable_inheritance` what nobody is named for belongs to the owners of what it lies in, before `default`.
     Names are of users or, with the prefix `team:`, of teams.
     """
 
@@ -68,14 +70,6 @@ class DatabaseMetadata(Model):
     query_log_duration: Annotated[int, Unused()] = 1
     query_parsing_timeout_limit: Annotated[int, Unused()] = 300
     incremental: Incremental | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _null_means_default(cls, value: object) -> object:
-        if not isinstance(value, dict):
-            return value
-        given = cast("dict[str, Any]", value)
-        return {key: item for key, item in given.items() if item is not None}
 
     @field_validator("include_custom_properties", "extract_json_schema")
     @classmethod

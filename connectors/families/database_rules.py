@@ -2,10 +2,14 @@
 
 from dataclasses import dataclass
 
+import msgspec
+
 from connectors.definition import FilterPattern
 from connectors.families.database_options import DatabaseConnection, DatabaseMetadata, OwnerNames
 from connectors.filters import Filter, compile_filter
 from connectors.models.base import EntityReference
+from connectors.models.database import Column
+from connectors.models.names import fqn
 
 TEAM_PREFIX = "team:"
 
@@ -25,7 +29,10 @@ class EntityFilter:
 
 @dataclass(frozen=True, slots=True)
 class Owners:
-    """Who owns an entity: what `ownerConfig` says of it or its level, else its owner in the source."""
+    """Who owns an entity: what `ownerConfig` says of it or its level, else its owner in the source.
+
+    Where there is neither, an `ownerConfig` hands the owners of the entity's parent down, or has a default.
+    """
 
     options: DatabaseMetadata
 
@@ -34,8 +41,10 @@ class Owners:
         config = self.options.owner_config
         return references(config.service or config.default) if config and self.options.include_owners else ()
 
-    def of(self, level: str, name: str, source_owner: str | None) -> tuple[EntityReference, ...]:
-        """The owners of one entity; `level` is database, databaseSchema or table."""
+    def of(
+        self, level: str, path: tuple[str, ...], source_owner: str | None, inherited: tuple[EntityReference, ...]
+    ) -> tuple[EntityReference, ...]:
+        """The owners of the entity that `path` leads to from the service, which its children may inherit."""
         if not self.options.include_owners:
             return ()
         config = self.options.owner_config
@@ -48,9 +57,22 @@ class Owners:
         }
         named = by_level.get(level)
         if isinstance(named, dict):
-            named_owner = named.get(name)
-            return references(named_owner if named_owner is not None else source_owner or config.default)
-        return references(named or source_owner or config.default)
+            for key in (fqn(*path), path[-1]):
+                if key in named:
+                    return references(named[key])
+            named = None
+        handed_down = inherited if config.enable_inheritance else ()
+        return references(named or source_owner) or handed_down or references(config.default)
+
+
+def without_tags(columns: tuple[Column, ...]) -> tuple[Column, ...]:
+    """The same columns, and what lies in them, with no tag on any."""
+    return tuple(
+        msgspec.structs.replace(column, tags=(), children=without_tags(column.children) if column.children else None)
+        if column.tags or column.children
+        else column
+        for column in columns
+    )
 
 
 def references(names: OwnerNames | None) -> tuple[EntityReference, ...]:

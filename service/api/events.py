@@ -50,8 +50,12 @@ class _Stream:
     ended: bool = field(default=False, init=False)
 
     def news(self, snapshot: _Snapshot) -> Iterator[str]:
-        """What the client does not know yet; the end only once all lines are told."""
+        """What the client does not know yet; the end comes last, once all lines are told."""
         run = snapshot.run
+        state = (run.state, run.attempt, run.cancel_requested_at)
+        if state != self.state and not is_terminal(run.state):
+            self.state = state
+            yield _event("state", run)
         for line in snapshot.lines:
             self.after = line.id
             yield _event("log", line, str(line.id))
@@ -59,12 +63,9 @@ class _Stream:
         if progress != self.progress:
             self.progress = progress
             yield _event("progress", run)
-        complete = len(snapshot.lines) < LINES_AT_ONCE
-        self.ended = complete and is_terminal(run.state)
-        state = (run.state, run.attempt, run.cancel_requested_at)
-        if state != self.state and (self.ended or not is_terminal(run.state)):
-            self.state = state
-            yield _event("state", run, f"{self.after}{ENDED}" if self.ended else None)
+        self.ended = is_terminal(run.state) and len(snapshot.lines) < LINES_AT_ONCE
+        if self.ended:
+            yield _event("state", run, f"{self.after}{ENDED}")
 
 
 @router.get(

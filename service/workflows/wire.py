@@ -3,11 +3,12 @@
 import base64
 import binascii
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Generic, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 from pydantic.alias_generators import to_camel
+from pydantic_core import ErrorDetails
 
 from service.errors import Invalid, Problem
 from service.workflows.documents import dotted, is_storable
@@ -29,7 +30,6 @@ class Input(BaseModel):
         extra="forbid",
         frozen=True,
         hide_input_in_errors=True,
-        allow_inf_nan=False,
     )
 
 

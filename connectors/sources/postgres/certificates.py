@@ -14,11 +14,11 @@ PEM_MARK = "-----BEGIN"
 
 
 @contextmanager
-def certificate_files(config: TlsConfig | None) -> Generator[dict[str, str]]:
-    """The keywords of libpq for `config`; texts lie in files only we can read, until the block ends.
+def certificate_files(config: TlsConfig | None, path: str = "") -> Generator[dict[str, str]]:
+    """The keywords of libpq for `config`, which lies at `path`; texts are in private files until the block ends.
 
     Raises:
-        ConfigurationError: A path names no file; the text of a secret is never shown.
+        ConfigurationError: What is given is neither a text nor a file's path; it is not shown, as it may be a secret.
     """
     if config is None:
         yield {}
@@ -30,13 +30,13 @@ def certificate_files(config: TlsConfig | None) -> Generator[dict[str, str]]:
     }
     with TemporaryDirectory(prefix="headwater-") as folder:
         yield {
-            keyword: str(_file(Path(folder) / keyword, key, secret))
+            keyword: str(_file(Path(folder) / keyword, f"{path}sslConfig.{key}", secret))
             for keyword, (key, secret) in given.items()
             if secret is not None and secret.get_secret_value().strip()
         }
 
 
-def _file(private: Path, key: str, secret: SecretStr) -> Path:
+def _file(private: Path, where: str, secret: SecretStr) -> Path:
     text = secret.get_secret_value().strip()
     if PEM_MARK in text:
         private.touch(mode=0o600)
@@ -44,6 +44,6 @@ def _file(private: Path, key: str, secret: SecretStr) -> Path:
         return private
     path = Path(text)
     if "\n" in text or not path.is_file():
-        problem = Problem(f"sslConfig.{key}", "is neither PEM text nor the path of a file that can be read here")
+        problem = Problem(where, "is neither PEM text nor the path of a file that can be read here")
         raise ConfigurationError([problem])
     return path

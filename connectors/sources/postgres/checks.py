@@ -43,7 +43,7 @@ def check_databases(config: PostgresConfig) -> str:
 def check_schemas(config: PostgresConfig) -> str:
     """List the schemas; a run needs at least one."""
     count, usable = _one(config, queries.USABLE_SCHEMAS)
-    if not usable:
+    if count and not usable:
         message = f"none of {some(count, 'schema')} of {config.database} may be used"
         raise ConnectorError(message, f'GRANT USAGE ON SCHEMA <name> TO "{config.username}"')
     return some(count, "schema") + (

@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from connectors.definition import FilterPattern, Model, TlsConfig
+from connectors.definition import FilterPattern, Model, TlsConfig, Unused
 from connectors.families.database_options import DatabaseConnection
 
 SslMode = Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
@@ -24,6 +24,9 @@ KEYWORDS = frozenset(
         "sslrootcert", "sslsni", "target_session_attrs", "tcp_user_timeout",
     }
 )  # fmt: skip
+NUMBERS = frozenset(
+    {"connect_timeout", "keepalives", "keepalives_count", "keepalives_idle", "keepalives_interval", "tcp_user_timeout"}
+)
 OWN_KEYS = {
     "host": "hostPort", "hostaddr": "hostPort", "port": "hostPort", "user": "username", "username": "username",
     "password": "authType.password", "dbname": "database", "database": "database",
@@ -51,8 +54,7 @@ class PasswordAuth(Model):
 class PostgresConfig(DatabaseConnection):
     """A Postgres server, and which of its databases to read.
 
-    `connectionOptions` and `connectionArguments` hold keywords of libpq. What concerns queries, profiles,
-    sample data or drivers of others is accepted and changes nothing.
+    `connectionOptions` and `connectionArguments` hold keywords of libpq.
     """
 
     type: Literal["Postgres"] = "Postgres"
@@ -69,16 +71,16 @@ class PostgresConfig(DatabaseConnection):
     connection_arguments: dict[str, Keyword] = Field(default_factory=dict[str, Keyword])
     database_filter_pattern: FilterPattern = FilterPattern(excludes=("^template1$", "^template0$"))
     schema_filter_pattern: FilterPattern = FilterPattern(excludes=("^information_schema$",))
-    query_statement_source: str = "pg_stat_statements"
-    sample_data_storage_config: dict[str, Any] | None = None
-    supports_metadata_extraction: bool = True
-    supports_usage_extraction: bool = True
-    supports_lineage_extraction: bool = True
-    supports_dbt_extraction: bool = Field(default=True, alias="supportsDBTExtraction")
-    supports_profiler: bool = True
-    supports_database: bool = True
-    supports_query_comment: bool = True
-    supports_data_diff: bool = True
+    query_statement_source: Annotated[str, Unused()] = "pg_stat_statements"
+    sample_data_storage_config: Annotated[dict[str, Any] | None, Unused()] = None
+    supports_metadata_extraction: Annotated[bool, Unused()] = True
+    supports_usage_extraction: Annotated[bool, Unused()] = True
+    supports_lineage_extraction: Annotated[bool, Unused()] = True
+    supports_dbt_extraction: Annotated[bool, Unused()] = Field(default=True, alias="supportsDBTExtraction")
+    supports_profiler: Annotated[bool, Unused()] = True
+    supports_database: Annotated[bool, Unused()] = True
+    supports_query_comment: Annotated[bool, Unused()] = True
+    supports_data_diff: Annotated[bool, Unused()] = True
 
     @model_validator(mode="before")
     @classmethod
@@ -162,6 +164,9 @@ def check_keyword(key: str, value: Keyword) -> None:
         raise ValueError(msg)
     if key == "sslmode" and value not in SSL_MODES:
         msg = f"sslmode {value!r} is not known; write one of {', '.join(SSL_MODES)}"
+        raise ValueError(msg)
+    if key in NUMBERS and not _text(value).isdecimal():
+        msg = f"{key} {value!r} is not a whole number"
         raise ValueError(msg)
     if key == "client_encoding" and str(value).lower().replace("-", "") not in {"utf8", "unicode", "auto"}:
         msg = f"client_encoding {value!r} cannot be used: names are read as utf8; remove it"

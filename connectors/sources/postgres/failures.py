@@ -12,9 +12,11 @@ if TYPE_CHECKING:
 # The server's refusals carry no SQLSTATE while connecting: the text is all there is to go by.
 PASSING = re.compile(
     r"too many (clients|connections)|remaining connection slots|the database system is|cannot connect to server"
-    r"|server_login_retry|query_wait_timeout|terminating connection",
+    r"|server_login_retry|query_wait_timeout|terminating connection|(resolve host|translate host name) ",
     re.IGNORECASE,
 )
+ASIDES = ("Multiple connection attempts", "Is the server running", "This probably means", "before or while processing")
+FULL_DATABASE = "too many connections for database"
 NOT_POSTGRES = re.compile(r"invalid response to SSL negotiation|expected authentication request|unsupported frontend")
 SERVER_LOST = ("08", "53", "57P", "40001")
 QUERY_CANCELED = "57014"
@@ -30,6 +32,8 @@ def connect_failure(error: "psycopg.Error", config: PostgresConfig, database: st
     detail = _detail(str(error))
     message = f"cannot connect to database {database!r} at {config.host_port}: {detail}"
     advice = _lasting_advice(detail, config, database)
+    if FULL_DATABASE in detail and database != config.database:
+        return DatabaseRefused(message, "raise the database's connection limit, or leave it out by a filter")
     if advice is None:
         advice = f"see whether hostPort {config.host_port} is right and can be reached from here, and the server is up"
         return SourceUnavailable(message, advice)
@@ -44,7 +48,7 @@ def query_failure(error: "psycopg.Error", subject: str, user: str, lost: bool) -
     cause = (error.diag.message_primary or str(error)).strip()
     message = f"{subject}: {cause}"
     if state == INSUFFICIENT_PRIVILEGE:
-        return ConnectorError(message, f'grant the missing right, like GRANT SELECT ON <that object> TO "{user}"')
+        return ConnectorError(message, _grant(cause, user))
     if state == QUERY_CANCELED:
         return ConnectorError(message, "the server needed too long for one query of its catalogue; try a quieter time")
     if lost or state.startswith(SERVER_LOST):
@@ -52,9 +56,19 @@ def query_failure(error: "psycopg.Error", subject: str, user: str, lost: bool) -
     return ConnectorError(message)
 
 
+def _grant(cause: str, user: str) -> str:
+    refused = re.search(r"permission denied for (table|view|function) (\S+)", cause)
+    if refused is None:
+        return f'grant the missing right, like GRANT SELECT ON <what the message names> TO "{user}"'
+    kind, name = refused.groups()
+    return (
+        f'GRANT EXECUTE ON FUNCTION {name} TO "{user}"' if kind == "function" else f'GRANT SELECT ON {name} TO "{user}"'
+    )
+
+
 def _detail(text: str) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    told = [line.rpartition("failed: ")[2] for line in lines if not line.startswith(("Multiple", "Is the server"))]
+    told = [line.rpartition("failed: ")[2] for line in lines if not line.startswith(ASIDES)]
     unique = dict.fromkeys(re.sub(r"\s+", " ", line) for line in told)
     return "; ".join(unique) or "no reason given"
 
@@ -76,7 +90,10 @@ def _lasting_advice(detail: str, config: PostgresConfig, database: str) -> str |
         ("root certificate|certificate verify failed", "give the authority's certificate as sslConfig.caCertificate"),
         ("does not match host name", "write the certificate's name in hostPort, or set sslMode to verify-ca"),
         ("certificate|private key|SSL error", "correct sslMode and sslConfig"),
-        ("FATAL|authentication|invalid|channel binding", "correct the connection, or the server's settings for it"),
+        (
+            "FATAL|authentication|invalid|bad value|must be|channel binding",
+            "correct the connection, or the server's settings for it",
+        ),
     ):
         if re.search(pattern, detail, re.IGNORECASE):
             return advice

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from connectors.cancellation import Cancellation
-from connectors.errors import FatalError
+from connectors.errors import ConnectorError, FatalError
 from connectors.report import Report
 from connectors.sources.postgres.config import PostgresConfig
 from connectors.sources.postgres.failures import DatabaseRefused, connect_failure, query_failure
@@ -37,6 +37,7 @@ SETTINGS = (
     "SET LOCAL cursor_tuple_fraction = 1",
     "SET LOCAL jit = off",
 )
+NO_FILE = "/dev/null/none"
 TRANSACTION_TIMEOUT_SINCE = 170000
 logger = logging.getLogger(__name__)
 
@@ -72,11 +73,8 @@ class Sessions:
         try:
             snapshot.begin()
             yield snapshot
-            snapshot.end()
-        except BaseException:
-            self._give_back(database, connection, usable=False)
-            raise
-        self._give_back(database, connection, usable=True)
+        finally:
+            self._give_back(database, connection, usable=snapshot.end())
 
     def close(self) -> None:
         """Close what is idle; what is still in use closes when it is given back."""
@@ -143,9 +141,9 @@ class Sessions:
             **self._config.keywords(),
             **self._files,
             "dbname": database,
-            # Given even when empty: the password of this service's own environment is nobody else's.
+            # Said even when there is none: a password in this service's own environment is for nobody else.
             "password": password.get_secret_value() if password else "",
-            "passfile": "/dev/null",
+            "passfile": NO_FILE,
         }
         began = time.monotonic()
         try:
@@ -188,9 +186,14 @@ class Snapshot:
             settings.append("SET LOCAL transaction_timeout = 0")
         self._run(lambda: self._connection.execute("; ".join(settings).encode()))
 
-    def end(self) -> None:
-        """Close the transaction and every stream of it."""
-        self._run(lambda: self._connection.execute(b"ROLLBACK"))
+    def end(self) -> bool:
+        """Close the transaction and every stream of it; tell whether the session can be used again."""
+        try:
+            self._run(lambda: self._connection.execute(b"ROLLBACK"))
+        except ConnectorError:
+            logger.debug("a session is closed instead of used again", exc_info=True)
+            return False
+        return True
 
     def rows(self, query: str, parameters: Sequence[object] | None = None) -> list[Row]:
         """All rows of one small query."""

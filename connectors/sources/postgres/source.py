@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Literal
 
 from connectors.connector import RunContext
-from connectors.errors import ConnectorError
+from connectors.errors import ConnectorError, FatalError, RunCancelled, SourceUnavailable
 from connectors.families.database_options import DatabaseMetadata
 from connectors.families.database_source import Database, Routine, Schema, Table, Tag
 from connectors.models.database import StoredProcedureCode
@@ -36,16 +36,21 @@ class PostgresSource:
 
     def databases(self) -> Iterable[Database]:
         """The database of the definition, or all that can be connected to."""
-        query = queries.ALL_DATABASES if self._config.ingest_all_databases else queries.THIS_DATABASE
-        with self._sessions.snapshot(self._config.database, "the list of databases") as snapshot:
-            return [Database(*row) for row in snapshot.rows(queries.composed(query, snapshot.version))]
+        everything, own = self._config.ingest_all_databases, self._config.database
+        query = queries.ALL_DATABASES if everything else queries.THIS_DATABASE
+        with self._sessions.snapshot(own, "the list of databases") as snapshot:
+            rows = snapshot.rows(queries.composed(query, snapshot.version))
+        # A connection pooler may know the database by another name than the server does: it is the name to ask for.
+        return [Database(name if everything else own, comment, owner) for name, comment, owner in rows]
 
     def counts(self, database: str) -> Mapping[str, int]:
-        """Counts of a whole database; nothing for one that refuses us, which the listing of its schemas tells."""
+        """Counts of a whole database; nothing where something is not allowed, which the listings tell in their turn."""
         try:
             with self._sessions.snapshot(database, f"counts in database {database}") as snapshot:
                 [counts] = snapshot.rows(queries.composed(queries.COUNTS, snapshot.version))
-        except DatabaseRefused:
+        except (FatalError, RunCancelled, SourceUnavailable):
+            raise
+        except ConnectorError:
             return {}
         return dict(zip(("databaseSchema", "table", "storedProcedure"), counts, strict=True))
 
@@ -95,7 +100,7 @@ class PostgresSource:
 @contextmanager
 def open_source(context: RunContext[PostgresConfig, DatabaseMetadata]) -> Generator[PostgresSource]:
     """The source of one run; one session for each thread and one for the listings above them."""
-    with certificate_files(context.connection.ssl_config) as files:
+    with certificate_files(context.connection.ssl_config, "source.serviceConnection.config.") as files:
         sessions = Sessions(context.connection, files, context.threads + 1, context.report, context.cancellation)
         try:
             yield PostgresSource(context.connection, context.options, sessions)

@@ -80,7 +80,13 @@ class Types:
         self._rows = {(row.oid, row.modifier): row for row in (TypeRow(*values) for values in rows)}
         self._known: dict[TypeKey, Shape] = {}
         self.shapes = {key: self._shape(key) for key in self._rows}
-        self.never_null = frozenset(key for key, row in self._rows.items() if row.kind == "d" and row.not_null)
+        self.never_null = frozenset(key for key in self._rows if self._forbids_null(key))
+
+    def _forbids_null(self, key: TypeKey) -> bool:
+        row = self._rows[key]
+        if row.kind != "d" or row.part is None:
+            return False
+        return row.not_null or self._forbids_null((row.part, row.base_modifier))
 
     def _shape(self, key: TypeKey) -> Shape:
         if key not in self._known:

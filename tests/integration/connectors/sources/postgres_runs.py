@@ -1,5 +1,6 @@
 """Runs of the connector against a real server, and what they sent."""
 
+import json
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ from connectors.sources.postgres.source import PostgresSource, open_source
 Context = RunContext[PostgresConfig, DatabaseMetadata]
 
 
-def connection(url: str, **changes: Any) -> dict[str, Any]:
+def connection(url: str, **changes: object) -> dict[str, Any]:
     """A service connection to the database that `url` names, as users write it."""
     parts = conninfo_to_dict(url)
     written = {
@@ -40,7 +41,7 @@ def context(
     options: Mapping[str, Any] | None = None,
     threads: int = 1,
     cancellation: Cancellation | None = None,
-    **changes: Any,
+    **changes: object,
 ) -> Context:
     """What a run of the service `shop` gives its connector."""
     return RunContext(
@@ -64,7 +65,7 @@ class Sent:
     def requests(self, collection: str) -> dict[str, dict[str, Any]]:
         """The requests to one collection as they go over the wire, by qualified name."""
         return {
-            record.fqn: msgspec.to_builtins(record)
+            record.fqn: json.loads(msgspec.json.encode(record))
             for record in self.records
             if isinstance(record, CreateRequest) and record.collection == collection
         }
@@ -90,7 +91,7 @@ def run(given: Context) -> Sent:
     return sent
 
 
-def ingest(url: str, options: Mapping[str, Any] | None = None, threads: int = 1, **changes: Any) -> Sent:
+def ingest(url: str, options: Mapping[str, Any] | None = None, threads: int = 1, **changes: object) -> Sent:
     """Run over the database that `url` names."""
     return run(context(url, options, threads, **changes))
 

@@ -1,0 +1,197 @@
+"""Columns, keys and partitions in OpenMetadata's words."""
+
+from typing import Any
+
+import pytest
+
+from tests.integration.connectors.sources.postgres_runs import Sent, ingest
+from tests.postgres import SourceServer
+
+TYPES = """
+CREATE EXTENSION hstore; CREATE EXTENSION citext; CREATE EXTENSION ltree; CREATE EXTENSION vector;
+CREATE SCHEMA other;
+CREATE TYPE other.mood AS ENUM ('sad', 'happier');
+CREATE TYPE other.inner_type AS (n numeric(8, 3), moods other.mood[]);
+CREATE TYPE other.outer_type AS ("a.b" int, deep other.inner_type);
+COMMENT ON COLUMN other.outer_type."a.b" IS 'a field';
+CREATE DOMAIN other.short AS varchar(10) NOT NULL;
+CREATE DOMAIN other.shorter AS other.short;
+CREATE DOMAIN other.price AS numeric(10, 2);
+CREATE TYPE other.float_range AS RANGE (subtype = float8);
+CREATE TYPE other.date_spans AS RANGE (subtype = date);
+CREATE TABLE row_type (x int);
+CREATE TABLE many ({columns});
+"""
+# Type as declared, its display, what is sent beside that.
+MANY: list[tuple[str, str, dict[str, Any]]] = [
+    ("text[]", "text[]", {"dataType": "ARRAY", "arrayDataType": "TEXT"}),
+    ("int[][]", "integer[]", {"dataType": "ARRAY", "arrayDataType": "INT"}),
+    ("other.mood", "other.mood", {"dataType": "VARCHAR", "dataLength": 7}),
+    ("other.mood[]", "other.mood[]", {"dataType": "ARRAY", "arrayDataType": "VARCHAR"}),
+    ("other.shorter", "other.shorter", {"dataType": "VARCHAR", "dataLength": 10, "constraint": "NOT_NULL"}),
+    ("other.price", "other.price", {"dataType": "NUMERIC", "precision": 10, "scale": 2}),
+    ("other.price[]", "other.price[]", {"dataType": "ARRAY", "arrayDataType": "NUMERIC"}),
+    ("tsrange", "tsrange", {"dataType": "DATETIMERANGE"}),
+    ("datemultirange", "datemultirange", {"dataType": "DATETIMERANGE"}),
+    ("nummultirange", "nummultirange", {"dataType": "RECORD"}),
+    ("other.float_range", "other.float_range", {"dataType": "RECORD"}),
+    ("other.date_spans", "other.date_spans", {"dataType": "DATETIMERANGE"}),
+    ("numeric", "numeric", {"dataType": "NUMERIC"}),
+    ("numeric(5)", "numeric(5,0)", {"dataType": "NUMERIC", "precision": 5, "scale": 0}),
+    ("numeric(3, -2)", "numeric(3,-2)", {"dataType": "NUMERIC", "precision": 3, "scale": -2}),
+    ("numeric(2, 5)", "numeric(2,5)", {"dataType": "NUMERIC"}),
+    ("varchar", "character varying", {"dataType": "VARCHAR"}),
+    ("char(3)", "character(3)", {"dataType": "CHAR", "dataLength": 3}),
+    ('"char"', '"char"', {"dataType": "CHAR"}),
+    ("name", "name", {"dataType": "VARCHAR", "dataLength": 63}),
+    ("bit(8)", "bit(8)", {"dataType": "BIT", "dataLength": 8}),
+    ("varbit", "bit varying", {"dataType": "BIT"}),
+    ("varchar(12)[]", "character varying(12)[]", {"dataType": "ARRAY", "arrayDataType": "VARCHAR"}),
+    ("oid", "oid", {"dataType": "UINT"}),
+    ("regclass", "regclass", {"dataType": "UINT"}),
+    ("xid8", "xid8", {"dataType": "UINT"}),
+    ("tid", "tid", {"dataType": "ROWID"}),
+    ("circle", "circle", {"dataType": "GEOMETRY"}),
+    ("macaddr8", "macaddr8", {"dataType": "MACADDR"}),
+    ("tsquery", "tsquery", {"dataType": "TSQUERY"}),
+    ("pg_lsn", "pg_lsn", {"dataType": "PG_LSN"}),
+    ("pg_snapshot", "pg_snapshot", {"dataType": "PG_SNAPSHOT"}),
+    ("txid_snapshot", "txid_snapshot", {"dataType": "TXID_SNAPSHOT"}),
+    ("interval day to second(3)", "interval day to second(3)", {"dataType": "INTERVAL"}),
+    ("timestamptz(3)", "timestamp(3) with time zone", {"dataType": "TIMESTAMP"}),
+    ("money", "money", {"dataType": "MONEY"}),
+    ("jsonpath", "jsonpath", {"dataType": "TEXT"}),
+    ("int2vector", "int2vector", {"dataType": "ARRAY", "arrayDataType": "SMALLINT"}),
+    ("hstore", "public.hstore", {"dataType": "MAP"}),
+    ("citext", "public.citext", {"dataType": "TEXT"}),
+    ("ltree", "public.ltree", {"dataType": "TEXT"}),
+    ("vector(3)", "public.vector(3)", {"dataType": "ARRAY", "arrayDataType": "FLOAT"}),
+    ("pg_mcv_list", "pg_mcv_list", {"dataType": "UNKNOWN"}),
+]
+
+
+def test_every_type_has_its_word(source_server: SourceServer) -> None:
+    declared = ", ".join(f"c{number} {declaration}" for number, (declaration, _, _) in enumerate(MANY))
+    url = source_server.make_database("types", TYPES.replace("{columns}", declared))
+    columns = ingest(url).columns("many")
+    expected = {
+        f"c{number}": {
+            "name": f"c{number}",
+            "dataTypeDisplay": display,
+            "dataLength": 1,
+            "constraint": "NULL",
+            "ordinalPosition": number + 1,
+        }
+        | said
+        for number, (_, display, said) in enumerate(MANY)
+    }
+    assert columns == expected
+
+
+def test_composite_types_are_told_to_their_last_field(postgres: SourceServer) -> None:
+    script = TYPES.replace("CREATE EXTENSION vector;", "").replace(
+        "{columns}", "one other.outer_type, several other.inner_type[], of_table row_type"
+    )
+    columns = ingest(postgres.make_database("types", script)).columns("many")
+    number, moods = columns["several"]["children"]
+    assert columns["several"] | {"children": None} == {
+        "name": "several",
+        "dataType": "ARRAY",
+        "arrayDataType": "STRUCT",
+        "dataLength": 1,
+        "dataTypeDisplay": "other.inner_type[]",
+        "constraint": "NULL",
+        "ordinalPosition": 2,
+        "children": None,
+    }
+    assert (number["dataType"], number["precision"], number["scale"]) == ("NUMERIC", 8, 3)
+    assert (moods["dataType"], moods["arrayDataType"]) == ("ARRAY", "VARCHAR")
+    first, deep = columns["one"]["children"]
+    assert (first["name"], first["description"]) == ("a.b", "a field")
+    assert (deep["dataType"], deep["children"]) == ("STRUCT", [number, moods])
+    assert [child["name"] for child in columns["of_table"]["children"]] == ["x"]
+
+
+KEYS = """
+CREATE SCHEMA other;
+CREATE TABLE other.target (a int, b int, PRIMARY KEY (a, b));
+CREATE TABLE parts (id int, at date, PRIMARY KEY (id, at)) PARTITION BY RANGE (at);
+CREATE TABLE parts_1 PARTITION OF parts DEFAULT;
+CREATE TABLE keyed (
+    id int PRIMARY KEY UNIQUE, optional text UNIQUE, needed text NOT NULL UNIQUE, x int NOT NULL, y int,
+    UNIQUE (y, x), FOREIGN KEY (y, x) REFERENCES other.target (b, a)
+);
+CREATE TABLE one_to_one (id int PRIMARY KEY REFERENCES keyed, more int REFERENCES one_to_one, at date,
+                         FOREIGN KEY (id, at) REFERENCES parts (id, at));
+CREATE TABLE dropped (gone int, id int, kept int UNIQUE);
+ALTER TABLE dropped DROP COLUMN gone;
+"""
+
+
+def keys(table: dict[str, Any]) -> list[tuple[Any, ...]]:
+    return [tuple(constraint.values()) for constraint in table["tableConstraints"]]
+
+
+@pytest.fixture
+def keyed(postgres: SourceServer) -> tuple[Sent, str]:
+    url = postgres.make_database("keys", KEYS)
+    return ingest(url), f"shop.{url.rpartition('/')[2]}"
+
+
+def test_a_key_of_one_column_is_said_of_the_column(keyed: tuple[Sent, str]) -> None:
+    columns = keyed[0].columns("keyed")
+    assert {name: column["constraint"] for name, column in columns.items()} == {
+        "id": "PRIMARY_KEY",
+        "optional": "UNIQUE",
+        "needed": "UNIQUE",
+        "x": "NOT_NULL",
+        "y": "NULL",
+    }
+    assert all("constraint" not in column for column in keyed[0].columns("target").values())
+    dropped = keyed[0].columns("dropped")
+    assert [(name, column["ordinalPosition"]) for name, column in dropped.items()] == [("id", 1), ("kept", 2)]
+    assert dropped["kept"]["constraint"] == "UNIQUE"
+
+
+def test_other_keys_are_said_of_the_table(keyed: tuple[Sent, str]) -> None:
+    sent, database = keyed
+    tables = sent.tables()
+    referred = [f"{database}.other.target.b", f"{database}.other.target.a"]
+    assert keys(tables["target"]) == [("PRIMARY_KEY", ["a", "b"])]
+    assert keys(tables["keyed"]) == [
+        ("UNIQUE", ["y", "x"]),
+        ("FOREIGN_KEY", ["y", "x"], referred, "ONE_TO_ONE"),
+    ]
+
+
+def test_foreign_keys_know_whether_they_are_one_to_one(keyed: tuple[Sent, str]) -> None:
+    sent, database = keyed
+    own = f"{database}.public"
+    assert keys(sent.tables()["one_to_one"]) == [
+        ("FOREIGN_KEY", ["id", "at"], [f"{own}.parts.id", f"{own}.parts.at"], "MANY_TO_ONE"),
+        ("FOREIGN_KEY", ["id"], [f"{own}.keyed.id"], "ONE_TO_ONE"),
+        ("FOREIGN_KEY", ["more"], [f"{own}.one_to_one.id"], "MANY_TO_ONE"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("key", "columns"),
+    [
+        ("RANGE (at)", [("at", "TIME-UNIT", None)]),
+        ("RANGE (day, n)", [("day", "TIME-UNIT", None), ("n", "INTEGER-RANGE", None)]),
+        ("RANGE (t)", [("t", "COLUMN-VALUE", None)]),
+        ("LIST (at)", [("at", "COLUMN-VALUE", None)]),
+        ("HASH (n, t)", [("n", "COLUMN-VALUE", None), ("t", "COLUMN-VALUE", None)]),
+        ("RANGE (date_trunc('month', at))", [("at", "TIME-UNIT", "date_trunc('month'::text, at)")]),
+        ("LIST (lower(t))", [("t", "COLUMN-VALUE", "lower(t)")]),
+        ("RANGE (n, (n + 1))", [("n", "INTEGER-RANGE", None)]),
+    ],
+)
+def test_partition_keys(source_server: SourceServer, key: str, columns: list[tuple[str, str, str | None]]) -> None:
+    script = f"CREATE TABLE p (gone int, at timestamp, day date, n int, t text) PARTITION BY {key};"
+    table = ingest(source_server.make_database("partitions", script)).tables()["p"]
+    found = [
+        (column["columnName"], column["intervalType"], column.get("interval"))
+        for column in table["tablePartition"]["columns"]
+    ]
+    assert (table["tableType"], found) == ("Partitioned", columns)
