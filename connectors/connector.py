@@ -15,6 +15,7 @@ from typing import Any, Generic, Literal, TypeVar
 from pydantic import BaseModel
 
 from connectors.cancellation import Cancellation
+from connectors.definition import SourceOptions
 from connectors.errors import advice_of, cause_of
 from connectors.report import Report
 from connectors.topology import Node
@@ -22,7 +23,7 @@ from connectors.topology import Node
 logger = logging.getLogger(__name__)
 
 ConfigT = TypeVar("ConfigT", bound=BaseModel)
-OptionsT = TypeVar("OptionsT", bound=BaseModel)
+OptionsT = TypeVar("OptionsT", bound=SourceOptions)
 
 
 class Capability(StrEnum):

@@ -5,7 +5,7 @@ Only the envelope: the connection belongs to the connector, the source options t
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal, TypeVar, cast
+from typing import Annotated, Any, Literal, TypeVar, cast
 from uuid import UUID
 
 from pydantic import (
@@ -68,6 +68,12 @@ class FilterPattern(Model):
                 msg = f"{text!r} is not a valid regular expression: {error}"
                 raise ValueError(msg) from error
         return patterns
+
+
+class SourceOptions(Model):
+    """What the options of every family say; `threads` > 1 chooses the multithread flow."""
+
+    threads: int = Field(default=1, ge=1, le=64)
 
 
 class ServiceConnection(Model):

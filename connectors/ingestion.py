@@ -52,7 +52,7 @@ def ingest(
     """
     planned = plan(raw)
     definition = planned.definition
-    threads: int = getattr(planned.options, "threads", 1)
+    threads = planned.options.threads
     context = RunContext(
         service=definition.source.service_name,
         service_type=planned.connector.service_type,

@@ -17,14 +17,16 @@ from pydantic import BaseModel
 
 import connectors.sources
 from connectors.connector import CheckResult, Connector, run_checks
-from connectors.definition import Path, Unused, WorkflowDefinition, parse, secret_paths
-from connectors.errors import ConfigurationError, cause_of
+from connectors.definition import ModelT, Path, SourceOptions, Unused, WorkflowDefinition, parse, secret_paths
+from connectors.errors import ConfigurationError, Problem, cause_of
 from connectors.sinks.opening import check_sink_config
 
 logger = logging.getLogger(__name__)
 
 ENTRY_POINTS = "headwater.connectors"
 SOURCE_TYPE = "source.type"
+CONNECTION = "source.serviceConnection.config"
+OPTIONS = "source.sourceConfig.config"
 LATER_KINDS = ("-lineage", "-usage")
 
 
@@ -38,7 +40,7 @@ class Plan:
     definition: WorkflowDefinition
     connector: Connector[Any, Any]
     connection: BaseModel
-    options: BaseModel
+    options: SourceOptions
     secret_paths: tuple[Path, ...]
     notes: tuple[str, ...]
 
@@ -71,29 +73,26 @@ def plan(raw: Mapping[str, Any]) -> Plan:
         ConfigurationError: Names the path of every offending field, below the definition's own top.
     """
     definition = parse(WorkflowDefinition, raw)
-    connector = _usable(definition.source.type)
-    problems = ConfigurationError([])
-    parts: dict[str, BaseModel] = {}
-    for key, model, value in (
-        ("source.serviceConnection.config", connector.config, definition.source.service_connection.config),
-        ("source.sourceConfig.config", connector.options, definition.source.source_config.config),
-    ):
+    source = definition.source
+    connector = _usable(source.type)
+    problems: list[Problem] = []
+
+    def part(key: str, model: type[ModelT], value: object) -> ModelT | None:
         try:
-            parts[key] = parse(model, value, key)
+            return parse(model, value, key)
         except ConfigurationError as error:
-            problems = ConfigurationError((*problems.problems, *error.problems))
+            problems.extend(error.problems)
+            return None
+
+    connection = part(CONNECTION, connector.config, source.service_connection.config)
+    options = part(OPTIONS, connector.options, source.source_config.config)
     try:
         check_sink_config(definition)
     except ConfigurationError as error:
-        problems = ConfigurationError((*problems.problems, *error.problems))
-    if problems.problems:
-        raise problems
-    connection, options = parts.values()
-    notes = (
-        *_unused("", definition),
-        *_unused("source.serviceConnection.config.", connection),
-        *_unused("source.sourceConfig.config.", options),
-    )
+        problems.extend(error.problems)
+    if problems or connection is None or options is None:
+        raise ConfigurationError(problems)
+    notes = (*_unused("", definition), *_unused(f"{CONNECTION}.", connection), *_unused(f"{OPTIONS}.", options))
     return Plan(definition, connector, connection, options, tuple(_secrets(definition, connection)), notes)
 
 
@@ -118,11 +117,11 @@ def _foreign(point: EntryPoint) -> Connector[Any, Any]:
         loaded = point.load()
     except Exception as error:  # a third party's module may raise anything
         logger.debug("entry point %s cannot be loaded", point.value, exc_info=True)
-        message = f"{point.name} comes from {point.value}, which cannot be loaded: {cause_of(error)}"
-        raise ConfigurationError.at("", message) from error
+        problem = Problem("", f"{point.name} comes from {point.value}, which cannot be loaded: {cause_of(error)}")
+        raise ConfigurationError([problem]) from error
     if not isinstance(loaded, Connector) or loaded.name != point.name:
-        message = f"{point.name} comes from {point.value}, which is not a Connector of that name"
-        raise ConfigurationError.at("", message)
+        problem = Problem("", f"{point.name} comes from {point.value}, which is not a Connector of that name")
+        raise ConfigurationError([problem])
     return cast("Connector[Any, Any]", loaded)
 
 

@@ -136,6 +136,12 @@ class TextFormatter(logging.Formatter):
         return f"{line}\n{exception}" if exception else line
 
 
+class _Busy(threading.local):
+    """Whether this thread is inside a callback."""
+
+    here = False
+
+
 class RunLogHandler(logging.Handler):
     """Hands the lines of bound runs to `callback(run_id, at, level, message)`.
 
@@ -145,12 +151,12 @@ class RunLogHandler(logging.Handler):
     def __init__(self, callback: RunLogCallback, level: str = "INFO") -> None:
         super().__init__()
         self._callback = callback
-        self._busy = threading.local()
+        self._busy = _Busy()
         self.addFilter(RunFilter(logging.getLevelNamesMapping()[level]))
 
     def handle(self, record: logging.LogRecord) -> bool:
         """Pass a wanted record on, without the handler's lock: the callback may take its time."""
-        if _run.get() is None or getattr(self._busy, "here", False) or not self.filter(record):
+        if _run.get() is None or self._busy.here or not self.filter(record):
             return False
         self._busy.here = True
         try:

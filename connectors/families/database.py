@@ -83,26 +83,12 @@ class DatabaseWalk:
 
     def topology(self) -> Node[None, Any]:
         """The tree to walk."""
-        tables = Node(
-            entity="table",
-            name=lambda item: item.fqn,
-            produce=self.tables,
-            stages=(self.table,),
-            finish=self.tables_gone,
-        )
-        routines = Node(
-            entity="storedProcedure",
-            name=lambda item: item.fqn,
-            produce=self.routines,
-            stages=(self.routine,),
-            finish=self.routines_gone,
-        )
         schemas = Node(
             entity="databaseSchema",
             name=lambda item: item.fqn,
             produce=self.schemas,
             stages=(self.schema,),
-            children=(tables, routines),
+            children=self._leaves(),
             finish=self.schemas_gone,
             parallel=True,
             scope=True,
@@ -123,6 +109,23 @@ class DatabaseWalk:
             stages=(self.service,),
             children=(databases,),
         )
+
+    def _leaves(self) -> tuple[Node[SchemaItem, TableItem], Node[SchemaItem, RoutineItem]]:
+        tables = Node(
+            entity="table",
+            name=lambda item: item.fqn,
+            produce=self.tables,
+            stages=(self.table,),
+            finish=self.tables_gone,
+        )
+        routines = Node(
+            entity="storedProcedure",
+            name=lambda item: item.fqn,
+            produce=self.routines,
+            stages=(self.routine,),
+            finish=self.routines_gone,
+        )
+        return tables, routines
 
     def services(self, _nothing: None) -> Iterable[str]:
         """The one service of the run."""

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from connectors.definition import FilterPattern, Model, Unused
+from connectors.definition import FilterPattern, Model, SourceOptions, Unused
 
 OwnerNames = str | tuple[str, ...]
 
@@ -42,7 +42,7 @@ class Incremental(Model):
     safety_margin_days: int = 1
 
 
-class DatabaseMetadata(Model):
+class DatabaseMetadata(SourceOptions):
     """What to take. Patterns stand beside those of the connection: an entity has to pass both."""
 
     type: Literal["DatabaseMetadata"] = "DatabaseMetadata"
@@ -63,7 +63,6 @@ class DatabaseMetadata(Model):
     mark_deleted_schemas: bool = False
     mark_deleted_databases: bool = False
     override_metadata: bool = False
-    threads: int = Field(default=1, ge=1, le=64)
     include_custom_properties: bool = False
     extract_json_schema: bool = False
     json_schema_sample_size: Annotated[int, Unused()] = Field(default=10, ge=1, le=1000)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from connectors.cancellation import Cancellation
+from connectors.definition import Sink as SinkDefinition
 from connectors.definition import WorkflowConfig, WorkflowDefinition, parse
 from connectors.errors import ConfigurationError
 from connectors.report import Observer
@@ -61,7 +62,6 @@ def replay_file(
     workflow = parse(WorkflowConfig, raw.get("workflowConfig") or {}, "workflowConfig")
     if workflow.open_metadata_server_config is None:
         raise ConfigurationError.at(SERVER, "is required: it names the server to send to")
-    sink = raw.get("sink") or {}
-    options = sink.get("config") if sink.get("type", "metadata-rest") == "metadata-rest" else None
-    config = parse(MetadataRestConfig, options or {}, CONFIG)
+    sink = parse(SinkDefinition, raw.get("sink") or {}, "sink")
+    config = parse(MetadataRestConfig, sink.config if sink.type == "metadata-rest" else {}, CONFIG)
     replay(path, Target(workflow.open_metadata_server_config, config, dead_letters), report, cancellation)

@@ -44,10 +44,16 @@ def validated(model: type[ModelT], document: Mapping[str, JsonValue]) -> ModelT:
     try:
         return model.model_validate(document)
     except ValidationError as error:
-        problems = [
-            Problem(dotted(fault["loc"]), fault["msg"].removeprefix("Value error, ")) for fault in error.errors()
-        ]
-        raise Invalid(problems) from None
+        raise Invalid(problems_of(error.errors())) from None
+
+
+def problems_of(faults: Iterable[ErrorDetails]) -> list[Problem]:
+    """What pydantic found, as people read it: without the kind of schedule that it tried, which is no field."""
+    problems: list[Problem] = []
+    for fault in faults:
+        path = tuple(part for at, part in enumerate(fault["loc"]) if at == 0 or fault["loc"][at - 1] != "schedule")
+        problems.append(Problem(dotted(path), fault["msg"].removeprefix("Value error, ")))
+    return problems
 
 
 class Page(Output, Generic[T]):

@@ -5,9 +5,9 @@ import threading
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import msgspec
@@ -20,7 +20,7 @@ from tests.fake_openmetadata.faults import Fault, Faults
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request that came in; `body` is decoded."""
+    """One request that came in."""
 
     method: str
     path: str
@@ -29,8 +29,14 @@ class Request:
     raw: bytes
 
     @property
-    def body(self) -> Any:
-        return msgspec.json.decode(self.raw) if self.raw else None
+    def body(self) -> Body:
+        """The JSON object that came with it."""
+        return msgspec.json.decode(self.raw, type=Body)
+
+    @property
+    def bodies(self) -> list[Body]:
+        """The JSON array that came with it."""
+        return msgspec.json.decode(self.raw, type=list[Body])
 
 
 class FakeOpenMetadata:
@@ -64,8 +70,8 @@ class FakeOpenMetadata:
         self._keep = keep_requests
         self._lock = threading.Lock()
         self._connections: set[socket.socket] = set()
-        self._server = Server(("127.0.0.1", port), Handler)
-        self._server.fake = self
+        self._closing = threading.Event()
+        self._server = Server(("127.0.0.1", port), partial(Handler, self))
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
 
     @property
@@ -93,6 +99,7 @@ class FakeOpenMetadata:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._closing.set()
         self._server.shutdown()
         self._thread.join()
         with self._lock:
@@ -116,6 +123,10 @@ class FakeOpenMetadata:
             return Reply.error(413, "Request Entity Too Large")
         return self.api.answer(request.method, request.path.removeprefix("/api/v1/"), request.query, request.raw)
 
+    def pause(self, seconds: float) -> None:
+        if seconds:
+            self._closing.wait(seconds)
+
     def arrived(self, request: Request) -> Fault | None:
         with self._lock:
             self.in_flight += 1
@@ -138,14 +149,12 @@ class FakeOpenMetadata:
 
 
 class Server(ThreadingHTTPServer):
-    """One thread per connection; knows the fake it belongs to."""
+    """One thread per connection, all of which end with the server."""
 
-    fake: FakeOpenMetadata
     daemon_threads = False
-    block_on_close = True
     request_queue_size = 64
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
+    def handle_error(self, request: object, client_address: object) -> None:
         """A client that goes away is no news."""
 
 
@@ -154,26 +163,35 @@ class Handler(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    server: Server  # pyright: the base class says BaseServer
 
-    def setup(self) -> None:
-        super().setup()
-        self.server.fake.connected(self.connection, now=True)
+    def __init__(self, fake: FakeOpenMetadata, connection: socket.socket, address: object, server: Server) -> None:
+        self._fake = fake
+        fake.connected(connection, now=True)
+        try:
+            super().__init__(connection, address, server)
+        finally:
+            fake.connected(connection, now=False)
 
-    def finish(self) -> None:
-        self.server.fake.connected(self.connection, now=False)
-        super().finish()
-
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Quiet."""
 
     def do_GET(self) -> None:
         self._serve()
 
-    do_PUT = do_DELETE = do_POST = do_PATCH = do_GET
+    def do_PUT(self) -> None:
+        self._serve()
+
+    def do_DELETE(self) -> None:
+        self._serve()
+
+    def do_POST(self) -> None:
+        self._serve()
+
+    def do_PATCH(self) -> None:
+        self._serve()
 
     def _serve(self) -> None:
-        fake = self.server.fake
+        fake = self._fake
         raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         parts = urlsplit(self.path)
         headers = {name.lower(): value for name, value in self.headers.items()}
@@ -187,12 +205,11 @@ class Handler(BaseHTTPRequestHandler):
             self._send(reply, half=fault is not None and fault.kind == "half")
 
     def _reply(self, request: Request, fault: Fault | None) -> Reply | None:
-        fake = self.server.fake
-        if fake.seconds:
-            threading.Event().wait(fake.seconds)
+        fake = self._fake
+        fake.pause(fake.seconds)
         if fault is None:
             return fake.answer(request)
-        threading.Event().wait(fault.seconds)
+        fake.pause(fault.seconds)
         real = fake.answer(request) if fault.late or fault.kind in ("half", "slow", "garbage") else None
         if fault.kind == "reset":
             self.close_connection = True
@@ -201,17 +218,13 @@ class Handler(BaseHTTPRequestHandler):
             return Reply(200, b'{"status": "succ', {"Content-Type": "application/json"})
         if fault.kind == "html":
             return Reply(fault.status, b"<html>a proxy's page</html>", {"Content-Type": "text/html", **fault.headers})
-        return (
-            real
-            if fault.kind != "status" and real is not None
-            else Reply.error(fault.status, fault.message, fault.headers)
-        )
+        if fault.kind == "status" or real is None:
+            return Reply.error(fault.status, fault.message, fault.headers)
+        return real
 
     def _send(self, reply: Reply, *, half: bool) -> None:
-        lines = [
-            f"HTTP/1.1 {reply.status} {self.responses.get(reply.status, ('',))[0]}",
-            f"Date: {self.date_time_string()}",
-        ]
+        phrase = self.responses.get(reply.status, ("",))[0]
+        lines = [f"HTTP/1.1 {reply.status} {phrase}", f"Date: {self.date_time_string()}"]
         lines += [f"{name}: {value}" for name, value in reply.headers.items()]
         head = "\r\n".join([*lines, f"Content-Length: {len(reply.body)}", "", ""]).encode()
         body = reply.body[: len(reply.body) // 2] if half else reply.body

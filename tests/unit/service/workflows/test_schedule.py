@@ -26,9 +26,9 @@ CRONS = st.builds(
 )
 INTERVALS = st.builds(
     IntervalSchedule,
-    interval_seconds=st.integers(1, 10_000),
+    intervalSeconds=st.integers(1, 10_000),
     anchor=st.none() | INSTANTS,
-    jitter_seconds=st.integers(0, 3600),
+    jitterSeconds=st.integers(0, 3600),
     timezone=ZONES,
     start=st.none(),
     end=st.none() | INSTANTS,

@@ -1,4 +1,5 @@
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -6,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.errors import Invalid
-from service.workflows.documents import Json
 from service.workflows.schemas import Policy, WorkflowCreate
 from service.workflows.wire import decode_cursor, decode_cursor_as, encode_cursor, page_of, read_integer, validated
 
@@ -39,7 +39,7 @@ def test_no_text_breaks_the_reading_of_cursors(cursor: str) -> None:
 
 @pytest.mark.parametrize("word", ["-1", str(2**63), "x", "", "1.0"])
 def test_integers_that_no_row_has_are_refused(word: str) -> None:
-    with pytest.raises(Invalid, match="^cursor: is not a cursor of this list"):
+    with pytest.raises(Invalid, match=r"^cursor: is not a cursor of this list"):
         decode_cursor_as(encode_cursor(word), read_integer)
 
 
@@ -60,11 +60,11 @@ def test_a_page_says_where_the_next_one_starts() -> None:
 
 
 def test_the_kind_of_a_schedule_is_no_field() -> None:
-    document: Json = {"name": "shop", "config": {}, "schedule": {"cron": "", "timezone": "Europe/Atlantis"}}
+    document: dict[str, Any] = {"name": "shop", "config": {}, "schedule": {"cron": "", "timezone": "Europe/Atlantis"}}
     with pytest.raises(Invalid) as caught:
         validated(WorkflowCreate, document)
     assert [problem.path for problem in caught.value.problems] == ["schedule.timezone", "schedule.cron"]
-    with pytest.raises(Invalid, match="^schedule: write exactly one of"):
+    with pytest.raises(Invalid, match=r"^schedule: write exactly one of"):
         validated(WorkflowCreate, document | {"schedule": {}})
 
 
