@@ -20,7 +20,7 @@ from connectors.errors import ConfigurationError, FatalError, RunCancelled, Sink
 from connectors.openmetadata.answers import Answer, UnreadableAnswer
 from connectors.openmetadata.retry import BROKEN, BUSY, TOO_SLOW, RetryPolicy, asked_delay
 from connectors.openmetadata.sockets import Sockets
-from connectors.openmetadata.tls import tls_context
+from connectors.openmetadata.tls import advice_on_tls, tls_context
 from connectors.openmetadata.token import Token
 from connectors.openmetadata.versions import Version, parse_version, require_known
 from connectors.report import Observer
@@ -181,10 +181,10 @@ class OpenMetadataClient:
         try:
             answer, headers = self._exchange(call, token)
             status = str(answer.status)
-        except httpx.TransportError as error:
+        except (httpx.RequestError, httpx.InvalidURL) as error:
             status = type(error).__name__
             self._check_running()
-            return self._transport_trouble(error)
+            return self._trouble(error)
         finally:
             self._report.requested(call.operation, status, time.monotonic() - began)
         if answer.status in BUSY or answer.status == BROKEN:
@@ -213,15 +213,19 @@ class OpenMetadataClient:
                 parts.append(part)
         return Answer(response.status_code, b"".join(parts), response.headers.get("content-type", "")), response.headers
 
-    def _transport_trouble(self, error: httpx.TransportError) -> Trouble:
+    def _trouble(self, error: httpx.RequestError | httpx.InvalidURL) -> Trouble:
+        address = self._connection.host_port
         if isinstance(error, httpx.ReadTimeout | httpx.WriteTimeout):
             reason = f"it did not answer within {self._limits.read_seconds:g} s"
             return Trouble(reason, self._retry.few_tries, too_slow=True)
         if isinstance(error, httpx.ConnectTimeout):
             return Trouble(f"no connection within {self._limits.connect_seconds:g} s", self._retry.tries)
-        if isinstance(error, httpx.UnsupportedProtocol | httpx.LocalProtocolError):
-            msg = f"the request to {self._connection.host_port} cannot be sent: {error}"
+        if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol | httpx.LocalProtocolError):
+            msg = f"no request can be sent to {address}: {error}"
             raise FatalError(msg, HOST_PORT_HINT) from error
+        if (advice := advice_on_tls(error)) is not None:
+            msg = f"no secure connection to {address}: {error}"
+            raise FatalError(msg, advice) from error
         return Trouble(str(error) or type(error).__name__, self._retry.tries)
 
     def _out_of_tries(self, trouble: Trouble, failures: int) -> Answer:
@@ -257,6 +261,9 @@ class OpenMetadataClient:
         answer = self.request("version", "GET", "/system/version")
         if answer.status == NOT_FOUND:
             raise self._not_the_api()
+        if answer.status == BROKEN:
+            msg = f"OpenMetadata at {self._connection.host_port} does not tell its version: {answer.message()}"
+            raise SinkUnavailable(msg, "look into the server's own log")
         if not answer.ok:
             msg = f"OpenMetadata at {self._connection.host_port} does not tell its version: {answer.message()}"
             raise FatalError(msg, HOST_PORT_HINT)

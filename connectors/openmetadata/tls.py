@@ -13,6 +13,7 @@ from connectors.definition import OpenMetadataConnection, TlsConfig
 from connectors.errors import ConfigurationError
 
 PREFIX = "workflowConfig.openMetadataServerConfig.sslConfig"
+NOT_TLS = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"})
 
 
 def tls_context(connection: OpenMetadataConnection) -> ssl.SSLContext:
@@ -76,3 +77,15 @@ def _unusable(error: Exception, key: str, what: str) -> ConfigurationError:
     reason = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
     path = f"{PREFIX}.{key}"
     return ConfigurationError.at(path, f"is neither the text nor the path of a usable PEM {what}: {reason}")
+
+
+def advice_on_tls(error: BaseException) -> str | None:
+    """What to do about a connection that no retry will make secure; None when that is not what failed."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"set verifySSL to validate and {PREFIX}.caCertificate to the authority that signed the certificate"
+        if isinstance(cause, ssl.SSLError) and cause.reason in NOT_TLS:
+            return "the server does not speak TLS at this address: write http:// in hostPort"
+        cause = cause.__cause__ or cause.__context__
+    return None

@@ -9,6 +9,7 @@ from connectors.errors import ConfigurationError
 
 PATH = "workflowConfig.openMetadataServerConfig.securityConfig.jwtToken"
 LONGEST_TOKEN = 16 * 1024
+LONGEST_PATH = 4096
 logger = logging.getLogger(__name__)
 
 
@@ -58,11 +59,11 @@ class Token:
 
 
 def _existing_file(text: str) -> Path | None:
-    if not text.startswith(("/", ".", "~")):  # a token never does; a long one is not even a possible file name
+    if not text or len(text) > LONGEST_PATH:
         return None
     path = Path(text).expanduser()
     try:
         return path if path.is_file() else None
-    except OSError:
+    except (OSError, ValueError):
         logger.debug("not the name of a file", exc_info=True)
         return None

@@ -10,8 +10,8 @@ from connectors.sinks.entries import Entry, Kind
 class Batch:
     """Entries of one kind that are sent together.
 
-    `tries` counts how often they were refused for a passing reason; `late` marks entities that are delivered
-    already, and are sent again only to complete them.
+    `tries` counts how often they were refused for a passing reason, `slow` how often a larger batch took too
+    long; `late` marks entities that are delivered already, and are sent again only to complete them.
     """
 
     kind: Kind
@@ -19,6 +19,7 @@ class Batch:
     size: int = 0
     opened: float = 0.0
     tries: int = 0
+    slow: int = 0
     late: bool = False
     names: set[str] = field(default_factory=set[str])
 
@@ -45,10 +46,13 @@ class Batch:
             batch.add(entry)
         return batch
 
-    def halves(self) -> "list[Batch]":
+    def halves(self, slow: int = 0) -> "list[Batch]":
         """The same entries in two batches."""
         middle = len(self.entries) // 2
-        return [self.part(self.entries[:middle], self.tries), self.part(self.entries[middle:], self.tries)]
+        parts = [self.part(entries, self.tries) for entries in (self.entries[:middle], self.entries[middle:])]
+        for part in parts:
+            part.slow = slow
+        return parts
 
     def body(self) -> bytes:
         """A JSON array of the entries."""

@@ -45,7 +45,7 @@ class Paging(msgspec.Struct, frozen=True):
 class Page(msgspec.Struct, frozen=True):
     """One page of a listing."""
 
-    data: tuple[Listed, ...]
+    data: tuple[Listed, ...] = ()
     paging: Paging = Paging()
 
 
@@ -167,6 +167,8 @@ class Deletions:
         if answer.status in NO_SUCH_CALL:
             return None
         result = _accepted(answer).decoded(BulkOperationResult)
+        if result.success_request is None and not result.number_of_rows_passed:
+            return ()
         if result.success_request is None:
             msg = "OpenMetadata does not say what it would delete: nothing is deleted"
             raise Refused(msg)
@@ -190,6 +192,8 @@ class Deletions:
         query = {parent: scope.fqn, "limit": PAGE, "fields": ""}
         while True:
             answer = self._client.request(f"list {scope.collection}", "GET", f"/{scope.collection}", query)
+            if answer.status == HTTPStatus.NOT_FOUND:
+                return  # the scope itself is not in the catalogue
             page = _accepted(answer).decoded(Page)
             self._require_children(scope, [each.fully_qualified_name for each in page.data])
             yield from page.data

@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 NO_BULK = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED})
 PASSING_TRIES = 3
 PASSING_SECONDS = 0.5
+SLOW_HALVINGS = 2
 BROKEN_IN_A_ROW = 10
 STAGE = "sink"
 
@@ -82,10 +83,10 @@ class Sender:
                 f"bulk {collection}", "PUT", f"/{collection}/bulk", {"async": "false", **self._query}, batch.body()
             )
         except TookTooLong as error:
-            if len(batch.entries) == 1:
+            if len(batch.entries) == 1 or batch.slow >= SLOW_HALVINGS:
                 raise
             logger.warning("%d %s took too long, sending them in halves: %s", len(batch.entries), collection, error)
-            return batch.halves()
+            return batch.halves(slow=batch.slow + 1)
         if answer.status in NO_BULK:
             return self._do_without_bulk(batch)
         return self._judge(batch, answer)

@@ -40,6 +40,12 @@ class RunFeed:
         """Whether followers are to end."""
         return self._closed
 
+    @property
+    def followers(self) -> int:
+        """How many follow a run."""
+        with self._lock:
+            return sum(map(len, self._followers.values()))
+
     def notify(self, run_id: str) -> None:
         """The run has moved; an empty id stands for all of them, since notifications may have been missed."""
         with self._lock:

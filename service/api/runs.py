@@ -30,6 +30,7 @@ RunId = Annotated[UUID, Path(description="The run's id.")]
 IdempotencyKey = Annotated[
     str | None,
     Header(
+        alias="Idempotency-Key",
         min_length=1,
         max_length=255,
         pattern=r"^[\x20-\x7e]*$",

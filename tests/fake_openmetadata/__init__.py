@@ -4,7 +4,8 @@ It validates create requests by OpenMetadata's JSON Schemas when ../shared/openm
 looks for the required fields.
 """
 
+from tests.fake_openmetadata.api import Manners
 from tests.fake_openmetadata.faults import Fault
 from tests.fake_openmetadata.server import FakeOpenMetadata, Request
 
-__all__ = ["FakeOpenMetadata", "Fault", "Request"]
+__all__ = ["FakeOpenMetadata", "Fault", "Manners", "Request"]

@@ -7,6 +7,7 @@ import threading
 from types import FrameType
 
 from tests.fake_openmetadata import schemas
+from tests.fake_openmetadata.api import Manners
 from tests.fake_openmetadata.catalogue import COLLECTIONS
 from tests.fake_openmetadata.server import FakeOpenMetadata
 
@@ -26,7 +27,11 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)
     fake = FakeOpenMetadata(
-        options.version, token=options.token, no_bulk=options.no_bulk, port=options.port, keep_requests=False
+        options.version,
+        token=options.token,
+        manners=Manners(no_bulk=options.no_bulk),
+        port=options.port,
+        keep_requests=False,
     )
     with fake:
         checked = "OpenMetadata's JSON Schemas" if schemas.available() else "a table of required fields"

@@ -1,7 +1,9 @@
 """The routes of the fake server."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 import msgspec
 
@@ -31,22 +33,28 @@ class Reply:
         return cls.json(status, {"code": status, "message": message}, headers)
 
 
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """How this server treats requests that are in order.
+
+    `refused` are names (own or fully qualified) that it does not take, with status and message; `passing` ones it
+    refuses with 503 so many times. In the answers to bulk requests `failures` says what it names an entity by.
+    """
+
+    refused: Mapping[str, tuple[int, str]] = field(default_factory=dict[str, tuple[int, str]])
+    passing: Mapping[str, int] = field(default_factory=dict[str, int])
+    failures: Literal["request", "fqn", "folded", "nothing", "counted"] = "request"
+    no_bulk: bool = False
+
+
 class Api:
     """Answers what the ingestion asks; everything else is 404 or 405."""
 
-    def __init__(
-        self,
-        catalogue: Catalogue,
-        version: Version,
-        refused: Mapping[str, tuple[int, str]],
-        names_in_failures: str,
-        no_bulk: bool,
-    ) -> None:
+    def __init__(self, catalogue: Catalogue, version: Version, manners: Manners) -> None:
         self._catalogue = catalogue
         self._version = version
-        self._refused = refused
-        self._names_in_failures = names_in_failures
-        self._no_bulk = no_bulk
+        self._manners = manners
+        self._passing = Counter(manners.passing)
 
     def answer(self, method: str, path: str, query: Mapping[str, str], raw: bytes) -> Reply:
         """Route one request."""
@@ -77,15 +85,18 @@ class Api:
         raise Refused(405 if rest == "bulk" else 404, "HTTP 404 Not Found")
 
     def _has_bulk(self, collection: str) -> bool:
-        if self._no_bulk or not COLLECTIONS[collection].bulk:
+        if self._manners.no_bulk or not COLLECTIONS[collection].bulk:
             return False
         return collection != "tables" or self._version >= FIRST_WITH_TABLES_BULK
 
     def _store(self, collection: str, body: Body, *, override: bool = False) -> tuple[int, Entity]:
         name = self._catalogue.fqn_of(collection, body)
         for key in (name, body["name"]):
-            if key in self._refused:
-                raise Refused(*self._refused[key])
+            if key in self._manners.refused:
+                raise Refused(*self._manners.refused[key])
+            if self._passing[key] > 0:
+                self._passing[key] -= 1
+                raise Refused(503, "the database is busy")
         return self._catalogue.put(collection, body, override=override)
 
     def _put(self, collection: str, raw: bytes) -> Reply:
@@ -111,12 +122,15 @@ class Api:
                 named = self._named(collection, body)
                 failed.append({"request": named, "message": refusal.message, "status": refusal.status})
         status = "success" if not failed else "partialSuccess" if taken else "failure"
-        return Reply.json(200, _result(status, taken, failed, dry_run=False))
+        result = _result(status, taken, failed, dry_run=False)
+        if self._manners.failures == "counted":
+            result["failedRequest"] = None
+        return Reply.json(200, result)
 
     def _named(self, collection: str, body: Body) -> object:
-        if self._names_in_failures == "fqn":
-            return self._catalogue.fqn_of(collection, body)
-        return body if self._names_in_failures == "request" else None
+        name = self._catalogue.fqn_of(collection, body)
+        names: dict[str, object] = {"request": body, "fqn": name, "folded": {"fullyQualifiedName": name.upper()}}
+        return names.get(self._manners.failures)
 
     def _get(self, collection: str, name: str) -> Reply:
         entity = self._catalogue.find(collection, name)

@@ -1,6 +1,7 @@
 """The fake server itself: real HTTP on a local port, quiet, quick, and stricter than the real one."""
 
 import socket
+import ssl
 import threading
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -13,7 +14,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import msgspec
 
 from connectors.openmetadata.versions import parse_version
-from tests.fake_openmetadata.api import Api, Reply
+from tests.fake_openmetadata.api import Api, Manners, Reply
 from tests.fake_openmetadata.catalogue import Body, Catalogue
 from tests.fake_openmetadata.faults import Fault, Faults
 
@@ -47,9 +48,8 @@ class FakeOpenMetadata:
         version: str = "2.0.7",
         *,
         token: str | None = "token",
-        no_bulk: bool = False,
-        refused: Mapping[str, tuple[int, str]] | None = None,
-        names_in_failures: str = "request",
+        manners: Manners | None = None,
+        tls: ssl.SSLContext | None = None,
         max_body: int | None = None,
         seconds: float = 0.0,
         faults: Iterable[Fault] = (),
@@ -66,18 +66,22 @@ class FakeOpenMetadata:
         self.count: Counter[str] = Counter()
         self.in_flight = 0
         self.max_in_flight = 0
-        self.api = Api(self.catalogue, parse_version(version), refused or {}, names_in_failures, no_bulk)
+        self.api = Api(self.catalogue, parse_version(version), manners or Manners())
         self._keep = keep_requests
         self._lock = threading.Lock()
         self._connections: set[socket.socket] = set()
         self._closing = threading.Event()
         self._server = Server(("127.0.0.1", port), partial(Handler, self))
+        self._scheme = "http"
+        if tls is not None:
+            self._scheme = "https"
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
 
     @property
     def host_port(self) -> str:
         """What goes into openMetadataServerConfig.hostPort."""
-        return f"http://127.0.0.1:{self._server.server_port}/api"
+        return f"{self._scheme}://127.0.0.1:{self._server.server_port}/api"
 
     def entities(self, collection: str) -> dict[str, Body]:
         """The requests that made the living entities of a collection, by fully qualified name."""

@@ -1,0 +1,121 @@
+import json
+import socket
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from service.api.bodies import DEFAULT_MAX_BODY_BYTES
+from service.api.formats import MAX_YAML_EVENTS
+from tests.integration.service.api.serving import definition_of, problem, problems
+
+WORKFLOWS = "/api/v1/workflows"
+JSON = {"Content-Type": "application/json"}
+YAML = {"Content-Type": "application/yaml"}
+HUGE = 50 * 1024 * 1024
+
+
+@pytest.mark.parametrize(
+    ("headers", "text", "words"),
+    [
+        (JSON, '{"name": "shop",\n  nope}', "line 2, column 3"),
+        (JSON, '{"a": 1, "a": 2}', "'a' appears twice"),
+        (JSON, '{"a": NaN}', "NaN"),
+        (JSON, b'{"a": "\xff"}', "byte 7"),
+        (JSON, " ", "empty"),
+        (YAML, "config: [1\nname: shop", "line 2, column 5"),
+        (YAML, "a: &x [1]\nb: *x", "line 1, column 4: anchors"),
+        (YAML, "a: 1\na: 2", "line 2, column 1: the key 'a' appears twice"),
+        (YAML, "a: !!python/object:os.system x", "tag"),
+    ],
+)
+def test_a_broken_body_is_told_where(
+    client: httpx.Client, headers: dict[str, str], text: str | bytes, words: str
+) -> None:
+    document = problem(client.post(WORKFLOWS, content=text, headers=headers), 400)
+    assert words in document["detail"]
+
+
+@pytest.mark.parametrize("text", ["[]", '"shop"', "null", "3"])
+def test_a_body_must_be_an_object(client: httpx.Client, text: str) -> None:
+    assert "must be an object" in problems(client.post(WORKFLOWS, content=text, headers=JSON))[""]
+
+
+def test_a_body_is_required(client: httpx.Client) -> None:
+    assert "required" in problems(client.post(WORKFLOWS))[""]
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/xml", "multipart/form-data", "application/x-ndjson"])
+def test_other_formats_are_refused(client: httpx.Client, kind: str) -> None:
+    body = json.dumps(definition_of())
+    document = problem(client.post(WORKFLOWS, content=body, headers={"Content-Type": kind}), 415)
+    assert kind in document["detail"]
+    assert "application/yaml" in document["detail"]
+
+
+def test_a_body_of_no_format_is_refused(client: httpx.Client) -> None:
+    problem(client.post(WORKFLOWS, content=b"{}"), 415)
+
+
+def test_a_compressed_body_is_refused(client: httpx.Client) -> None:
+    problem(client.post(WORKFLOWS, content=b"x", headers=JSON | {"Content-Encoding": "gzip"}), 415)
+
+
+def test_an_announced_huge_body_is_refused_unread(address: str) -> None:
+    where = urlsplit(address)
+    head = f"POST {WORKFLOWS} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {HUGE}\r\n\r\n"
+    with socket.create_connection((where.hostname or "", where.port or 0), timeout=5) as connection:
+        connection.sendall(head.encode())
+        assert connection.recv(100).startswith(b"HTTP/1.1 413")
+
+
+def test_a_huge_body_is_refused(client: httpx.Client) -> None:
+    document = problem(client.post(WORKFLOWS, content=b" " * HUGE, headers=JSON), 413)
+    assert str(DEFAULT_MAX_BODY_BYTES) in document["detail"]
+
+
+def test_a_huge_body_in_chunks_is_read_to_the_limit_only(client: httpx.Client) -> None:
+    sent = 0
+
+    def chunks() -> Iterator[bytes]:
+        nonlocal sent
+        while sent < HUGE:
+            sent += 65_536
+            yield b" " * 65_536
+
+    problem(client.post(WORKFLOWS, content=chunks(), headers=JSON), 413)
+
+
+def test_yaml_of_many_parts_is_refused(client: httpx.Client) -> None:
+    text = "a: [" + "1," * MAX_YAML_EVENTS + "]"
+    problem(client.post(WORKFLOWS, content=text, headers=YAML), 413)
+
+
+@pytest.mark.parametrize(
+    ("headers", "text"),
+    [(JSON, '{"a":' * 100_000), (JSON, '{"a":' * 100 + "1" + "}" * 100), (YAML, "[" * 100_000), (YAML, "{a: " * 100)],
+)
+def test_deep_nesting_is_refused(client: httpx.Client, headers: dict[str, str], text: str) -> None:
+    (message,) = problems(client.post(WORKFLOWS, content=text, headers=headers)).values()
+    assert "nested deeper" in message
+
+
+@pytest.mark.parametrize("text", ["a\0b", "\ud800"])
+def test_a_text_that_postgres_cannot_hold_is_refused(client: httpx.Client, text: str) -> None:
+    definition = json.dumps(definition_of(description=text))
+    found = problems(client.post(WORKFLOWS, content=definition, headers=JSON))
+    assert "cannot be stored" in found["description"]
+
+
+def test_numbers_without_end_are_refused(client: httpx.Client) -> None:
+    assert "finite" in problems(client.post(WORKFLOWS, content='{"a": 1e999}', headers=JSON))["a"]
+    assert "digits" in problem(client.post(WORKFLOWS, content=f'{{"a": {"9" * 9999}}}', headers=JSON), 400)["detail"]
+
+
+def test_a_body_that_is_never_finished_leaves_the_service_well(address: str, client: httpx.Client) -> None:
+    where = urlsplit(address)
+    head = f"POST {WORKFLOWS} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{{"
+    with socket.create_connection((where.hostname or "", where.port or 0), timeout=5) as connection:
+        connection.sendall(head.encode())
+    assert client.get(WORKFLOWS).status_code == 200

@@ -1,0 +1,124 @@
+import logging
+from collections.abc import Iterator
+from dataclasses import replace
+from uuid import uuid4
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from connectors.errors import ConfigurationError
+from service.api.dependencies import Services, SessionDep
+from service.api.router import build_api
+from service.database.engine import Database
+from tests.integration.service.api.serving import problem, problems, services_on, serving
+
+
+def test_an_unknown_path_is_a_problem_too(client: httpx.Client) -> None:
+    document = problem(client.get("/api/v1/nope?x=1"), 404)
+    assert document["instance"] == "/api/v1/nope"
+    assert document["type"] == "urn:headwater:problem:not-found"
+
+
+def test_a_wrong_method_is_told_the_right_ones(client: httpx.Client) -> None:
+    response = client.put("/api/v1/workflows")
+    assert "GET, POST" in problem(response, 405)["detail"]
+    assert response.headers["allow"] == "GET, POST"
+
+
+@pytest.mark.parametrize("given", ["abc-123", "0af7651916cd43dd8448eb211c80319c"])
+def test_the_request_id_of_the_caller_is_kept(client: httpx.Client, given: str) -> None:
+    assert client.get("/health/live", headers={"X-Request-ID": given}).headers["x-request-id"] == given
+
+
+@pytest.mark.parametrize("given", ["", "a b", "x" * 129, "<script>", "caf\u00e9"])
+def test_any_other_request_id_is_replaced(client: httpx.Client, given: str) -> None:
+    answered = client.get("/health/live", headers={"X-Request-ID": given.encode("latin-1")}).headers["x-request-id"]
+    assert answered != given
+    assert len(answered) == 32
+
+
+@pytest.fixture
+def lost_client() -> Iterator[httpx.Client]:
+    """A client of an API whose database is away."""
+    database = Database("postgresql://headwater:hunter2@127.0.0.1:1/headwater")
+    with serving(build_api(services_on(database))) as address, httpx.Client(base_url=address) as client:
+        yield client
+    database.dispose()
+
+
+@pytest.mark.parametrize("path", ["workflows", "runs", "secrets", f"runs/{uuid4()}/events"])
+def test_a_database_away_is_told(lost_client: httpx.Client, path: str) -> None:
+    response = lost_client.get(f"/api/v1/{path}")
+    assert "database" in problem(response, 503)["detail"]
+    assert response.headers["retry-after"] == "5"
+    assert "hunter2" not in response.text
+
+
+def test_the_process_lives_without_its_database(lost_client: httpx.Client) -> None:
+    assert lost_client.get("/health/live").json() == {"status": "ok"}
+
+
+def failing(app: FastAPI) -> FastAPI:
+    """The app with endpoints that go wrong."""
+
+    def fail(kind: str, session: SessionDep) -> None:
+        if kind == "configuration":
+            raise ConfigurationError.at("source.type", "is wrong")
+        message = f"the password is hunter2, seen by {session}"
+        raise RuntimeError(message)
+
+    app.add_api_route("/fail/{kind}", fail)
+    return app
+
+
+@pytest.fixture
+def failing_client(database: Database) -> Iterator[httpx.Client]:
+    """A client of an API with endpoints that go wrong."""
+    with serving(failing(build_api(services_on(database)))) as address, httpx.Client(base_url=address) as client:
+        yield client
+
+
+def test_an_unforeseen_error_shows_nothing_but_its_id(
+    failing_client: httpx.Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    response = failing_client.get("/fail/anyhow")
+    document = problem(response, 500)
+    assert "hunter2" not in response.text
+    (record,) = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert document["requestId"] in record.getMessage()
+    assert record.exc_info is not None
+
+
+def test_a_configuration_error_of_a_connector_names_its_path(failing_client: httpx.Client) -> None:
+    assert problems(failing_client.get("/fail/configuration")) == {"source.type": "is wrong"}
+
+
+def test_every_request_leaves_a_line(client: httpx.Client, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "service.api.access")
+    client.get("/api/v1/a%0Ab?token=hunter2", headers={"X-Request-ID": "id-1"})
+    client.get("/health/live")
+    (record,) = [record for record in caplog.records if record.name == "service.api.access"]
+    assert record.getMessage().startswith("GET /api/v1/a%0Ab 404 ")
+    assert record.getMessage().endswith("request_id=id-1")
+
+
+def test_nothing_of_a_refused_change_is_kept(services: Services) -> None:
+    app = failing(build_api(services))
+
+    def half_done(session: SessionDep) -> None:
+        services.rules.vault.encrypt("x")
+        session.connection().exec_driver_sql("insert into secrets (name, ciphertext) values ('half', '')")
+        message = "and then it broke"
+        raise RuntimeError(message)
+
+    app.add_api_route("/half", half_done)
+    with serving(app) as address, httpx.Client(base_url=address) as client:
+        problem(client.get("/half"), 500)
+        assert client.get("/api/v1/secrets").json()["data"] == []
+
+
+def test_a_smaller_limit_of_bodies_holds(services: Services) -> None:
+    with serving(build_api(replace(services, max_body_bytes=10))) as address:
+        response = httpx.post(f"{address}/api/v1/workflows", json={"name": "longer than that"})
+        assert "10 bytes" in problem(response, 413)["detail"]

@@ -1,0 +1,66 @@
+import copy
+
+import pytest
+
+from connectors.errors import (
+    ConfigurationError,
+    ConnectorError,
+    FatalError,
+    Problem,
+    RunCancelled,
+    SinkUnavailable,
+    SkipEntity,
+    SourceUnavailable,
+    advice_of,
+    cause_of,
+)
+
+PROBLEMS = (Problem("source.type", "is required"), Problem("", "is no definition"))
+PLAIN = [ConnectorError, SourceUnavailable, SinkUnavailable, FatalError, SkipEntity, RunCancelled]
+
+
+@pytest.mark.parametrize("kind", PLAIN)
+@pytest.mark.parametrize("advice", [None, "try later"])
+def test_an_error_travels_to_another_process(kind: type[ConnectorError], advice: str | None) -> None:
+    arrived: ConnectorError = copy.copy(kind("it is down", advice))
+    assert type(arrived) is kind
+    assert (arrived.message, arrived.advice, str(arrived)) == ("it is down", advice, "it is down")
+
+
+def test_a_configuration_error_travels_with_its_problems() -> None:
+    arrived = copy.copy(ConfigurationError(PROBLEMS))
+    assert type(arrived) is ConfigurationError
+    assert arrived.problems == PROBLEMS
+    assert str(arrived) == "source.type: is required; is no definition"
+
+
+def test_problems_move_below_a_prefix() -> None:
+    moved = ConfigurationError(PROBLEMS).under("config")
+    assert moved.problems == (
+        Problem("config.source.type", "is required"),
+        Problem("config", "is no definition"),
+    )
+
+
+def test_one_problem_at_one_path() -> None:
+    assert ConfigurationError.at("sink.type", "is unknown").problems == (Problem("sink.type", "is unknown"),)
+
+
+def test_problems_may_come_from_a_generator() -> None:
+    error = ConfigurationError(problem for problem in PROBLEMS)
+    assert error.problems == PROBLEMS
+
+
+@pytest.mark.parametrize(
+    ("error", "cause", "advice"),
+    [
+        (SourceUnavailable("it is down", "start it"), "it is down", "start it"),
+        (SourceUnavailable(""), "SourceUnavailable: no message", None),
+        (ValueError(" bad value "), "ValueError: bad value", None),
+        (KeyError("orders"), "KeyError: 'orders'", None),
+        (ZeroDivisionError(), "ZeroDivisionError: no message", None),
+    ],
+)
+def test_what_a_failure_says(error: BaseException, cause: str, advice: str | None) -> None:
+    assert cause_of(error) == cause
+    assert advice_of(error) == advice
