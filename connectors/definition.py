@@ -148,7 +148,7 @@ class OpenMetadataConnection(Model):
     @classmethod
     def _is_the_api(cls, value: str) -> str:
         trimmed = value.rstrip("/")
-        if not re.match(r"https?://[^/\s]+", trimmed):
+        if not re.fullmatch(r"https?://[^/\s]+(/\S*)?", trimmed):
             msg = f"{value!r} is not an http or https address; write it like http://openmetadata:8585/api"
             raise ValueError(msg)
         if not trimmed.endswith("/api"):

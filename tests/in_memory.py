@@ -4,8 +4,10 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
+
+import msgspec
 
 from connectors.cancellation import Cancellation
 from connectors.connector import Capability, Connector, RunContext
@@ -162,17 +164,17 @@ def contents(records: Iterable[Record]) -> Counter[str]:
 
 def column(name: str, **facts: Any) -> Column:
     """An integer column."""
-    return Column(**{"name": name, "data_type": "INT", **facts})
+    return msgspec.structs.replace(Column(name=name, data_type="INT"), **facts)
 
 
 def table(name: str, kind: TableType = TableType.REGULAR, **facts: Any) -> Table:
     """A table with one column."""
-    return Table(**{"name": name, "type": kind, "columns": (column("id"),), **facts})
+    return replace(Table(name, kind, (column("id"),)), **facts)
 
 
 def routine(name: str, **facts: Any) -> Routine:
     """A function."""
-    return Routine(**{"name": name, "code": StoredProcedureCode(code="select 1"), "is_function": True, **facts})
+    return replace(Routine(name, StoredProcedureCode(code="select 1"), is_function=True), **facts)
 
 
 def schema(name: str, *contained: Table | Routine, **facts: Any) -> StoredSchema:

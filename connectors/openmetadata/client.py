@@ -26,6 +26,7 @@ from connectors.openmetadata.versions import Version, parse_version, require_kno
 from connectors.report import Observer
 
 logger = logging.getLogger(__name__)
+HIGHEST_PORT = 65535
 UNAUTHORIZED, FORBIDDEN, NOT_FOUND = 401, 403, 404
 CONNECTION_KEY = "workflowConfig.openMetadataServerConfig"
 HOST_PORT_HINT = f"{CONNECTION_KEY}.hostPort must be the address of the API, like http://openmetadata:8585/api"
@@ -84,6 +85,7 @@ class OpenMetadataClient:
         self._retry = self._limits.retry
         self._token = Token(connection)
         self._extra = {name: value.get_secret_value() for name, value in connection.extra_headers.items()}
+        self._check_settings()
         self._sockets = Sockets()
         self._abandoned = threading.Event()
         self._version: Version | None = None
@@ -93,7 +95,6 @@ class OpenMetadataClient:
             headers={"User-Agent": f"headwater/{_own_version()}", "Accept": "application/json"},
             limits=httpx.Limits(max_connections=self._limits.connections, keepalive_expiry=30.0),
         )
-        self._check_headers()
         self._stack = ExitStack()
         self._stack.enter_context(cancellation.interrupting(self.abandon))
 
@@ -181,7 +182,7 @@ class OpenMetadataClient:
         try:
             answer, headers = self._exchange(call, token)
             status = str(answer.status)
-        except (httpx.RequestError, httpx.InvalidURL) as error:
+        except httpx.RequestError as error:
             status = type(error).__name__
             self._check_running()
             return self._trouble(error)
@@ -213,14 +214,14 @@ class OpenMetadataClient:
                 parts.append(part)
         return Answer(response.status_code, b"".join(parts), response.headers.get("content-type", "")), response.headers
 
-    def _trouble(self, error: httpx.RequestError | httpx.InvalidURL) -> Trouble:
+    def _trouble(self, error: httpx.RequestError) -> Trouble:
         address = self._connection.host_port
         if isinstance(error, httpx.ReadTimeout | httpx.WriteTimeout):
             reason = f"it did not answer within {self._limits.read_seconds:g} s"
             return Trouble(reason, self._retry.few_tries, too_slow=True)
         if isinstance(error, httpx.ConnectTimeout):
             return Trouble(f"no connection within {self._limits.connect_seconds:g} s", self._retry.tries)
-        if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol | httpx.LocalProtocolError):
+        if isinstance(error, httpx.UnsupportedProtocol | httpx.LocalProtocolError):
             msg = f"no request can be sent to {address}: {error}"
             raise FatalError(msg, HOST_PORT_HINT) from error
         if (advice := advice_on_tls(error)) is not None:
@@ -283,9 +284,18 @@ class OpenMetadataClient:
             own[name] = REFERENCE.sub(lambda found: own.get(found[1], ""), value)
         return own
 
-    def _check_headers(self) -> None:
+    def _check_settings(self) -> None:
+        address = self._connection.host_port
+        try:
+            port = httpx.URL(address).port
+        except httpx.InvalidURL as error:
+            path = f"{CONNECTION_KEY}.hostPort"
+            raise ConfigurationError.at(path, f"{address!r} is not an address: {error}") from error
+        if port is not None and not 0 < port <= HIGHEST_PORT:
+            path = f"{CONNECTION_KEY}.hostPort"
+            raise ConfigurationError.at(path, f"{address!r} is not an address: there is no port {port}")
         for name, value in self._extra.items():
-            if not name.isascii() or not value.isascii() or not value.isprintable() or not name.isprintable():
+            if not (name.isascii() and name.isprintable() and value.isascii() and value.isprintable()):
                 path = f"{CONNECTION_KEY}.extraHeaders.{name}"
                 raise ConfigurationError.at(path, "is not a possible header")
 

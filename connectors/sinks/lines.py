@@ -4,6 +4,7 @@ import gzip
 import re
 import zlib
 from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -103,10 +104,14 @@ def known_kinds() -> dict[str, Kind]:
     return {request.collection: Kind.of(request) for request in REQUESTS}
 
 
-def _opened(path: Path) -> BinaryIO:
-    stream = path.open("rb")
-    compressed = stream.peek(2)[:2] == GZIP_MAGIC
-    return cast("BinaryIO", gzip.GzipFile(fileobj=stream)) if compressed else stream
+@contextmanager
+def _opened(path: Path) -> Generator[BinaryIO, None, None]:
+    with path.open("rb") as stream:
+        if stream.peek(2)[:2] != GZIP_MAGIC:
+            yield stream
+            return
+        with gzip.GzipFile(fileobj=stream) as unpacked:
+            yield cast("BinaryIO", unpacked)
 
 
 def _checked(line: Line) -> Line:

@@ -93,6 +93,8 @@ def _unchanged(row: Row) -> bool:
 
 def _place(request: object, entries: Sequence[Entry]) -> int | None:
     """Where in the batch the entity is that a row speaks of; None when that is not certain."""
+    if len(entries) == 1:
+        return 0
     if isinstance(request, Mapping):
         fields = cast("Mapping[str, Any]", request)
         named = fields.get("fullyQualifiedName")
@@ -106,7 +108,8 @@ def _by_name(name: str, entries: Sequence[Entry]) -> int | None:
         return _only(exact)
     wanted = _parts(name)
     alike = [place for place, entry in enumerate(entries) if _parts(entry.fqn) == wanted]
-    return _only(alike or [place for place, entry in enumerate(entries) if _parts(entry.fqn)[-1:] == wanted])
+    own = (wanted, (name.casefold(),))
+    return _only(alike or [place for place, entry in enumerate(entries) if _parts(entry.fqn)[-1:] in own])
 
 
 def _by_request(fields: Mapping[str, Any], entries: Sequence[Entry]) -> int | None:

@@ -12,6 +12,7 @@ from service.api.bodies import DocumentRoute
 from service.api.dependencies import BASE, MAX_CHECKS, Services, ServicesDep
 from service.errors import Conflict, NotFound, Unavailable
 from service.workflows.documents import Json
+from service.workflows.operations import problems_under
 from service.workflows.schemas import Document
 from service.workflows.vault import merge_masked
 from service.workflows.wire import Input, Output, Page
@@ -116,7 +117,9 @@ def check_connection(
 ) -> CheckReport:
     """Try a connection step by step, storing nothing."""
     connector_named(name)
-    return tested(services, name, merge_masked(check.connection, {}), "connection")
+    with problems_under("connection"):
+        connection = merge_masked(check.connection, {})
+    return tested(services, name, connection, "connection")
 
 
 def connector_named(name: str) -> Connector[Any, Any]:

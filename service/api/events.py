@@ -81,7 +81,9 @@ async def follow_run(
     run: RunId,
     request: Request,
     services: ServicesDep,
-    last_event_id: Annotated[str | None, Header(alias="Last-Event-ID", description="Where an earlier stream broke off.")] = None,
+    last_event_id: Annotated[
+        str | None, Header(alias="Last-Event-ID", description="Where an earlier stream broke off.")
+    ] = None,
     after: Annotated[int, Query(ge=0, le=MAX_ID, description="Only log lines after the one with this id.")] = 0,
 ) -> Response:
     """The run as it is now, then every change of its state and progress and every log line, until it has ended.

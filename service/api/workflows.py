@@ -208,7 +208,8 @@ def check_workflow(name: WorkflowName, services: ServicesDep) -> CheckReport:
     with services.database.session() as session:
         row = repository.get(session, name)
     # No connection to the store is held while the source takes its time.
-    connection = value_at(services.rules.vault.open(row.config), CONNECTION)
+    with operations.problems_under("config"):
+        connection = value_at(services.rules.vault.open(row.config), CONNECTION)
     path = ".".join(("config", *CONNECTION))
     return tested(services, row.connector, connection if isinstance(connection, dict) else {}, path)
 

@@ -60,6 +60,7 @@ class FakeOpenMetadata:
         self.token = token
         self.max_body = max_body
         self.seconds = seconds
+        self.poison: dict[str, int] = {}
         self.catalogue = Catalogue()
         self.faults = Faults(faults)
         self.requests: list[Request] = []
@@ -123,6 +124,9 @@ class FakeOpenMetadata:
             return Reply.json(200, {"version": self.version, "revision": "0", "timestamp": 0})
         if self.token is not None and request.headers.get("authorization") != f"Bearer {self.token}":
             return Reply.error(401, "Not Authorized! Token not present or expired")
+        for name, status in self.poison.items():
+            if f'"name":"{name}"'.encode() in request.raw:
+                return Reply.error(status, f"the whole request is refused because of {name}")
         if self.max_body is not None and len(request.raw) > self.max_body:
             return Reply.error(413, "Request Entity Too Large")
         return self.api.answer(request.method, request.path.removeprefix("/api/v1/"), request.query, request.raw)

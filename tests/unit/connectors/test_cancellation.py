@@ -22,9 +22,9 @@ def test_the_first_reason_counts() -> None:
     cancellation.cancel("the lease was lost")
     assert cancellation.requested
     assert cancellation.reason == "the user said so"
-    with pytest.raises(RunCancelled, match="^the user said so$"):
+    with pytest.raises(RunCancelled, match=r"^the user said so$"):
         cancellation.check()
-    with pytest.raises(RunCancelled, match="^the user said so$"):
+    with pytest.raises(RunCancelled, match=r"^the user said so$"):
         cancellation.wait(LONG)
 
 
@@ -73,7 +73,7 @@ def test_a_deadline_to_come_leaves_time() -> None:
 def test_a_cancel_before_the_deadline_gives_the_reason() -> None:
     cancellation = Cancellation(0)
     cancellation.cancel("the user said so")
-    with pytest.raises(RunCancelled, match="^the user said so$"):
+    with pytest.raises(RunCancelled, match=r"^the user said so$"):
         cancellation.check()
 
 

@@ -130,9 +130,14 @@ def test_an_error_reaches_who_puts_the_work_in() -> None:
 
 def test_an_error_of_the_last_item_reaches_the_end_of_the_block() -> None:
     done: list[int] = []
-    with pytest.raises(Broken), Crew("crew", fails_at(1, done), threads=2, backlog=5) as crew:
-        crew.put(0)
-        crew.put(1)
+
+    def put_two() -> None:
+        with Crew("crew", fails_at(1, done), threads=1, backlog=5) as crew:
+            crew.put(0)
+            crew.put(1)
+
+    with pytest.raises(Broken):
+        put_two()
     assert done == [0]
 
 
@@ -147,12 +152,16 @@ def test_after_an_error_what_waits_is_dropped() -> None:
             raise Broken
         done.append(item)
 
-    with pytest.raises(Broken), Crew("crew", work, threads=1, backlog=10) as crew:
-        crew.put(0)
-        failing.wait(LONG)
-        for item in range(1, 10):
-            crew.put(item)
-        all_put.set()
+    def put_ten() -> None:
+        with Crew("crew", work, threads=1, backlog=10) as crew:
+            crew.put(0)
+            failing.wait(LONG)
+            for item in range(1, 10):
+                crew.put(item)
+            all_put.set()
+
+    with pytest.raises(Broken):
+        put_ten()
     assert done == []
 
 
@@ -170,7 +179,7 @@ def test_an_error_in_the_block_drops_what_waits_and_wins() -> None:
             for item in range(5):
                 crew.put(item)
             started.wait(LONG)
-            threading.Timer(0.01, left.set).start()
+            threading.Timer(0.2, left.set).start()
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -186,13 +195,17 @@ def test_put_that_waits_is_freed_by_an_error() -> None:
         full.wait(LONG)
         raise Broken
 
-    with pytest.raises(Broken), Crew("crew", work, threads=1, backlog=1) as crew:
-        crew.put(0)
-        waiting.wait(LONG)
-        crew.put(1)
-        threading.Timer(0.01, full.set).start()
-        for item in range(2, 10):
-            crew.put(item)
+    def put_ten() -> None:
+        with Crew("crew", work, threads=1, backlog=1) as crew:
+            crew.put(0)
+            waiting.wait(LONG)
+            crew.put(1)
+            threading.Timer(0.01, full.set).start()
+            for item in range(2, 10):
+                crew.put(item)
+
+    with pytest.raises(Broken):
+        put_ten()
 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit, GeneratorExit])

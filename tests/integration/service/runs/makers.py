@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from threading import Barrier
 from typing import TypeVar
@@ -29,7 +30,7 @@ def make(database: Database, name: str = "shop", **fields: object) -> UUID:
 def queue(database: Database, name: str = "shop", **fields: object) -> UUID:
     """A queued run."""
     with database.session() as session:
-        return repository.enqueue(session, NewRun(name, **fields)).id
+        return repository.enqueue(session, replace(NewRun(name), **fields)).id
 
 
 def claim(

@@ -161,7 +161,7 @@ class TestTicks:
         assert tick(database, *ticks, trigger=Trigger.BACKFILL) == ["queued"]
 
     def test_many_workflows_in_pieces(self, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(repository.queue, "CHUNK", 4)
+        monkeypatch.setattr("service.runs.repository.queue.CHUNK", 4)
         ids = [make(database, f"w{number}", policy=QUEUE) for number in range(5)]
         ticks = [TickRun(workflow_id, TICK + HOUR * number) for number in range(3) for workflow_id in ids]
         assert tick(database, *ticks) == ["queued"] * 15

@@ -1,0 +1,185 @@
+"""What reaches the server, in which requests and in which order."""
+
+import threading
+import time
+
+import pytest
+
+from connectors.models.database import CreateStoredProcedureRequest, StoredProcedureCode
+from connectors.models.records import ScopeEnd
+from connectors.models.tags import CreateClassificationRequest, CreateTagRequest
+from tests.fake_openmetadata import FakeOpenMetadata, Fault, Manners
+from tests.integration.connectors.sinks.harness import Run, database, schema, service, table, tree
+
+
+def test_everything_arrives_once_and_is_counted(fake: FakeOpenMetadata, run: Run) -> None:
+    report = run.deliver(tree(250))
+    assert len(fake.entities("tables")) == 250
+    assert {entity: dict(counts) for entity, counts in report.by_type.items()} == {
+        "databaseService": {"written": 1},
+        "database": {"written": 1},
+        "databaseSchema": {"written": 1},
+        "table": {"written": 250},
+    }
+    assert sorted(len(request.bodies) for request in fake.sent("PUT", "/tables/bulk")) == [50, 100, 100]
+    assert run.dead() == []
+    assert not run.dead_letters.exists()
+
+
+def test_parents_are_answered_before_their_children_are_sent(fake: FakeOpenMetadata, run: Run) -> None:
+    fake.seconds = 0.01
+    report = run.deliver([service(), database(), *(
+        record
+        for number in range(8)
+        for record in (schema(f"x{number}"), *(table(f"t{each}", f"s.d.x{number}") for each in range(7)))
+    )], bulk_sink_batch_size=5, inFlight=3)  # fmt: skip
+    assert report.lost == []
+    assert report.counts() == {"written": 56}
+    assert fake.max_in_flight <= 3
+
+
+def test_several_requests_are_in_flight_but_never_too_many(fake: FakeOpenMetadata, run: Run) -> None:
+    fake.seconds = 0.02
+    run.deliver(tree(100), bulk_sink_batch_size=5, inFlight=4)
+    assert fake.max_in_flight == 4
+
+
+def test_batches_are_cut_by_size(fake: FakeOpenMetadata, run: Run) -> None:
+    run.deliver([*tree(0), *(table(f"t{number}", description="x" * 500) for number in range(10))], batchBytes=1500)
+    assert {len(request.raw) <= 1500 for request in fake.sent("PUT", "/tables/bulk")} == {True}
+    assert len(fake.entities("tables")) == 10
+
+
+def test_what_has_no_bulk_call_is_sent_one_by_one(fake: FakeOpenMetadata, run: Run) -> None:
+    tags = [CreateTagRequest(name=f"t{each}", classification="pii", description="a tag") for each in range(9)]
+    report = run.deliver([CreateClassificationRequest(name="pii", description="what is private"), *tags])
+    assert report.counts("tag") == {"written": 9}
+    assert len(fake.sent("PUT", "/tags")) == 9
+
+
+@pytest.mark.parametrize("version", ["1.12.3", "2.0.7"])
+def test_a_server_without_bulk_gets_single_requests(run: Run, version: str) -> None:
+    with FakeOpenMetadata(version, manners=Manners(no_bulk=version.startswith("2")), seconds=0.005) as fake:
+        run.fake = fake
+        report = run.deliver(tree(120), bulk_sink_batch_size=50)
+        assert report.counts() == {"written": 120}
+        assert len(fake.sent("PUT", "/tables")) == 120
+        assert len(fake.sent("PUT", "/tables/bulk")) <= 4
+        assert 2 <= fake.max_in_flight <= 4
+
+
+def test_overriding_is_asked_of_new_servers_only(fake: FakeOpenMetadata, run: Run) -> None:
+    run.deliver(tree(1), override=True)
+    assert [request.query for request in fake.sent("PUT", "/tables/bulk")] == [
+        {"async": "false", "overrideMetadata": "true"}
+    ]
+    with FakeOpenMetadata("1.13.0") as old:
+        run.fake = old
+        run.deliver(tree(1), override=True)
+        assert [request.query for request in old.sent("PUT", "/tables/bulk")] == [{"async": "false"}]
+
+
+def test_a_second_run_sends_the_same_bytes(fake: FakeOpenMetadata, run: Run) -> None:
+    run.deliver(tree(20))
+    run.deliver(tree(20))
+    first, second = fake.sent("PUT", "/tables/bulk")
+    assert first.raw == second.raw
+    assert fake.catalogue.unchanged == 22
+
+
+def test_a_name_that_comes_twice_is_not_in_one_request(fake: FakeOpenMetadata, run: Run) -> None:
+    twice = [*tree(3), table("t1", description="again"), table("t3")]
+    assert run.deliver(twice).lost == []
+    assert fake.entities("tables")["s.d.x.t1"]["description"] == "again"
+
+
+def test_a_slow_source_shows_progress(fake: FakeOpenMetadata, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("connectors.sinks.metadata_rest.BUFFER_SECONDS", 0.05)
+    sink = run.sink()
+    for record in tree(3):
+        sink.write(record)
+    time.sleep(0.1)
+    sink.write(table("late"))
+    for _ in range(100):
+        if fake.entities("tables"):
+            break
+        time.sleep(0.02)
+    assert set(fake.entities("tables")) >= {"s.d.x.t0", "s.d.x.t1", "s.d.x.t2"}
+    sink.close()
+
+
+def test_writing_waits_for_a_slow_server(fake: FakeOpenMetadata, run: Run) -> None:
+    sink = run.sink(bulk_sink_batch_size=1, inFlight=2)
+    for record in tree(0):
+        sink.write(record)
+    sink.flush()
+    fake.faults.add(Fault("/tables/bulk", "slow", seconds=0.5, times=2))
+    written = threading.Event()
+
+    def write() -> None:
+        for number in range(6):
+            sink.write(table(f"t{number}"))
+        written.set()
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    assert not written.wait(0.2)
+    assert written.wait(5)
+    thread.join()
+    sink.close()
+    assert len(fake.entities("tables")) == 6
+
+
+def test_a_service_that_exists_is_left_alone(fake: FakeOpenMetadata, run: Run) -> None:
+    run.deliver([service(description="of the user")])
+    report = run.deliver([service(description="ours"), database()])
+    assert fake.entities("services/databaseServices")["s"]["description"] == "of the user"
+    assert report.counts("databaseService") == {"written": 1, "unchanged": 1}
+    run.deliver([service(description="ours")], server={"forceEntityOverwriting": True})
+    assert fake.entities("services/databaseServices")["s"]["description"] == "ours"
+
+
+@pytest.mark.parametrize("stored", [True, False])
+def test_the_connection_is_stored_only_when_asked(fake: FakeOpenMetadata, run: Run, stored: bool) -> None:
+    connection = {"config": {"type": "Postgres", "username": "u", "hostPort": "h:1", "database": "d"}}
+    run.deliver([service("my.service", connection=connection)], server={"storeServiceConnection": stored})
+    assert ("connection" in fake.entities("services/databaseServices")['"my.service"']) is stored
+
+
+def test_a_scope_is_done_when_the_server_has_all_of_it(fake: FakeOpenMetadata, run: Run) -> None:
+    sink = run.sink()
+    for record in [*tree(3), ScopeEnd("s.d.x", {"table": 3})]:
+        sink.write(record)
+    assert run.report.scopes == []
+    sink.close()
+    assert run.report.scopes == ["s.d.x"]
+
+
+def test_a_scope_is_done_while_the_run_goes_on(fake: FakeOpenMetadata, run: Run) -> None:
+    sink = run.sink(bulk_sink_batch_size=2)
+    for record in [
+        *tree(2),
+        ScopeEnd("s.d.x", {"table": 2}),
+        schema("y"),
+        *(table(f"t{n}", "s.d.y") for n in range(4)),
+    ]:
+        sink.write(record)
+    for _ in range(100):
+        if run.report.scopes:
+            break
+        time.sleep(0.02)
+    assert run.report.scopes == ["s.d.x"]
+    sink.close()
+
+
+def test_procedures_and_tables_travel_in_their_own_requests(fake: FakeOpenMetadata, run: Run) -> None:
+    code = StoredProcedureCode(code="select 1", language="SQL")
+    procedures = [
+        CreateStoredProcedureRequest(
+            name=f"p{number}", database_schema="s.d.x", stored_procedure_code=code, stored_procedure_type="Function"
+        )
+        for number in range(3)
+    ]
+    report = run.deliver([*tree(3), *procedures])
+    assert report.counts("storedProcedure") == {"written": 3}
+    assert [len(request.bodies) for request in fake.sent("PUT", "/storedProcedures/bulk")] == [3]

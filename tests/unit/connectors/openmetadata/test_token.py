@@ -1,0 +1,63 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors.definition import OpenMetadataConnection
+from connectors.errors import ConfigurationError
+from connectors.openmetadata.token import LONGEST_TOKEN, Token
+
+
+def token_of(text: str, **settings: Any) -> Token:
+    raw = {"hostPort": "http://om/api", "securityConfig": {"jwtToken": text}, **settings}
+    return Token(OpenMetadataConnection.model_validate(raw))
+
+
+def test_is_the_text_itself() -> None:
+    token = token_of(" ey.JJ.x \n")
+    assert (token.text, token.file) == ("ey.JJ.x", None)
+    assert not token.renewed("ey.JJ.x")
+
+
+def test_is_read_from_an_existing_file_and_read_again_when_refused(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("old\n", encoding="utf-8")
+    token = token_of(str(file))
+    assert token.text == "old"
+    assert not token.renewed("old")
+    file.write_text("new\n", encoding="utf-8")
+    assert token.text == "old"
+    assert token.renewed("old")
+    assert token.text == "new"
+    assert token.renewed("old"), "another thread was refused with the old one"
+
+
+def test_outlives_its_file(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("old", encoding="utf-8")
+    token = token_of(str(file))
+    file.unlink()
+    assert not token.renewed("old")
+
+
+@pytest.mark.parametrize("content", ["", "two words", "x" * (LONGEST_TOKEN + 1), "-----BEGIN KEY-----\nabc"])
+def test_refuses_a_file_that_holds_no_token(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "token"
+    file.write_text(content, encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=r"securityConfig.jwtToken: the file .* does not hold a token"):
+        token_of(str(file))
+
+
+@pytest.mark.parametrize("text", ["tök", "a\nb"])
+def test_refuses_what_no_header_can_carry(text: str) -> None:
+    with pytest.raises(ConfigurationError, match="is not a token"):
+        token_of(text)
+
+
+@pytest.mark.parametrize("text", ["e" * 10_000, "e" * 1_000, "/no/such/file"])
+def test_takes_for_a_token_what_is_no_file(text: str) -> None:
+    assert token_of(text).text == text
+
+
+def test_sends_none_where_none_is_wanted() -> None:
+    assert token_of("x", authProvider="no-auth").text == ""
