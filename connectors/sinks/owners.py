@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import msgspec
 
+from connectors.errors import ConfigurationError
 from connectors.models.base import EntityReference
 from connectors.openmetadata.answers import UnreadableAnswer
 from connectors.openmetadata.client import OpenMetadataClient, by_name
@@ -78,11 +79,16 @@ class Owners:
 
 
 def with_resolved(entry: Entry, owners: Owners) -> Entry:
-    """An entry from a file with its owners by id, and with the hash that a run would have sent."""
-    fields = msgspec.json.decode(entry.body, type=dict[str, msgspec.Raw])
-    if "owners" not in fields:
-        return entry
-    given = msgspec.json.decode(fields["owners"], type=tuple[EntityReference, ...])
+    """An entry from a file with its owners by id, and with the hash that a run would have sent.
+
+    Raises:
+        ConfigurationError: The request in the file cannot be read.
+    """
+    try:
+        fields = msgspec.json.decode(entry.body, type=dict[str, msgspec.Raw])
+        given = msgspec.json.decode(fields.get("owners", b"[]"), type=tuple[EntityReference, ...])
+    except msgspec.MsgspecError as error:
+        raise ConfigurationError.at(entry.fqn, f"its request cannot be read: {error}") from error
     resolved = owners.resolved(given)
     if resolved == given:
         return entry

@@ -10,17 +10,19 @@ from typing import Literal
 class Fault:
     """The next `times` requests whose path ends in `path` go wrong.
 
-    `status` answers with that code; `reset` cuts the connection, before or (`half`) in the middle of the answer;
-    `slow` only takes `seconds`. With `late` the request has been carried out all the same.
+    `status` answers with that code; `reset` cuts the connection before the answer, `half` in the middle of it;
+    `slow` only takes `seconds`; `garbage` and `html` answer with no JSON, `lie` with `body`. What is `late` has been
+    carried out all the same.
     """
 
     path: str
-    kind: Literal["status", "reset", "half", "slow", "garbage", "html"] = "status"
+    kind: Literal["status", "reset", "half", "slow", "garbage", "html", "lie"] = "status"
     status: int = 503
     times: int = 1
     seconds: float = 0.0
     headers: dict[str, str] = field(default_factory=dict[str, str])
     message: str = "injected"
+    body: bytes = b""
     late: bool = False
     method: str | None = None
 

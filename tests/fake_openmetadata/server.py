@@ -222,8 +222,8 @@ class Handler(BaseHTTPRequestHandler):
         if fault.kind == "reset":
             self.close_connection = True
             return None
-        if fault.kind == "garbage":
-            return Reply(200, b'{"status": "succ', {"Content-Type": "application/json"})
+        if fault.kind in ("garbage", "lie"):
+            return Reply(200, fault.body or b'{"status": "succ')
         if fault.kind == "html":
             return Reply(fault.status, b"<html>a proxy's page</html>", {"Content-Type": "text/html", **fault.headers})
         if fault.kind == "status" or real is None:

@@ -47,6 +47,7 @@ class TickRun:
     overlap: Overlap | None = None
 
 
+# Runs of one workflow wait in the order of their ticks: each is queued a microsecond after the one before.
 # Under the locks of the workflows nobody else makes a run active, so what is seen here is so.
 _ENQUEUE_TICKS = text("""
     with due as (
@@ -68,10 +69,11 @@ _ENQUEUE_TICKS = text("""
         select *, overlap = 'skip' and before is not null as skipped from placed
     )
     insert into runs (id, workflow_id, workflow, connector, revision, trigger, scheduled_for, state, overlap, priority,
-                      pool, policy, finished_at, error)
+                      pool, policy, queued_at, finished_at, error)
     select run, id, name, connector, revision, cast(:trigger as text), scheduled_for,
         case when skipped then 'skipped' else 'queued' end, overlap,
         coalesce(cast(policy ->> 'priority' as integer), 0), coalesce(policy ->> 'pool', 'default'), policy,
+        statement_timestamp() + interval '1 microsecond' * row_number() over (partition by id order by scheduled_for),
         case when skipped then now() end,
         case when skipped then jsonb_build_object(
             'title', 'Skipped: an earlier run was still active', 'detail', 'run ' || before || ' had not ended',

@@ -91,7 +91,7 @@ def run(given: Context) -> Sent:
     return sent
 
 
-def ingest(url: str, options: Mapping[str, Any] | None = None, threads: int = 1, **changes: object) -> Sent:
+def ingest(url: str, options: Mapping[str, Any] | None = None, threads: int = 1, **changes: Any) -> Sent:
     """Run over the database that `url` names."""
     return run(context(url, options, threads, **changes))
 

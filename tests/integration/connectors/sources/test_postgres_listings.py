@@ -7,6 +7,7 @@ from urllib.parse import quote
 import psycopg
 import pytest
 from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
 
 from tests.integration.connectors.sources.postgres_runs import Sent, context, ingest, opened, run
 from tests.postgres import SourceServer
@@ -122,8 +123,8 @@ def test_policies_are_tags(postgres: SourceServer) -> None:
     assert list(sent.requests("classifications")) == ['"Row.Policies"']
     odd = "odd. __reserved__quote__name__reserved__quote__ "
     assert {(tag["classification"], tag["name"]) for tag in sent.requests("tags").values()} == {
-        ("Row.Policies", odd),
-        ("Row.Policies", "own_rows"),
+        ('"Row.Policies"', odd),
+        ('"Row.Policies"', "own_rows"),
     }
     tags = {name: [tag["tagFQN"] for tag in table.get("tags", ())] for name, table in sent.tables().items()}
     own_rows = '"Row.Policies".own_rows'
@@ -149,7 +150,7 @@ def role(source_server: SourceServer) -> Iterator[str]:
 
 def as_role(url: str, role: str) -> str:
     """The same database, for another role."""
-    parts = psycopg.conninfo.conninfo_to_dict(url)
+    parts = conninfo_to_dict(url)
     return f"postgresql://{quote(role)}:pw@{parts['host']}:{parts['port']}/{parts['dbname']}"
 
 
@@ -213,3 +214,5 @@ def test_rows_carry_owners_and_counts_are_given(source_server: SourceServer, rol
         assert [row.owner for row in source.databases()] == [source_server.server.user]
         assert source.counts(name) == {"databaseSchema": 2, "table": 1, "storedProcedure": 1}
     assert owners == [role, role, role]
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP OWNED BY {} CASCADE").format(sql.Identifier(role)))

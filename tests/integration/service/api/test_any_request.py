@@ -2,13 +2,14 @@
 
 import json
 from copy import deepcopy
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
 import httpx
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import JsonValue
 
 from service.api.dependencies import Services
 from service.api.router import build_api
@@ -49,10 +50,11 @@ SETTINGS = settings(
 )
 
 
-def places(node: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+def places(node: JsonValue, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     if not isinstance(node, dict):
         return [path]
-    return [path, *(place for key, value in node.items() for place in places(value, (*path, key)))]
+    keyed = cast("dict[str, Any]", node)
+    return [path, *(place for key, value in keyed.items() for place in places(value, (*path, key)))]
 
 
 def replaced(document: dict[str, Any], path: tuple[Any, ...], value: Any) -> Any:
@@ -92,7 +94,7 @@ def endpoints(services: Services) -> list[tuple[str, str, dict[str, Any]]]:
 def test_no_request_is_too_strange(client: httpx.Client, services: Services, data: st.DataObject) -> None:
     method, path, operation = data.draw(st.sampled_from(endpoints(services)))
     query: dict[str, str] = {}
-    headers = {}
+    headers: dict[str, str] = {}
     for parameter in operation.get("parameters", []):
         name = parameter["name"]
         if parameter["in"] == "path":

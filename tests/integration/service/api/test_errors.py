@@ -33,7 +33,8 @@ def test_the_request_id_of_the_caller_is_kept(client: httpx.Client, given: str) 
 
 @pytest.mark.parametrize("given", ["", "a b", "x" * 129, "<script>", "caf\u00e9"])
 def test_any_other_request_id_is_replaced(client: httpx.Client, given: str) -> None:
-    answered = client.get("/health/live", headers={"X-Request-ID": given.encode("latin-1")}).headers["x-request-id"]
+    headers = httpx.Headers([(b"X-Request-ID", given.encode("latin-1"))])
+    answered = client.get("/health/live", headers=headers).headers["x-request-id"]
     assert answered != given
     assert len(answered) == 32
 
@@ -64,7 +65,8 @@ def failing(app: FastAPI) -> FastAPI:
 
     def fail(kind: str, session: SessionDep) -> None:
         if kind == "configuration":
-            raise ConfigurationError.at("source.type", "is wrong")
+            msg = "source.type"
+            raise ConfigurationError.at(msg, "is wrong")
         message = f"the password is hunter2, seen by {session}"
         raise RuntimeError(message)
 

@@ -147,7 +147,7 @@ def test_a_stream_ends_when_its_run_is_forgotten(client: httpx.Client, database:
     with following(client, start(client)) as stream:
         next(stream)
         with database.session() as session:
-            session.execute(text("delete from runs"))
+            session.connection().execute(text("delete from runs"))
         assert [event.kind for event in stream] == ["progress"]
 
 

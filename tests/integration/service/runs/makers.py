@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from threading import Barrier
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 from service.database.engine import Database
@@ -27,7 +27,7 @@ def make(database: Database, name: str = "shop", **fields: object) -> UUID:
         return make_workflow(session, name, **fields).row.id
 
 
-def queue(database: Database, name: str = "shop", **fields: object) -> UUID:
+def queue(database: Database, name: str = "shop", **fields: Any) -> UUID:
     """A queued run."""
     with database.session() as session:
         return repository.enqueue(session, replace(NewRun(name), **fields)).id

@@ -1,3 +1,5 @@
+from typing import TYPE_CHECKING
+
 import pytest
 
 from service.database.engine import Database
@@ -6,10 +8,12 @@ from service.runs import operations, repository
 from service.runs.repository import RUNS_CHANNEL, Ending, Lease
 from service.runs.schemas import AttemptRead, RunError
 from service.runs.status import AttemptOutcome, RunState
-from service.workflows.documents import Json
 from service.workflows.repository import CHANNEL
 from tests.integration.service.runs.makers import QUEUE, claim, end, expire, make, queue, read, start
 from tests.integration.service.workflows.makers import ask, hearing
+
+if TYPE_CHECKING:
+    from service.workflows.documents import Json
 
 FAILED, SUCCEEDED = RunState.FAILED, RunState.SUCCEEDED
 BAD = RunError(title="It broke", detail="a\x00b", advice="mend it")

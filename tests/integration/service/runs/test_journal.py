@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy.orm import Session
@@ -10,6 +11,9 @@ from service.runs.repository import Lease, LogLine, LostEntity
 from service.runs.repository.journal import MAX_TEXT
 from tests.integration.service.runs.makers import claim, end, expire, make, read, start
 from tests.integration.service.workflows.makers import ask
+
+if TYPE_CHECKING:
+    from service.workflows.documents import Json
 
 AT = datetime(2026, 11, 22, tzinfo=UTC)
 
@@ -28,7 +32,7 @@ def log(database: Database, lease: Lease, first: int, last: int, keep: int) -> l
 def test_progress_and_counts_are_shown(database: Database) -> None:
     make(database)
     lease = start(database)
-    progress = {"table": {"processed": 8, "expected": float("inf")}, "etaSeconds": 4}
+    progress: Json = {"table": {"processed": 8, "expected": float("inf")}, "etaSeconds": 4}
     with database.session() as session:
         assert repository.update_progress(session, lease, {**progress}, {"written": 8})
     run = read(database, lease.run_id)
@@ -61,6 +65,7 @@ def test_lines_keep_their_order_and_what_they_say(database: Database) -> None:
 def test_of_too_many_lines_the_first_and_the_last_are_kept(database: Database, keep: int, kept: str | None) -> None:
     make(database)
     lease = start(database)
+    messages: list[str] = []
     for first in range(0, 30, 3):
         messages = log(database, lease, first, first + 3, keep)
         assert len(messages) == min(keep, first + 3)

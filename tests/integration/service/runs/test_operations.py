@@ -89,7 +89,7 @@ def test_a_backfill_makes_the_missing_runs_one_after_another(database: Database)
         assert len(operations.backfill(session, "shop", instants[:2])) == 2
         assert len(operations.backfill(session, "shop", instants)) == 1
     assert states(database) == ["queued"] * 3
-    seen = []
+    seen: list[object] = []
     while claimed := claim(database):
         seen += [one.scheduled_for for one in claimed]
         end(database, claimed[0].lease)
