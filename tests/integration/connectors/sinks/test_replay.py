@@ -39,7 +39,7 @@ def test_a_replayed_file_is_as_good_as_a_run(fake: FakeOpenMetadata, run: Run, t
 def test_the_order_of_the_lines_does_not_matter(fake: FakeOpenMetadata, run: Run, tmp_path: Path) -> None:
     path = filed(tmp_path / "a", [*tree(30), schema("y"), *(table(f"u{each}", "s.d.y") for each in range(30))])
     lines = path.read_bytes().splitlines(keepends=True)
-    path.write_bytes(b"".join(sorted(lines, key=lambda line: line[-30:])))
+    path.write_bytes(b"".join(reversed(lines)))
     again(run, path)
     assert run.report.lost == []
     assert len(fake.entities("tables")) == 60

@@ -1,3 +1,4 @@
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
@@ -97,3 +98,18 @@ def test_only_so_many_connections_are_tested_at_once(services: Services) -> None
         services.check_slots.release()
         assert client.post(url, json={"connection": AWAY}).status_code == 200
         assert client.post(url, json={"connection": AWAY}).status_code == 200
+
+
+def test_a_broken_connector_hides_no_other(
+    client: httpx.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "acme_connector.py").write_text("raise ImportError('no acme today')")
+    (tmp_path / "acme-1.0.dist-info").mkdir()
+    (tmp_path / "acme-1.0.dist-info" / "METADATA").write_text("Name: acme\nVersion: 1.0\n")
+    entry = f"[{registry.ENTRY_POINTS}]\nacme = acme_connector:CONNECTOR\n"
+    (tmp_path / "acme-1.0.dist-info" / "entry_points.txt").write_text(entry)
+    monkeypatch.syspath_prepend(tmp_path)
+    listed = {found["name"]: found for found in client.get(CONNECTORS).json()["data"]}
+    assert "no acme today" in listed["acme"]["problem"]
+    assert (listed["acme"]["installed"], listed["postgres"]["installed"]) == (False, True)
+    assert "no acme today" in problem(client.get(f"{CONNECTORS}/acme"), 409)["detail"]

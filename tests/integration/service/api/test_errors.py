@@ -1,3 +1,4 @@
+import asyncio
 import logging
 from collections.abc import Iterator
 from dataclasses import replace
@@ -5,12 +6,16 @@ from uuid import UUID
 
 import httpx
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, HTTPException
+from fastapi.responses import StreamingResponse
 
 from connectors.errors import ConfigurationError
 from service.api.dependencies import Services, SessionDep
+from service.api.middleware import Message, Receive, RequestMiddleware, Scope, Send
 from service.api.router import build_api
 from service.database.engine import Database
+from service.errors import ServiceError
+from service.metrics import Metrics
 from tests.integration.service.api.serving import problem, problems, services_on, serving
 
 
@@ -67,9 +72,20 @@ def failing(app: FastAPI) -> FastAPI:
         if kind == "configuration":
             msg = "source.type"
             raise ConfigurationError.at(msg, "is wrong")
+        if kind == "teapot":
+            raise HTTPException(418, "short and stout")
         message = f"the password is hunter2, seen by {session}"
-        raise RuntimeError(message)
+        raise ServiceError(message) if kind == "service" else RuntimeError(message)
 
+    def break_off() -> StreamingResponse:
+        def parts() -> Iterator[str]:
+            yield "one"
+            message = "the source of the stream broke"
+            raise RuntimeError(message)
+
+        return StreamingResponse(parts())
+
+    app.add_api_route("/broken-off", break_off)
     app.add_api_route("/fail/{kind}", fail)
     return app
 
@@ -81,10 +97,11 @@ def failing_client(database: Database) -> Iterator[httpx.Client]:
         yield client
 
 
+@pytest.mark.parametrize("kind", ["anyhow", "service"])
 def test_an_unforeseen_error_shows_nothing_but_its_id(
-    failing_client: httpx.Client, caplog: pytest.LogCaptureFixture
+    failing_client: httpx.Client, caplog: pytest.LogCaptureFixture, kind: str
 ) -> None:
-    response = failing_client.get("/fail/anyhow")
+    response = failing_client.get(f"/fail/{kind}")
     document = problem(response, 500)
     assert "hunter2" not in response.text
     (record,) = [record for record in caplog.records if record.levelno == logging.ERROR]
@@ -94,6 +111,35 @@ def test_an_unforeseen_error_shows_nothing_but_its_id(
 
 def test_a_configuration_error_of_a_connector_names_its_path(failing_client: httpx.Client) -> None:
     assert problems(failing_client.get("/fail/configuration")) == {"source.type": "is wrong"}
+
+
+def test_any_other_refusal_is_a_problem_too(failing_client: httpx.Client) -> None:
+    assert problem(failing_client.get("/fail/teapot"), 418)["detail"] == "short and stout"
+
+
+def test_an_answer_that_breaks_off_is_seen_to_be_incomplete(
+    failing_client: httpx.Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(httpx.RemoteProtocolError):
+        failing_client.get("/broken-off")
+    assert "the source of the stream broke" in caplog.text
+
+
+def test_what_is_no_request_is_passed_on() -> None:
+    """Such as the lifespan of the app."""
+    seen: list[str] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append(scope["type"])
+
+    async def receive() -> Message:
+        return {}
+
+    async def send(message: Message) -> None:
+        del message
+
+    asyncio.run(RequestMiddleware(app, Metrics())({"type": "lifespan"}, receive, send))
+    assert seen == ["lifespan"]
 
 
 def test_every_request_leaves_a_line(client: httpx.Client, caplog: pytest.LogCaptureFixture) -> None:

@@ -9,6 +9,7 @@ from service.database.engine import Database
 from service.runs import repository
 from service.runs.repository import Lease, LogLine, LostEntity
 from service.runs.repository.journal import MAX_TEXT
+from service.workflows.documents import Json
 from tests.integration.service.runs.makers import claim, end, expire, make, read, start
 from tests.integration.service.workflows.makers import ask
 
@@ -34,7 +35,7 @@ def test_progress_and_counts_are_shown(database: Database) -> None:
     lease = start(database)
     progress: Json = {"table": {"processed": 8, "expected": float("inf")}, "etaSeconds": 4}
     with database.session() as session:
-        assert repository.update_progress(session, lease, {**progress}, {"written": 8})
+        assert repository.update_progress(session, lease, progress, {"written": 8})
     run = read(database, lease.run_id)
     assert run.progress == {"table": {"processed": 8, "expected": "inf"}, "etaSeconds": 4}
     assert run.counts.written == 8
@@ -65,6 +66,7 @@ def test_lines_keep_their_order_and_what_they_say(database: Database) -> None:
 def test_of_too_many_lines_the_first_and_the_last_are_kept(database: Database, keep: int, kept: str | None) -> None:
     make(database)
     lease = start(database)
+    messages: list[str] = []
     messages: list[str] = []
     for first in range(0, 30, 3):
         messages = log(database, lease, first, first + 3, keep)

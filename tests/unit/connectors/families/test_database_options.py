@@ -10,10 +10,12 @@ from connectors.definition import parse
 from connectors.errors import ConfigurationError
 from connectors.families.database_options import DatabaseConnection, DatabaseMetadata
 from connectors.families.database_source import Tag
+from connectors.models.base import TagLabel
 from connectors.models.database import CreateTableRequest, TableType
 from connectors.models.tags import CreateClassificationRequest, CreateTagRequest
 from tests.in_memory import MemorySource, Walked, column, memory, routine, schema, table, walk
 
+LABELS = (TagLabel(tag_fqn="Policies.own"),)
 PATTERNS = ("databaseFilterPattern", "schemaFilterPattern", "tableFilterPattern", "storedProcedureFilterPattern")
 SOURCE_OF_ALL = (
     schema(
@@ -79,10 +81,11 @@ def test_include_stored_procedures() -> None:
 
 @pytest.mark.parametrize("included", [True, False])
 def test_include_tags(included: bool) -> None:
-    label = {"tags": ("Policies.own",)}
-    nested = column("address", data_type="STRUCT", children=(column("zip", tags=tags_of("Policies.own")),))
-    columns = (column("id", tags=tags_of("Policies.own")), column("plain"), nested)
-    given = memory(schema("s", table("t", columns=columns, **label)), tags=(Tag("Policies", "", "own", ""),))
+    nested = column("address", data_type="STRUCT", children=(column("zip", tags=LABELS),))
+    columns = (column("id", tags=LABELS), column("plain"), nested)
+    given = memory(
+        schema("s", table("t", columns=columns, tags=("Policies.own",))), tags=(Tag("Policies", "", "own", ""),)
+    )
     walked = walk(given, {"includeTags": included})
     [request] = walked.sink.only(CreateTableRequest)
     assert bool(request.tags) is included
@@ -94,12 +97,6 @@ def test_include_tags(included: bool) -> None:
     assert len(walked.sink.only(CreateTagRequest)) == int(included)
     assert len(walked.sink.only(CreateClassificationRequest)) == int(included)
     assert (("tags", "shop") in given.asked) is included
-
-
-def tags_of(name: str) -> tuple[Any, ...]:
-    from connectors.models.base import TagLabel
-
-    return (TagLabel(tag_fqn=name),)
 
 
 @pytest.mark.parametrize(

@@ -106,7 +106,7 @@ def test_what_is_said_of_a_level_comes_before_the_source() -> None:
 
 
 def test_an_entity_may_be_said_to_have_no_owner() -> None:
-    config = {"default": "eve", "table": {"orders": []}}
+    config: dict[str, object] = {"default": "eve", "table": {"orders": []}}
     assert owners(owned("anna"), config)[TABLE] == []
 
 

@@ -1,0 +1,139 @@
+"""The door: a definition from source to sink, and how its run is judged."""
+
+import dataclasses
+import json
+from importlib.metadata import EntryPoint, EntryPoints
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors import registry
+from connectors.cancellation import Cancellation
+from connectors.errors import ConfigurationError, ConnectorError, FatalError, RunCancelled
+from connectors.ingestion import Folders, Result, ingest, judge
+from connectors.report import Failure, Outcome, Report
+from tests.in_memory import MemorySource, connector, memory, schema, table
+
+pytestmark = pytest.mark.usefixtures("threads_end")
+
+
+class Point(EntryPoint):
+    """An entry point to a connector made by the test."""
+
+    def load(self) -> Any:
+        """The connector to the source at hand."""
+        return connector(MADE[0])
+
+
+MADE: list[MemorySource] = []
+
+
+@pytest.fixture
+def source(monkeypatch: pytest.MonkeyPatch) -> MemorySource:
+    """A source that definitions of the type `memory` read."""
+    points = EntryPoints([Point("memory", "tests:made", registry.ENTRY_POINTS)])
+
+    def entry_points(**wanted: str) -> EntryPoints:
+        return points.select(**wanted)
+
+    monkeypatch.setattr(registry, "entry_points", entry_points)
+    MADE[:] = [memory(schema("sales", *(table(f"t{number}") for number in range(9))))]
+    return MADE[0]
+
+
+def definition(path: Path, threshold: int = 90, **options: object) -> dict[str, Any]:
+    """A run of the source into a file."""
+    return {
+        "source": {
+            "type": "memory",
+            "serviceName": "svc",
+            "serviceConnection": {"config": {}},
+            "sourceConfig": {"config": options},
+        },
+        "sink": {"type": "file", "config": {"filename": path.name}},
+        "workflowConfig": {"successThreshold": threshold},
+    }
+
+
+def run(path: Path, report: Report, raw: dict[str, Any], cancellation: Cancellation | None = None) -> Result:
+    """Run a definition into the folder of `path`."""
+    folders = Folders(path.parent, path.with_name("dead.jsonl"))
+    return ingest(raw, report, cancellation or Cancellation(), folders)
+
+
+@pytest.mark.usefixtures("source")
+@pytest.mark.parametrize("threads", [1, 4])
+def test_a_run_into_a_file(tmp_path: Path, threads: int) -> None:
+    path, report = tmp_path / "out.jsonl", Report()
+    assert run(path, report, definition(path, threads=threads)) is Result.SUCCEEDED
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert sum(line["entity"] == "table" for line in lines) == 9
+    assert report.snapshot_counts()["table"] == {"written": 9}
+
+
+@pytest.mark.parametrize(("threshold", "result"), [(0, Result.PARTIAL), (92, Result.PARTIAL), (93, Result.FAILED)])
+def test_failures_are_weighed_against_the_threshold(
+    source: MemorySource, tmp_path: Path, threshold: int, result: Result
+) -> None:
+    source.broken = {("tables", "shop", "sales"): ConnectorError("bad row")}
+    path, report = tmp_path / "out.jsonl", Report()
+    assert run(path, report, definition(path, threshold)) is result
+    assert (report.total("written"), report.total("failed")) == (12, 1)
+
+
+def test_a_fatal_error_leaves_no_file_and_closes_the_source(source: MemorySource, tmp_path: Path) -> None:
+    source.broken = {("tables", "shop", "sales"): FatalError("no more")}
+    path = tmp_path / "out.jsonl"
+    with pytest.raises(FatalError, match="no more"):
+        run(path, Report(), definition(path))
+    assert not path.exists()
+    assert (source.opened, source.closed) == (1, 1)
+
+
+def test_a_cancelled_run_leaves_no_file(source: MemorySource, tmp_path: Path) -> None:
+    path, cancellation = tmp_path / "out.jsonl", Cancellation()
+    cancellation.cancel("never mind")
+    with pytest.raises(RunCancelled, match="never mind"):
+        run(path, Report(), definition(path), cancellation)
+    assert not path.exists()
+    assert source.opened == source.closed
+
+
+def test_a_wrong_definition_opens_nothing(source: MemorySource, tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    with pytest.raises(ConfigurationError, match=r"source\.sourceConfig\.config\.bogus"):
+        run(path, Report(), definition(path, bogus=1))
+    assert source.opened == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("source")
+def test_finished_scopes_are_left_out(tmp_path: Path) -> None:
+    path, report = tmp_path / "out.jsonl", Report()
+    folders = Folders(tmp_path, tmp_path / "dead.jsonl")
+    ingest(definition(path), report, Cancellation(), folders, frozenset({"svc.shop.sales"}))
+    assert "table" not in report.snapshot_counts()
+
+
+@pytest.mark.parametrize(
+    ("counts", "failures", "threshold", "result"),
+    [
+        ({}, 0, 100, Result.SUCCEEDED),
+        ({"written": 1}, 0, 100, Result.SUCCEEDED),
+        ({"written": 9}, 1, 90, Result.PARTIAL),
+        ({"written": 9}, 1, 91, Result.FAILED),
+        ({"unchanged": 99}, 1, 99, Result.PARTIAL),
+        ({"written": 1000}, 1, 100, Result.FAILED),
+        ({}, 1, 90, Result.FAILED),
+        ({}, 1, 0, Result.PARTIAL),
+        ({"filtered": 99}, 1, 90, Result.FAILED),
+    ],
+)
+def test_the_judgement(counts: dict[Outcome, int], failures: int, threshold: int, result: Result) -> None:
+    report = Report()
+    for outcome, count in counts.items():
+        report.counted("table", outcome, count)
+    for number in range(failures):
+        report.failed(dataclasses.replace(Failure("table", "x", "table", "why"), name=str(number)))
+    assert judge(report, threshold) is result

@@ -1,0 +1,239 @@
+"""Which connectors there are, and what a whole definition is told."""
+
+import copy
+import dataclasses
+from collections.abc import Callable
+from importlib.metadata import EntryPoint, EntryPoints
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+import connectors.sources
+from connectors import registry
+from connectors.connector import Check, Connector
+from connectors.errors import ConfigurationError
+from connectors.families.database_options import DatabaseConnection, DatabaseMetadata
+from tests.in_memory import connector, memory
+from tests.unit.connectors.test_definition import SERVER
+
+
+class LockedConnection(DatabaseConnection):
+    """A connection with a secret."""
+
+    host_port: str
+    password: SecretStr
+
+
+def answer(config: LockedConnection) -> str:
+    """A check that tells what it was given."""
+    return f"{config.host_port} {config.password.get_secret_value()}"
+
+
+MEMORY = dataclasses.replace(connector(memory()), config=LockedConnection, checks=(Check("CheckAccess", "", answer),))
+WITHOUT_DRIVER = dataclasses.replace(MEMORY, name="driverless", driver="no_such_driver.at_all")
+NO_CONNECTOR = "memory"
+HERE = "tests.unit.connectors.test_registry"
+DEFINITION: dict[str, Any] = {
+    "source": {
+        "type": "memory",
+        "serviceName": "shop",
+        "serviceConnection": {"config": {"hostPort": "here", "password": "p"}},
+        "sourceConfig": {"config": {"threads": 4}},
+    },
+    "workflowConfig": {"openMetadataServerConfig": SERVER},
+}
+Install = Callable[..., None]
+
+
+@pytest.fixture
+def install(monkeypatch: pytest.MonkeyPatch) -> Install:
+    """Make entry points of the group, as name and value, instead of those installed."""
+
+    def install(**values: str) -> None:
+        points = EntryPoints(EntryPoint(name, value, registry.ENTRY_POINTS) for name, value in values.items())
+
+        def entry_points(**wanted: str) -> EntryPoints:
+            return points.select(**wanted)
+
+        monkeypatch.setattr(registry, "entry_points", entry_points)
+
+    install(memory=f"{HERE}:MEMORY", driverless=f"{HERE}:WITHOUT_DRIVER")
+    return install
+
+
+def definition(**source: Any) -> dict[str, Any]:
+    """The definition with changes in its source."""
+    changed = copy.deepcopy(DEFINITION)
+    changed["source"].update(source)
+    return changed
+
+
+def problems(raw: dict[str, Any]) -> dict[str, str]:
+    with pytest.raises(ConfigurationError) as caught:
+        registry.plan(raw)
+    return {problem.path: problem.message for problem in caught.value.problems}
+
+
+def test_own_connectors_are_found_by_their_modules() -> None:
+    assert "postgres" in registry.names()
+    found = registry.get("postgres")
+    assert isinstance(found, Connector)
+    assert found.name == "postgres"
+
+
+@pytest.mark.usefixtures("install")
+def test_names_are_in_order_and_each_once() -> None:
+    assert registry.names() == sorted(set(registry.names()))
+    assert {"memory", "driverless", "postgres"} <= set(registry.names())
+
+
+@pytest.mark.usefixtures("install")
+def test_third_parties_connectors_are_found_by_entry_points() -> None:
+    assert registry.get("memory") is MEMORY
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [("postgers", "did you mean 'postgres'?"), ("zzzzzz", "there are: "), ("", "there are: "), ("../x", "there are: ")],
+)
+def test_an_unknown_name_is_refused_with_a_hint(name: str, hint: str) -> None:
+    with pytest.raises(ConfigurationError, match="is not a connector") as caught:
+        registry.get(name)
+    assert hint in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["__init__", "postgres.config", "sources", "os"])
+def test_only_names_of_sources_are_imported(name: str) -> None:
+    assert connectors.sources.__name__ == "connectors.sources"
+    with pytest.raises(ConfigurationError):
+        registry.get(name)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("no_such_module:CONNECTOR", "cannot be loaded: ModuleNotFoundError"),
+        (f"{HERE}:NOT_THERE", "cannot be loaded: AttributeError"),
+        (f"{HERE}:NO_CONNECTOR", "is not a Connector of that name"),
+        (f"{HERE}:WITHOUT_DRIVER", "is not a Connector of that name"),
+    ],
+)
+def test_a_third_partys_broken_connector_is_a_clear_refusal(install: Install, value: str, message: str) -> None:
+    install(memory=value)
+    [(path, said)] = problems(definition()).items()
+    assert path == "source.type"
+    assert f"memory comes from {value}" in said
+    assert message in said
+
+
+@pytest.mark.usefixtures("install")
+@pytest.mark.parametrize("kind", ["memory", "Memory", "MEMORY"])
+def test_a_plan_holds_everything_validated(kind: str) -> None:
+    plan = registry.plan(definition(type=kind))
+    assert plan.connector is MEMORY
+    assert isinstance(plan.connection, LockedConnection)
+    assert plan.connection.host_port == "here"
+    assert isinstance(plan.options, DatabaseMetadata)
+    assert plan.options.threads == 4
+    assert plan.definition.source.service_name == "shop"
+    assert plan.notes == ()
+
+
+@pytest.mark.usefixtures("install")
+def test_a_plan_knows_where_secrets_stand() -> None:
+    assert set(registry.plan(definition()).secret_paths) == {
+        ("source", "serviceConnection", "config", "password"),
+        ("workflowConfig", "openMetadataServerConfig", "securityConfig", "jwtToken"),
+    }
+
+
+@pytest.mark.usefixtures("install")
+def test_every_fault_of_source_and_sink_is_told_at_once() -> None:
+    raw = definition(
+        serviceConnection={"config": {"host": "x"}},
+        sourceConfig={"config": {"threads": 0, "tableFilterPattern": {"includes": ["("]}}},
+    )
+    raw["sink"] = {"type": "metadata-rest", "config": {"bogus": 1}}
+    assert set(problems(raw)) == {
+        "source.serviceConnection.config.hostPort",
+        "source.serviceConnection.config.password",
+        "source.serviceConnection.config.host",
+        "source.sourceConfig.config.threads",
+        "source.sourceConfig.config.tableFilterPattern.includes",
+        "sink.config.bogus",
+    }
+
+
+@pytest.mark.usefixtures("install")
+def test_a_secret_is_in_no_problem() -> None:
+    raw = definition(serviceConnection={"config": {"hostPort": "x", "password": {"hidden": "hidden"}}})
+    [(path, message)] = problems(raw).items()
+    assert path == "source.serviceConnection.config.password"
+    assert "hidden" not in message
+
+
+@pytest.mark.parametrize("kind", ["postgers", "", "memory "])
+@pytest.mark.usefixtures("install")
+def test_an_unknown_type_is_refused_at_its_path(kind: str) -> None:
+    assert list(problems(definition(type=kind))) == ["source.type"]
+
+
+@pytest.mark.parametrize("kind", ["memory-lineage", "memory-usage", "Memory-Usage"])
+@pytest.mark.usefixtures("install")
+def test_other_jobs_over_a_known_source_are_refused_as_such(kind: str) -> None:
+    [(path, message)] = problems(definition(type=kind)).items()
+    assert path == "source.type"
+    assert message == f"{kind!r} is not supported yet: memory ingests metadata; write 'memory'"
+
+
+@pytest.mark.parametrize("kind", ["zzz-lineage", "-usage"])
+@pytest.mark.usefixtures("install")
+def test_other_jobs_over_an_unknown_source_are_unknown(kind: str) -> None:
+    assert "is not a connector" in problems(definition(type=kind))["source.type"]
+
+
+@pytest.mark.usefixtures("install")
+def test_a_missing_driver_is_refused_with_what_to_install() -> None:
+    message = problems(definition(type="driverless"))["source.type"]
+    assert "no_such_driver.at_all" in message
+    assert "pip install 'headwater[driverless]'" in message
+
+
+@pytest.mark.usefixtures("install")
+def test_keys_that_change_nothing_are_noted() -> None:
+    unused = {"queryLogDuration": 2, "queryParsingTimeoutLimit": None, "jsonSchemaSampleSize": 5}
+    raw = {**definition(sourceConfig={"config": unused}), "enableStreamableLogs": True}
+    assert set(registry.plan(raw).notes) == {
+        "enableStreamableLogs has no effect on metadata ingestion",
+        "source.sourceConfig.config.queryLogDuration has no effect on metadata ingestion",
+        "source.sourceConfig.config.jsonSchemaSampleSize has no effect on metadata ingestion",
+    }
+
+
+@pytest.mark.usefixtures("install")
+def test_the_definition_is_left_as_it_was() -> None:
+    raw = definition()
+    registry.plan(raw)
+    assert raw == DEFINITION
+
+
+@pytest.mark.usefixtures("install")
+def test_a_connection_is_checked() -> None:
+    [result] = registry.check("memory", {"hostPort": "here", "password": "p"})
+    assert (result.status, result.message) == ("passed", "here p")
+
+
+@pytest.mark.usefixtures("install")
+@pytest.mark.parametrize(
+    ("name", "connection", "paths"),
+    [
+        ("memory", {"hostPort": "here"}, ["password"]),
+        ("postgers", {}, ["source.type"]),
+        ("driverless", {}, ["source.type"]),
+    ],
+)
+def test_a_connection_that_does_not_fit_is_not_checked(name: str, connection: dict[str, Any], paths: list[str]) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        list(registry.check(name, connection))
+    assert [problem.path for problem in caught.value.problems] == paths
