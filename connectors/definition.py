@@ -77,9 +77,9 @@ class SourceOptions(Model):
 
 
 class ServiceConnection(Model):
-    """How to reach the source; the connector knows the shape of `config`."""
+    """How to reach the source; the connector knows the shape of `config`, which holds secrets and is never shown."""
 
-    config: dict[str, Any]
+    config: dict[str, Any] = Field(repr=False)
 
 
 class SourceConfig(Model):

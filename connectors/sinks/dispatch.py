@@ -3,6 +3,7 @@
 import contextvars
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -78,12 +79,13 @@ class Dispatcher(Generic[TaskT]):
         return self._error
 
     def stop(self, seconds: float) -> None:
-        """Start nothing more and give the threads so long to come to their end."""
+        """Start nothing more and give the threads so long, together, to come to their end."""
         with self._changed:
             self._stopped = True
             self._changed.notify_all()
+        end = time.monotonic() + seconds
         for thread in self._threads:
-            thread.join(seconds)
+            thread.join(max(0.0, end - time.monotonic()))
 
     def held(self) -> list[TaskT]:
         """The tasks that are not done."""

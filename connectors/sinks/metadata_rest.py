@@ -6,13 +6,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Annotated, Protocol, cast
 
 import msgspec
 from pydantic import Field
 
 from connectors.cancellation import Cancellation
-from connectors.definition import Model, OpenMetadataConnection
+from connectors.definition import Model, OpenMetadataConnection, Unused
 from connectors.errors import RunCancelled, SinkUnavailable, advice_of, cause_of
 from connectors.models.base import CreateRequest, EntityReference
 from connectors.models.records import DeletionScope, Record, ScopeEnd
@@ -49,9 +49,9 @@ class MetadataRestConfig(Model):
     dry_run_deletions: bool = False
     connect_timeout_seconds: float = Field(default=10.0, gt=0, le=600)
     read_timeout_seconds: float = Field(default=300.0, gt=0, le=3600)
-    api_endpoint: str | None = Field(default=None, alias="api_endpoint")
-    enable_async_pipeline: bool | None = Field(default=None, alias="enable_async_pipeline")
-    async_pipeline_workers: int | None = Field(default=None, alias="async_pipeline_workers")
+    api_endpoint: Annotated[str | None, Unused()] = Field(default=None, alias="api_endpoint")
+    enable_async_pipeline: Annotated[bool | None, Unused()] = Field(default=None, alias="enable_async_pipeline")
+    async_pipeline_workers: Annotated[int | None, Unused()] = Field(default=None, alias="async_pipeline_workers")
 
     def limits(self, retry: RetryPolicy | None = None) -> Limits:
         """How the client behaves."""

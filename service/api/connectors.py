@@ -1,13 +1,12 @@
 """The catalogue of connectors, and tests of connections."""
 
-import logging
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Path
 
 from connectors import registry
 from connectors.connector import CheckResult, Connector
-from connectors.errors import ConfigurationError, cause_of
+from connectors.errors import ConfigurationError
 from service.api.bodies import DocumentRoute
 from service.api.dependencies import BASE, MAX_CHECKS, Services, ServicesDep
 from service.errors import Conflict, NotFound, Unavailable
@@ -18,7 +17,6 @@ from service.workflows.vault import merge_masked
 from service.workflows.wire import Input, Output, Page
 
 router = APIRouter(prefix=f"{BASE}/connectors", tags=["connectors"], route_class=DocumentRoute)
-logger = logging.getLogger(__name__)
 
 ConnectorName = Annotated[str, Path(description="The connector's name: `source.type` of a definition.")]
 
@@ -123,15 +121,13 @@ def check_connection(
 
 
 def connector_named(name: str) -> Connector[Any, Any]:
-    """The connector of this name. Raises NotFound."""
+    """The connector of this name. Raises NotFound, or Conflict for one that cannot be loaded."""
     try:
         return registry.get(name)
     except ConfigurationError as error:
+        if name in registry.names():
+            raise Conflict(error.message) from error
         raise NotFound(error.message) from error
-    except Exception as error:  # somebody else's code
-        logger.exception("The connector %s cannot be loaded", name)
-        message = f"the connector {name!r} cannot be loaded: {cause_of(error)}"
-        raise Conflict(message) from error
 
 
 def tested(services: Services, connector: str, connection: Json, path: str) -> CheckReport:
@@ -153,8 +149,8 @@ def tested(services: Services, connector: str, connection: Json, path: str) -> C
 def _summary(name: str) -> ConnectorSummary:
     try:
         return _described(registry.get(name))
-    except Exception as error:  # somebody else's code: one broken connector must not hide the others
-        logger.exception("The connector %s cannot be loaded", name)
+    except ConfigurationError as error:
+        # One broken connector must not hide the others.
         return ConnectorSummary(
             name=name,
             service_type="",
@@ -163,7 +159,7 @@ def _summary(name: str) -> ConnectorSummary:
             extra=None,
             capabilities=[],
             checks=[],
-            problem=f"cannot be loaded: {cause_of(error)}",
+            problem=error.message,
         )
 
 

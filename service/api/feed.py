@@ -5,8 +5,6 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from threading import Lock
 
-CHANNEL = "headwater_runs"
-
 
 class Follower:
     """Somebody who waits, on the event loop it was made on, for a run to move."""

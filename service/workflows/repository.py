@@ -213,12 +213,6 @@ def delete_secret(session: Session, name: str) -> bool:
     return is_storable(name) and session.scalars(statement).one_or_none() is not None
 
 
-def revision_config(row: RevisionRow) -> Json:
-    """The sealed config that a revision keeps."""
-    config = row.snapshot.get("config")
-    return config if isinstance(config, dict) else {}
-
-
 def _found(name: str, row: WorkflowRow | None) -> WorkflowRow:
     if row is None:
         message = f"there is no workflow {name!r}"

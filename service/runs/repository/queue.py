@@ -109,7 +109,8 @@ def enqueue_ticks(session: Session, ticks: Sequence[TickRun], trigger: Trigger =
     Call it once per transaction, before anything else locks workflows.
     """
     made: list[UUID] = []
-    for chunk in _chunks(sorted(ticks, key=lambda tick: (tick.workflow_id, tick.scheduled_for))):
+    distinct = {(tick.workflow_id, tick.scheduled_for): tick for tick in ticks}
+    for chunk in _chunks([distinct[key] for key in sorted(distinct)]):
         workflows.lock_all(session, list({tick.workflow_id for tick in chunk}))
         values = {
             "ids": [tick.workflow_id for tick in chunk],

@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
-from connectors import registry
+from connectors import ingestion, registry
 from connectors.cancellation import Cancellation
-from connectors.errors import ConfigurationError, ConnectorError, FatalError, RunCancelled
+from connectors.errors import ConfigurationError, ConnectorError, FatalError, RunCancelled, SourceUnavailable
 from connectors.ingestion import Folders, Result, ingest, judge
+from connectors.models.database import CreateDatabaseServiceRequest
 from connectors.report import Failure, Outcome, Report
-from tests.in_memory import MemorySource, connector, memory, schema, table
+from tests.in_memory import MemorySource, RecordingSink, connector, memory, schema, table
+from tests.unit.connectors.test_definition import SERVER
 
 pytestmark = pytest.mark.usefixtures("threads_end")
 
@@ -34,8 +36,9 @@ def source(monkeypatch: pytest.MonkeyPatch) -> MemorySource:
     """A source that definitions of the type `memory` read."""
     points = EntryPoints([Point("memory", "tests:made", registry.ENTRY_POINTS)])
 
-    def entry_points(**wanted: str) -> EntryPoints:
-        return points.select(**wanted)
+    def entry_points(group: str, name: str | None = None) -> EntryPoints:
+        found = points.select(group=group)
+        return found if name is None else found.select(name=name)
 
     monkeypatch.setattr(registry, "entry_points", entry_points)
     MADE[:] = [memory(schema("sales", *(table(f"t{number}") for number in range(9))))]
@@ -114,6 +117,69 @@ def test_finished_scopes_are_left_out(tmp_path: Path) -> None:
     folders = Folders(tmp_path, tmp_path / "dead.jsonl")
     ingest(definition(path), report, Cancellation(), folders, frozenset({"svc.shop.sales"}))
     assert "table" not in report.snapshot_counts()
+
+
+@dataclasses.dataclass
+class Catalogue(RecordingSink):
+    """A sink in place of the server, which tells how it was ended."""
+
+    ended: list[str] = dataclasses.field(default_factory=list[str])
+
+    def close(self) -> None:
+        """See Sink."""
+        self.ended.append("closed")
+
+    def abort(self) -> None:
+        """See Sink."""
+        self.ended.append("aborted")
+
+
+@pytest.fixture
+def catalogue(monkeypatch: pytest.MonkeyPatch) -> Catalogue:
+    """What every definition's sink is, whatever it says."""
+    sink = Catalogue()
+
+    def open_sink(*_given: object) -> Catalogue:
+        return sink
+
+    monkeypatch.setattr(ingestion, "open_sink", open_sink)
+    return sink
+
+
+def to_catalogue(path: Path, **server: object) -> dict[str, Any]:
+    """A run of the source into a catalogue."""
+    raw = definition(path)
+    raw["source"]["serviceConnection"]["config"] = {"tableFilterPattern": {"includes": ["t1"]}}
+    return {**raw, "sink": {}, "workflowConfig": {"openMetadataServerConfig": {**SERVER, **server}}}
+
+
+@pytest.mark.usefixtures("source")
+@pytest.mark.parametrize("stored", [True, False])
+def test_the_service_keeps_its_connection_where_that_is_wanted(
+    tmp_path: Path, catalogue: Catalogue, stored: bool
+) -> None:
+    raw = to_catalogue(tmp_path / "x", storeServiceConnection=stored)
+    assert run(tmp_path / "x", Report(), raw) is Result.SUCCEEDED
+    [service] = catalogue.only(CreateDatabaseServiceRequest)
+    kept = {"config": {"type": "CustomDatabase", "tableFilterPattern": {"includes": ["t1"]}}}
+    assert service.connection == (kept if stored else None)
+    assert catalogue.ended == ["closed"]
+
+
+@pytest.mark.usefixtures("source")
+def test_a_file_keeps_no_connection(tmp_path: Path, catalogue: Catalogue) -> None:
+    run(tmp_path / "x", Report(), definition(tmp_path / "x"))
+    assert [service.connection for service in catalogue.only(CreateDatabaseServiceRequest)] == [None]
+
+
+@pytest.mark.parametrize("kind", [FatalError, SourceUnavailable, RunCancelled])
+def test_a_sink_is_aborted_when_the_run_ends_early(
+    source: MemorySource, tmp_path: Path, catalogue: Catalogue, kind: type[ConnectorError]
+) -> None:
+    source.broken = {("schemas", "shop"): kind("gone")}
+    with pytest.raises(kind, match="gone"):
+        run(tmp_path / "x", Report(), to_catalogue(tmp_path / "x"))
+    assert catalogue.ended == ["aborted"]
 
 
 @pytest.mark.parametrize(

@@ -53,8 +53,9 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Install:
     def install(**values: str) -> None:
         points = EntryPoints(EntryPoint(name, value, registry.ENTRY_POINTS) for name, value in values.items())
 
-        def entry_points(**wanted: str) -> EntryPoints:
-            return points.select(**wanted)
+        def entry_points(group: str, name: str | None = None) -> EntryPoints:
+            found = points.select(group=group)
+            return found if name is None else found.select(name=name)
 
         monkeypatch.setattr(registry, "entry_points", entry_points)
 

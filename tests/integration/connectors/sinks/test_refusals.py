@@ -112,6 +112,25 @@ def test_a_batch_that_takes_too_long_is_sent_in_halves(run: Run, fake: FakeOpenM
     assert sorted(len(request.bodies) for request in fake.sent("PUT", "/tables/bulk")) == [4, 4, 8, 8]
 
 
+def test_a_server_that_never_answers_in_time_ends_the_attempt_soon(run: Run, fake: FakeOpenMetadata) -> None:
+    fake.faults.add(Fault("/tables/bulk", status=504, times=999))
+    with pytest.raises(SinkUnavailable, match="not available"):
+        run.deliver(tree(64), inFlight=1)
+    sizes = [len(request.bodies) for request in fake.sent("PUT", "/tables/bulk")]
+    assert sizes == [64, 64, 32, 32, 16, 16]
+    assert len(run.dead()) == 64
+
+
+def test_a_full_disk_leaves_tables_incomplete_but_named(
+    run: Run, fake: FakeOpenMetadata, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", "/no/such/folder")
+    report = run.deliver([*tree(0), table("a", refers_to="s.d.x.b"), table("b")])
+    assert report.counts() == {"written": 2}
+    assert fake.entities("tables")["s.d.x.a"]["tableConstraints"] == []
+    assert [line.fqn for line in run.dead()] == ["s.d.x.a"]
+
+
 def test_a_missing_parent_is_explained(run: Run) -> None:
     report = run.deliver([service(), database(), table("t", "s.d.nowhere")])
     (failure,) = report.lost

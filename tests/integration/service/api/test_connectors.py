@@ -1,3 +1,4 @@
+import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -108,7 +109,7 @@ def test_a_broken_connector_hides_no_other(
     (tmp_path / "acme-1.0.dist-info" / "METADATA").write_text("Name: acme\nVersion: 1.0\n")
     entry = f"[{registry.ENTRY_POINTS}]\nacme = acme_connector:CONNECTOR\n"
     (tmp_path / "acme-1.0.dist-info" / "entry_points.txt").write_text(entry)
-    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     listed = {found["name"]: found for found in client.get(CONNECTORS).json()["data"]}
     assert "no acme today" in listed["acme"]["problem"]
     assert (listed["acme"]["installed"], listed["postgres"]["installed"]) == (False, True)

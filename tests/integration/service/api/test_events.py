@@ -7,7 +7,9 @@ from typing import Any, NamedTuple
 
 import httpx
 import pytest
+from psycopg import sql
 from sqlalchemy import text
+from sqlalchemy.engine import make_url
 
 from service.api import events
 from service.api.dependencies import Services
@@ -17,6 +19,7 @@ from service.runs import repository as runs
 from service.runs.repository import Ending, Lease, LogLine
 from service.runs.status import RunState
 from tests.integration.service.api.serving import claim, create, problems, services_on, serving, start
+from tests.postgres import Server
 
 
 class Event(NamedTuple):
@@ -149,6 +152,24 @@ def test_a_stream_ends_when_its_run_is_forgotten(client: httpx.Client, database:
         with database.session() as session:
             session.connection().execute(text("delete from runs"))
         assert [event.kind for event in stream] == ["progress"]
+
+
+def test_a_stream_outlives_an_outage_of_the_store(
+    client: httpx.Client, database: Database, postgres_server: Server
+) -> None:
+    create(client)
+    name = sql.Identifier(make_url(database.url).database or "")
+    with following(client, start(client)) as stream, postgres_server.admin() as admin:
+        assert [next(stream).kind, next(stream).kind] == ["state", "progress"]
+        admin.execute(sql.SQL("alter database {} allow_connections false").format(name))
+        admin.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", [name.as_string()[1:-1]]
+        )
+        assert until(lambda: client.get("/api/v1/runs").status_code == 503)
+        threading.Event().wait(2 * events.POLL_SECONDS)
+        admin.execute(sql.SQL("alter database {} allow_connections true").format(name))
+        claim(database)
+        assert next(stream).data["state"] == "running"
 
 
 def test_a_silent_stream_shows_that_it_lives(client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from uuid import uuid4
 
 import pytest
@@ -111,8 +111,18 @@ class TestTicks:
         assert tick(database) == []
 
     def test_one_tick_given_twice_makes_one_run(self, database: Database) -> None:
+        shop = make(database)
+        again = TickRun(shop, TICK.astimezone(timezone(HOUR)))
+        assert tick(database, TickRun(shop, TICK), again, TickRun(shop, TICK)) == ["queued"]
+
+    def test_the_runs_of_one_workflow_start_in_the_order_of_their_ticks(self, database: Database) -> None:
         shop = make(database, policy=QUEUE)
-        assert tick(database, TickRun(shop, TICK), TickRun(shop, TICK)) == ["queued"]
+        tick(database, *(TickRun(shop, TICK + HOUR * number) for number in (3, 0, 2, 1)))
+        started: list[datetime | None] = []
+        while claimed := claim(database):
+            started += [run.scheduled_for for run in claimed]
+            end(database, claimed[0].lease)
+        assert started == [TICK + HOUR * number for number in range(4)]
 
     def test_while_another_run_is_active_it_is_skipped_visibly(self, database: Database) -> None:
         shop = make(database)

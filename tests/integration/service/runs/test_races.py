@@ -213,6 +213,20 @@ def test_nothing_waits_in_a_circle(database: Database) -> None:
     assert ask(database, "select deadlocks from pg_stat_database where datname = current_database()") == [(0,)]
 
 
+def test_a_name_is_given_once(database: Database) -> None:
+    def create(number: int) -> str:
+        with contextlib.suppress(Conflict), database.session() as session:
+            if number % 2:
+                return definitions.create(session, definition_of(), RULES).change
+            return definitions.apply(session, definition_of(), RULES).change
+        return "refused"
+
+    changes = together(REPLICAS, create)
+    assert changes.count("created") == 1
+    assert "changed" not in changes
+    assert ask(database, "select count(*), max(revision) from workflow_revisions") == [(1, 1)]
+
+
 def test_deleting_meets_queueing(database: Database) -> None:
     """Whichever comes first, no run stays queued without its workflow."""
     for turn in range(10):

@@ -1,0 +1,85 @@
+"""Runs of any connector against its system."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from connectors import registry
+from connectors.cancellation import Cancellation
+from connectors.connector import Connector, RunContext
+from connectors.models.base import CreateRequest
+from connectors.models.database import VIEW_TYPES, CreateTableRequest
+from connectors.report import Report
+from connectors.runner import TopologyRunner
+from tests.conformance.systems import System
+from tests.in_memory import RecordingSink, Walked
+
+SERVICE = "conformance"
+SINK = {"type": "file", "config": {"filename": "out.jsonl"}}
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A connector and the system it reads; whole runs are made once and looked at by many tests."""
+
+    name: str
+    system: System
+
+    @property
+    def connector(self) -> Connector[Any, Any]:
+        """The connector."""
+        return registry.get(self.name)
+
+    def definition(self, **options: Any) -> dict[str, Any]:
+        """A run of the whole system."""
+        return {
+            "source": {
+                "type": self.name,
+                "serviceName": SERVICE,
+                "serviceConnection": {"config": self.system.connection},
+                "sourceConfig": {"config": {**self.system.options, **options}},
+            },
+            "sink": SINK,
+        }
+
+    def run(self, threads: int, sink: RecordingSink | None = None, cancellation: Cancellation | None = None) -> Walked:
+        """Walk the whole system."""
+        plan = registry.plan(self.definition(threads=threads))
+        walked, stop = Walked(sink or RecordingSink(), Report()), cancellation or Cancellation()
+        context = RunContext(
+            service=SERVICE,
+            service_type=plan.connector.service_type,
+            connection=plan.connection,
+            options=plan.options,
+            threads=threads,
+            report=walked.report,
+            cancellation=stop,
+        )
+        with plan.connector.topology(context) as root:
+            TopologyRunner(walked.report, stop, threads).run(root, walked.sink.write)
+        return walked
+
+    @cached_property
+    def standard(self) -> Walked:
+        """A run in the standard flow."""
+        return self.run(1)
+
+    @cached_property
+    def threaded(self) -> Walked:
+        """A run in the multithread flow."""
+        return self.run(4)
+
+
+def in_flow(bench: Bench, threads: int) -> Walked:
+    """The run that is made once in this flow."""
+    return bench.standard if threads == 1 else bench.threaded
+
+
+def is_view(request: CreateRequest) -> bool:
+    """Whether a table is a view."""
+    return isinstance(request, CreateTableRequest) and request.table_type in VIEW_TYPES
+
+
+def impatient(connector: Connector[Any, Any], seconds: float) -> Connector[Any, Any]:
+    """The same connector with checks that may take this long."""
+    return replace(connector, checks=tuple(replace(check, timeout_seconds=seconds) for check in connector.checks))

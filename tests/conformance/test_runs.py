@@ -1,0 +1,221 @@
+"""What a connector finds in its system."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+import msgspec
+import pytest
+
+from connectors import runner
+from connectors.cancellation import Cancellation
+from connectors.connector import Capability
+from connectors.errors import RunCancelled, SourceUnavailable
+from connectors.models.base import CreateRequest
+from connectors.models.database import (
+    Column,
+    CreateDatabaseRequest,
+    CreateDatabaseSchemaRequest,
+    CreateStoredProcedureRequest,
+    CreateTableRequest,
+)
+from connectors.models.names import MAX_FQN_LENGTH, MAX_NAME_LENGTH, encode_name, fqn, parent_fqn, split_fqn
+from connectors.models.records import DeletionScope, Record, ScopeEnd
+from connectors.registry import plan
+from tests.conformance.runs import SERVICE, Bench, in_flow, is_view
+from tests.in_memory import RecordingSink, contents
+
+FLOWS = pytest.mark.parametrize("threads", [1, 4])
+
+
+def columns_below(columns: Iterable[Column]) -> Iterable[Column]:
+    for column in columns:
+        yield column
+        yield from columns_below(column.children or ())
+
+
+def all_columns(record: Record) -> list[Column]:
+    return list(columns_below(record.columns)) if isinstance(record, CreateTableRequest) else []
+
+
+SHOWS: dict[Capability, Callable[[Record], object]] = {
+    Capability.DATABASES: lambda record: isinstance(record, CreateDatabaseRequest),
+    Capability.SCHEMAS: lambda record: isinstance(record, CreateDatabaseSchemaRequest),
+    Capability.TABLES: lambda record: isinstance(record, CreateTableRequest) and not is_view(record),
+    Capability.VIEWS: lambda record: isinstance(record, CreateTableRequest) and is_view(record),
+    Capability.STORED_PROCEDURES: lambda record: isinstance(record, CreateStoredProcedureRequest),
+    Capability.CONSTRAINTS: lambda record: isinstance(record, CreateTableRequest) and record.table_constraints,
+    Capability.COMMENTS: lambda record: (
+        isinstance(record, CreateTableRequest)
+        and (record.description or any(column.description for column in all_columns(record)))
+    ),
+    Capability.TAGS: lambda record: (
+        isinstance(record, CreateTableRequest) and (record.tags or any(column.tags for column in all_columns(record)))
+    ),
+    Capability.OWNERS: lambda record: isinstance(record, CreateTableRequest) and record.owners,
+    Capability.DDL: lambda record: (
+        isinstance(record, CreateTableRequest) and not is_view(record) and record.schema_definition
+    ),
+    Capability.DELETIONS: lambda record: isinstance(record, DeletionScope),
+}
+
+
+@FLOWS
+def test_nothing_is_lost(bench: Bench, threads: int) -> None:
+    report = in_flow(bench, threads).report
+    assert [(failure.name, failure.cause) for failure in report.failures] == []
+    progress = report.snapshot_progress()
+    assert {entity: done for entity, (done, due) in progress.items() if due not in (None, done)} == {}
+
+
+@FLOWS
+def test_it_finds_exactly_what_it_claims(bench: Bench, threads: int) -> None:
+    records = in_flow(bench, threads).sink.records
+    shown = {capability for capability, shows in SHOWS.items() if any(shows(record) for record in records)}
+    assert shown == bench.connector.capabilities & set(SHOWS)
+
+
+@FLOWS
+def test_names_are_well_formed(bench: Bench, threads: int) -> None:
+    for record in in_flow(bench, threads).sink.only(CreateRequest):
+        assert 0 < len(record.name) <= MAX_NAME_LENGTH
+        assert encode_name(record.name) == record.name
+        assert len(record.fqn) <= MAX_FQN_LENGTH
+        path = split_fqn(record.fqn)
+        assert (fqn(*path), path[-1]) == (record.fqn, record.name)
+        assert record.parent == parent_fqn(record.fqn)
+        assert record.entity in ("classification", "tag") or path[0] == SERVICE
+
+
+@FLOWS
+def test_names_are_unique(bench: Bench, threads: int) -> None:
+    records = in_flow(bench, threads).sink.only(CreateRequest)
+    names = [(record.entity, record.fqn) for record in records]
+    assert len(names) == len(set(names))
+
+
+def test_columns_are_named_once_each(bench: Bench) -> None:
+    for record in bench.standard.sink.only(CreateTableRequest):
+        names = [column.name for column in record.columns]
+        assert len(names) == len(set(names))
+        assert all(encode_name(column.name) == column.name for column in all_columns(record))
+        for constraint in record.table_constraints:
+            assert set(constraint.columns) <= set(names)
+
+
+@FLOWS
+def test_parents_come_first(bench: Bench, threads: int) -> None:
+    known: set[str] = set()
+    for record in in_flow(bench, threads).sink.records:
+        if isinstance(record, CreateRequest):
+            assert not record.parent or record.parent in known
+            known.add(record.fqn)
+        else:
+            assert record.fqn in known
+
+
+@FLOWS
+def test_tags_are_made_before_they_are_used(bench: Bench, threads: int) -> None:
+    known: set[str] = set()
+    for record in in_flow(bench, threads).sink.only(CreateRequest):
+        known.add(record.fqn)
+        if isinstance(record, CreateTableRequest):
+            used = [*record.tags, *(tag for column in all_columns(record) for tag in column.tags)]
+            assert {tag.tag_fqn for tag in used} <= known
+
+
+@FLOWS
+def test_scopes_end_after_what_lies_in_them(bench: Bench, threads: int) -> None:
+    ended: set[str] = set()
+    for record in in_flow(bench, threads).sink.records:
+        assert record.fqn not in ended
+        assert not isinstance(record, CreateRequest) or record.parent not in ended
+        if isinstance(record, ScopeEnd):
+            ended.add(record.fqn)
+    assert ended
+
+
+def test_foreign_keys_point_at_columns_that_were_found(bench: Bench) -> None:
+    tables = bench.standard.sink.by_fqn(CreateTableRequest)
+    for table in tables.values():
+        for constraint in table.table_constraints:
+            for referred in constraint.referred_columns or ():
+                *parents, name = split_fqn(referred)
+                assert name in {column.name for column in tables[fqn(*parents)].columns}
+
+
+def test_records_go_over_the_wire(bench: Bench) -> None:
+    for record in bench.standard.sink.only(CreateRequest):
+        sent = msgspec.json.decode(msgspec.json.encode(record))
+        assert sent["name"] == record.name
+
+
+def test_deletions_name_children_only(bench: Bench) -> None:
+    found = bench.standard.sink.deletions()
+    for scope in found.values():
+        assert all(parent_fqn(name) == scope.fqn for name in scope.seen)
+        assert len(scope.seen) == len(set(scope.seen))
+        written = {
+            record.fqn
+            for record in bench.standard.sink.only(CreateRequest)
+            if record.entity == scope.entity and record.parent == scope.fqn
+        }
+        assert written <= set(scope.seen)
+
+
+def test_both_flows_find_the_same(bench: Bench) -> None:
+    assert contents(bench.standard.sink.records) == contents(bench.threaded.sink.records)
+
+
+@FLOWS
+def test_a_second_run_finds_the_same(bench: Bench, threads: int) -> None:
+    assert contents(bench.run(threads).sink.records) == contents(in_flow(bench, threads).sink.records)
+
+
+@FLOWS
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.9])
+def test_a_cancel_stops_within_one_item(bench: Bench, threads: int, share: float) -> None:
+    cancellation, sink = Cancellation(), RecordingSink()
+    last = int(len(in_flow(bench, threads).sink.records) * share)
+
+    def before(_record: Record) -> None:
+        if len(sink.records) == last:
+            cancellation.cancel("enough")
+
+    sink.before = before
+    with pytest.raises(RunCancelled, match="enough"):
+        bench.run(threads, sink, cancellation)
+    assert len(sink.records) == last + 1
+
+
+@FLOWS
+def test_an_expired_run_does_not_begin(bench: Bench, threads: int) -> None:
+    sink = RecordingSink()
+    with pytest.raises(RunCancelled, match="timed out"):
+        bench.run(threads, sink, Cancellation(0))
+    assert sink.records == []
+
+
+def test_a_run_tells_of_its_queries(bench: Bench) -> None:
+    assert bench.standard.report.stage_seconds
+
+
+def test_secrets_show_nowhere(bench: Bench) -> None:
+    planned = plan(bench.definition())
+    assert planned.secret_paths
+    shown = [repr(planned), planned.connection.model_dump_json(), repr(bench.standard.sink.records)]
+    for secret in bench.system.secrets:
+        assert not any(secret in text for text in shown)
+
+
+@FLOWS
+def test_a_run_over_a_system_that_is_gone_may_be_tried_again(
+    bench: Bench, threads: int, closed_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "LISTING_RETRY_SECONDS", 0.0)
+    gone = Bench(bench.name, replace(bench.system, connection=bench.system.connection_to("127.0.0.1", closed_port)))
+    sink = RecordingSink()
+    with pytest.raises(SourceUnavailable) as caught:
+        gone.run(threads, sink)
+    assert str(closed_port) in caught.value.message
+    assert caught.value.advice
+    assert sink.only(DeletionScope) == []
