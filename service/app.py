@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from types import FrameType
 
 import uvicorn
 from cryptography.fernet import Fernet
@@ -45,6 +46,7 @@ class Service:
 
     def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
         self.settings = settings
+        self.feed = RunFeed()
         self._environ = environ
         self._parts = ExitStack()
 
@@ -65,22 +67,22 @@ class Service:
         database, close_database = open_database(settings)
         self._parts.callback(close_database)
         vault = Vault(_keys(settings))
-        metrics, feed = Metrics(), RunFeed()
+        metrics = Metrics()
         metrics.watch_store(lambda: _store_figures(database))
         resolver = SecretResolver(
             settings.secrets_dir, self._environ, lambda name: _stored_secret(database, vault, name)
         )
         worker = self._worker(database, vault, resolver, metrics) if "worker" in settings.roles else None
         scheduler = self._scheduler(database, metrics) if "timer" in settings.roles else None
-        self._listen(database, feed, worker, scheduler)
-        self._parts.callback(feed.close)
+        self._listen(database, worker, scheduler)
+        self._parts.callback(self.feed.close)
         return build_api(
             Services(
                 settings=settings,
                 database=database,
                 rules=Rules(RegistryChecker(), vault, check_schedule),
                 metrics=metrics,
-                feed=feed,
+                feed=self.feed,
                 ready=lambda: _readiness(database, worker, scheduler),
                 check_connection=connection_checker(resolver),
             )
@@ -108,9 +110,9 @@ class Service:
         self._parts.callback(scheduler.stop)
         return scheduler
 
-    def _listen(self, database: Database, feed: RunFeed, worker: Worker | None, scheduler: Scheduler | None) -> None:
+    def _listen(self, database: Database, worker: Worker | None, scheduler: Scheduler | None) -> None:
         calls: dict[str, Callable[[str], None]] = {}
-        calls[RUNS_CHANNEL] = lambda run_id: _runs_moved(feed, worker, run_id)
+        calls[RUNS_CHANNEL] = lambda run_id: _runs_moved(self.feed, worker, run_id)
         if worker is not None:
             calls[CANCEL_CHANNEL] = lambda _: worker.look_for_cancels()
         if scheduler is not None:
@@ -120,12 +122,25 @@ class Service:
         self._parts.callback(listener.close)
 
 
+class HttpServer(uvicorn.Server):
+    """Ends the event streams when it is told to end: it would wait for them."""
+
+    def __init__(self, config: uvicorn.Config, feed: RunFeed) -> None:
+        super().__init__(config)
+        self._feed = feed
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Hear of SIGTERM or Ctrl-C."""
+        self._feed.close()
+        super().handle_exit(sig, frame)
+
+
 def serve(settings: Settings, environ: Mapping[str, str]) -> None:
     """Run a replica until SIGTERM or Ctrl-C."""
     service = Service(settings, environ)
     app = service.start()
     try:
-        uvicorn.run(
+        config = uvicorn.Config(
             app,
             host=settings.host,
             port=settings.port,
@@ -133,6 +148,7 @@ def serve(settings: Settings, environ: Mapping[str, str]) -> None:
             access_log=False,
             timeout_graceful_shutdown=HTTP_GRACE_SECONDS,
         )
+        HttpServer(config, service.feed).run()
     finally:
         service.stop()
 
