@@ -17,7 +17,7 @@ from service.workflows import repository as workflows
 from service.workflows.documents import Json, merge_patch, value_at
 from service.workflows.operations import Rules, problems_under
 from service.workflows.schemas import Overlap
-from service.workflows.vault import merge_masked
+from service.workflows.vault import Vault, merge_masked
 
 
 def run_now(session: Session, name: str, wanted: RunCreate, rules: Rules, idempotency_key: str | None = None) -> RunRow:
@@ -65,6 +65,19 @@ def delete_workflow(session: Session, name: str) -> None:
     workflow = workflows.lock(session, name)
     repository.cancel_active(session, [workflow.id], "the workflow was deleted")
     definitions.delete(session, name)
+
+
+def reseal(session: Session, vault: Vault) -> int:
+    """Put every stored secret, those of overrides too, under the first key; how many documents had some.
+
+    Raises Invalid for what none of the keys opens.
+    """
+    count = definitions.reseal(session, vault)
+    rows = repository.sealed_runs(session)
+    for row in rows:
+        row.overrides = vault.reseal(row.overrides)
+    session.flush()
+    return count + len(rows)
 
 
 def _checked(overrides: Json, stored: Json, rules: Rules) -> tuple[Json, str | None]:

@@ -136,6 +136,24 @@ def delete(session: Session, name: str) -> None:
     repository.notify(session, repository.CHANNEL, name)
 
 
+def reseal(session: Session, vault: Vault) -> int:
+    """Put every stored secret under the first key, so that older ones can be dropped; how many documents had some.
+
+    Raises Invalid for what none of the keys opens.
+    """
+    workflows, secrets = repository.sealed_workflows(session), repository.secret_rows(session)
+    revisions = repository.sealed_revisions(session)
+    for workflow in workflows:
+        workflow.config = vault.reseal(workflow.config)
+    for revision in revisions:
+        config = Snapshot.model_validate(revision.snapshot, extra="ignore").config
+        revision.snapshot = revision.snapshot | {"config": vault.reseal(config)}
+    for secret in secrets:
+        secret.ciphertext = vault.encrypt(vault.decrypt(secret.ciphertext))
+    session.flush()
+    return len(workflows) + len(revisions) + len(secrets)
+
+
 def check(definition: WorkflowCreate, rules: Rules, stored_config: Json | None = None) -> Candidate:
     """Everything that storing checks, storing nothing; masks stand for the secrets of `stored_config`.
 

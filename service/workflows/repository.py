@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select, text, update
+from sqlalchemy import ColumnElement, Text, cast, func, select, text
 from sqlalchemy import delete as delete_from
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
@@ -16,6 +16,7 @@ from service.errors import Invalid, NotFound
 from service.workflows.documents import UNSTORABLE, Json, is_storable
 from service.workflows.schemas import RevisionRead, WorkflowRead
 from service.workflows.tables import RevisionRow, SecretRow, WorkflowRow
+from service.workflows.vault import SEALED
 from service.workflows.wire import Page, decode_cursor, decode_cursor_as, encode_cursor, page_of, read_integer
 
 CHANNEL = "headwater_workflows"
@@ -164,19 +165,8 @@ def get_scheduled(session: Session, name: str) -> ScheduledWorkflow | None:
     return next(scan_scheduled(session, name), None)
 
 
-def advance_cursor(session: Session, workflow_id: UUID, instant: datetime) -> bool:
-    """Note that all ticks up to `instant` were considered; whether that was news. Never goes back."""
-    statement = (
-        update(WorkflowRow)
-        .where(col(WorkflowRow.id) == workflow_id, col(WorkflowRow.tick_cursor) < instant)
-        .values(tick_cursor=instant)
-        .returning(col(WorkflowRow.id))
-    )
-    return session.scalars(statement).one_or_none() is not None
-
-
 def advance_cursors(session: Session, instants: Mapping[UUID, datetime]) -> None:
-    """The same for many workflows in one statement."""
+    """Note that all ticks of each workflow up to its instant were considered. Never goes back."""
     if not instants:
         return
     lock_all(session, list(instants))
@@ -211,6 +201,23 @@ def delete_secret(session: Session, name: str) -> bool:
     """Forget a secret; whether there was one."""
     statement = delete_from(SecretRow).where(col(SecretRow.name) == name).returning(col(SecretRow.name))
     return is_storable(name) and session.scalars(statement).one_or_none() is not None
+
+
+def sealed_workflows(session: Session) -> Sequence[WorkflowRow]:
+    """The workflows with sealed secrets, held until the transaction ends."""
+    sealed = cast(WorkflowRow.config, Text).contains(SEALED)
+    statement = select(WorkflowRow).where(sealed).order_by(col(WorkflowRow.id)).with_for_update(key_share=True)
+    return session.scalars(statement, execution_options={"populate_existing": True}).all()
+
+
+def sealed_revisions(session: Session) -> Sequence[RevisionRow]:
+    """The revisions with sealed secrets."""
+    return session.scalars(select(RevisionRow).where(cast(RevisionRow.snapshot, Text).contains(SEALED))).all()
+
+
+def secret_rows(session: Session) -> Sequence[SecretRow]:
+    """The secrets kept here, held until the transaction ends."""
+    return session.scalars(select(SecretRow).order_by(col(SecretRow.name)).with_for_update()).all()
 
 
 def _found(name: str, row: WorkflowRow | None) -> WorkflowRow:

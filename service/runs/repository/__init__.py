@@ -17,6 +17,7 @@ from service.runs.repository.history import (
     list_logs,
     list_runs,
     prune,
+    sealed_runs,
 )
 from service.runs.repository.journal import (
     Lease,
@@ -72,5 +73,6 @@ __all__ = [
     "renew",
     "request_cancel",
     "retry_later",
+    "sealed_runs",
     "update_progress",
 ]

@@ -1,11 +1,11 @@
 """Reading what runs were and left behind, and forgetting it in time."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select, text, tuple_
+from sqlalchemy import ColumnElement, Text, cast, func, select, text, tuple_
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -14,6 +14,7 @@ from service.runs.schemas import AttemptRead, FailureRead, LogRead, RunRead
 from service.runs.status import RunState
 from service.runs.tables import AttemptRow, CheckpointRow, FailureRow, LogRow, RunRow
 from service.workflows.documents import Json, is_storable
+from service.workflows.vault import SEALED
 from service.workflows.wire import Page, decode_cursor_as, encode_cursor, page_of, read_integer
 
 
@@ -54,6 +55,13 @@ def get(session: Session, run_id: UUID) -> RunRow:
         message = f"there is no run {run_id}"
         raise NotFound(message)
     return row
+
+
+def sealed_runs(session: Session) -> Sequence[RunRow]:
+    """The runs whose overrides have sealed secrets, held until the transaction ends."""
+    sealed = cast(RunRow.overrides, Text).contains(SEALED)
+    statement = select(RunRow).where(sealed).order_by(col(RunRow.id)).with_for_update(key_share=True)
+    return session.scalars(statement, execution_options={"populate_existing": True}).all()
 
 
 def list_runs(session: Session, which: RunFilter, cursor: str | None, limit: int) -> Page[RunRead]:

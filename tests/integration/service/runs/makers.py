@@ -72,7 +72,8 @@ def states(database: Database) -> list[str]:
 
 def expire(database: Database) -> None:
     """Let the lease of every running run end a minute ago."""
-    ask(database, "update runs set lease_until = now() - interval '1 minute' where state = 'running'")
+    held = "select id from runs where state = 'running' order by id for update"
+    ask(database, f"update runs r set lease_until = now() - interval '1 minute' from ({held}) h where r.id = h.id")
 
 
 def together(count: int, act: Callable[[int], T]) -> list[T]:

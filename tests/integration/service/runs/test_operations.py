@@ -2,16 +2,18 @@ import json
 from uuid import uuid4
 
 import pytest
+from cryptography.fernet import Fernet
 
 from service.database.engine import Database
 from service.errors import Conflict, Invalid, NotFound
 from service.runs import operations, repository
 from service.runs.schemas import RunCreate, RunRead
 from service.runs.status import RunState, Trigger
+from service.workflows import repository as workflows
 from service.workflows.repository import CHANNEL
-from service.workflows.vault import MASK
+from service.workflows.vault import MASK, Vault
 from tests.integration.service.runs.makers import HOUR, TICK, claim, end, make, queue, read, start, states
-from tests.integration.service.workflows.makers import RULES, ask, hearing
+from tests.integration.service.workflows.makers import KEY, RULES, ask, hearing
 
 
 def run_now(database: Database, key: str | None = None, **overrides: object) -> RunRead:
@@ -114,3 +116,26 @@ def test_deleting_a_workflow_cancels_what_is_active_and_keeps_history(database: 
     assert ask(database, "select distinct workflow, workflow_id from runs") == [("shop", None)]
     with pytest.raises(NotFound), database.session() as session:
         operations.delete_workflow(session, "shop")
+
+
+def test_an_old_key_can_be_dropped_once_all_secrets_are_under_the_new_one(database: Database) -> None:
+    make(database)
+    make(database, "open", config={"source": {"type": "mysql"}})
+    run_now(database, source={"password": "hunter9"})
+    with database.session() as session:
+        workflows.store_secret(session, "token", RULES.vault.encrypt("hunter3"))
+    new = Fernet.generate_key().decode()
+    with database.session() as session:
+        assert operations.reseal(session, Vault([new, KEY])) == 4
+    rows = ask(database, "select row_to_json(w), row_to_json(v) from workflows w, workflow_revisions v")
+    assert "hunter" not in json.dumps(rows)
+    vault = Vault([new])
+    with database.session() as session:
+        workflow = workflows.get(session, "shop")
+        assert vault.open(workflow.config)["source"] == {"type": "postgres", "password": "hunter2"}
+        vault.open(workflows.get_revision(session, workflow, 1).snapshot)
+        assert vault.decrypt(workflows.find_secret(session, "token") or b"") == "hunter3"
+    [claimed] = claim(database)
+    assert claimed.definition(vault)["source"] == {"type": "postgres", "password": "hunter9"}
+    with pytest.raises(Invalid, match="HEADWATER_SECRET_KEY does not have"), database.session() as session:
+        operations.reseal(session, RULES.vault)

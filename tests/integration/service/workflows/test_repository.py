@@ -107,9 +107,7 @@ def test_a_cursor_only_moves_forward(database: Database) -> None:
     make(database, "a", "b")
     with database.session() as session:
         first, second = (repository.get(session, name).id for name in ("a", "b"))
-        assert repository.advance_cursor(session, first, INSTANT)
-        assert not repository.advance_cursor(session, first, INSTANT)
-        assert not repository.advance_cursor(session, first, INSTANT - timedelta(days=1))
+        repository.advance_cursors(session, {first: INSTANT, uuid4(): INSTANT})
         repository.advance_cursors(session, {})
         repository.advance_cursors(
             session, {first: INSTANT - timedelta(1), second: INSTANT.astimezone(timezone(timedelta(hours=2)))}
@@ -117,13 +115,12 @@ def test_a_cursor_only_moves_forward(database: Database) -> None:
     with database.session() as session:
         assert [repository.get(session, name).tick_cursor for name in ("a", "b")] == [INSTANT, INSTANT]
         assert repository.get(session, "b").tick_cursor.tzinfo is UTC
-        assert not repository.advance_cursor(session, uuid4(), INSTANT)
 
 
 def test_instants_without_a_zone_do_not_reach_the_store(database: Database) -> None:
     make(database, "a")
     with pytest.raises(Exception, match="has no time zone"), database.session() as session:
-        repository.advance_cursor(session, repository.get(session, "a").id, INSTANT.replace(tzinfo=None))
+        repository.get(session, "a").tick_cursor = INSTANT.replace(tzinfo=None)
 
 
 def test_no_document_is_sql_null(database: Database) -> None:
