@@ -13,6 +13,7 @@ from connectors.errors import ConfigurationError, Problem
 
 REFERENCE = re.compile(r"secret:([A-Za-z0-9][A-Za-z0-9._-]{0,127})")
 VARIABLE_PREFIX = "HEADWATER_SECRET_"
+MASTER_KEY = "HEADWATER_SECRET_KEY"
 
 T = TypeVar("T")
 
@@ -62,7 +63,8 @@ class SecretResolver:
             file = self._folder / name
             if file.is_file():
                 return file.read_text(encoding="utf-8").rstrip("\r\n")
-        found = self._environ.get(variable_of(name))
+        variable = variable_of(name)
+        found = None if variable == MASTER_KEY else self._environ.get(variable)
         if found is None and self._stored is not None:
             found = self._stored(name)
         return found

@@ -147,7 +147,8 @@ def reseal(session: Session, vault: Vault) -> int:
         workflow.config = vault.reseal(workflow.config)
     for revision in revisions:
         config = Snapshot.model_validate(revision.snapshot, extra="ignore").config
-        revision.snapshot = revision.snapshot | {"config": vault.reseal(config)}
+        resealed: Json = {"config": vault.reseal(config)}
+        revision.snapshot = revision.snapshot | resealed
     for secret in secrets:
         secret.ciphertext = vault.encrypt(vault.decrypt(secret.ciphertext))
     session.flush()
