@@ -250,7 +250,8 @@ def test_failures_carry_no_connection(run: Run, caplog: pytest.LogCaptureFixture
     request = CreateDatabaseServiceRequest(
         name="s", service_type="Nonsense", connection={"config": {"password": "hunter2"}}
     )
-    with caplog.at_level(logging.DEBUG):
+    with FakeOpenMetadata(manners=Manners(refused={"s": (400, "no")})) as fake, caplog.at_level(logging.DEBUG):
+        run.fake = fake
         report = run.deliver([request])
     assert len(report.lost) == 1
     assert "hunter2" not in caplog.text
