@@ -272,3 +272,42 @@ def test_records_reach_the_sink_in_one_thread_of_the_run() -> None:
     run(wide(4, 2), 4, before=sink.write)
     assert len(sink.threads) == 1
     assert sink.threads != {threading.get_ident()}
+
+
+def test_scopes_walked_side_by_side_count_their_own_records() -> None:
+    together = threading.Barrier(2)
+
+    def emit(name: str) -> Iterator[Record]:
+        together.wait(LONG)
+        yield request(name)
+        together.wait(LONG)
+        yield request(f"{name}.more")
+        together.wait(LONG)
+
+    def names(_nothing: None) -> Iterator[str]:
+        yield from ("a", "b")
+
+    node: Node[None, Any] = Node(entity="scope", name=str, produce=names, stages=(emit,), parallel=True, scope=True)
+    sink = RecordingSink()
+    TopologyRunner(Report(), Cancellation(), 2).run(node, sink.write)
+    assert {name: dict(end.records) for name, end in sink.scope_ends().items()} == {"a": {"tag": 2}, "b": {"tag": 2}}
+
+
+def test_parallel_nodes_in_each_other_start_no_more_threads_than_asked_for() -> None:
+    walkers: set[int] = set()
+
+    def emit(name: str) -> Iterator[Record]:
+        walkers.add(threading.get_ident())
+        yield request(name)
+
+    def below(parent: str | None) -> Iterator[str]:
+        yield from (f"{parent}.x{number}" if parent else f"x{number}" for number in range(10))
+
+    inner: Node[str, Any] = Node(entity="inner", name=str, produce=below, stages=(emit,), parallel=True)
+    outer: Node[None, Any] = Node(
+        entity="outer", name=str, produce=below, stages=(emit,), children=(inner,), parallel=True
+    )
+    sink = RecordingSink()
+    TopologyRunner(Report(), Cancellation(), 3).run(outer, sink.write)
+    assert len(sink.names("tag")) == 110
+    assert len(walkers) <= 3
