@@ -33,11 +33,11 @@ bench: .venv
 
 .venv: .venv/.ready
 
-# The editable install comes last and without dependencies, so nothing is installed that the lock does not name.
+# Without dependencies: the lock names all of them, and pip, left to resolve, may prefer a newer version to the locked one.
 .venv/.ready: requirements-dev.lock pyproject.toml
 	$(PYTHON) -m venv .venv
 	env -u PYTHONDONTWRITEBYTECODE $(BIN)/pip install --quiet --disable-pip-version-check \
-		--require-hashes -r requirements-dev.lock
+		--require-hashes --no-deps -r requirements-dev.lock
 	env -u PYTHONDONTWRITEBYTECODE $(BIN)/pip install --quiet --disable-pip-version-check \
 		--no-build-isolation --no-deps --editable .
 	touch $@
@@ -45,7 +45,7 @@ bench: .venv
 # Needs uv, which .venv has once it was made: a change of the dependencies is locked by the tool of the last lock.
 UV ?= $(BIN)/uv
 COMPILE = $(UV) pip compile pyproject.toml --quiet --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --extra all $(LOCK_FLAGS)
+	--no-emit-index-url --no-emit-find-links --no-strip-extras --custom-compile-command "make lock" --extra all $(LOCK_FLAGS)
 
 lock:  ## LOCK_FLAGS=--upgrade takes the newest versions
 	$(COMPILE) --output-file requirements.lock
