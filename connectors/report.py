@@ -13,13 +13,17 @@ Outcome = Literal["written", "unchanged", "filtered", "failed", "deleted"]
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One entity that was lost: what, at which stage, why, and how to mend it."""
+    """One entity that was lost: what, at which stage, why, and how to mend it.
+
+    What is not `lost` is in the catalogue and stays there, though it ought to be deleted.
+    """
 
     entity: str
     name: str
     stage: str
     cause: str
     advice: str | None = None
+    lost: bool = True
 
 
 class Observer(Protocol):
@@ -78,6 +82,7 @@ class Report:
     progress: dict[str, Progress] = field(default_factory=dict[str, Progress])
     stage_seconds: dict[str, float] = field(default_factory=dict[str, float])
     failures: deque[Failure] = field(default_factory=lambda: deque[Failure](maxlen=MAX_FAILURES_KEPT))
+    undeleted: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def expected(self, entity: str, count: int) -> None:
@@ -107,6 +112,7 @@ class Report:
         with self._lock:
             self.failures.append(failure)
             self.by_type.setdefault(failure.entity, Counter())["failed"] += 1
+            self.undeleted += not failure.lost
         if self.listener:
             self.listener.counted(failure.entity, "failed", 1)
             self.listener.failed(failure)
@@ -152,7 +158,7 @@ class Report:
             return sum(counts[outcome] for counts in self.by_type.values())
 
     def success_percent(self) -> float:
-        """Delivered entities as a share of all that were tried; 100 when none was."""
+        """Delivered entities as a share of all that were to be delivered; 100 when none was."""
         delivered = self.total("written") + self.total("unchanged")
-        tried = delivered + self.total("failed")
+        tried = delivered + self.total("failed") - self.undeleted
         return 100.0 if tried == 0 else 100.0 * delivered / tried

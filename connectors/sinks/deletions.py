@@ -85,7 +85,7 @@ class Deletions:
             self._apply(scope)
         except (Refused, UnreadableAnswer, ValueError) as error:
             logger.debug("not deleted", exc_info=True)
-            self._report.failed(Failure(scope.entity, scope.fqn, STAGE, str(error), advice_of(error)))
+            self._report.failed(Failure(scope.entity, scope.fqn, STAGE, str(error), advice_of(error), lost=False))
 
     def _apply(self, scope: DeletionScope) -> None:
         # With nothing seen at all, deleteStale would do nothing: it cannot know that the listing was complete.
@@ -159,7 +159,7 @@ class Deletions:
 
     def _fail(self, scope: DeletionScope, name: str, message: str) -> None:
         cause = f"gone from the source, but OpenMetadata does not delete it: {message}"
-        self._report.failed(Failure(scope.entity, name, STAGE, cause))
+        self._report.failed(Failure(scope.entity, name, STAGE, cause, lost=False))
 
     def _would_delete(self, scope: DeletionScope) -> tuple[Row, ...] | None:
         """What the server would delete; None when it has no such call."""

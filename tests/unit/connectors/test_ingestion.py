@@ -203,3 +203,12 @@ def test_the_judgement(counts: dict[Outcome, int], failures: int, threshold: int
     for number in range(failures):
         report.failed(dataclasses.replace(Failure("table", "x", "table", "why"), name=str(number)))
     assert judge(report, threshold) is result
+
+
+def test_a_deletion_that_is_not_done_makes_a_run_partial_and_no_more() -> None:
+    report = Report()
+    report.counted("table", "written", 1)
+    for _ in range(5):
+        report.failed(Failure("table", "s.d.x", "delete", "too many are gone", lost=False))
+    assert report.total("failed") == 5
+    assert judge(report, 100) is Result.PARTIAL
