@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 WORKERS ?= 4
 
-.PHONY: demo test check fix serve bench lock clean .venv
+.PHONY: demo test check fix serve bench chaos lock clean .venv
 .DEFAULT_GOAL := check
 
 demo: .venv  ## a whole ingestion on this machine, from an empty folder
@@ -30,6 +30,9 @@ serve: .venv
 
 bench: .venv
 	$(BIN)/python -m benchmarks
+
+chaos: .venv  ## breaks two replicas, their store and their catalogue, and looks what was lost; ROUNDS=30
+	$(BIN)/python -m tests.chaos --rounds $(or $(ROUNDS),30) $(if $(SEED),--seed $(SEED))
 
 .venv: .venv/.ready
 

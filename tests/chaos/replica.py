@@ -1,0 +1,86 @@
+"""A replica of the service as a process that may be treated badly."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.postgres import REPOSITORY
+
+READY_SECONDS = 60.0
+LOOK_SECONDS = 0.05
+
+
+class Replica:
+    """`headwater serve` on a port of its own; it may be started again after its end."""
+
+    def __init__(self, port: int, environment: Mapping[str, str], log: Path) -> None:
+        self._environment = {**environment, "HEADWATER_PORT": str(port)}
+        self._log = log
+        self._process: subprocess.Popen[bytes] | None = None
+        self.client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=5, trust_env=False)
+
+    @property
+    def pid(self) -> int:
+        """The number of its process, which its worker's name holds too."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def ready(self) -> bool:
+        """Whether it can do its work, as it says itself."""
+        try:
+            return self.client.get("/health/ready").is_success
+        except httpx.TransportError:
+            return False
+
+    def start(self) -> None:
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("HEADWATER_")}
+        command = [sys.executable, "-m", "service", "serve"]
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                command, cwd=REPOSITORY, env={**inherited, **self._environment}, stdout=log, stderr=log
+            )
+
+    def wait_ready(self) -> None:
+        deadline = time.monotonic() + READY_SECONDS
+        while not self.ready:
+            assert self.alive, f"the service ended: {self._log.read_text()[-2000:]}"
+            assert time.monotonic() < deadline, f"the service is not ready: {self._log.read_text()[-2000:]}"
+            time.sleep(LOOK_SECONDS)
+
+    def send(self, number: signal.Signals) -> None:
+        os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """As the kernel does it for want of memory."""
+        self.send(signal.SIGKILL)
+        self.wait_end()
+
+    def wait_end(self) -> int:
+        assert self._process is not None
+        return self._process.wait(READY_SECONDS)
+
+    def end(self) -> None:
+        """Whatever state it is in."""
+        if self.alive:
+            self.send(signal.SIGCONT)
+            self.send(signal.SIGKILL)
+            self.wait_end()
+        self.client.close()
+
+    def get(self, path: str, **query: Any) -> dict[str, Any]:
+        """What it answers to a question that it must be able to answer."""
+        answer = self.client.get(f"/api/v1{path}", params=query)
+        answer.raise_for_status()
+        return answer.json()
