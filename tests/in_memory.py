@@ -55,18 +55,17 @@ class MemorySource:
     asked: list[Path] = field(default_factory=list[Path])
     opened: int = 0
     closed: int = 0
+    lists_all_databases: bool = True
 
     def databases(self) -> Iterable[Database]:
         """See DatabaseSource."""
         return self._listed(("databases",), [stored.row for stored in self.stored])
 
-    def counts(self, database: str) -> Mapping[str, int]:
+    def counts(self, database: str) -> Mapping[str, Mapping[str, int]]:
         """See DatabaseSource."""
-        schemas = self._database(database).schemas
         counts = {
-            "databaseSchema": len(schemas),
-            "table": sum(len(schema.tables) for schema in schemas),
-            "storedProcedure": sum(len(schema.routines) for schema in schemas),
+            schema.row.name: {"table": len(schema.tables), "storedProcedure": len(schema.routines)}
+            for schema in self._database(database).schemas
         }
         return dict(self._listed(("counts", database), list(counts.items())))
 

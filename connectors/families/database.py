@@ -4,6 +4,8 @@ A connector only answers a DatabaseSource's questions; filters, names, owners, c
 and the order of things are decided here.
 """
 
+import logging
+from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -28,6 +30,8 @@ from connectors.models.names import child_fqn, encode_name, fqn
 from connectors.models.records import DeletionScope, Record
 from connectors.models.tags import CreateClassificationRequest, CreateTagRequest
 from connectors.topology import Filtered, Node
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,18 +151,23 @@ class DatabaseWalk:
             name = child_fqn(self._service_fqn, encode_name(row.name))
             self._seen_databases.append(name)
             kept = self._rules.databases.keeps(row.name, name)
+            if kept and row.closed:
+                logger.info("database %s is left out: it takes no connection of this role", name)
             owners = self._rules.owners.of("database", (row.name,), row.owner, self._rules.owners.service())
-            yield DatabaseItem(name, row, owners) if kept else Filtered(name)
+            yield DatabaseItem(name, row, owners) if kept and not row.closed else Filtered(name)
 
     def expected(self, database: DatabaseItem) -> Mapping[str, int]:
-        """How many items lie below a database, for the progress shown."""
+        """How many items the walk below a database will meet, for the progress shown."""
         wanted = {
-            "databaseSchema": True,
             "table": self._options.include_tables or self._options.include_views,
             "storedProcedure": self._options.include_stored_procedures,
         }
-        counts = self._source.counts(database.row.name)
-        return {entity: count for entity, count in counts.items() if wanted.get(entity, True)}
+        expected = Counter[str]()
+        for schema, counts in self._source.counts(database.row.name).items():
+            expected["databaseSchema"] += 1
+            if self._rules.schemas.keeps(schema, child_fqn(database.fqn, encode_name(schema))):
+                expected.update({entity: count for entity, count in counts.items() if wanted[entity]})
+        return expected
 
     def database(self, item: DatabaseItem) -> Iterable[Record]:
         """The database's own record."""
@@ -283,9 +292,13 @@ class DatabaseWalk:
             yield _scope(database.fqn, "database", CreateDatabaseSchemaRequest, database.seen)
 
     def databases_gone(self, _service: str, complete: bool) -> Iterator[Record]:
-        """What to delete below the service."""
-        if self._options.mark_deleted_databases and complete:
+        """What to delete below the service: nothing where the definition speaks of some of its databases only."""
+        if not self._options.mark_deleted_databases or not complete:
+            return
+        if self._source.lists_all_databases:
             yield _scope(self._service_fqn, "databaseService", CreateDatabaseRequest, self._seen_databases)
+        else:
+            logger.warning("markDeletedDatabases has no effect: not all databases of the server are listed")
 
 
 def _scope(parent: str, parent_entity: str, request: type[CreateRequest], seen: list[str]) -> DeletionScope:

@@ -9,11 +9,12 @@ from connectors.models.database import Column, StoredProcedureCode, TableConstra
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """A database as its system describes it."""
+    """A database as its system describes it; one that is `closed` exists, and cannot be looked into."""
 
     name: str
     description: str | None = None
     owner: str | None = None
+    closed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +83,17 @@ class DatabaseSource(Protocol):
     Called from as many threads as the run has, at the same time for different schemas.
     """
 
+    @property
+    def lists_all_databases(self) -> bool:
+        """Whether `databases` gives every one there is, so that others are gone; if not, none is ever deleted."""
+        ...
+
     def databases(self) -> Iterable[Database]:
         """Every database the definition speaks of."""
         ...
 
-    def counts(self, database: str) -> Mapping[str, int]:
-        """How many items of each entity type lie below `database`; may be an estimate."""
+    def counts(self, database: str) -> Mapping[str, Mapping[str, int]]:
+        """How many items of each entity type lie below each schema of `database`; may be an estimate."""
         ...
 
     def tags(self, database: str) -> Iterable[Tag]:

@@ -37,7 +37,7 @@ def check_access(config: PostgresConfig) -> str:
 def check_databases(config: PostgresConfig) -> str:
     """List the databases that a run would take, before filters."""
     query = queries.ALL_DATABASES if config.ingest_all_databases else queries.THIS_DATABASE
-    return some(len(_rows(config, query)), "database")
+    return some(sum(not closed for *_, closed in _rows(config, query)), "database")
 
 
 def check_schemas(config: PostgresConfig) -> str:
@@ -53,8 +53,8 @@ def check_schemas(config: PostgresConfig) -> str:
 
 def check_tables(config: PostgresConfig) -> str:
     """Count the tables and views."""
-    schemas, tables, _ = _one(config, queries.COUNTS)
-    return f"{some(tables, 'table')} in {some(schemas, 'schema')}"
+    rows = _rows(config, queries.COUNTS)
+    return f"{some(sum(tables for _, tables, _ in rows), 'table')} in {some(len(rows), 'schema')}"
 
 
 def check_views(config: PostgresConfig) -> str:

@@ -11,18 +11,23 @@ POSTGRES_14 = 140000
 # Partitions are described by their parent; what an extension brings along is nobody's own table.
 FRAGMENTS = {
     "relation": "c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition",
+    "routine": "p.prokind IN ('f', 'p', 'w')",
     "own_schema": "n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'",
     "databases": """
-        SELECT d.datname, shobj_description(d.oid, 'pg_database'), pg_get_userbyid(d.datdba)
+        SELECT d.datname, shobj_description(d.oid, 'pg_database'), pg_get_userbyid(d.datdba),
+               NOT d.datallowconn OR d.datistemplate OR NOT has_database_privilege(d.oid, 'CONNECT')
         FROM pg_database d""",
+    "of_extension": """
+        SELECT FROM pg_depend e
+        WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e'""",
+    "routine_of_extension": """
+        SELECT FROM pg_depend e
+        WHERE e.classid = 'pg_proc'::regclass AND e.objid = p.oid AND e.deptype = 'e'""",
     "tables": "(SELECT c.oid FROM pg_class c WHERE c.relnamespace = $schema AND $relation) t",
 }
 
 THIS_DATABASE = "$databases WHERE d.datname = current_database()"
-ALL_DATABASES = """
-    $databases WHERE d.datallowconn AND NOT d.datistemplate
-    AND has_database_privilege(d.oid, 'CONNECT') ORDER BY d.datname
-"""
+ALL_DATABASES = "$databases ORDER BY d.datname"
 SCHEMAS = """
     SELECT n.nspname, obj_description(n.oid, 'pg_namespace'), pg_get_userbyid(n.nspowner)
     FROM pg_namespace n WHERE $own_schema ORDER BY n.nspname
@@ -36,11 +41,13 @@ SCHEMA = """
     FROM pg_namespace n WHERE n.nspname = %s
 """
 COUNTS = """
-    SELECT (SELECT count(*) FROM pg_namespace n WHERE $own_schema),
-           (SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-            WHERE $own_schema AND $relation),
-           (SELECT count(*) FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
-            WHERE $own_schema AND p.prokind IN ('f', 'p', 'w'))
+    SELECT n.nspname, coalesce(t.tables, 0), coalesce(r.routines, 0)
+    FROM pg_namespace n
+    LEFT JOIN (SELECT c.relnamespace, count(*) AS tables FROM pg_class c
+               WHERE $relation AND NOT EXISTS ($of_extension) GROUP BY 1) t ON t.relnamespace = n.oid
+    LEFT JOIN (SELECT p.pronamespace, count(*) AS routines FROM pg_proc p
+               WHERE $routine AND NOT EXISTS ($routine_of_extension) GROUP BY 1) r ON r.pronamespace = n.oid
+    WHERE $own_schema
 """
 VIEWS = """
     SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -56,9 +63,7 @@ TABLES = """
            pg_get_userbyid(c.relowner),
            CASE WHEN c.relkind IN ('v', 'm') THEN pg_get_viewdef(c.oid, true) END,
            c.oid::regclass::text, c.reloptions
-    FROM pg_class c WHERE c.relnamespace = $schema AND $relation AND NOT EXISTS (
-        SELECT FROM pg_depend e
-        WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e')
+    FROM pg_class c WHERE c.relnamespace = $schema AND $relation AND NOT EXISTS ($of_extension)
     ORDER BY c.oid
 """
 COLUMNS = """
@@ -141,10 +146,7 @@ ROUTINES = """
            pg_get_userbyid(p.proowner),
            CASE WHEN count(*) OVER (PARTITION BY p.proname) > 1 THEN oidvectortypes(p.proargtypes) END
     FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
-    WHERE p.pronamespace = $schema AND p.prokind IN ('f', 'p', 'w')
-    AND NOT EXISTS (
-        SELECT FROM pg_depend e
-        WHERE e.classid = 'pg_proc'::regclass AND e.objid = p.oid AND e.deptype = 'e')
+    WHERE p.pronamespace = $schema AND $routine AND NOT EXISTS ($routine_of_extension)
     ORDER BY p.oid
 """
 

@@ -34,25 +34,32 @@ class PostgresSource:
         self._sessions = sessions
         self._wanted = Wanted(options.include_ddl, config.classification_name if options.include_tags else None)
 
+    @property
+    def lists_all_databases(self) -> bool:
+        """Only when the definition wants all."""
+        return self._config.ingest_all_databases
+
     def databases(self) -> Iterable[Database]:
-        """The database of the definition, or all that can be connected to."""
+        """The database of the definition, or all of the server."""
         everything, own = self._config.ingest_all_databases, self._config.database
         query = queries.ALL_DATABASES if everything else queries.THIS_DATABASE
         with self._sessions.snapshot(own, "the list of databases") as snapshot:
             rows = snapshot.rows(queries.composed(query, snapshot.version))
         # A connection pooler may know the database by another name than the server does: it is the name to ask for.
-        return [Database(name if everything else own, comment, owner) for name, comment, owner in rows]
+        if everything:
+            return [Database(*row) for row in rows]
+        return [Database(own, comment, owner) for _, comment, owner, _ in rows]
 
-    def counts(self, database: str) -> Mapping[str, int]:
+    def counts(self, database: str) -> Mapping[str, Mapping[str, int]]:
         """Counts of a whole database; nothing where something is not allowed, which the listings tell in their turn."""
         try:
             with self._sessions.snapshot(database, f"counts in database {database}") as snapshot:
-                [counts] = snapshot.rows(queries.composed(queries.COUNTS, snapshot.version))
+                rows = snapshot.rows(queries.composed(queries.COUNTS, snapshot.version))
         except (FatalError, RunCancelled, SourceUnavailable):
             raise
         except ConnectorError:
             return {}
-        return dict(zip(("databaseSchema", "table", "storedProcedure"), counts, strict=True))
+        return {schema: {"table": tables, "storedProcedure": routines} for schema, tables, routines in rows}
 
     def tags(self, database: str) -> Iterable[Tag]:
         """The row-level-security policies of a database, by name."""

@@ -195,13 +195,20 @@ def test_all_databases(source_server: SourceServer, role: str) -> None:
         connection.execute(f"ALTER DATABASE {names[2]} CONNECTION LIMIT 0".encode())
         connection.execute(f"REVOKE CONNECT ON DATABASE {names[3]} FROM PUBLIC".encode())
     pattern = {"databaseFilterPattern": {"includes": [f"^{prefix}"]}}
-    sent = run(context(as_role(first, role), pattern, ingestAllDatabases=True))
+    sent = run(context(as_role(first, role), {**pattern, "markDeletedDatabases": True}, ingestAllDatabases=True))
     assert [request.get("description") for request in sent.requests("databases").values()] == ["the first", None, None]
     assert [name.split(".")[1] for name in sent.requests("tables")] == names[:2]
     assert [(failure.entity, failure.name) for failure in sent.report.failures] == [
         ("databaseSchema", f"shop.{names[2]}")
     ]
     assert "too many connections for database" in sent.report.failures[0].cause
+    with opened(context(as_role(first, role), ingestAllDatabases=True)) as source:
+        closed_to_us = {row.name: row.closed for row in source.databases()}
+        assert source.lists_all_databases
+    assert [closed_to_us[name] for name in names] == [False, False, False, True]
+    assert closed_to_us["template0"]
+    with opened(context(as_role(first, role))) as source:
+        assert not source.lists_all_databases
 
 
 def test_rows_carry_owners_and_counts_are_given(source_server: SourceServer, role: str) -> None:
@@ -212,7 +219,10 @@ def test_rows_carry_owners_and_counts_are_given(source_server: SourceServer, rol
         owners = [row.owner for row in source.schemas(name) if row.name == "mine"]
         owners += [row.owner for listing in (source.tables, source.routines) for row in listing(name, "mine")]
         assert [row.owner for row in source.databases()] == [source_server.server.user]
-        assert source.counts(name) == {"databaseSchema": 2, "table": 1, "storedProcedure": 1}
+        assert source.counts(name) == {
+            "mine": {"table": 1, "storedProcedure": 1},
+            "public": {"table": 0, "storedProcedure": 0},
+        }
     assert owners == [role, role, role]
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(sql.SQL("DROP OWNED BY {} CASCADE").format(sql.Identifier(role)))

@@ -176,6 +176,17 @@ def test_progress_knows_what_is_to_come() -> None:
     }
 
 
+def test_what_filters_leave_out_is_not_to_come() -> None:
+    source = memory(SALES, schema("other", table("x")))
+    walked = walk(source, {"schemaFilterPattern": {"includes": ["^sales$"]}, "includeStoredProcedures": False})
+    assert walked.report.snapshot_progress() == {
+        "databaseService": (1, None),
+        "database": (1, None),
+        "databaseSchema": (2, 2),
+        "table": (2, 2),
+    }
+
+
 def test_a_source_that_cannot_count_is_ingested_all_the_same() -> None:
     source = memory(SALES)
     source.broken = {("counts", "shop"): ConnectorError("no right")}

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from connectors.errors import ConnectorError
+from connectors.families.database_source import Database
 from connectors.models.database import TableType
 from connectors.models.records import DeletionScope
-from tests.in_memory import MemorySource, memory, routine, schema, table, walk
+from tests.in_memory import MemorySource, StoredDatabase, memory, routine, schema, table, walk
 
 EVERYTHING = {
     "markDeletedTables": True,
@@ -143,3 +144,18 @@ def test_deletions_follow_everything_they_speak_of() -> None:
     kinds = [(record.fqn, getattr(record, "entity", "end")) for record in records]
     assert kinds.index(TABLES) > kinds.index(("svc.shop.sales.orders", "table"))
     assert kinds[-2:] == [SCHEMAS, DATABASES]
+
+
+def test_a_database_that_is_closed_to_us_is_not_taken_for_gone() -> None:
+    source = MemorySource((StoredDatabase(Database("shop")), StoredDatabase(Database("vault", closed=True))))
+    walked = walk(source, EVERYTHING)
+    assert walked.sink.deletions()[DATABASES].seen == ("svc.shop", "svc.vault")
+    assert walked.sink.names("database") == {"svc.shop"}
+    assert walked.report.snapshot_counts()["database"] == {"filtered": 1}
+
+
+def test_other_databases_are_left_alone_by_a_definition_that_names_one(caplog: pytest.LogCaptureFixture) -> None:
+    source = sales()
+    source.lists_all_databases = False
+    assert set(scopes(source, EVERYTHING)) == {TABLES, ROUTINES, SCHEMAS}
+    assert "markDeletedDatabases has no effect" in caplog.text
