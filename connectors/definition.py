@@ -71,9 +71,13 @@ class FilterPattern(Model):
 
 
 class SourceOptions(Model):
-    """What the options of every family say; `threads` > 1 chooses the multithread flow."""
+    """What the options of every family say.
+
+    `threads` > 1 chooses the multithread flow; `override_metadata` overwrites what people edited in the catalogue.
+    """
 
     threads: int = Field(default=1, ge=1, le=64)
+    override_metadata: bool = False
 
 
 class ServiceConnection(Model):
@@ -148,6 +152,9 @@ class OpenMetadataConnection(Model):
     @classmethod
     def _is_the_api(cls, value: str) -> str:
         trimmed = value.rstrip("/")
+        if re.match(r"https?://[^/]*@", trimmed):
+            msg = "must not hold a user or a password; give the bot's token as securityConfig.jwtToken"
+            raise ValueError(msg)
         if not re.fullmatch(r"https?://[^/\s]+(/\S*)?", trimmed):
             msg = f"{value!r} is not an http or https address; write it like http://openmetadata:8585/api"
             raise ValueError(msg)

@@ -2,9 +2,7 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import Any
 
 from connectors.cancellation import Cancellation
@@ -12,7 +10,9 @@ from connectors.connector import RunContext
 from connectors.registry import Plan, plan
 from connectors.report import Report
 from connectors.runner import TopologyRunner
-from connectors.sinks.opening import open_sink
+from connectors.sinks.opening import Folders, open_sink
+
+__all__ = ["Folders", "Result", "ingest", "judge"]
 
 logger = logging.getLogger(__name__)
 
@@ -23,14 +23,6 @@ class Result(StrEnum):
     SUCCEEDED = "succeeded"
     PARTIAL = "partial"
     FAILED = "failed"
-
-
-@dataclass(frozen=True, slots=True)
-class Folders:
-    """Where a run may write: `files` bounds the file sink (None: anywhere), `dead_letters` is one file."""
-
-    files: Path | None
-    dead_letters: Path
 
 
 def ingest(
@@ -65,7 +57,7 @@ def ingest(
     )
     runner = TopologyRunner(report, cancellation, threads, finished)
     with planned.connector.topology(context) as root:
-        sink = open_sink(definition, report, cancellation, folders.files, folders.dead_letters)
+        sink = open_sink(definition, planned.options, report, cancellation, folders)
         try:
             runner.run(root, sink.write)
             sink.close()

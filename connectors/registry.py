@@ -66,8 +66,10 @@ def get(name: str) -> Connector[Any, Any]:
     return cast("Connector[Any, Any]", module.CONNECTOR)
 
 
-def plan(raw: Mapping[str, Any]) -> Plan:
+def plan(raw: Mapping[str, Any], *, confined: bool = False) -> Plan:
     """Validate a whole definition, as far as that can be done without connecting to anything.
+
+    A `confined` one may name no file of its own choice to write to.
 
     Raises:
         ConfigurationError: Names the path of every offending field, below the definition's own top.
@@ -87,7 +89,7 @@ def plan(raw: Mapping[str, Any]) -> Plan:
     connection = part(CONNECTION, connector.config, source.service_connection.config)
     options = part(OPTIONS, connector.options, source.source_config.config)
     try:
-        check_sink_config(definition)
+        check_sink_config(definition, confined=confined)
     except ConfigurationError as error:
         problems.extend(error.problems)
     if problems or connection is None or options is None:

@@ -62,7 +62,6 @@ class DatabaseMetadata(SourceOptions):
     mark_deleted_stored_procedures: bool = True
     mark_deleted_schemas: bool = False
     mark_deleted_databases: bool = False
-    override_metadata: bool = False
     include_custom_properties: bool = False
     extract_json_schema: bool = False
     json_schema_sample_size: Annotated[int, Unused()] = Field(default=10, ge=1, le=1000)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from types import TracebackType
 from typing import NoReturn
 from urllib.parse import quote, urlencode
@@ -69,7 +70,10 @@ class Trouble:
 
 
 class OpenMetadataClient:
-    """Thread-safe. Sends requests until they are answered, the tries are used up or the run stops."""
+    """Thread-safe. Sends requests until they are answered, the tries are used up or the run stops.
+
+    A token is read from files below `tokens` only, when that is given.
+    """
 
     def __init__(
         self,
@@ -77,13 +81,14 @@ class OpenMetadataClient:
         report: Observer,
         cancellation: Cancellation,
         limits: Limits | None = None,
+        tokens: Path | None = None,
     ) -> None:
         self._connection = connection
         self._report = report
         self._cancellation = cancellation
         self._limits = limits or Limits()
         self._retry = self._limits.retry
-        self._token = Token(connection)
+        self._token = Token(connection, tokens)
         self._extra = {name: value.get_secret_value() for name, value in connection.extra_headers.items()}
         self._check_settings()
         self._sockets = Sockets()

@@ -14,13 +14,16 @@ logger = logging.getLogger(__name__)
 
 
 class Token:
-    """Thread-safe; a file is read again only when the server refuses what it held."""
+    """Thread-safe; a file is read again only when the server refuses what it held.
 
-    def __init__(self, connection: OpenMetadataConnection) -> None:
+    Only files below `folder` are read, when there is one: a definition that could name any file could send it anywhere.
+    """
+
+    def __init__(self, connection: OpenMetadataConnection, folder: Path | None = None) -> None:
         given = connection.security_config if connection.auth_provider != "no-auth" else None
         text = given.jwt_token.get_secret_value().strip() if given else ""
         self._lock = threading.Lock()
-        self._file = _existing_file(text)
+        self._file = _existing_file(text, folder)
         self._text = self._read(self._file) if self._file else text
         if any(not character.isascii() or not character.isprintable() for character in self._text):
             raise ConfigurationError.at(PATH, "is not a token: it holds characters that a header cannot carry")
@@ -58,11 +61,13 @@ class Token:
         return text
 
 
-def _existing_file(text: str) -> Path | None:
+def _existing_file(text: str, folder: Path | None) -> Path | None:
     if not text or len(text) > LONGEST_PATH:
         return None
-    path = Path(text).expanduser()
+    path = Path(text).expanduser() if folder is None else folder / text
     try:
+        if folder is not None and not path.resolve().is_relative_to(folder.resolve()):
+            raise ConfigurationError.at(PATH, f"names a file outside of {folder}; put the token's file there")
         return path if path.is_file() else None
     except (OSError, ValueError):
         logger.debug("not the name of a file", exc_info=True)

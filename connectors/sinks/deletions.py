@@ -57,8 +57,8 @@ class DeletionPolicy:
     dry_run: bool = False
 
     def refuses(self, stale: int, seen: int) -> bool:
-        """Whether that many are too many to believe."""
-        return stale > ALWAYS_DELETED and stale * 100 > self.max_percent * (stale + seen)
+        """Whether that many are too many to believe; with a share of 0, any is."""
+        return (stale > ALWAYS_DELETED or self.max_percent == 0) and stale * 100 > self.max_percent * (stale + seen)
 
 
 class Deletions:

@@ -22,6 +22,8 @@ class Ledger:
         self._deletions: deque[tuple[int, DeletionScope]] = deque()
         self._deleting: set[int] = set()
         self._failed_below: set[str] = set()
+        self._unfinished: set[str] = set()
+        self._withheld: list[ScopeEnd] = []
 
     def opened(self, number: int) -> None:
         """A batch whose oldest entry has this number is under way."""
@@ -39,6 +41,19 @@ class Ledger:
             while fqn:
                 self._failed_below.add(fqn)
                 fqn = parent_fqn(fqn)
+
+    def set_aside(self, fqn: str) -> None:
+        """The entity lacks its references for now: its scope is withheld until it was completed."""
+        with self._lock:
+            self._unfinished.add(parent_fqn(fqn))
+
+    def completed(self) -> None:
+        """What was set aside is delivered: report the scopes withheld for it."""
+        with self._lock:
+            withheld, self._withheld = self._withheld, []
+            complete = [scope for scope in withheld if scope.fqn not in self._failed_below]
+        for scope in complete:
+            self._report.scope_done(scope.fqn, scope.records)
 
     def failed_below(self, fqn: str) -> bool:
         """Whether the entity, or one below it, was refused."""
@@ -72,7 +87,8 @@ class Ledger:
             ends: list[ScopeEnd] = []
             while self._ends and all(limit is None or self._ends[0][0] < limit for limit in (records, waiting)):
                 ends.append(self._ends.popleft()[1])
-            complete = [scope for scope in ends if scope.fqn not in self._failed_below]
+            self._withheld += [scope for scope in ends if scope.fqn in self._unfinished]
+            complete = [scope for scope in ends if scope.fqn not in self._failed_below | self._unfinished]
         for scope in complete:
             self._report.scope_done(scope.fqn, scope.records)
         return deletions

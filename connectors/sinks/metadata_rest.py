@@ -60,13 +60,17 @@ class MetadataRestConfig(Model):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a run delivers to and how; `override_metadata` overwrites what people edited on the server."""
+    """Where a run delivers to and how.
+
+    `override_metadata` overwrites what people edited on the server; `tokens` is where a token may be read from.
+    """
 
     connection: OpenMetadataConnection
     config: MetadataRestConfig
     dead_letters: Path
     override_metadata: bool = False
     retry: RetryPolicy | None = None
+    tokens: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +104,8 @@ class MetadataRestSink:
         config = target.config
         self._connection = target.connection
         self._report = report
-        self._client = OpenMetadataClient(target.connection, report, cancellation, config.limits(target.retry))
+        limits = config.limits(target.retry)
+        self._client = OpenMetadataClient(target.connection, report, cancellation, limits, target.tokens)
         try:
             version = self._client.version()
         except BaseException:
@@ -251,6 +256,7 @@ class MetadataRestSink:
             self._number += 1
             self._gather(entry_of(line, self._number, self._known), late=True)
         self.flush()
+        self._ledger.completed()
 
     def _bury(self, error: BaseException | None) -> None:
         """Keep what is held as dead letters; when the sink itself ended the run, they are failures too."""

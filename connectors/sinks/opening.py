@@ -2,16 +2,17 @@
 
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from connectors.cancellation import Cancellation
 from connectors.definition import Sink as SinkDefinition
-from connectors.definition import WorkflowConfig, WorkflowDefinition, parse
+from connectors.definition import SourceOptions, WorkflowConfig, WorkflowDefinition, parse
 from connectors.errors import ConfigurationError
 from connectors.report import Observer
 from connectors.sinks.base import Sink
-from connectors.sinks.file import FileConfig, FileSink, file_path
+from connectors.sinks.file import FILENAME, FileConfig, FileSink, file_path
 from connectors.sinks.metadata_rest import MetadataRestConfig, MetadataRestSink, Target
 from connectors.sinks.replay import replay
 
@@ -20,39 +21,58 @@ SERVER = "workflowConfig.openMetadataServerConfig"
 logger = logging.getLogger(__name__)
 
 
-def check_sink_config(definition: WorkflowDefinition) -> None:
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """What a run may touch of this machine's files.
+
+    `files` bounds what the file sink writes and `tokens` what a token is read from (None: anywhere); `dead_letters` is
+    one file.
+    """
+
+    files: Path | None
+    dead_letters: Path
+    tokens: Path | None = None
+
+
+def check_sink_config(definition: WorkflowDefinition, *, confined: bool) -> None:
     """Whether the sink can be opened, as far as that can be told without opening it.
+
+    A `confined` run writes its files below a folder that is not known yet.
 
     Raises:
         ConfigurationError: Names the path of every offending key.
     """
-    model = FileConfig if definition.sink.type == "file" else MetadataRestConfig
-    parse(model, definition.sink.config, CONFIG)
+    if definition.sink.type == "metadata-rest":
+        parse(MetadataRestConfig, definition.sink.config, CONFIG)
+        return
+    filename = parse(FileConfig, definition.sink.config, CONFIG).filename
+    if confined and Path(filename).is_absolute():
+        raise ConfigurationError.at(FILENAME, "must be relative: it is taken below the service's folder for files")
 
 
 def open_sink(
     definition: WorkflowDefinition,
+    options: SourceOptions,
     report: Observer,
     cancellation: Cancellation,
-    folder: Path | None,
-    dead_letters: Path,
+    folders: Folders,
 ) -> Sink:
-    """The sink of a run; files may be written below `folder` only, when one is given.
+    """The sink of a run.
 
     Raises:
         ConfigurationError: It cannot be opened as configured.
         SinkUnavailable, FatalError: The server does not answer, or is none that we can use.
     """
     if definition.sink.type == "file":
-        return FileSink(file_path(parse(FileConfig, definition.sink.config, CONFIG), folder), report)
+        return FileSink(file_path(parse(FileConfig, definition.sink.config, CONFIG), folders.files), report)
     connection = definition.workflow_config.open_metadata_server_config
     if connection is None:
         raise ConfigurationError.at(SERVER, "is required by the sink metadata-rest")
     config = parse(MetadataRestConfig, definition.sink.config, CONFIG)
     if config.api_endpoint:
         logger.warning("sink.config.api_endpoint is not used: the server is the one of openMetadataServerConfig")
-    override = definition.source.source_config.config.get("overrideMetadata") is True
-    return MetadataRestSink(Target(connection, config, dead_letters, override), report, cancellation)
+    target = Target(connection, config, folders.dead_letters, options.override_metadata, tokens=folders.tokens)
+    return MetadataRestSink(target, report, cancellation)
 
 
 def replay_file(

@@ -138,6 +138,7 @@ class Sender:
     def _count(self, batch: Batch, taken: list[Entry], unchanged: int) -> None:
         for entry in taken:
             if entry.full is not None:
+                self._ledger.set_aside(entry.fqn)
                 self._complete_later(entry.full, entry.reason)
         if len(taken) > unchanged:
             self._report.counted(batch.kind.entity, "written", len(taken) - unchanged)

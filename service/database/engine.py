@@ -14,6 +14,8 @@ from service.database.urls import connect_arguments, engine_url
 from service.errors import Unavailable
 
 APPLICATION_NAME = "headwater"
+# By the first two signs of SQLSTATE: connection, read-only after a failover, rollback, resources, operator, system.
+PASSING = frozenset({"08", "25", "40", "53", "57", "58"})
 
 
 class _Connection(Protocol):
@@ -68,10 +70,17 @@ def _unavailable() -> Generator[None]:
         message = "no connection to the database became free in time"
         raise Unavailable(message) from error
     except DBAPIError as error:
-        if isinstance(error.orig, psycopg.OperationalError) or error.connection_invalidated:
+        if _passes(error):
             message = f"the database is not available: {_first_line(error.orig)}"
             raise Unavailable(message) from error
         raise
+
+
+def _passes(error: DBAPIError) -> bool:
+    cause = error.orig
+    if error.connection_invalidated or isinstance(cause, psycopg.OperationalError):
+        return True
+    return isinstance(cause, psycopg.Error) and (cause.sqlstate or "")[:2] in PASSING
 
 
 def _first_line(error: BaseException | None) -> str:

@@ -17,7 +17,7 @@ class RegistryChecker:
             Invalid: No connector takes it; the paths begin inside the config.
         """
         try:
-            plan = registry.plan(config)
+            plan = registry.plan(config, confined=True)
         except ConfigurationError as error:
             raise Invalid(Problem(problem.path, problem.message) for problem in error.problems) from error
         return CheckedDefinition(plan.connector.name, config, plan.secret_paths, plan.notes)

@@ -1,6 +1,7 @@
 """Literal secrets of definitions, encrypted where they stand."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import cast
 
@@ -12,13 +13,18 @@ from service.workflows.documents import Json, Path, dotted, value_at
 
 MASK = "**********"
 SEALED = "$sealed"
-REFERENCE = "secret:"
+REFERENCE_PREFIX = "secret:"
+REFERENCE = re.compile(r"secret:([A-Za-z0-9][A-Za-z0-9._-]{0,127})")
 
 _NO_KEY = (
     "is a secret written out, and there is no key to store it under: set HEADWATER_SECRET_KEY, or keep the value "
     "elsewhere and write secret:<name> here"
 )
 _OTHER_KEY = "was sealed with a key that HEADWATER_SECRET_KEY does not have: add that key to it, or set the value anew"
+_NO_REFERENCE = (
+    "begins like a reference and is none: write secret:<name>, where the name has letters, digits, '.', '_' and '-'; "
+    "put a value that really begins like this under a name and refer to that"
+)
 _NOTHING_MASKED = f"{MASK} means unchanged, but no secret is stored here: write it out"
 
 
@@ -31,9 +37,13 @@ class Vault:
     def seal(self, config: Mapping[str, JsonValue], paths: Iterable[Path]) -> Json:
         """`config` with what stands at each path encrypted, but for references and what is sealed or absent.
 
-        Raises Invalid with every path that holds a literal if there is no key.
+        Raises Invalid with every path that holds a literal if there is no key, or half a reference.
         """
-        literal = [path for path in dict.fromkeys(paths) if _is_literal(value_at(dict(config), path))]
+        given = {path: value_at(dict(config), path) for path in dict.fromkeys(paths)}
+        broken = [path for path, value in given.items() if _is_broken_reference(value)]
+        if broken:
+            raise Invalid(Problem(dotted(path), _NO_REFERENCE) for path in broken)
+        literal = [path for path, value in given.items() if _is_literal(value)]
         if self._fernet is None and literal:
             raise Invalid(Problem(dotted(path), _NO_KEY) for path in literal)
         sealed: JsonValue = dict(config)
@@ -118,8 +128,12 @@ def _token(value: JsonValue) -> str | None:
 
 def _is_literal(value: JsonValue) -> bool:
     if isinstance(value, str):
-        return value != "" and not value.startswith(REFERENCE)
+        return value != "" and not REFERENCE.fullmatch(value)
     return value is not None and _token(value) is None
+
+
+def _is_broken_reference(value: JsonValue) -> bool:
+    return isinstance(value, str) and value.startswith(REFERENCE_PREFIX) and not REFERENCE.fullmatch(value)
 
 
 def _replaced(document: JsonValue, path: Path, value: JsonValue) -> JsonValue:

@@ -28,21 +28,23 @@ class RunFilter:
     until: datetime | None = None
 
 
-# Not the last success of a workflow: how long ago that was must stay known.
+# The last success of a workflow is spared: how long ago that was must stay known.
 _PRUNE = text("""
-    with counted as (
+    with spared as materialized (
+        select r.id from workflows w cross join lateral (
+            select id from runs where workflow_id = w.id and state in ('succeeded', 'partial')
+            order by finished_at desc, id desc limit 1
+        ) r
+    ), counted as (
         select r.id from (select distinct workflow from runs) w cross join lateral (
             select id from runs where workflow = w.workflow and finished_at is not null
             order by queued_at desc, id desc offset :keep
-        ) r limit :batch
+        ) r where r.id not in (select id from spared) limit :batch
     ), aged as (
-        select id from runs where finished_at < now() - :age order by finished_at limit :batch
+        select id from runs where finished_at < now() - :age and id not in (select id from spared)
+        order by finished_at limit :batch
     ), doomed as (
-        select r.id from runs r
-        where r.id in (select id from counted union select id from aged) and not (
-            r.workflow_id is not null and r.state in ('succeeded', 'partial') and not exists (
-                select from runs n where n.workflow_id = r.workflow_id and n.state in ('succeeded', 'partial')
-                and (n.finished_at, n.id) > (r.finished_at, r.id)))
+        select id from runs where id in (select id from counted union select id from aged)
         limit :batch for update skip locked
     )
     delete from runs r using doomed where r.id = doomed.id returning r.id""")

@@ -84,6 +84,13 @@ def test_too_many_at_once_are_not_believed(each_run: Run, seen: int, stays: bool
     assert len(each_run.fake.deleted("tables")) == 55 - seen
 
 
+def test_a_share_of_nothing_lets_nothing_go(each_run: Run) -> None:
+    each_run.deliver(tree(55))
+    report = each_run.deliver([*tree(0), deletion(*(f"t{number}" for number in range(54)))], maxDeletedPercent=0)
+    assert each_run.fake.deleted("tables") == set()
+    assert [failure.stage for failure in report.lost] == ["delete"]
+
+
 def test_a_dry_run_deletes_and_counts_nothing(each_run: Run, caplog: pytest.LogCaptureFixture) -> None:
     each_run.deliver(tree(5))
     with caplog.at_level(logging.INFO):

@@ -152,6 +152,18 @@ def test_tables_may_refer_to_each_other_in_any_order(run: Run, fake: FakeOpenMet
     assert run.dead() == []
 
 
+def test_a_scope_is_not_done_before_its_tables_have_their_references(run: Run) -> None:
+    circle = [table(f"t{number}", refers_to=f"s.d.x.t{(number + 1) % 7}") for number in range(7)]
+    other = [schema("y"), table("t", "s.d.y"), ScopeEnd("s.d.y", {})]
+    sink = run.sink()
+    for record in (*tree(0), *circle, ScopeEnd("s.d.x", {}), *other):
+        sink.write(record)
+    sink.flush()
+    assert run.report.scopes == ["s.d.y"]
+    sink.close()
+    assert run.report.scopes == ["s.d.y", "s.d.x"]
+
+
 def test_a_reference_that_stays_unknown_is_only_a_warning(
     run: Run, fake: FakeOpenMetadata, caplog: pytest.LogCaptureFixture
 ) -> None:

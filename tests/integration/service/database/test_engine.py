@@ -104,3 +104,10 @@ def test_a_url_that_is_none_is_refused_without_its_password(url: str) -> None:
     with pytest.raises(Invalid, match="HEADWATER_DATABASE_URL") as refusal:
         Database(url)
     assert "hidden" not in str(refusal.value)
+
+
+def test_a_store_that_became_read_only_is_not_available_for_now(things: Database) -> None:
+    with things.session() as session:
+        session.connection().execute(text("set session characteristics as transaction read only"))
+    with pytest.raises(Unavailable, match="read-only"), things.session() as session:
+        session.connection().execute(text("insert into thing values (1)"))

@@ -172,6 +172,14 @@ class TestPrune:
         ended(database, 6, RunState.FAILED)
         assert [self.prune(database, timedelta(0), 1, 4) for _ in range(3)] == [4, 2, 0]
 
+    def test_what_is_spared_does_not_fill_the_batch(self, database: Database) -> None:
+        for name in "abc":
+            make(database, name)
+            ended(database, 1, name=name)
+        ended(database, 2, RunState.FAILED, name="c")
+        assert self.prune(database, timedelta(0), 1, batch=2) == 2
+        assert sorted(states(database)) == ["succeeded"] * 3
+
     def test_active_runs_and_the_last_success_stay(self, database: Database) -> None:
         shop = make(database, policy=QUEUE)
         ended(database, 3)

@@ -8,9 +8,9 @@ from connectors.errors import ConfigurationError
 from connectors.openmetadata.token import LONGEST_TOKEN, Token
 
 
-def token_of(text: str, **settings: Any) -> Token:
+def token_of(text: str, folder: Path | None = None, **settings: Any) -> Token:
     raw = {"hostPort": "http://om/api", "securityConfig": {"jwtToken": text}, **settings}
-    return Token(OpenMetadataConnection.model_validate(raw))
+    return Token(OpenMetadataConnection.model_validate(raw), folder)
 
 
 def test_is_the_text_itself() -> None:
@@ -61,3 +61,20 @@ def test_takes_for_a_token_what_is_no_file(text: str) -> None:
 
 def test_sends_none_where_none_is_wanted() -> None:
     assert token_of("x", authProvider="no-auth").text == ""
+
+
+def test_a_file_of_the_folder_may_be_named(tmp_path: Path) -> None:
+    (tmp_path / "bot").write_text("abc", encoding="utf-8")
+    assert token_of("bot", tmp_path).text == "abc"
+    assert token_of(str(tmp_path / "bot"), tmp_path).text == "abc"
+    assert token_of("ey.JJ.x", tmp_path).text == "ey.JJ.x"
+
+
+@pytest.mark.parametrize("name", ["{folder}/../secret.key", "../secret.key", "{outside}", "/etc/hostname", "link"])
+def test_no_other_file_is_read_where_there_is_a_folder(tmp_path: Path, name: str) -> None:
+    outside, folder = tmp_path / "secret.key", tmp_path / "tokens"
+    outside.write_text("the-master-key", encoding="utf-8")
+    folder.mkdir()
+    (folder / "link").symlink_to(outside)
+    with pytest.raises(ConfigurationError, match="names a file outside of"):
+        token_of(name.format(folder=folder, outside=outside), folder)

@@ -59,3 +59,16 @@ def test_a_scope_with_a_refused_entity_does_not_end() -> None:
     assert report.done == ['s."d.1".y']
     assert ledger.failed_below('s."d.1"')
     assert not ledger.failed_below('s."d.1".y')
+
+
+def test_a_scope_whose_references_wait_is_done_when_they_are_delivered() -> None:
+    report = Scopes()
+    ledger = Ledger(report)
+    ledger.set_aside("s.d.x.t")
+    ledger.end(1, ScopeEnd("s.d.x", {}))
+    ledger.end(2, ScopeEnd("s.d.y", {}))
+    assert ledger.ripe() == []
+    assert report.done == ["s.d.y"]
+    assert not ledger.failed_below("s.d.x"), "all of it was listed, so what is gone from it may go"
+    ledger.completed()
+    assert report.done == ["s.d.y", "s.d.x"]

@@ -91,6 +91,13 @@ def test_values_of_a_lost_key_are_named(vault: Vault) -> None:
         vault.decrypt(Vault([OLD]).encrypt("x"))
 
 
+@pytest.mark.parametrize("text", ["secret:", "secret:pa ss", "secret:../key", "secret:" + "x" * 129])
+def test_half_a_reference_is_neither_stored_nor_shown(text: str) -> None:
+    with pytest.raises(Invalid, match="begins like a reference and is none") as caught:
+        Vault([OLD]).seal({"key": text}, [("key",)])
+    assert paths_of(caught.value) == ["key"]
+
+
 def test_texts_are_encrypted_too() -> None:
     vault = Vault([OLD])
     assert vault.decrypt(vault.encrypt("päss")) == "päss"
