@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal, TypeVar, cast
 from uuid import UUID
 
+import regex
 from pydantic import (
     AliasGenerator,
     BaseModel,
@@ -24,6 +25,7 @@ from connectors.errors import ConfigurationError, Problem
 
 SECRET_KEY = re.compile(r"password|passwd|passphrase|secret|token|private_?key|api_?key|authorization", re.IGNORECASE)
 FORBIDDEN_IN_SERVICES = re.compile(r'::|["\r\n]')
+HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 Path = tuple[str | int, ...]
 
 
@@ -48,6 +50,10 @@ class Model(BaseModel):
         optional = {info.alias or name for name, info in cls.model_fields.items() if not info.is_required()}
         return {key: item for key, item in given.items() if item is not None or key not in optional}
 
+    def notes(self) -> Iterator[str]:
+        """Keys that change nothing beside the others, each as the rest of a sentence that begins with its path."""
+        yield from ()
+
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -63,8 +69,8 @@ class FilterPattern(Model):
     def _patterns_compile(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
         for text in patterns:
             try:
-                re.compile(text)
-            except (re.error, OverflowError, RecursionError) as error:
+                regex.compile(text)
+            except (regex.error, OverflowError, RecursionError) as error:
                 msg = f"{text!r} is not a valid regular expression: {error}"
                 raise ValueError(msg) from error
         return patterns
@@ -137,7 +143,7 @@ class OpenMetadataConnection(Model):
     auth_provider: Literal["openmetadata", "no-auth", "basic"] = "openmetadata"
     security_config: SecurityConfig | None = None
     api_version: Literal["v1"] = "v1"
-    cluster_name: str = "openmetadata"
+    cluster_name: Annotated[str, Unused()] = "openmetadata"
     extra_headers: dict[str, SecretStr] = Field(default_factory=dict[str, SecretStr])
     verify_ssl: Literal["no-ssl", "ignore", "validate"] = Field(default="no-ssl", alias="verifySSL")
     ssl_config: TlsConfig | None = None
@@ -146,7 +152,7 @@ class OpenMetadataConnection(Model):
     force_entity_overwriting: bool = False
     type: Literal["OpenMetadata"] = "OpenMetadata"
     secrets_manager_provider: str = "db"
-    secrets_manager_loader: str = "noop"
+    secrets_manager_loader: Annotated[str, Unused()] = "noop"
 
     @field_validator("host_port")
     @classmethod
@@ -162,6 +168,16 @@ class OpenMetadataConnection(Model):
             msg = f"{value!r} does not end in /api; write {trimmed}/api"
             raise ValueError(msg)
         return trimmed
+
+    @field_validator("extra_headers")
+    @classmethod
+    def _can_be_sent(cls, headers: dict[str, SecretStr]) -> dict[str, SecretStr]:
+        for name, value in headers.items():
+            text = value.get_secret_value()
+            if not (HEADER_NAME.fullmatch(name) and text.isascii() and text.isprintable()):
+                msg = f"{name!r} is not a possible header: a name of letters, digits and -, a value of printable ASCII"
+                raise ValueError(msg)
+        return headers
 
     @field_validator("secrets_manager_provider")
     @classmethod
@@ -194,9 +210,9 @@ class WorkflowDefinition(Model):
     source: Source
     sink: Sink = Sink()
     workflow_config: WorkflowConfig = WorkflowConfig()
-    ingestion_pipeline_fqn: str | None = Field(default=None, alias="ingestionPipelineFQN")
-    pipeline_run_id: UUID | None = None
-    ingestion_runner_name: str | None = None
+    ingestion_pipeline_fqn: Annotated[str | None, Unused()] = Field(default=None, alias="ingestionPipelineFQN")
+    pipeline_run_id: Annotated[UUID | None, Unused()] = None
+    ingestion_runner_name: Annotated[str | None, Unused()] = None
     enable_streamable_logs: Annotated[bool, Unused()] = False
 
     @model_validator(mode="after")

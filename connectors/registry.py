@@ -17,9 +17,9 @@ from pydantic import BaseModel
 
 import connectors.sources
 from connectors.connector import CheckResult, Connector, run_checks
-from connectors.definition import ModelT, Path, SourceOptions, Unused, WorkflowDefinition, parse, secret_paths
+from connectors.definition import Model, ModelT, Path, SourceOptions, Unused, WorkflowDefinition, parse, secret_paths
 from connectors.errors import ConfigurationError, Problem, cause_of
-from connectors.sinks.opening import check_sink_config
+from connectors.sinks.opening import SERVER, check_sink_config
 
 logger = logging.getLogger(__name__)
 
@@ -94,7 +94,9 @@ def plan(raw: Mapping[str, Any], *, confined: bool = False) -> Plan:
         problems.extend(error.problems)
     if problems or connection is None or options is None:
         raise ConfigurationError(problems)
-    notes = (*_unused("", definition), *_unused(f"{CONNECTION}.", connection), *_unused(f"{OPTIONS}.", options))
+    server = definition.workflow_config.open_metadata_server_config
+    parts = [("", definition), (f"{SERVER}.", server), (f"{CONNECTION}.", connection), (f"{OPTIONS}.", options)]
+    notes = tuple(note for prefix, part in parts if part is not None for note in _notes(prefix, part))
     return Plan(definition, connector, connection, options, tuple(_secrets(definition, connection)), notes)
 
 
@@ -133,15 +135,15 @@ def _unknown(name: str, known: list[str]) -> ConfigurationError:
     return ConfigurationError.at("", f"{name!r} is not a connector; {hint}")
 
 
-def _unused(prefix: str, part: BaseModel) -> list[str]:
+def _notes(prefix: str, part: BaseModel) -> list[str]:
     fields = type(part).model_fields
     marked = {name: info for name, info in fields.items() if any(isinstance(mark, Unused) for mark in info.metadata)}
     given = part.model_fields_set
-    return [
-        f"{prefix}{info.alias or name} has no effect on metadata ingestion"
-        for name, info in marked.items()
-        if name in given
+    unused = [
+        f"{info.alias or name} has no effect on metadata ingestion" for name, info in marked.items() if name in given
     ]
+    own = part.notes() if isinstance(part, Model) else ()
+    return [f"{prefix}{note}" for note in (*unused, *own)]
 
 
 def _secrets(definition: WorkflowDefinition, connection: BaseModel) -> list[Path]:

@@ -1,5 +1,6 @@
 """What users may say of any database service: patterns in its connection, and `sourceConfig` DatabaseMetadata."""
 
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
@@ -68,6 +69,11 @@ class DatabaseMetadata(SourceOptions):
     query_log_duration: Annotated[int, Unused()] = 1
     query_parsing_timeout_limit: Annotated[int, Unused()] = 300
     incremental: Incremental | None = None
+
+    def notes(self) -> Iterator[str]:
+        """See Model."""
+        if self.owner_config is not None and not self.include_owners:
+            yield "ownerConfig has no effect unless includeOwners is true"
 
     @field_validator("include_custom_properties", "extract_json_schema")
     @classmethod

@@ -299,10 +299,6 @@ class OpenMetadataClient:
         if port is not None and not 0 < port <= HIGHEST_PORT:
             path = f"{CONNECTION_KEY}.hostPort"
             raise ConfigurationError.at(path, f"{address!r} is not an address: there is no port {port}")
-        for name, value in self._extra.items():
-            if not (name.isascii() and name.isprintable() and value.isascii() and value.isprintable()):
-                path = f"{CONNECTION_KEY}.extraHeaders.{name}"
-                raise ConfigurationError.at(path, "is not a possible header")
 
     def _check_running(self) -> None:
         self._cancellation.check()

@@ -20,6 +20,8 @@ from connectors.sinks.lines import line_of
 
 T = TypeVar("T")
 FILENAME = "sink.config.filename"
+# Less than file systems take, as a suffix is added while the file is written.
+LONGEST_NAME = 200
 logger = logging.getLogger(__name__)
 
 
@@ -33,6 +35,9 @@ class FileConfig(Model):
     def _stays_below(cls, value: str) -> str:
         if ".." in PurePath(value).parts or "\0" in value:
             msg = "must not contain '..'"
+            raise ValueError(msg)
+        if any(len(part.encode("utf-8", "replace")) > LONGEST_NAME for part in PurePath(value).parts):
+            msg = f"holds a name that is longer than {LONGEST_NAME} bytes"
             raise ValueError(msg)
         return value
 

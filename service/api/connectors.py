@@ -7,6 +7,7 @@ from fastapi import APIRouter, Body, Path
 from connectors import registry
 from connectors.connector import CheckResult, Connector
 from connectors.errors import ConfigurationError
+from service.api import examples
 from service.api.bodies import DocumentRoute
 from service.api.dependencies import BASE, MAX_CHECKS, Services, ServicesDep
 from service.errors import Conflict, NotFound, Unavailable
@@ -111,7 +112,7 @@ def read_connector(name: ConnectorName) -> ConnectorRead:
 
 @router.post("/{name}/check", summary="Test a connection")
 def check_connection(
-    name: ConnectorName, check: Annotated[ConnectionCheck, Body()], services: ServicesDep
+    name: ConnectorName, check: Annotated[ConnectionCheck, Body(examples=[examples.CHECK])], services: ServicesDep
 ) -> CheckReport:
     """Try a connection step by step, storing nothing."""
     connector_named(name)

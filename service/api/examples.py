@@ -87,6 +87,23 @@ RUN: Final[Json] = {
     "overrides": {},
 }
 
+ROLLBACK: Final[Json] = {"revision": 2}
+BACKFILL: Final[Json] = {"from": "2026-11-01T00:00:00Z", "to": "2026-11-08T00:00:00Z"}
+RUN_NOW: Final[Json] = {
+    "overrides": {"source": {"sourceConfig": {"config": {"includeDDL": True}}}},
+    "priority": 10,
+}
+SECRET: Final[Json] = {"value": "the password itself"}
+CHECK: Final[Json] = {
+    "connection": {
+        "type": "Postgres",
+        "username": "reader",
+        "authType": {"password": "secret:shop-pg"},
+        "hostPort": "db:5432",
+        "database": "shop",
+    }
+}
+
 PATCH: Final[Json] = {"schedule": {"cron": "30 3 * * *"}, "labels": {"team": None}}
 
 PROBLEM: Final[Json] = {

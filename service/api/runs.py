@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Body, Header, Path, Query, Response, status
 from pydantic import Field
 
+from service.api import examples
 from service.api.bodies import DocumentRoute
 from service.api.dependencies import BASE, MAX_ID, Instant, PageDep, PageQuery, SessionDep, WorkDep, WorkflowName
 from service.clock import now
@@ -80,7 +81,7 @@ def start_run(
     name: WorkflowName,
     work: WorkDep,
     response: Response,
-    request: Annotated[RunCreate | None, Body(examples=[{"priority": 10}])] = None,
+    request: Annotated[RunCreate | None, Body(examples=[examples.RUN_NOW])] = None,
     idempotency_key: IdempotencyKey = None,
 ) -> RunRead:
     """Queue a run. `overrides` is a JSON merge patch of the config, for this run only; the whole must be valid."""
@@ -89,7 +90,9 @@ def start_run(
 
 
 @starting.post("/{name}/backfill", status_code=202, summary="Run a workflow for past ticks")
-def backfill_workflow(name: WorkflowName, span: Annotated[Backfill, Body()], session: SessionDep) -> Backfilled:
+def backfill_workflow(
+    name: WorkflowName, span: Annotated[Backfill, Body(examples=[examples.BACKFILL])], session: SessionDep
+) -> Backfilled:
     """Queue a run for each past tick of the schedule that has none, the earliest first."""
     row = workflows.get(session, name)
     schedule = read_schedule(row.schedule)

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Path
 from pydantic import Field, SecretStr
 
+from service.api import examples
 from service.api.bodies import DocumentRoute
 from service.api.dependencies import BASE, SessionDep, WorkDep
 from service.errors import NotFound
@@ -37,7 +38,9 @@ def list_secrets(session: SessionDep) -> Page[SecretRead]:
 
 
 @router.put("/{name}", status_code=204, summary="Store a secret")
-def put_secret(name: SecretName, secret: Annotated[SecretWrite, Body()], work: WorkDep) -> None:
+def put_secret(
+    name: SecretName, secret: Annotated[SecretWrite, Body(examples=[examples.SECRET])], work: WorkDep
+) -> None:
     """Store a value, encrypted, or replace it; runs that start later use it."""
     with problems_under("value"):
         ciphertext = work.rules.vault.encrypt(secret.value.get_secret_value())

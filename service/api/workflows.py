@@ -15,7 +15,7 @@ from service.api.dependencies import BASE, PageDep, PageQuery, ServicesDep, Sess
 from service.clock import now
 from service.errors import Invalid, Problem
 from service.runs import operations as run_operations
-from service.scheduling.triggers import next_ticks
+from service.scheduling.triggers import AnySchedule, next_ticks
 from service.workflows import operations, repository
 from service.workflows.documents import Json, value_at
 from service.workflows.operations import Stored
@@ -84,7 +84,15 @@ def stored_answer(stored: Stored, response: Response) -> WorkflowStored:
     if stored.change == "created":
         response.status_code = status.HTTP_201_CREATED
     response.headers["Location"] = f"{BASE}/workflows/{stored.row.name}"
-    return WorkflowStored(**dict(WorkflowRead.of(stored.row)), notes=list(stored.notes))
+    read = WorkflowRead.of(stored.row)
+    return WorkflowStored(**dict(read), notes=[*stored.notes, *notes_on(read.schedule)])
+
+
+def notes_on(schedule: AnySchedule | None) -> list[str]:
+    """What the author of a schedule should know."""
+    if schedule is None or next_ticks(schedule, now(), 1):
+        return []
+    return ["schedule has no tick to come, so it makes no run; POST .../runs starts one now"]
 
 
 @router.post("", status_code=201, summary="Create a workflow")
@@ -113,7 +121,8 @@ def validate_workflow(
     candidate = operations.check(definition, work.rules, None if row is None else row.config)
     ticks = [] if definition.schedule is None else next_ticks(definition.schedule, now(), PREVIEWED_TICKS)
     shown = candidate.snapshot.model_copy(update={"config": mask(candidate.sealed)})
-    return ValidatedWorkflow(**dict(shown), name=definition.name, notes=list(candidate.notes), ticks=ticks)
+    notes = [*candidate.notes, *notes_on(definition.schedule)]
+    return ValidatedWorkflow(**dict(shown), name=definition.name, notes=notes, ticks=ticks)
 
 
 @router.get("/{name}", summary="Read a workflow")
@@ -170,7 +179,7 @@ def list_revisions(name: WorkflowName, session: SessionDep, page: PageDep) -> Pa
 @router.post("/{name}/rollback", summary="Go back to a revision")
 def rollback_workflow(
     name: WorkflowName,
-    target: Annotated[Rollback, Body()],
+    target: Annotated[Rollback, Body(examples=[examples.ROLLBACK])],
     work: WorkDep,
     response: Response,
 ) -> WorkflowStored:

@@ -23,11 +23,11 @@ from service.workflows.vault import Vault, merge_masked
 def run_now(session: Session, name: str, wanted: RunCreate, rules: Rules, idempotency_key: str | None = None) -> RunRow:
     """Queue a run by hand, whether or not the schedule is on. What it overrides is checked like a definition.
 
-    Raises NotFound, Invalid, or Conflict when the policy skips and another run is active.
+    Raises NotFound, Invalid, or Conflict when the policy skips and another run is active, or the key is another run's.
     """
     workflow = workflows.get(session, name)
     overrides, connector = _checked(wanted.overrides, workflow.config, rules)
-    return repository.enqueue(
+    run = repository.enqueue(
         session,
         NewRun(
             workflow=name,
@@ -38,6 +38,10 @@ def run_now(session: Session, name: str, wanted: RunCreate, rules: Rules, idempo
             idempotency_key=idempotency_key,
         ),
     )
+    if rules.vault.open(run.overrides) != wanted.overrides or wanted.priority not in (None, run.priority):
+        message = f"the Idempotency-Key was used before, for run {run.id}, which was asked for in other words"
+        raise Conflict(message)
+    return run
 
 
 def retry(session: Session, run_id: UUID) -> RunRow:

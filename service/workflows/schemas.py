@@ -1,11 +1,12 @@
 """What people send about definitions and what they get back."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, cast
 from uuid import UUID
 
-from pydantic import AfterValidator, Field, JsonValue, StringConstraints
+from pydantic import AfterValidator, Field, JsonValue, StringConstraints, model_validator
 
 from service.errors import Invalid
 from service.workflows.documents import UNSTORABLE, Json, check_document, is_storable
@@ -83,7 +84,10 @@ class Policy(Input):
 
 
 class WorkflowCreate(Input):
-    """A whole definition, for POST and PUT. With PUT, an `enabled` left out keeps what is."""
+    """A whole definition, for POST and PUT. With PUT, an `enabled` left out keeps what is.
+
+    What only the service can say of a definition is passed over, so that what was read can be sent back.
+    """
 
     name: Name
     description: Description = ""
@@ -92,6 +96,14 @@ class WorkflowCreate(Input):
     schedule: Schedule | None = None
     policy: Policy = Policy()
     config: Document
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_it_was_read(cls, value: object) -> object:
+        if not isinstance(value, Mapping):
+            return value
+        own = {info.alias or name for name, info in WorkflowRead.model_fields.items() if name not in cls.model_fields}
+        return {key: item for key, item in cast("Mapping[str, object]", value).items() if key not in own}
 
 
 class WorkflowPatch(Input):

@@ -10,6 +10,7 @@ from connectors.report import Report
 from connectors.sources.postgres import queries
 from connectors.sources.postgres.certificates import certificate_files
 from connectors.sources.postgres.config import PostgresConfig
+from connectors.sources.postgres.failures import quoted
 from connectors.sources.postgres.session import Row, Sessions, Snapshot
 
 STEP_SECONDS = 30.0
@@ -45,7 +46,7 @@ def check_schemas(config: PostgresConfig) -> str:
     count, usable = _one(config, queries.USABLE_SCHEMAS)
     if count and not usable:
         message = f"none of {some(count, 'schema')} of {config.database} may be used"
-        raise ConnectorError(message, f'GRANT USAGE ON SCHEMA <name> TO "{config.username}"')
+        raise ConnectorError(message, f"GRANT USAGE ON SCHEMA <name> TO {quoted(config.username)}")
     return some(count, "schema") + (
         "" if count == usable else f", {count - usable} of them without the right to use it"
     )

@@ -59,11 +59,15 @@ def query_failure(error: "psycopg.Error", subject: str, user: str, lost: bool) -
 def _grant(cause: str, user: str) -> str:
     refused = re.search(r"permission denied for (table|view|function) (\S+)", cause)
     if refused is None:
-        return f'grant the missing right, like GRANT SELECT ON <what the message names> TO "{user}"'
+        return f"grant the missing right, like GRANT SELECT ON <what the message names> TO {quoted(user)}"
     kind, name = refused.groups()
-    return (
-        f'GRANT EXECUTE ON FUNCTION {name} TO "{user}"' if kind == "function" else f'GRANT SELECT ON {name} TO "{user}"'
-    )
+    right = f"EXECUTE ON FUNCTION {name}" if kind == "function" else f"SELECT ON {name}"
+    return f"GRANT {right} TO {quoted(user)}"
+
+
+def quoted(name: str) -> str:
+    """A name as SQL writes it."""
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _detail(text: str) -> str:
@@ -85,7 +89,10 @@ def _lasting_advice(detail: str, config: PostgresConfig, database: str) -> str |
         ("database .* does not exist", "correct database"),
         ("no pg_hba.conf entry.*no encryption", "set sslMode to require, or allow this host in pg_hba.conf"),
         ("pg_hba.conf", "allow this host, user and database in the server's pg_hba.conf"),
-        ("permission denied for database", f'GRANT CONNECT ON DATABASE "{database}" TO "{config.username}"'),
+        (
+            "permission denied for database",
+            f"GRANT CONNECT ON DATABASE {quoted(database)} TO {quoted(config.username)}",
+        ),
         ("server does not support SSL", "set sslMode to disable or prefer, or let the server offer SSL"),
         ("root certificate|certificate verify failed", "give the authority's certificate as sslConfig.caCertificate"),
         ("does not match host name", "write the certificate's name in hostPort, or set sslMode to verify-ca"),

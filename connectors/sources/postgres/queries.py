@@ -20,9 +20,10 @@ FRAGMENTS = {
     "of_extension": """
         SELECT FROM pg_depend e
         WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e'""",
-    "routine_of_extension": """
+    # By itself comes what makes values of a range type.
+    "brought_along": """
         SELECT FROM pg_depend e
-        WHERE e.classid = 'pg_proc'::regclass AND e.objid = p.oid AND e.deptype = 'e'""",
+        WHERE e.classid = 'pg_proc'::regclass AND e.objid = p.oid AND e.deptype IN ('e', 'i')""",
     "tables": "(SELECT c.oid FROM pg_class c WHERE c.relnamespace = $schema AND $relation) t",
 }
 
@@ -46,7 +47,7 @@ COUNTS = """
     LEFT JOIN (SELECT c.relnamespace, count(*) AS tables FROM pg_class c
                WHERE $relation AND NOT EXISTS ($of_extension) GROUP BY 1) t ON t.relnamespace = n.oid
     LEFT JOIN (SELECT p.pronamespace, count(*) AS routines FROM pg_proc p
-               WHERE $routine AND NOT EXISTS ($routine_of_extension) GROUP BY 1) r ON r.pronamespace = n.oid
+               WHERE $routine AND NOT EXISTS ($brought_along) GROUP BY 1) r ON r.pronamespace = n.oid
     WHERE $own_schema
 """
 VIEWS = """
@@ -140,13 +141,15 @@ TYPES = """
     ) f ON true
 """
 
-# Postgres tells routines of one name apart by the types of their arguments, and so do we.
+# Postgres tells routines of one name apart by the types of their arguments, and so do we; the oldest keeps its plain
+# name, so that an overload that comes later does not rename what people have described.
 ROUTINES = """
     SELECT p.oid, p.proname, p.prokind, l.lanname, $code, obj_description(p.oid, 'pg_proc'),
            pg_get_userbyid(p.proowner),
-           CASE WHEN count(*) OVER (PARTITION BY p.proname) > 1 THEN oidvectortypes(p.proargtypes) END
+           CASE WHEN row_number() OVER (PARTITION BY p.proname ORDER BY p.oid) > 1
+                THEN oidvectortypes(p.proargtypes) END
     FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
-    WHERE p.pronamespace = $schema AND $routine AND NOT EXISTS ($routine_of_extension)
+    WHERE p.pronamespace = $schema AND $routine AND NOT EXISTS ($brought_along)
     ORDER BY p.oid
 """
 

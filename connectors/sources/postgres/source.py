@@ -14,7 +14,7 @@ from connectors.models.names import MAX_NAME_LENGTH
 from connectors.sources.postgres import queries
 from connectors.sources.postgres.certificates import certificate_files
 from connectors.sources.postgres.config import PostgresConfig
-from connectors.sources.postgres.failures import DatabaseRefused
+from connectors.sources.postgres.failures import DatabaseRefused, quoted
 from connectors.sources.postgres.session import Sessions, Snapshot
 from connectors.sources.postgres.tables import Wanted, tables
 
@@ -86,7 +86,8 @@ class PostgresSource:
             oid, usable = _schema(snapshot, database, schema)
             if not usable:
                 message = f"permission denied for schema {schema} of database {database}"
-                raise ConnectorError(message, f'GRANT USAGE ON SCHEMA "{schema}" TO "{self._config.username}"')
+                grant = f"GRANT USAGE ON SCHEMA {quoted(schema)} TO {quoted(self._config.username)}"
+                raise ConnectorError(message, grant)
             yield from tables(snapshot, database, oid, self._wanted)
 
     def routines(self, database: str, schema: str) -> Iterator[Routine]:

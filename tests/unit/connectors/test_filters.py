@@ -1,9 +1,11 @@
 import re
 
 import pytest
+import regex
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connectors.errors import FatalError
 from connectors.filters import Filter, compile_filter
 
 WORDS = st.text(alphabet="abcXYZ_.09", max_size=6)
@@ -47,7 +49,7 @@ def test_keeps(includes: list[str], excludes: list[str], name: str, kept: bool) 
 
 
 def test_a_pattern_that_is_none_is_refused() -> None:
-    with pytest.raises(re.error):
+    with pytest.raises(regex.error):
         compile_filter(["("], [])
 
 
@@ -78,3 +80,12 @@ def test_exclude_wins_over_include(includes: list[str], excludes: list[str], nam
 @given(WORDS)
 def test_without_patterns_everything_is_kept(name: str) -> None:
     assert Filter().keeps(name)
+
+
+def test_a_pattern_that_never_comes_to_an_end_is_named() -> None:
+    hopeless = compile_filter([], ["(a|a)*$"])
+    assert hopeless.keeps("b")
+    with pytest.raises(FatalError, match=r"takes more than 0\.5 s on the name") as caught:
+        hopeless.keeps("a" * 60 + "b")
+    assert "(a|a)*$" in caught.value.message
+    assert "repetition" in (caught.value.advice or "")

@@ -83,6 +83,7 @@ CREATE FUNCTION fires() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; E
 CREATE FUNCTION linked(internal) RETURNS internal LANGUAGE internal AS 'array_unnest_support';
 CREATE AGGREGATE total(int) (SFUNC = int4pl, STYPE = int);
 COMMENT ON FUNCTION one(int, text) IS 'The one';
+CREATE TYPE span AS RANGE (subtype = int4);
 """
 
 
@@ -98,7 +99,7 @@ def test_routines(postgres: SourceServer) -> None:
     }
     assert found == {
         ("public", "one"): ("Function", "SQL", "SELECT 1"),
-        ("public", "over(integer)"): ("Function", "SQL", "SELECT 2"),
+        ("public", "over"): ("Function", "SQL", "SELECT 2"),
         ("public", "over(timestamp with time zone, public.hstore[])"): ("Function", "SQL", "BEGIN RETURN 3; END"),
         ("public", "over()"): ("StoredProcedure", "SQL", "BEGIN END"),
         ("public", "fires"): ("Function", "SQL", "BEGIN RETURN NEW; END"),

@@ -95,6 +95,21 @@ def test_put_creates_changes_and_leaves(client: httpx.Client) -> None:
     assert (changed.status_code, changed.json()["revision"]) == (200, 2)
 
 
+def test_what_was_read_can_be_sent_back(client: httpx.Client) -> None:
+    created = create(client, labels={"team": "data"})
+    read = client.get("/api/v1/workflows/shop").json()
+    answer = client.put("/api/v1/workflows/shop", json=read)
+    assert (answer.status_code, answer.json()["revision"]) == (200, created["revision"])
+    read["description"] = "edited"
+    assert client.put("/api/v1/workflows/shop", json=read).json()["revision"] == created["revision"] + 1
+
+
+def test_a_schedule_without_a_tick_to_come_is_noted(client: httpx.Client) -> None:
+    created = create(client, schedule={"at": "2020-01-01T00:00:00Z"})
+    assert [note.partition(",")[0] for note in created["notes"]] == ["schedule has no tick to come"]
+    assert create(client, "later", schedule={"cron": "0 2 * * *"})["notes"] == []
+
+
 def test_put_refuses_another_name_than_the_address(client: httpx.Client) -> None:
     assert list(problems(client.put(f"{WORKFLOWS}/other", json=definition_of()))) == ["name"]
     problem(client.get(f"{WORKFLOWS}/other"), 404)

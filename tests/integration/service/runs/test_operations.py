@@ -49,6 +49,13 @@ class TestRunNow:
         make(database)
         assert run_now(database, "k") == run_now(database, "k")
 
+    def test_an_idempotency_key_is_of_one_request(self, database: Database) -> None:
+        make(database)
+        run = run_now(database, "k", threads=8)
+        assert run_now(database, "k", threads=8) == run
+        with pytest.raises(Conflict, match=f"was used before, for run {run.id}"):
+            run_now(database, "k", threads=9)
+
     def test_a_workflow_that_is_not_there_is_named(self, database: Database) -> None:
         with pytest.raises(NotFound, match="no workflow 'shop'"):
             run_now(database)

@@ -78,11 +78,6 @@ def test_says_who_it_is_and_shows_its_token(fake: FakeOpenMetadata) -> None:
     assert request.headers["x-copy"] == "again Bearer token !"
 
 
-def test_refuses_headers_that_cannot_be_sent() -> None:
-    with pytest.raises(ConfigurationError, match=r"extraHeaders\.X-Bad"):
-        client_of("http://om/api", extraHeaders={"X-Bad": "a\nb"})
-
-
 def test_asks_for_the_version_once(fake: FakeOpenMetadata) -> None:
     with client_of(fake) as client:
         assert client.version() == client.version() == (2, 0, 7)
