@@ -82,7 +82,7 @@ def test_what_it_finds_is_named_and_later_and_nothing_stands_between(cron: Cron,
     assert found > after
     assert cron.names(found)
     assert found == floor(found)
-    between = [floor(after) + number * MINUTE for number in range(1, 2000)]
+    between = [floor(after) + number * MINUTE for number in range(1, 600)]
     assert not any(cron.names(wall) for wall in between if wall < found)
 
 
