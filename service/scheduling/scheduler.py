@@ -57,6 +57,8 @@ class Scheduler:
     def stop(self) -> None:
         """Fire no more."""
         with self._wake:
+            if self._closing:
+                return
             self._closing = True
             self._wake.notify()
         # Only a database that does not answer holds it up, and what it has not committed then is not made.
