@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from uuid import UUID, uuid4
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.scheduling.triggers import AnySchedule, fires_at, next_ticks
@@ -21,6 +21,7 @@ SCHEDULES: st.SearchStrategy[AnySchedule] = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(SCHEDULES, st.uuids())
 def test_it_delays_by_no_more_than_said_and_keeps_the_order(schedule: AnySchedule, workflow: UUID) -> None:
     assert not isinstance(schedule, AtSchedule)
@@ -31,6 +32,7 @@ def test_it_delays_by_no_more_than_said_and_keeps_the_order(schedule: AnySchedul
         assert delay <= (following - tick) / 2
 
 
+@settings(deadline=None)
 @given(SCHEDULES, st.uuids())
 def test_it_is_the_same_in_every_replica(schedule: AnySchedule, workflow: UUID) -> None:
     """Whatever release and process: the one of this tick is written down here."""

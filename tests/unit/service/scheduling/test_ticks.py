@@ -122,6 +122,7 @@ def test_ticks_are_the_same_whenever_they_are_asked_for(
     assert next_ticks(schedule, ticks[skipped - 1] if skipped else after, count) == ticks[skipped:]
 
 
+@settings(deadline=None)
 @given(st.integers(1, 100_000), st.none() | INSTANTS, st.none() | INSTANTS, INSTANTS)
 def test_an_interval_counts_from_its_anchor(
     seconds: int, anchor: datetime | None, start: datetime | None, after: datetime
@@ -151,6 +152,7 @@ def test_an_instant_is_one_tick() -> None:
     assert list(ticks_after(schedule, NOW)) == []
 
 
+@settings(deadline=None)
 @given(ANY_SCHEDULE, ANY_INSTANT)
 def test_ticks_end_with_the_calendar(schedule: AnySchedule, after: datetime) -> None:
     ticks = next_ticks(schedule, after, 3)
