@@ -2,68 +2,30 @@
 
 The workflows table is the truth; the timers are rebuilt from it at start, when a definition changes, and as
 a whole every now and then. A firing only asks the table which ticks are due since its cursor and inserts
-their runs, which the database takes once: so any number of replicas may do the same at the same time.
+their runs, which the database takes once: so any number of replicas may do the same at the same time. What is
+due is told by the database's clock. The replica's own clock only says how long to wait until asking again.
 """
 
 import logging
 import threading
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import datetime
-from uuid import UUID
-
-from sqlalchemy.orm import Session
+from collections.abc import Collection, Sequence
+from datetime import timedelta
 
 from service import clock
 from service.database.engine import Database
 from service.errors import ServiceError
 from service.metrics import Metrics
-from service.runs.repository.queue import TickRun, enqueue_ticks
-from service.scheduling.catch_up import due_ticks
+from service.scheduling.firing import Firing, Look, fire, look
 from service.scheduling.timers import Timers
-from service.scheduling.triggers import fires_at
-from service.workflows import repository as workflows
-from service.workflows.repository import ScheduledWorkflow
-from service.workflows.schedule import read_schedule
-from service.workflows.schemas import Overlap, read_policy
 
 RETRY_SECONDS = 1.0
-ONE_BY_ONE = 50
+STOP_SECONDS = 10.0
+# An alarm this much too late did not ring: the replica's clock was set back, say.
+ALARM_SLACK_SECONDS = 1.0
+# What is due later is found by a full reading in time.
+HORIZON = timedelta(days=1)
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class Round:
-    """What one look at the table found: runs to make, cursors to move, alarms to set."""
-
-    ticks: list[TickRun] = field(default_factory=list[TickRun])
-    fired_at: list[datetime] = field(default_factory=list[datetime])
-    cursors: dict[UUID, datetime] = field(default_factory=dict[UUID, datetime])
-    alarms: dict[str, datetime] = field(default_factory=dict[str, datetime])
-
-    def add(self, workflow: ScheduledWorkflow, now: datetime) -> None:
-        """Take in one workflow; one whose schedule cannot be read is left out, and said so."""
-        try:
-            schedule = read_schedule(workflow.schedule)
-            policy = read_policy(workflow.policy)
-            if schedule is None:
-                return
-            due = due_ticks(schedule, policy, workflow.id, workflow.tick_cursor, now)
-        except ValueError:
-            logger.exception("workflow %s cannot be scheduled", workflow.name)
-            return
-        for tick in due.ticks:
-            # Ticks that are made up for all get their run, one after the other.
-            made_up = Overlap.QUEUE if tick.missed and len(due.ticks) > 1 else None
-            self.ticks.append(TickRun(workflow.id, tick.at, made_up))
-            self.fired_at.append(fires_at(schedule, workflow.id, tick.at))
-        if due.passed_over:
-            logger.warning("%d missed ticks of workflow %s are passed over", due.passed_over, workflow.name)
-        if due.cursor > workflow.tick_cursor:
-            self.cursors[workflow.id] = due.cursor
-        if due.next_firing is not None:
-            self.alarms[workflow.name] = due.next_firing
 
 
 class Scheduler:
@@ -73,12 +35,13 @@ class Scheduler:
         self._database = database
         self._metrics = metrics
         self._reconcile_seconds = reconcile_seconds
-        self._timers = Timers(self.changed)
+        self._timers = Timers(self._add)
         self._wake = threading.Condition()
         self._changed: set[str] = set()
         self._everything = True
         self._closing = False
         self._last_round: float | None = None
+        self._next_full = 0.0
         self._thread = threading.Thread(target=self._run, name="headwater-scheduler", daemon=True)
 
     @property
@@ -94,76 +57,108 @@ class Scheduler:
     def stop(self) -> None:
         """Fire no more."""
         with self._wake:
+            if self._closing:
+                return
             self._closing = True
             self._wake.notify()
-        self._thread.join()
+        # Only a database that does not answer holds it up, and what it has not committed then is not made.
+        self._thread.join(STOP_SECONDS)
         self._timers.stop()
 
     def changed(self, name: str) -> None:
         """Look at this workflow soon; at all of them when the name is empty."""
+        self._add((name,) if name else ())
+
+    def _add(self, names: Collection[str]) -> None:
         with self._wake:
-            if name:
-                self._changed.add(name)
-            else:
-                self._everything = True
+            self._changed.update(names)
+            self._everything = self._everything or not names
             self._wake.notify()
 
     def _run(self) -> None:
-        next_full = 0.0
-        while (names := self._next_names(next_full)) is not None:
+        retry = RETRY_SECONDS
+        while (names := self._next_names()) is not None:
             try:
                 self._round(names)
             except ServiceError as error:
-                logger.warning("could not read the schedules, next try in %g s: %s", RETRY_SECONDS, error)
-                self._put_back(names)
-                continue
-            self._last_round = clock.monotonic()
-            if not names:
-                next_full = self._last_round + self._reconcile_seconds
+                logger.warning("The schedules could not be read, next try in %g s: %s", RETRY_SECONDS, error)
+                self._put_back(names, RETRY_SECONDS)
+            except Exception:
+                # Whatever it is, the ticks of other workflows must not wait for ever because of it.
+                logger.exception("The schedules could not be read, next try in %g s", retry)
+                self._put_back(names, retry)
+                retry = min(2 * retry, self._reconcile_seconds)
+            else:
+                retry = RETRY_SECONDS
 
-    def _next_names(self, next_full: float) -> frozenset[str] | None:
+    def _next_names(self) -> Collection[str] | None:
         """What to look at, waiting for it; empty means everything, None that the service ends."""
+        overdue = self._overdue_at()
         with self._wake:
             while not (self._closing or self._everything or self._changed):
-                if not self._wake.wait(max(0.0, next_full - clock.monotonic())) and clock.monotonic() >= next_full:
-                    self._everything = True
+                left = min(self._next_full, overdue) - clock.monotonic()
+                if left <= 0:
+                    break
+                self._wake.wait(left)
             if self._closing:
                 return None
-            names = frozenset[str]() if self._everything else frozenset(self._changed)
+            everything = self._everything or not self._changed or clock.monotonic() >= self._next_full
+            names = frozenset[str]() if everything else frozenset(self._changed)
             self._everything = False
             self._changed.clear()
             return names
 
-    def _put_back(self, names: frozenset[str]) -> None:
+    def _overdue_at(self) -> float:
+        """When the next alarm should have rung on the clock that nobody sets."""
+        earliest = self._timers.earliest
+        if earliest is None:
+            return float("inf")
+        return clock.monotonic() + max(0.0, (earliest - clock.now()).total_seconds()) + ALARM_SLACK_SECONDS
+
+    def _put_back(self, names: Collection[str], seconds: float) -> None:
         with self._wake:
-            self._wake.wait_for(lambda: self._closing, RETRY_SECONDS)
-            self._changed |= names
-            self._everything = self._everything or not names
+            self._wake.wait_for(lambda: self._closing, seconds)
+        self._add(names)
 
-    def _read(self, session: Session, names: frozenset[str]) -> Iterator[ScheduledWorkflow]:
-        if not names or len(names) > ONE_BY_ONE:
-            for workflow in workflows.scan_scheduled(session):
-                if not names or workflow.name in names:
-                    yield workflow
-            return
-        for name in names:
-            yield from workflows.scan_scheduled(session, name)
-
-    def _round(self, names: frozenset[str]) -> None:
-        found = Round()
+    def _round(self, names: Collection[str]) -> None:
         with self._database.session() as session:
-            now = clock.now()
-            for workflow in self._read(session, names):
-                found.add(workflow, now)
-            enqueue_ticks(session, found.ticks)
-            workflows.advance_cursors(session, found.cursors)
-        for fired_at in found.fired_at:
-            self._metrics.tick_fired(max(0.0, (clock.now() - fired_at).total_seconds()))
+            found = look(session, names or None)
+        for batch in found.batches():
+            self._fire(found, batch)
+        self._set_alarms(found, names)
+        self._last_round = clock.monotonic()
         if not names:
-            self._timers.keep_only(found.alarms)
+            self._next_full = self._last_round + self._reconcile_seconds
+
+    def _fire(self, found: Look, batch: Sequence[Firing]) -> None:
+        """Store a batch; if one of it cannot be stored, each of the others by itself."""
+        try:
+            with self._database.session() as session:
+                fired = fire(session, batch)
+        except ServiceError:
+            raise
+        except Exception:
+            if len(batch) == 1:
+                logger.exception("Workflow %s cannot be scheduled", batch[0].name)
+                return
+            for one in batch:
+                self._fire(found, [one])
             return
-        for name in names:
-            if name in found.alarms:
-                self._timers.set(name, found.alarms[name])
-            else:
-                self._timers.clear(name)
+        now = found.now + _since(found)
+        for tick in (tick for firing in fired for tick in firing.due.ticks):
+            self._metrics.tick_fired((now - tick.fires_at).total_seconds())
+
+    def _set_alarms(self, found: Look, names: Collection[str]) -> None:
+        """Translate what the database's clock says into how long to wait."""
+        offset = clock.now() - found.now - _since(found)
+        due = {name: instant for name, instant in found.alarms.items() if instant - found.now < HORIZON}
+        alarms = {name: instant + offset for name, instant in due.items()}
+        if names:
+            self._timers.clear(set(names) - alarms.keys())
+            self._timers.move(alarms)
+        else:
+            self._timers.keep_only(alarms)
+
+
+def _since(found: Look) -> timedelta:
+    return timedelta(seconds=clock.monotonic() - found.asked_at)

@@ -3,14 +3,15 @@
 Cron is read on the wall clock of the schedule's zone: a wall time that a zone skips (spring) has no tick, one
 that occurs twice (autumn) has one, the first. An interval counts from its anchor. So a tick is the same
 instant in every replica, whenever it started. Jitter moves the firing, never the tick, by an amount derived
-from the workflow and the tick.
+from the workflow and the tick, and by no more than half the way to the next tick: firings keep their order.
 """
 
 import hashlib
-import math
+from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from itertools import islice
+from itertools import islice, takewhile
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -20,7 +21,10 @@ from service.workflows.schedule import AtSchedule, CronSchedule, IntervalSchedul
 
 AnySchedule = CronSchedule | IntervalSchedule | AtSchedule
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MAX_IDLE_WALL_TIMES = 100_000
+# Early enough for everybody, and no zone's wall clock shows a time before the first year.
+BEGINNING = datetime(1, 1, 3, tzinfo=UTC)
+INSTANT = timedelta(microseconds=1)
+SHORTEST_WINDOW = timedelta(minutes=1)
 
 
 def check_schedule(schedule: AnySchedule) -> None:
@@ -37,19 +41,21 @@ def check_schedule(schedule: AnySchedule) -> None:
 
 
 def ticks_after(schedule: AnySchedule, after: datetime) -> Iterator[datetime]:
-    """Every tick later than `after`, in ascending order, in UTC; endless unless the schedule ends."""
-    if isinstance(schedule, AtSchedule):
-        if schedule.at > after:
-            yield schedule.at.astimezone(UTC)
-        return
-    if schedule.start is not None:
-        # A tick at the very start counts.
-        after = max(after, schedule.start - timedelta(microseconds=1))
-    every = _cron_ticks(schedule, after) if isinstance(schedule, CronSchedule) else _interval_ticks(schedule, after)
-    for tick in every:
-        if schedule.end is not None and tick > schedule.end:
+    """Every tick later than `after`, in ascending order, in UTC; they end with the schedule or the calendar."""
+    after = max(after, BEGINNING)
+    with suppress(OverflowError):
+        if isinstance(schedule, AtSchedule):
+            if schedule.at > after:
+                yield schedule.at.astimezone(UTC)
             return
-        yield tick
+        if schedule.start is not None and schedule.start > after:
+            # A tick at the very start counts.
+            after = schedule.start.astimezone(UTC) - INSTANT
+        every = _cron_ticks(schedule, after) if isinstance(schedule, CronSchedule) else _interval_ticks(schedule, after)
+        for tick in every:
+            if schedule.end is not None and tick > schedule.end:
+                return
+            yield tick
 
 
 def next_ticks(schedule: AnySchedule, after: datetime, count: int) -> list[datetime]:
@@ -57,55 +63,63 @@ def next_ticks(schedule: AnySchedule, after: datetime, count: int) -> list[datet
     return list(islice(ticks_after(schedule, after), count))
 
 
+def newest_ticks(schedule: AnySchedule, after: datetime, until: datetime, limit: int) -> list[datetime]:
+    """The last `limit` ticks later than `after` and not later than `until`, in ascending order.
+
+    It takes time for the ticks it returns and not for all there are: it looks back in growing windows.
+    """
+    window = SHORTEST_WINDOW
+    while True:
+        start = after if until - after <= window else until - window
+        found = deque(takewhile(lambda tick: tick <= until, ticks_after(schedule, start)), limit)
+        if len(found) == limit or start == after:
+            return list(found)
+        window *= 2
+
+
 def ticks_between(schedule: AnySchedule, start: datetime, end: datetime, limit: int) -> list[datetime]:
     """The ticks from `start` to `end`, both included, at most `limit` of them, the earliest first."""
-    found: list[datetime] = []
-    for tick in ticks_after(schedule, start - timedelta(microseconds=1)):
-        if tick > end or len(found) == limit:
-            break
-        found.append(tick)
-    return found
+    every = ticks_after(schedule, max(start, BEGINNING) - INSTANT)
+    return list(islice(takewhile(lambda tick: tick <= end, every), limit))
 
 
 def fires_at(schedule: AnySchedule, workflow_id: UUID, tick: datetime) -> datetime:
     """When the run of a tick is to be enqueued: the tick and its jitter."""
-    jitter = 0 if isinstance(schedule, AtSchedule) else schedule.jitter_seconds
-    if jitter == 0:
+    jitter = timedelta(0) if isinstance(schedule, AtSchedule) else timedelta(seconds=schedule.jitter_seconds)
+    if not jitter:
         return tick
+    following = next(ticks_after(schedule, tick), None)
+    if following is not None:
+        jitter = min(jitter, (following - tick) / 2)
     digest = hashlib.blake2b(f"{workflow_id}/{tick.isoformat()}".encode(), digest_size=8).digest()
-    return tick + timedelta(seconds=int.from_bytes(digest) % (jitter * 1000 + 1) / 1000)
+    milliseconds = int.from_bytes(digest) % (jitter // timedelta(milliseconds=1) + 1)
+    return tick + timedelta(milliseconds=milliseconds)
 
 
 def _cron_ticks(schedule: CronSchedule, after: datetime) -> Iterator[datetime]:
     zone = ZoneInfo(schedule.timezone)
     expression = parse_cron(schedule.cron)
-    # The expression is evaluated on wall times that are labelled UTC, so that no zone's rules meddle with it.
-    wall = after.astimezone(zone).replace(tzinfo=UTC, fold=0)
-    previous: datetime | None = wall - timedelta(hours=3)
-    idle = 0
-    while previous is not None and idle < MAX_IDLE_WALL_TIMES:
-        previous = expression.get_next_fire_time(previous, previous + timedelta(microseconds=1))
-        tick = None if previous is None else _instant(previous, zone)
-        idle += 1
+    # Wall times before this one had their (first) instant already; where clocks are set back, some after it had too.
+    wall = expression.next_after(after.astimezone(zone).replace(tzinfo=None, fold=0))
+    while wall is not None:
+        tick = _instant(wall, zone)
         if tick is not None and tick > after:
-            idle = 0
             yield tick
+        wall = expression.next_after(wall)
 
 
 def _instant(wall: datetime, zone: ZoneInfo) -> datetime | None:
     """The first instant at which clocks of the zone show `wall`; None when they never do."""
-    local = wall.replace(tzinfo=zone, fold=0)
-    instant = local.astimezone(UTC)
-    exists = instant.astimezone(zone).replace(tzinfo=None) == local.replace(tzinfo=None)
+    instant = wall.replace(tzinfo=zone, fold=0).astimezone(UTC)
+    exists = instant.astimezone(zone).replace(tzinfo=None) == wall
     return instant if exists else None
 
 
 def _interval_ticks(schedule: IntervalSchedule, after: datetime) -> Iterator[datetime]:
-    anchor = (schedule.anchor or EPOCH).astimezone(UTC)
+    tick = (schedule.anchor or EPOCH).astimezone(UTC)
     step = timedelta(seconds=schedule.interval_seconds)
-    number = math.floor((after - anchor) / step) + 1
+    if tick <= after:
+        tick += ((after - tick) // step + 1) * step
     while True:
-        tick = anchor + number * step
-        if tick > after and tick >= anchor:
-            yield tick
-        number = number + 1 if tick >= anchor else 0
+        yield tick
+        tick += step

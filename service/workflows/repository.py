@@ -1,6 +1,6 @@
 """Every query on definitions. Nothing here commits."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
@@ -139,8 +139,8 @@ def list_revisions(session: Session, workflow: WorkflowRow, cursor: str | None, 
     return page_of(rows, limit, RevisionRead.of, lambda row: encode_cursor(str(row.revision)))
 
 
-def scan_scheduled(session: Session, name: str | None = None) -> Iterator[ScheduledWorkflow]:
-    """Every enabled workflow with a schedule, streamed in the order of their ids; or only the one of this name."""
+def scan_scheduled(session: Session, names: Collection[str] | None = None) -> Iterator[ScheduledWorkflow]:
+    """Every enabled workflow with a schedule, streamed in the order of their ids; or only those of these names."""
     statement = (
         select(
             col(WorkflowRow.id),
@@ -154,28 +154,41 @@ def scan_scheduled(session: Session, name: str | None = None) -> Iterator[Schedu
         .order_by(col(WorkflowRow.id))
         .execution_options(yield_per=SCAN_ROWS)
     )
-    if name is not None:
-        statement = statement.where(col(WorkflowRow.name) == name)
+    if names is not None:
+        statement = statement.where(col(WorkflowRow.name) == func.any(list(names)))
     for identity, called, schedule, policy, cursor, revision in session.execute(statement):
         yield ScheduledWorkflow(identity, called, schedule or {}, policy, cursor, revision)
 
 
 def get_scheduled(session: Session, name: str) -> ScheduledWorkflow | None:
     """This workflow, if it is enabled and has a schedule."""
-    return next(scan_scheduled(session, name), None)
+    return next(scan_scheduled(session, [name]), None)
 
 
-def advance_cursors(session: Session, instants: Mapping[UUID, datetime]) -> None:
-    """Note that all ticks of each workflow up to its instant were considered. Never goes back."""
-    if not instants:
-        return
-    lock_all(session, list(instants))
+def lock_unmoved(session: Session, cursors: Mapping[UUID, datetime]) -> set[UUID]:
+    """Hold these workflows until the transaction ends, always in the same order; which of them are as they were read.
+
+    They are if they are still enabled and their cursor is still this one: it moves when ticks are considered, when the
+    schedule is changed and when it is switched on again.
+    """
+    statement = (
+        select(col(WorkflowRow.id), col(WorkflowRow.enabled), col(WorkflowRow.tick_cursor))
+        .where(col(WorkflowRow.id) == func.any(sorted(cursors)))
+        .order_by(col(WorkflowRow.id))
+        .with_for_update(key_share=True)
+    )
+    return {one for one, enabled, cursor in session.execute(statement).all() if enabled and cursor == cursors[one]}
+
+
+def move_cursors(session: Session, instants: Mapping[UUID, datetime]) -> None:
+    """Note that all ticks of each workflow up to its instant were considered. They are locked."""
     statement = text(
         "update workflows w set tick_cursor = t.instant"
         " from unnest(cast(:ids as uuid[]), cast(:instants as timestamptz[])) as t(id, instant)"
-        " where w.id = t.id and w.tick_cursor < t.instant"
+        " where w.id = t.id"
     )
-    session.execute(statement, {"ids": list(instants), "instants": list(instants.values())})
+    if instants:
+        session.execute(statement, {"ids": list(instants), "instants": list(instants.values())})
 
 
 def store_secret(session: Session, name: str, ciphertext: bytes) -> None:

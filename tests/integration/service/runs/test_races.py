@@ -93,7 +93,7 @@ def test_a_tick_that_all_replicas_fire_makes_one_run(database: Database, overlap
     def fire(number: int) -> int:
         with database.session() as session:
             made = repository.enqueue_ticks(session, ticks if number % 2 else ticks[::-1])
-            workflows.advance_cursors(session, {tick.workflow_id: tick.scheduled_for for tick in ticks})
+            workflows.move_cursors(session, {tick.workflow_id: tick.scheduled_for for tick in ticks})
             return len(made)
 
     assert sum(together(REPLICAS, fire)) == 30
@@ -184,7 +184,7 @@ def test_nothing_waits_in_a_circle(database: Database) -> None:
         with database.session() as session:
             ticks = [TickRun(one, TICK + HOUR * turn) for one in ids[:: (-1) ** turn]]
             repository.enqueue_ticks(session, ticks)
-            workflows.advance_cursors(session, dict.fromkeys(ids, TICK + HOUR * turn))
+            workflows.move_cursors(session, dict.fromkeys(ids, TICK + HOUR * turn))
 
     def work(turn: int) -> None:
         for run in claim(database, "worker"):

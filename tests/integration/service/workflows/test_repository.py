@@ -103,18 +103,29 @@ def test_the_scan_is_streamed(database: Database) -> None:
         )
 
 
-def test_a_cursor_only_moves_forward(database: Database) -> None:
+def test_cursors_move_forward_and_back(database: Database) -> None:
     make(database, "a", "b")
     with database.session() as session:
         first, second = (repository.get(session, name).id for name in ("a", "b"))
-        repository.advance_cursors(session, {first: INSTANT, uuid4(): INSTANT})
-        repository.advance_cursors(session, {})
-        repository.advance_cursors(
-            session, {first: INSTANT - timedelta(1), second: INSTANT.astimezone(timezone(timedelta(hours=2)))}
-        )
+        repository.move_cursors(session, {first: INSTANT + timedelta(1), uuid4(): INSTANT})
+        repository.move_cursors(session, {})
+        repository.move_cursors(session, {first: INSTANT, second: INSTANT.astimezone(timezone(timedelta(hours=2)))})
     with database.session() as session:
         assert [repository.get(session, name).tick_cursor for name in ("a", "b")] == [INSTANT, INSTANT]
         assert repository.get(session, "b").tick_cursor.tzinfo is UTC
+
+
+def test_a_workflow_is_unmoved_while_it_is_enabled_and_has_its_cursor(database: Database) -> None:
+    make(database, "a", "b", "c", "d")
+    with database.session() as session:
+        rows = [repository.get(session, name) for name in "abcd"]
+        read = {row.id: row.tick_cursor for row in rows}
+        repository.move_cursors(session, {rows[1].id: INSTANT})
+        rows[2].enabled = False
+        repository.delete(session, rows[3])
+        assert repository.lock_unmoved(session, read) == {rows[0].id}
+        assert repository.lock_unmoved(session, {uuid4(): INSTANT}) == set()
+        assert repository.lock_unmoved(session, {}) == set()
 
 
 def test_instants_without_a_zone_do_not_reach_the_store(database: Database) -> None:
