@@ -68,6 +68,7 @@ def ingest(
         sink = open_sink(definition, report, cancellation, folders.files, folders.dead_letters)
         try:
             runner.run(root, sink.write)
+            cancellation.check()
             sink.close()
         except BaseException:
             sink.abort()

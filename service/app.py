@@ -98,7 +98,7 @@ class Service:
         housekeeper = Housekeeper(self.settings, database)
         housekeeper.start()
         self._parts.callback(housekeeper.stop)
-        executor = RunExecutor(database, vault, resolver, metrics, journal, self.settings.data_dir)
+        executor = RunExecutor(database, vault, resolver, metrics, journal, self.settings.data_dir, self._environ)
         worker = Worker(self.settings, database, executor, metrics)
         worker.start()
         self._parts.callback(worker.stop)
