@@ -97,7 +97,8 @@ class Journal:
     def stop(self) -> None:
         """Write what is held, once more, and end."""
         self._closing.set()
-        self._thread.join()
+        if self._thread.ident is not None:
+            self._thread.join()
         self._write_all()
 
     def open(self, lease: Lease, lapsed: Callable[[], bool] = lambda: False) -> RunJournal:

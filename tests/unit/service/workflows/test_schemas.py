@@ -21,6 +21,7 @@ def test_the_policy_defaults_are_those_of_the_design() -> None:
         "priority": 0,
         "pool": "default",
         "isolation": "thread",
+        "memoryLimitMb": None,
         "pauseAfterFailures": None,
     }
 
