@@ -69,7 +69,7 @@ class Service:
         settings = self.settings
         database, close_database = open_database(settings)
         self._parts.callback(close_database)
-        vault = Vault(_keys(settings))
+        vault = Vault(secret_keys(settings))
         metrics = Metrics()
         metrics.watch_store(lambda: _store_figures(database))
         self._parts.callback(metrics.close)
@@ -196,7 +196,7 @@ def _stored_secret(database: Database, vault: Vault, name: str) -> str | None:
     return None if ciphertext is None else vault.decrypt(ciphertext)
 
 
-def _keys(settings: Settings) -> Sequence[str]:
+def secret_keys(settings: Settings) -> Sequence[str]:
     """The keys of the settings; beside an embedded store, a key of its own that is made once."""
     if settings.secret_keys or settings.database_url is not None:
         return settings.secret_keys

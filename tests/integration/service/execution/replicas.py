@@ -34,7 +34,8 @@ from service.workflows.vault import Vault
 from tests.eventually import eventually
 from tests.postgres import Server
 
-VAULT = Vault([Fernet.generate_key().decode()])
+VAULT_KEY = Fernet.generate_key().decode()
+VAULT = Vault([VAULT_KEY])
 RULES = Rules(RegistryChecker(), VAULT, lambda _: None)
 STOP_GRACE_SECONDS = 0.3
 
@@ -58,19 +59,21 @@ class Site:
 
     def queue(self, behaviour: str = "list", name: str = "w", **fields: Any) -> UUID:
         """A queued run of a workflow of this name, made if there is none."""
-        definition = self.definition(behaviour, name, **fields)
+        return self.queue_definition(self.definition(behaviour, name, **fields))
+
+    def queue_definition(self, definition: Mapping[str, Any]) -> UUID:
+        """A queued run of this workflow, made if there is none."""
         with self.database.session() as session:
             operations.apply(session, WorkflowCreate.model_validate(definition), RULES)
-            return repository.enqueue(session, NewRun(name)).id
+            return repository.enqueue(session, NewRun(definition["name"])).id
 
     def definition(self, behaviour: str, name: str = "w", **fields: Any) -> dict[str, Any]:
-        """A workflow that writes to a file, unless `sink` and `workflowConfig` say otherwise."""
-        parts = {key: fields.pop(key) for key in ("sink", "workflowConfig") if key in fields}
+        """A workflow that writes to a file."""
         policy = {"maxAttempts": 1, "overlap": "queue", **fields.pop("policy", {})}
         connection = {"behaviour": behaviour, "folder": str(self.folder), **fields}
         source = {"type": "misbehaving", "serviceName": "svc", "serviceConnection": {"config": connection}}
         sink = {"type": "file", "config": {"filename": f"{name}.jsonl"}}
-        return {"name": name, "policy": policy, "config": {"source": source, "sink": sink, **parts}}
+        return {"name": name, "policy": policy, "config": {"source": source, "sink": sink}}
 
     def read(self, run_id: UUID) -> RunRead:
         """A run as people see it."""
@@ -174,5 +177,6 @@ def _answers(database: Database) -> bool:
 
 
 def own_environ(**variables: str) -> dict[str, str]:
-    """The environment of this process and more."""
-    return {**os.environ, **variables}
+    """The environment of this process and more; processes that start many times need their bytecode kept."""
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**inherited, **variables}
