@@ -133,10 +133,9 @@ def test_a_process_that_slept_past_its_lease_sends_nothing_more(place: Site, iso
         assert (len(fake.requests), place.read(run_id)) == (told, row)
 
 
-@pytest.mark.parametrize("isolation", ["thread", "process"])
-def test_sigterm_gives_runs_back(place: Site, isolation: str) -> None:
+def test_sigterm_gives_runs_back(place: Site) -> None:
     with serving(place.environ, place.folder / "log") as process:
-        run_id = place.queue("gate", policy={"isolation": isolation})
+        run_id = place.queue("gate", policy={"isolation": "process"})
         eventually(lambda: place.ready)
         process.terminate()
         assert process.wait(20) == 0
