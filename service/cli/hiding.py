@@ -21,12 +21,12 @@ def hiding(name: str, secrets: Iterable[str]) -> Generator[logs.Redactor]:
         context.redactor.add(secrets)
         try:
             yield context.redactor
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # a connector's exit is no exit of ours
             logger.debug("the run broke off", exc_info=True)
             raise _hidden(error, context.redactor) from error
 
 
-def _hidden(error: Exception, redactor: logs.Redactor) -> ConnectorError:
+def _hidden(error: BaseException, redactor: logs.Redactor) -> ConnectorError:
     if isinstance(error, ConfigurationError):
         return ConfigurationError(Problem(each.path, redactor.apply(each.message)) for each in error.problems)
     if isinstance(error, ConnectorError):

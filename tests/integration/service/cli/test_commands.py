@@ -99,7 +99,7 @@ class TestRun:
         [
             ("unavailable", 1, "headwater: gone fishing\n  wait\n"),
             ("wrong", 2, "headwater: the definition or a setting is wrong:\n  source.type: is odd\n"),
-            ("exit", 3, ""),
+            ("exit", 1, "headwater: the run broke off: SystemExit: 3\n"),
         ],
     )
     def test_a_run_that_breaks_off(self, call: Call, tmp_path: Path, behaviour: str, code: int, told: str) -> None:
@@ -128,7 +128,7 @@ class TestRun:
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
     def test_an_interruption(self, call: Call, tmp_path: Path, number: signal.Signals) -> None:
         def interrupt() -> None:
-            eventually(lambda: (tmp_path / "ready").exists())
+            eventually((tmp_path / "ready").exists)
             os.kill(os.getpid(), number)
 
         former = signal.getsignal(number)

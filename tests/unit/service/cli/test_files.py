@@ -1,6 +1,7 @@
 """Definitions in files."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -60,7 +61,7 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_workflows_and_bare_definitions() -> None:
-    bare = {"source": {"type": "postgres"}}
-    workflow = {"name": "w", "config": bare}
+    bare: dict[str, Any] = {"source": {"type": "postgres"}}
+    workflow: dict[str, Any] = {"name": "w", "config": bare}
     assert (is_workflow(bare), is_workflow(workflow)) == (False, True)
-    assert definition_in(dict(bare)) == definition_in(dict(workflow)) == bare
+    assert definition_in(bare) == definition_in(workflow) == bare
