@@ -146,8 +146,8 @@ class _StoreCollector:
         self._read_at = 0.0
 
     def close(self) -> None:
-        """Wait for a reading that is going on; there will be no other."""
-        self._pool.shutdown()
+        """Read no more; a store that is silent is not waited for."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
 
     def collect(self) -> Iterable[Metric]:
         """The figures, or nothing at all while the store does not answer: an old figure would look like a true one."""
