@@ -19,6 +19,8 @@ class Cancellation:
         self._next_key = 0
         self._deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
         self._timeout_seconds = timeout_seconds
+        self._held_until: float | None = None
+        self._lapsed = False
 
     @property
     def reason(self) -> str:
@@ -29,6 +31,18 @@ class Cancellation:
     def requested(self) -> bool:
         """Whether the run has to stop."""
         return self._event.is_set() or self._expired()
+
+    @property
+    def lapsed(self) -> bool:
+        """Whether the moment until which it was held is over, or was when it was looked at."""
+        return self._lapsed or (self._held_until is not None and time.monotonic() >= self._held_until)
+
+    def hold_until(self, moment: float) -> None:
+        """Stop by itself at this moment of `time.monotonic`, unless a later one is given before.
+
+        That is how a lease ends for a process that was stopped meanwhile and cannot be told.
+        """
+        self._held_until = moment
 
     def cancel(self, reason: str) -> None:
         """Ask the run to stop and interrupt what registered itself with `interrupting`."""
@@ -74,7 +88,11 @@ class Cancellation:
                 del self._callbacks[key]
 
     def _expired(self) -> bool:
-        if self._deadline is None or time.monotonic() < self._deadline:
+        if self.lapsed:
+            self._lapsed = True
+            self.cancel("the lease of the run was not renewed in time")
+        elif self._deadline is not None and time.monotonic() >= self._deadline:
+            self.cancel(f"timed out after {self._timeout_seconds:g} s")
+        else:
             return False
-        self.cancel(f"timed out after {self._timeout_seconds:g} s")
         return True

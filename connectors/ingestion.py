@@ -44,22 +44,22 @@ def ingest(
     """
     planned = plan(raw)
     definition = planned.definition
-    threads = planned.options.threads
     context = RunContext(
         service=definition.source.service_name,
         service_type=planned.connector.service_type,
         connection=planned.connection,
         options=planned.options,
-        threads=threads,
+        threads=planned.options.threads,
         report=report,
         cancellation=cancellation,
         stored_connection=_stored_connection(planned),
     )
-    runner = TopologyRunner(report, cancellation, threads, finished)
+    runner = TopologyRunner(report, cancellation, planned.options.threads, finished)
     with planned.connector.topology(context) as root:
         sink = open_sink(definition, planned.options, report, cancellation, folders)
         try:
             runner.run(root, sink.write)
+            cancellation.check()
             sink.close()
         except BaseException:
             sink.abort()

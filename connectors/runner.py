@@ -34,7 +34,8 @@ LISTING_TRIES = 3
 LISTING_RETRY_SECONDS = 1.0
 logger = logging.getLogger(__name__)
 
-STOPPING = (RunCancelled, FatalError, SourceUnavailable, SinkUnavailable)
+# Who is out of memory has no use for the next item.
+STOPPING = (RunCancelled, FatalError, SourceUnavailable, SinkUnavailable, MemoryError)
 
 
 @dataclass(frozen=True, slots=True)

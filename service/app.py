@@ -2,6 +2,9 @@
 
 import logging
 import os
+import signal
+import sys
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -66,9 +69,10 @@ class Service:
         settings = self.settings
         database, close_database = open_database(settings)
         self._parts.callback(close_database)
-        vault = Vault(_keys(settings))
+        vault = Vault(secret_keys(settings))
         metrics = Metrics()
         metrics.watch_store(lambda: _store_figures(database))
+        self._parts.callback(metrics.close)
         resolver = SecretResolver(
             settings.secrets_dir, self._environ, lambda name: _stored_secret(database, vault, name)
         )
@@ -90,18 +94,18 @@ class Service:
 
     def _worker(self, database: Database, vault: Vault, resolver: SecretResolver, metrics: Metrics) -> Worker:
         journal = Journal(database, self.settings.log_lines_per_run)
-        journal.start()
         self._parts.callback(journal.stop)
+        journal.start()
         handler = logs.RunLogHandler(journal.log, self.settings.log_level)
         logging.getLogger().addHandler(handler)
         self._parts.callback(logging.getLogger().removeHandler, handler)
         housekeeper = Housekeeper(self.settings, database)
-        housekeeper.start()
         self._parts.callback(housekeeper.stop)
-        executor = RunExecutor(database, vault, resolver, metrics, journal, self.settings.data_dir)
+        housekeeper.start()
+        executor = RunExecutor(database, vault, resolver, metrics, journal, self.settings.data_dir, self._environ)
         worker = Worker(self.settings, database, executor, metrics)
-        worker.start()
         self._parts.callback(worker.stop)
+        worker.start()
         return worker
 
     def _scheduler(self, database: Database, metrics: Metrics) -> Scheduler:
@@ -138,6 +142,8 @@ class HttpServer(uvicorn.Server):
 def serve(settings: Settings, environ: Mapping[str, str]) -> None:
     """Run a replica until SIGTERM or Ctrl-C."""
     service = Service(settings, environ)
+    # The HTTP server raises the signal that ended it once more, when it is done: runs are yet to get their grace.
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
     app = service.start()
     try:
         config = uvicorn.Config(
@@ -150,6 +156,7 @@ def serve(settings: Settings, environ: Mapping[str, str]) -> None:
         )
         HttpServer(config, service.feed).run()
     finally:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         service.stop()
 
 
@@ -189,7 +196,7 @@ def _stored_secret(database: Database, vault: Vault, name: str) -> str | None:
     return None if ciphertext is None else vault.decrypt(ciphertext)
 
 
-def _keys(settings: Settings) -> Sequence[str]:
+def secret_keys(settings: Settings) -> Sequence[str]:
     """The keys of the settings; beside an embedded store, a key of its own that is made once."""
     if settings.secret_keys or settings.database_url is not None:
         return settings.secret_keys
@@ -200,6 +207,9 @@ def _keys(settings: Settings) -> Sequence[str]:
 
 
 def _write_private(file: Path, text: str) -> None:
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as stream:
+    """Whole or not at all: half a key would lock its owner out."""
+    with tempfile.NamedTemporaryFile("w", dir=file.parent, prefix=file.name, encoding="ascii", delete=False) as stream:
         stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    Path(stream.name).replace(file)

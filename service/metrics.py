@@ -42,6 +42,7 @@ class Metrics:
     def __init__(self) -> None:
         registry = CollectorRegistry()
         self._registry = registry
+        self._close: list[Callable[[], None]] = []
         self._runs = Counter("headwater_runs", "Runs that ended.", ("connector", "state"), registry=registry)
         self._run_duration = _histogram("run_duration_seconds", "From start to end.", _RUNNING, "connector", "state")
         self._run_queue = _histogram("run_queue_seconds", "From being queued to being claimed.", _WAITING)
@@ -62,7 +63,14 @@ class Metrics:
 
     def watch_store(self, read: Callable[[], StoreFigures]) -> None:
         """Ask the store, at most every few seconds, when the metrics are scraped."""
-        self._registry.register(_StoreCollector(read))
+        collector = _StoreCollector(read)
+        self._registry.register(collector)
+        self._close.append(collector.close)
+
+    def close(self) -> None:
+        """Ask the store no more."""
+        for close in self._close:
+            close()
 
     def run_claimed(self, queue_seconds: float) -> None:
         """A run left the queue after this long."""
@@ -136,6 +144,10 @@ class _StoreCollector:
         self._lock = Lock()
         self._reading: Future[StoreFigures] | None = None
         self._read_at = 0.0
+
+    def close(self) -> None:
+        """Read no more; a store that is silent is not waited for."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
 
     def collect(self) -> Iterable[Metric]:
         """The figures, or nothing at all while the store does not answer: an old figure would look like a true one."""

@@ -1,30 +1,53 @@
 """`headwater apply -f DIR`: the workflows of a folder, created or updated in a running service."""
 
 import argparse
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any, cast
+from urllib.parse import quote
 
 import httpx
 
 from connectors.errors import ConfigurationError, SinkUnavailable
-from service.cli.files import SUFFIXES, load
+from service.cli.files import FORMATS, is_workflow, load
+from service.workflows.documents import Json
 
 CREATED = 201
+REFUSED = 1
+URL_OPTION = "--url"
+WRONG = 2
 
 
 def main(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
-    """PUT each workflow; a refused one is told and the others go on."""
-    failed = False
-    with httpx.Client(base_url=arguments.url.rstrip("/") + "/api/v1", timeout=30, trust_env=False) as client:
+    """PUT each workflow; what is wrong with one, or refused, is told and the others go on."""
+    worst = 0
+    with _client(arguments.url) as client:
         for path in _files(arguments.folder):
-            document = load(path, environ)
-            name = document.get("name")
-            if not isinstance(name, str) or not isinstance(document.get("config"), dict):
-                raise ConfigurationError.at(str(path), "is not a workflow; it needs the keys `name` and `config`")
-            answer = _put(client, name, document)
-            failed = failed or answer.is_error
-            print(f"{path}: {_told(answer)}")
-    return 1 if failed else 0
+            try:
+                answer = _put(client, *_workflow(path, environ))
+            except ConfigurationError as error:
+                print(f"{error}", file=sys.stderr)
+                worst = WRONG
+                continue
+            print(f"{path}: {_told(answer)}", file=sys.stdout if answer.is_success else sys.stderr)
+            worst = worst if answer.is_success else worst or REFUSED
+    return worst
+
+
+def _client(url: str) -> httpx.Client:
+    try:
+        return httpx.Client(base_url=url.rstrip("/") + "/api/v1", timeout=30, trust_env=False)
+    except (httpx.InvalidURL, ValueError) as error:
+        raise ConfigurationError.at(URL_OPTION, f"{url!r} is not an address: {error}") from error
+
+
+def _workflow(path: Path, environ: Mapping[str, str]) -> tuple[str, Json]:
+    document = load(path, environ)
+    name = document.get("name")
+    if not isinstance(name, str) or not is_workflow(document):
+        raise ConfigurationError.at(str(path), "is not a workflow; it needs the keys `name` and `config`")
+    return name, document
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -33,20 +56,29 @@ def _files(folder: Path) -> Iterator[Path]:
         return
     if not folder.is_dir():
         raise ConfigurationError.at(str(folder), "is neither a folder nor a file")
-    yield from sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES)
+    files = sorted(path for path in folder.iterdir() if path.suffix in FORMATS)
+    if not files:
+        raise ConfigurationError.at(str(folder), f"holds no file that ends in {', '.join(FORMATS)}")
+    yield from files
 
 
-def _put(client: httpx.Client, name: str, document: dict[str, object]) -> httpx.Response:
+def _put(client: httpx.Client, name: str, document: Json) -> httpx.Response:
     try:
-        return client.put(f"/workflows/{name}", json=document)
+        return client.put(f"/workflows/{quote(name, safe='')}", json=document)
     except httpx.HTTPError as error:
         message = f"no service answers at {client.base_url}: {error}"
         raise SinkUnavailable(message, "start it with `headwater serve`, or name its address with --url") from error
 
 
 def _told(answer: httpx.Response) -> str:
-    body = answer.json()
-    if answer.is_error:
-        problems = [f"{problem['path']}: {problem['message']}" for problem in body.get("problems", ())]
-        return "\n  ".join([f"refused: {body.get('detail') or body.get('title')}", *problems])
-    return f"{'created' if answer.status_code == CREATED else 'revision ' + str(body['revision'])}"
+    try:
+        body: object = answer.json()
+    except ValueError:
+        body = None
+    if not isinstance(body, dict):
+        return f"answered with {answer.status_code}, and not by Headwater; name its address with --url"
+    told = cast("dict[str, Any]", body)
+    if answer.is_success:
+        return "created" if answer.status_code == CREATED else f"revision {told.get('revision')}"
+    problems = [f"{problem['path']}: {problem['message']}" for problem in told.get("problems") or ()]
+    return "\n  ".join([f"refused: {told.get('detail') or told.get('title') or answer.status_code}", *problems])

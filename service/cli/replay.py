@@ -1,6 +1,7 @@
 """`headwater replay FILE`: send records, or dead letters, to a catalogue."""
 
 import argparse
+import sys
 from collections.abc import Mapping
 
 from connectors.cancellation import Cancellation
@@ -8,6 +9,7 @@ from connectors.errors import RunCancelled
 from connectors.report import Report
 from connectors.sinks.opening import replay_file
 from service import clock, logs
+from service.cli.hiding import hiding
 from service.cli.progress import shown, summary_table
 from service.cli.run import INTERRUPTED, interruptible, resolved
 
@@ -18,13 +20,13 @@ def main(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
     logs.configure("ERROR")
     dead_letters = arguments.dead_letters or arguments.file.with_suffix(".again.jsonl")
     report, cancellation, began = Report(), Cancellation(), clock.monotonic()
-    try:
-        with logs.bind_run("local", arguments.file.stem, 1), interruptible(cancellation), shown(report):
-            logs.redact(secrets)
-            replay_file(arguments.file, config, report, cancellation, dead_letters)
-    except RunCancelled as error:
-        print(f"headwater: {error.message}")
-        return INTERRUPTED
-    finally:
-        print(summary_table(report, clock.monotonic() - began))
+    with hiding(arguments.file.stem, secrets) as redactor:
+        try:
+            with interruptible(cancellation), shown(report):
+                replay_file(arguments.file, config, report, cancellation, dead_letters)
+        except RunCancelled as error:
+            print(f"headwater: {error.message}", file=sys.stderr)
+            return INTERRUPTED
+        finally:
+            print(redactor.apply(summary_table(report, clock.monotonic() - began)))
     return 1 if report.total("failed") else 0

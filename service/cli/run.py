@@ -1,22 +1,27 @@
 """`headwater run -c FILE`: one definition, here and now."""
 
 import argparse
+import queue
 import signal
 import sys
 import tempfile
+import threading
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from connectors.cancellation import Cancellation
 from connectors.errors import RunCancelled
 from connectors.ingestion import Folders, Result, ingest
+from connectors.registry import plan
 from connectors.report import Report
 from service import clock, logs
 from service.cli.files import definition_in, load
+from service.cli.hiding import hiding
 from service.cli.progress import shown, summary_table
 from service.execution.secrets import SecretResolver
+from service.workflows.documents import Json, value_at
 
 INTERRUPTED = 130
 
@@ -24,23 +29,45 @@ INTERRUPTED = 130
 def main(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Run it; the exit code says how it ended."""
     config, secrets = resolved(arguments.config, environ)
-    choices: dict[str, Any] = config.get("workflowConfig") or {}
+    choices = options_of(config)
     logs.configure("DEBUG" if choices.get("loggerLevel") == "DEBUG" else "ERROR")
     name = arguments.config.stem
     dead_letters = arguments.dead_letters or Path(tempfile.gettempdir()) / f"headwater-{name}.dead.jsonl"
+    before = _size(dead_letters)
     report, cancellation, began = Report(), Cancellation(), clock.monotonic()
-    try:
-        with logs.bind_run("local", name, 1), interruptible(cancellation), shown(report):
-            logs.redact(secrets)
-            result = ingest(config, report, cancellation, Folders(None, dead_letters))
-    except RunCancelled as error:
-        print(f"headwater: {error.message}", file=sys.stderr)
-        return INTERRUPTED
-    finally:
-        print(summary_table(report, clock.monotonic() - began))
-    print(result.value + (f"; what could not be delivered is in {dead_letters}" if dead_letters.exists() else ""))
+    with hiding(name, secrets | literal_secrets(config)) as redactor:
+        try:
+            with interruptible(cancellation), shown(report):
+                result = ingest(config, report, cancellation, Folders(None, dead_letters))
+        except RunCancelled as error:
+            print(f"headwater: {error.message}", file=sys.stderr)
+            return INTERRUPTED
+        finally:
+            print(redactor.apply(summary_table(report, clock.monotonic() - began)))
+    lost = f"; what could not be delivered is in {dead_letters}" if _size(dead_letters) > before else ""
+    print(result.value + lost)
     failed = result is Result.FAILED and choices.get("raiseOnError", True)
     return 1 if failed else 0
+
+
+def literal_secrets(config: Json) -> frozenset[str]:
+    """The secrets that are written out in a definition.
+
+    Raises:
+        ConfigurationError: It cannot be run.
+    """
+    found = (value_at(config, path) for path in plan(config).secret_paths)
+    return frozenset(value for value in found if isinstance(value, str))
+
+
+def options_of(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The `workflowConfig` of a definition that may be wrong in every way."""
+    options: object = config.get("workflowConfig")
+    return cast("dict[str, Any]", options) if isinstance(options, dict) else {}
+
+
+def _size(file: Path) -> int:
+    return file.stat().st_size if file.exists() else 0
 
 
 def resolved(path: Path, environ: Mapping[str, str]) -> tuple[dict[str, Any], frozenset[str]]:
@@ -52,14 +79,30 @@ def resolved(path: Path, environ: Mapping[str, str]) -> tuple[dict[str, Any], fr
 
 @contextmanager
 def interruptible(cancellation: Cancellation) -> Generator[None]:
-    """While inside, Ctrl-C and SIGTERM cancel the run instead of tearing it down."""
+    """While inside, Ctrl-C and SIGTERM cancel the run instead of tearing it down; a second one does that after all.
 
-    def cancel(number: int, _frame: object) -> None:
-        cancellation.cancel(f"interrupted by {signal.Signals(number).name}")
+    The cancel comes from a thread: it needs locks, which the interrupted code may hold.
+    """
+    told: queue.SimpleQueue[int] = queue.SimpleQueue()
 
-    former = {number: signal.signal(number, cancel) for number in (signal.SIGINT, signal.SIGTERM)}
+    def cancel() -> None:
+        number = told.get()
+        if number:
+            cancellation.cancel(f"interrupted by {signal.Signals(number).name}")
+
+    def hear(number: int, _frame: object) -> None:
+        told.put(number)
+        signal.signal(number, former[number])
+
+    thread = threading.Thread(target=cancel, name="interruptions", daemon=True)
+    thread.start()
+    former = {int(number): signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in former:
+        signal.signal(number, hear)
     try:
         yield
     finally:
         for number, handler in former.items():
             signal.signal(number, handler)
+        told.put(0)
+        thread.join()

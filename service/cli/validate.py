@@ -3,12 +3,27 @@
 import argparse
 from collections.abc import Mapping
 
+from cryptography.fernet import Fernet
+
 from connectors.registry import plan
-from service.cli.files import definition_in, load
+from service.cli.files import definition_in, is_workflow, load
+from service.scheduling.triggers import check_schedule
+from service.workflows import operations
+from service.workflows.checking import RegistryChecker
+from service.workflows.operations import Rules
+from service.workflows.schemas import WorkflowCreate
+from service.workflows.vault import Vault
+from service.workflows.wire import validated
 
 
 def main(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Say that the definition is valid; what is wrong with it is raised."""
-    planned = plan(definition_in(load(arguments.file, environ)))
+    document = load(arguments.file, environ)
+    if is_workflow(document):
+        rules = Rules(RegistryChecker(), Vault([Fernet.generate_key().decode()]), check_schedule)
+        operations.check(validated(WorkflowCreate, document), rules)
+    planned = plan(definition_in(document))
     print(f"{arguments.file}: valid for {planned.connector.name}, service {planned.definition.source.service_name!r}")
+    for note in planned.notes:
+        print(f"  note: {note}")
     return 0

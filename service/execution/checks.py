@@ -1,10 +1,12 @@
 """Tests connections for people who ask through the API."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from connectors import registry
 from connectors.connector import CheckResult
 from service.execution.secrets import SecretResolver
+from service.logs import Redactor
 from service.workflows.documents import Json
 
 
@@ -16,7 +18,11 @@ def connection_checker(resolver: SecretResolver) -> Callable[[str, Json], Iterat
     """
 
     def check(connector: str, connection: Json) -> Iterator[CheckResult]:
-        resolved, _ = resolver.resolve(connection)
-        yield from registry.check(connector, resolved)
+        resolved, values = resolver.resolve(connection)
+        redactor = Redactor()
+        redactor.add(values)
+        for result in registry.check(connector, resolved):
+            advice = None if result.advice is None else redactor.apply(result.advice)
+            yield replace(result, message=redactor.apply(result.message), advice=advice)
 
     return check

@@ -7,13 +7,14 @@ from pathlib import Path
 
 from service import clock
 from service.database.engine import Database
-from service.errors import ServiceError
+from service.errors import Unavailable
 from service.runs.repository import forget_workers, prune
 from service.settings import Settings
 
 INTERVAL_SECONDS = 600.0
 BATCH = 500
 PAUSE_SECONDS = 0.1
+JOIN_SECONDS = 10.0
 WORKERS_KEPT = timedelta(days=1)
 
 logger = logging.getLogger(__name__)
@@ -37,7 +38,8 @@ class Housekeeper:
     def stop(self) -> None:
         """End after the batch at hand."""
         self._closing.set()
-        self._thread.join()
+        if self._thread.ident is not None:
+            self._thread.join(JOIN_SECONDS)
 
     def tidy(self) -> int:
         """Forget all that is too old, in small batches; how many runs that were."""
@@ -58,13 +60,20 @@ class Housekeeper:
         while not self._closing.wait(INTERVAL_SECONDS):
             try:
                 forgotten = self.tidy()
-            except ServiceError as error:
+            except Unavailable as error:
                 logger.warning("Could not tidy up, next try in %g s: %s", INTERVAL_SECONDS, error)
-                continue
-            if forgotten:
-                logger.info("Forgot %d ended runs", forgotten)
+            except Exception:  # the store must not grow for ever because of one bad moment
+                logger.exception("Could not tidy up, next try in %g s", INTERVAL_SECONDS)
+            else:
+                if forgotten:
+                    logger.info("Forgot %d ended runs", forgotten)
 
 
 def _forget_file(file: Path, age: timedelta) -> None:
-    if clock.now().timestamp() - file.stat().st_mtime > age.total_seconds():
-        file.unlink(missing_ok=True)
+    try:
+        if clock.now().timestamp() - file.stat().st_mtime > age.total_seconds():
+            file.unlink(missing_ok=True)
+    except FileNotFoundError:
+        return  # another replica was quicker
+    except OSError as error:
+        logger.warning("%s is old and cannot be removed: %s", file, error)

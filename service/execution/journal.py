@@ -6,19 +6,20 @@ that stays away loses the run's lease anyway, and the next attempt tells everyth
 
 import logging
 import threading
-from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeVar
 from uuid import UUID
 
 from connectors.report import Failure, Report
 from service import clock
 from service.database.engine import Database
 from service.errors import ServiceError
+from service.execution.holding import Holding
 from service.execution.progress import counts_document, progress_document
+from service.logs import Redactor
 from service.runs.repository.journal import (
+    MAX_TEXT,
     Lease,
     LogLine,
     LostEntity,
@@ -29,34 +30,53 @@ from service.runs.repository.journal import (
 )
 
 FLUSH_SECONDS = 0.5
-KEPT_LINES = 5_000
+KEPT_LINES = 2_500
 KEPT_FAILURES = 10_000
+KEPT_SCOPES = 100_000
 
-T = TypeVar("T")
+Scope = tuple[str, Mapping[str, int]]
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class RunJournal:
-    """One run's words on their way to the store; safe to add to from any thread."""
+    """One run's words on their way to the store; safe to add to from any thread. Once `closed` it takes no more.
+
+    `lapsed` tells whether the run may belong to somebody else by now.
+    """
 
     lease: Lease
+    lapsed: Callable[[], bool]
     began: float = field(default_factory=clock.monotonic)
     report: Report = field(default_factory=Report)
-    lines: deque[LogLine] = field(default_factory=lambda: deque[LogLine](maxlen=KEPT_LINES))
-    failures: deque[LostEntity] = field(default_factory=lambda: deque[LostEntity](maxlen=KEPT_FAILURES))
-    scopes: deque[tuple[str, Mapping[str, int]]] = field(default_factory=deque[tuple[str, Mapping[str, int]]])
+    redactor: Redactor = field(default_factory=Redactor)
+    lines: Holding[LogLine] = field(default_factory=lambda: Holding(KEPT_LINES, KEPT_LINES))
+    failures: Holding[LostEntity] = field(default_factory=lambda: Holding(KEPT_FAILURES))
+    scopes: Holding[Scope] = field(default_factory=lambda: Holding(KEPT_SCOPES))
     shown: object = None
+    closed: bool = False
     writing: threading.Lock = field(default_factory=threading.Lock)
+
+    def logged(self, line: LogLine) -> None:
+        """Keep one log line."""
+        if not self.closed:
+            self.lines.add(line)
 
     def failed(self, failure: Failure) -> None:
         """Keep one lost entity."""
-        self.failures.append(LostEntity(failure.entity, failure.name, failure.stage, failure.cause, failure.advice))
+        if not self.closed:
+            cause, advice = self._told(failure.cause), failure.advice
+            told = None if advice is None else self._told(advice)
+            self.failures.add(LostEntity(failure.entity, self._told(failure.name), failure.stage, cause, told))
 
     def scope_done(self, fqn: str, records: Mapping[str, int]) -> None:
         """Keep one finished scope."""
-        self.scopes.append((fqn, records))
+        if not self.closed:
+            self.scopes.add((fqn, records))
+
+    def _told(self, words: str) -> str:
+        return _bounded(self.redactor.apply(words))
 
 
 class Journal:
@@ -77,27 +97,56 @@ class Journal:
     def stop(self) -> None:
         """Write what is held, once more, and end."""
         self._closing.set()
-        self._thread.join()
+        if self._thread.ident is not None:
+            self._thread.join()
         self._write_all()
 
-    def open(self, lease: Lease) -> RunJournal:
-        """The journal of a run that begins."""
-        journal = RunJournal(lease)
+    def open(self, lease: Lease, lapsed: Callable[[], bool] = lambda: False) -> RunJournal:
+        """The journal of a run that begins; while `lapsed` it is written no further."""
+        journal = RunJournal(lease, lapsed)
         with self._lock:
             self._runs[lease.run_id] = journal
         return journal
 
     def close(self, journal: RunJournal) -> None:
-        """Write no more of a run."""
+        """Write no more of a run, whoever goes on to tell of it."""
+        journal.closed = True
         with self._lock:
-            self._runs.pop(journal.lease.run_id, None)
+            if self._runs.get(journal.lease.run_id) is journal:
+                del self._runs[journal.lease.run_id]
 
     def log(self, run_id: str, at: datetime, level: str, message: str) -> None:
         """Keep a log line if it belongs to a run of this process."""
         with self._lock:
             journal = self._runs.get(UUID(run_id))
         if journal is not None:
-            journal.lines.append(LogLine(at, level, "", message))
+            journal.logged(LogLine(at, level, "", _bounded(message)))
+
+    def write(self, journal: RunJournal) -> None:
+        """Write what a run has told since the last time.
+
+        Raises:
+            Unavailable: The store does not answer; everything is kept for the next time.
+        """
+        counts = counts_document(journal.report)
+        shown = (counts, journal.report.snapshot_progress())
+        with journal.writing:
+            lines, failures, scopes = journal.lines.take(), journal.failures.take(), journal.scopes.take()
+            if journal.closed or (shown == journal.shown and not any((*lines, *failures, *scopes))):
+                return
+            try:
+                with self._database.session() as session:
+                    checkpoint(session, journal.lease, dict(scopes[0]))
+                    add_failures(session, journal.lease, failures[0])
+                    add_logs(session, journal.lease, _in_order(*lines), self._keep_lines)
+                    progress = progress_document(journal.report, clock.monotonic() - journal.began)
+                    update_progress(session, journal.lease, progress, counts)
+            except ServiceError:
+                journal.lines.give_back(lines)
+                journal.failures.give_back(failures)
+                journal.scopes.give_back(scopes)
+                raise
+            journal.shown = shown
 
     def _write_now_and_then(self) -> None:
         while not self._closing.wait(FLUSH_SECONDS):
@@ -107,37 +156,23 @@ class Journal:
         with self._lock:
             journals = list(self._runs.values())
         for journal in journals:
+            if journal.lapsed():
+                continue
             try:
                 self.write(journal)
             except ServiceError as error:
                 logger.warning("Could not write what runs tell, next try in %g s: %s", FLUSH_SECONDS, error)
                 return
-
-    def write(self, journal: RunJournal) -> None:
-        """Write what a run has told since the last time.
-
-        Raises:
-            Unavailable: The store does not answer; everything is kept for the next time.
-        """
-        counts = counts_document(journal.report)
-        with journal.writing:
-            lines, failures, scopes = _taken(journal.lines), _taken(journal.failures), _taken(journal.scopes)
-            if not (lines or failures or scopes or counts != journal.shown):
-                return
-            try:
-                with self._database.session() as session:
-                    checkpoint(session, journal.lease, dict(scopes))
-                    add_failures(session, journal.lease, failures)
-                    add_logs(session, journal.lease, lines, self._keep_lines)
-                    progress = progress_document(journal.report, clock.monotonic() - journal.began)
-                    update_progress(session, journal.lease, progress, counts)
-            except ServiceError:
-                journal.lines.extendleft(reversed(lines))
-                journal.failures.extendleft(reversed(failures))
-                journal.scopes.extendleft(reversed(scopes))
-                raise
-            journal.shown = counts
+            except Exception:  # what cannot be written is lost, the run and those beside it go on
+                logger.exception("Could not write what run %s tells; it is left out", journal.lease.run_id)
 
 
-def _taken(waiting: deque[T]) -> list[T]:
-    return [waiting.popleft() for _ in range(len(waiting))]
+def _in_order(first: list[LogLine], last: list[LogLine], dropped: int) -> list[LogLine]:
+    if not dropped:
+        return [*first, *last]
+    at = last[0].at if last else first[-1].at
+    return [*first, LogLine(at, "WARNING", "", f"{dropped} lines were too many to be kept"), *last]
+
+
+def _bounded(words: str) -> str:
+    return words if len(words) <= MAX_TEXT else words[:MAX_TEXT] + "…"

@@ -1,7 +1,8 @@
 """What becomes of a run, judged by how its attempt ended."""
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from connectors.errors import (
@@ -14,6 +15,7 @@ from connectors.errors import (
     cause_of,
 )
 from connectors.ingestion import Result
+from service.errors import Unavailable
 from service.execution.stopping import Stop
 from service.runs.schemas import RunError
 from service.runs.status import RunState
@@ -27,7 +29,11 @@ TITLES = (
     (SinkUnavailable, "The catalogue does not answer"),
     (FatalError, "The run cannot go on"),
     (RunCancelled, "The run was stopped"),
+    (Unavailable, "The store of the service does not answer"),
+    (MemoryError, "The service has run out of memory"),
 )
+TIMED_OUT = "The run took too long"
+TIMEOUT_ADVICE = "raise policy.timeoutSeconds, or have the run find less: filter patterns leave schemas and tables out"
 NEVER_RETRIED = (ConfigurationError, FatalError)
 
 
@@ -38,6 +44,10 @@ class Finished:
     state: RunState
     error: RunError | None = None
 
+    def __str__(self) -> str:
+        """How it reads in a log."""
+        return self.state.value if self.error is None else f"{self.state.value}: {_line(self.error)}"
+
 
 @dataclass(frozen=True, slots=True)
 class TryAgain:
@@ -46,15 +56,27 @@ class TryAgain:
     delay_seconds: float
     error: RunError
 
+    def __str__(self) -> str:
+        """How it reads in a log."""
+        return f"to be tried again in {self.delay_seconds:.1f} s: {_line(self.error)}"
+
 
 @dataclass(frozen=True, slots=True)
 class GivenBack:
     """The run goes back to the queue and this attempt does not count."""
 
+    def __str__(self) -> str:
+        """How it reads in a log."""
+        return "given back to the queue"
+
 
 @dataclass(frozen=True, slots=True)
 class Disowned:
-    """Somebody else has the run by now: nothing is to be written."""
+    """Somebody else has the run by now, or may have: nothing is to be written."""
+
+    def __str__(self) -> str:
+        """How it reads in a log."""
+        return "left to whoever has its lease"
 
 
 Outcome = Finished | TryAgain | GivenBack | Disowned
@@ -70,7 +92,7 @@ def of_result(result: Result, failed: int) -> Outcome:
     return Finished(RunState.FAILED, RunError(title="Too many entities failed", detail=detail))
 
 
-def of_error(error: Exception, stop: Stop | None, policy: Policy, run_id: UUID, attempt: int) -> Outcome:
+def of_error(error: BaseException, stop: Stop | None, policy: Policy, run_id: UUID, attempt: int) -> Outcome:
     """The outcome of a run that `error` ended; `stop` when it was told to end."""
     if stop is Stop.LEASE_LOST:
         return Disowned()
@@ -79,15 +101,26 @@ def of_error(error: Exception, stop: Stop | None, policy: Policy, run_id: UUID, 
     told = error_document(error)
     if stop is Stop.USER:
         return Finished(RunState.CANCELLED, told)
+    if isinstance(error, RunCancelled):  # by nobody: its time ran out
+        told = told.model_copy(update={"title": TIMED_OUT, "advice": told.advice or TIMEOUT_ADVICE})
     if isinstance(error, NEVER_RETRIED) or attempt >= policy.max_attempts:
         return Finished(RunState.FAILED, told)
     return TryAgain(retry_delay(policy, run_id, attempt), told)
 
 
-def error_document(error: Exception) -> RunError:
+def error_document(error: BaseException) -> RunError:
     """The error as the API shows it."""
     title = next((title for kind, title in TITLES if isinstance(error, kind)), "The run broke off")
     return RunError(title=title, detail=cause_of(error), advice=advice_of(error))
+
+
+def redacted(outcome: Outcome, redact: Callable[[str], str]) -> Outcome:
+    """The outcome without what `redact` hides in its error."""
+    if not isinstance(outcome, Finished | TryAgain) or outcome.error is None:
+        return outcome
+    error = outcome.error
+    hidden = {"detail": error.detail and redact(error.detail), "advice": error.advice and redact(error.advice)}
+    return replace(outcome, error=error.model_copy(update=hidden))
 
 
 def retry_delay(policy: Policy, run_id: UUID, attempt: int) -> float:
@@ -95,3 +128,7 @@ def retry_delay(policy: Policy, run_id: UUID, attempt: int) -> float:
     delay = min(policy.retry_delay_seconds * policy.retry_backoff ** (attempt - 1), MAX_DELAY_SECONDS)
     digest = hashlib.blake2b(f"{run_id}/{attempt}".encode(), digest_size=4).digest()
     return delay * (1 + JITTER * int.from_bytes(digest) / 2**32)
+
+
+def _line(error: RunError) -> str:
+    return ": ".join(filter(None, (error.title, error.detail)))

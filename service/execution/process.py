@@ -1,230 +1,230 @@
-"""A run in a process of its own: it can be killed for real, and a crash stays there.
+"""A run in a process of its own: it can be killed for real, its memory is bounded, and a crash stays there.
 
-The child does the ingestion and sends what it would tell an observer; the parent repeats that to the run's
+The process does the ingestion and sends what it would tell an observer; the service repeats that to the run's
 own report, so nothing else has to know where a run lives.
 """
 
+import contextvars
 import logging
-import multiprocessing
 import os
 import signal
+import socket
+import subprocess
+import sys
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass
-from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
-from typing import Any
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from typing import BinaryIO
 
-from connectors.cancellation import Cancellation
-from connectors.errors import ConnectorError, FatalError, RunCancelled, cause_of
-from connectors.ingestion import Folders, Result, ingest
-from connectors.report import Failure, Outcome, Report
+import msgspec
 
-FLUSH_SECONDS = 0.2
-FLUSH_EVENTS = 200
+from connectors.errors import ConnectorError, FatalError, RunCancelled
+from connectors.ingestion import Result
+from connectors.report import Failure, Report
+from service.execution.messages import MAX_LINE, MAX_TEXT, Assignment, Call, Ended, decode, encode
+from service.execution.stopping import Stop, StopSwitch
+from service.settings import PREFIX
+
 TERM_GRACE_SECONDS = 2.0
-PARENT_IS_GONE = 70
+KILL_SECONDS = 5.0
+KIBIBYTES = 1024
+NEARLY = 0.8
 
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Assignment:
-    """What a child is given; the config has its secrets resolved."""
+def ingest_in_process(assignment: Assignment, report: Report, switch: StopSwitch, environ: Mapping[str, str]) -> Result:
+    """Run in a process; raises what `connectors.ingestion.ingest` raises, and ConnectorError when the process dies.
 
-    config: Mapping[str, Any]
-    folders: Folders
-    finished: frozenset[str]
-    timeout_seconds: float | None
-    log_level: int
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """One call of the observer, to be repeated on the other side."""
-
-    method: str
-    arguments: tuple[Any, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """The last thing a child sends."""
-
-    result: Result | None
-    error: ConnectorError | None
+    FatalError when it needs more memory than it may have: another attempt would need as much.
+    """
+    cancellation = switch.cancellation
+    with _child(environ) as child, cancellation.interrupting(child.stop):
+        child.tell(encode(assignment))
+        with switch.followed(child.hold_until):
+            ended = _listen(child.messages(), report)
+    if ended is not None and ended.result is not None:
+        return Result(ended.result)
+    if ended is not None and ended.lapsed:
+        switch.pull(Stop.LEASE_LOST, "the lease of the run was not renewed in time")
+    if cancellation.requested:
+        raise RunCancelled(cancellation.reason)
+    if ended is not None and ended.broken is not None:
+        raise ended.broken.error()
+    raise child.death(assignment.memory_limit_mb, out_of_memory=ended is not None)
 
 
-def ingest_in_process(assignment: Assignment, report: Report, cancellation: Cancellation) -> Result:
-    """Run in a child; raises what `connectors.ingestion.ingest` raises, and FatalError when the child dies."""
-    here, there = multiprocessing.Pipe()
-    child = multiprocessing.get_context("spawn").Process(target=_child, args=(there, assignment), daemon=True)
-    child.start()
-    there.close()
-    killer = threading.Timer(TERM_GRACE_SECONDS, child.kill)
+class Child:
+    """One process, and all it starts: it leads a session of its own, which ends with it."""
 
-    def stop() -> None:
-        child.terminate()
-        killer.start()
+    def __init__(self, process: subprocess.Popen[bytes], link: socket.socket, words: socket.socket) -> None:
+        self._process = process
+        self._link = link
+        self._words = words
+        self._lock = threading.Lock()
+        self._ended = threading.Event()
+        self._reaped = False
+        self._peak_mb = 0.0
+        self._killer = threading.Timer(TERM_GRACE_SECONDS, self._signal, (signal.SIGKILL,))
+        self._killer.daemon = True
 
-    try:
-        with cancellation.interrupting(stop):
-            ended = _listen(here, report)
-            child.join()
-    finally:
-        killer.cancel()
-        here.close()
-        child.kill()
-        child.join()
-    return _conclusion(ended, child, cancellation)
+    def tell(self, line: bytes) -> None:
+        """Send a line; a process that is gone hears nothing."""
+        with suppress(OSError):
+            self._link.sendall(line)
 
+    def hold_until(self, moment: float) -> None:
+        """Tell until when the run is held, without ever waiting: a process that does not listen ends by its alarm."""
+        with suppress(OSError):
+            self._link.send(encode(moment), socket.MSG_DONTWAIT)
 
-def _listen(connection: Connection, report: Report) -> Ended | None:
-    while True:
+    def messages(self) -> Iterator[bytes]:
+        """The lines that the process sends, until it ends."""
+        return _lines(self._link, MAX_LINE)
+
+    def stop(self) -> None:
+        """Have it end, by force if it must be."""
+        self._signal(signal.SIGTERM)
         try:
-            message: list[Told] | Ended = connection.recv()
-        except (EOFError, OSError):
+            self._killer.start()
+        except RuntimeError:  # no thread for the grace
+            self._signal(signal.SIGKILL)
+
+    def finish(self) -> None:
+        """It has nothing more to say: wait for its end, by force if it must be."""
+        if not self._ended.wait(TERM_GRACE_SECONDS):
+            self._signal(signal.SIGKILL)
+            if not self._ended.wait(KILL_SECONDS):
+                logger.error("process %d cannot be killed; it is left behind", self._process.pid)
+        self._killer.cancel()
+
+    def death(self, limit_mb: int | None, *, out_of_memory: bool) -> ConnectorError:
+        """What became of it, when it could not say so itself."""
+        code = self._process.returncode or 0
+        if limit_mb is not None and (out_of_memory or (code < 0 and self._peak_mb >= NEARLY * limit_mb)):
+            message = f"the run needed more memory than the {limit_mb} MiB of policy.memoryLimitMb"
+            return FatalError(message, "raise that limit, lower sourceConfig.config.threads, or filter what is read")
+        if out_of_memory:
+            return ConnectorError("the run's own process ran out of memory", "see how much memory the service has")
+        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+        advice = "see the last lines of the run's log; what is killed by SIGKILL has often run out of memory"
+        return ConnectorError(f"the run's own process {how}", advice)
+
+    def log_words(self) -> None:
+        """Log what it prints, libraries and crashes included."""
+        for line in _lines(self._words, MAX_TEXT):
+            logger.info("%s", line.decode("utf-8", "replace").rstrip())
+
+    def await_end(self) -> None:
+        """Wait for its end and see to what it leaves behind."""
+        pid = self._process.pid
+        if sys.platform == "linux":
+            os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)  # its number is not given away yet
+        with self._lock:
+            self._kill_group(signal.SIGKILL)
+            _, status, usage = os.wait4(pid, 0)
+            self._reaped = True
+        self._process.returncode = os.waitstatus_to_exitcode(status)
+        self._peak_mb = usage.ru_maxrss / KIBIBYTES
+        for end in (self._link, self._words):
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RD)  # somebody it left behind may hold the other end open
+        self._ended.set()
+
+    def _signal(self, number: signal.Signals) -> None:
+        with self._lock:
+            if not self._reaped:
+                self._kill_group(number)
+
+    def _kill_group(self, number: signal.Signals) -> None:
+        with suppress(OSError):
+            os.killpg(self._process.pid, number)
+
+
+@contextmanager
+def _child(environ: Mapping[str, str]) -> Generator[Child]:
+    """A process that waits for its assignment; at the end it is gone."""
+    with ExitStack() as stack:
+        link, link_there = map(stack.enter_context, socket.socketpair())
+        words, words_there = map(stack.enter_context, socket.socketpair())
+        process = _started(link_there, words_there, environ)
+        link_there.close()
+        words_there.close()
+        child = Child(process, link, words)
+        reaper = threading.Thread(target=child.await_end, name=f"process-{process.pid}", daemon=True)
+        run = contextvars.copy_context().run
+        reader = threading.Thread(target=run, args=(child.log_words,), name=f"words-{process.pid}", daemon=True)
+        try:
+            reaper.start()
+        except RuntimeError:
+            process.kill()
+            process.wait()
+            raise
+        try:
+            reader.start()
+            yield child
+        finally:
+            child.finish()
+            if reader.ident is not None:
+                reader.join(KILL_SECONDS)
+
+
+def _started(link: socket.socket, words: socket.socket, environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """Nothing of the service's own settings and secrets is in its environment, and no file but these is open."""
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-P", "-m", "service.execution.child", str(link.fileno())],
+            stdin=subprocess.DEVNULL,
+            stdout=words.fileno(),
+            stderr=words.fileno(),
+            pass_fds=[link.fileno()],
+            start_new_session=True,
+            env={name: value for name, value in environ.items() if not name.startswith(PREFIX)},
+        )
+    except OSError as error:
+        message = f"the run's own process cannot be started: {error.strerror or error}"
+        raise ConnectorError(message, "see how many processes and how much memory the service may have") from error
+
+
+def _lines(end: socket.socket, longest: int) -> Iterator[bytes]:
+    with suppress(OSError), end.makefile("rb") as stream:
+        yield from _read(stream, longest)
+
+
+def _read(stream: BinaryIO, longest: int) -> Iterator[bytes]:
+    while line := stream.readline(longest):
+        yield line
+
+
+def _listen(lines: Iterator[bytes], report: Report) -> Ended | None:
+    for line in lines:
+        try:
+            message = decode(line)
+        except msgspec.DecodeError:
+            logger.warning("the run's own process broke off in the middle of a message")
             return None
         if isinstance(message, Ended):
             return message
-        for told in message:
-            _repeat(told, report)
+        for call in message.calls:
+            _repeat(call, report)
+    return None
 
 
-def _repeat(told: Told, report: Report) -> None:
-    if told.method == "log":
-        name, level, text = told.arguments
+def _repeat(call: Call, report: Report) -> None:
+    if call.method == "log":
+        name, level, text = call.arguments
         logging.getLogger(name).log(level, "%s", text)
-    else:
-        calls = {
-            "expected": report.expected,
-            "processed": report.processed,
-            "counted": report.counted,
-            "failed": report.failed,
-            "scope_done": report.scope_done,
-            "queried": report.queried,
-            "requested": report.requested,
-            "retried": report.retried,
-        }
-        calls[told.method](*told.arguments)
-
-
-def _conclusion(ended: Ended | None, child: BaseProcess, cancellation: Cancellation) -> Result:
-    if ended is not None and ended.result is not None:
-        return ended.result
-    if cancellation.requested:
-        raise RunCancelled(cancellation.reason)
-    if ended is not None and ended.error is not None:
-        raise ended.error
-    code = child.exitcode or 0
-    how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-    message = f"the run's own process {how}"
-    raise FatalError(message, "see the logs of the service; a process killed by SIGKILL has often run out of memory")
-
-
-class PipeObserver:
-    """Sends on what it hears, many calls at once; the Observer and the log handler of a child."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._lock = threading.Lock()
-        self._held: list[Told] = []
-        self._closed = threading.Event()
-        threading.Thread(target=self._flush_now_and_then, name="events", daemon=True).start()
-
-    def expected(self, entity: str, count: int) -> None:
-        """See Observer."""
-        self.tell("expected", entity, count)
-
-    def processed(self, entity: str, count: int = 1) -> None:
-        """See Observer."""
-        self.tell("processed", entity, count)
-
-    def counted(self, entity: str, outcome: Outcome, count: int = 1) -> None:
-        """See Observer; a failure is counted where `failed` is repeated."""
-        if outcome != "failed":
-            self.tell("counted", entity, outcome, count)
-
-    def failed(self, failure: Failure) -> None:
-        """See Observer."""
-        self.tell("failed", failure)
-
-    def scope_done(self, fqn: str, records: Mapping[str, int]) -> None:
-        """See Observer."""
-        self.tell("scope_done", fqn, dict(records))
-
-    def queried(self, seconds: float) -> None:
-        """See Observer."""
-        self.tell("queried", seconds)
-
-    def requested(self, operation: str, status: str, seconds: float) -> None:
-        """See Observer."""
-        self.tell("requested", operation, status, seconds)
-
-    def retried(self) -> None:
-        """See Observer."""
-        self.tell("retried")
-
-    def tell(self, method: str, *arguments: object) -> None:
-        """Send one call, soon."""
-        with self._lock:
-            self._held.append(Told(method, arguments))
-            if len(self._held) >= FLUSH_EVENTS:
-                self._send()
-
-    def close(self, ended: Ended) -> None:
-        """Send what is held and, last, how it ended."""
-        self._closed.set()
-        with self._lock:
-            self._send()
-            self._connection.send(ended)
-
-    def _flush_now_and_then(self) -> None:
-        while not self._closed.wait(FLUSH_SECONDS):
-            with self._lock:
-                self._send()
-
-    def _send(self) -> None:
-        if self._held:
-            self._connection.send(self._held)
-            self._held = []
-
-
-class PipeLogHandler(logging.Handler):
-    """Hands a child's log lines to its parent, which knows whose they are."""
-
-    def __init__(self, observer: PipeObserver) -> None:
-        super().__init__()
-        self._observer = observer
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Send the finished text."""
-        self._observer.tell("log", record.name, record.levelno, self.format(record))
-
-
-def _child(connection: Connection, assignment: Assignment) -> None:
-    cancellation = Cancellation(assignment.timeout_seconds)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda _number, _frame: cancellation.cancel("told to stop"))
-    threading.Thread(target=_die_with_the_parent, args=(connection,), name="parent", daemon=True).start()
-    observer = PipeObserver(connection)
-    root = logging.getLogger()
-    root.addHandler(PipeLogHandler(observer))
-    root.setLevel(assignment.log_level)
-    ended = Ended(None, None)
-    try:
-        report = Report(observer)
-        ended = Ended(ingest(assignment.config, report, cancellation, assignment.folders, assignment.finished), None)
-    except ConnectorError as error:
-        ended = Ended(None, error)
-    except Exception as error:
-        logger.exception("the run broke off")
-        ended = Ended(None, ConnectorError(cause_of(error)))
-    observer.close(ended)
-
-
-def _die_with_the_parent(connection: Connection) -> None:
-    try:
-        connection.recv()
-    except (EOFError, OSError):
-        os._exit(PARENT_IS_GONE)
+        return
+    if call.method == "failed":
+        report.failed(Failure(*call.arguments))
+        return
+    calls = {
+        "expected": report.expected,
+        "processed": report.processed,
+        "counted": report.counted,
+        "scope_done": report.scope_done,
+        "queried": report.queried,
+        "requested": report.requested,
+        "retried": report.retried,
+    }
+    calls[call.method](*call.arguments)

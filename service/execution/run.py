@@ -1,6 +1,7 @@
 """One attempt of one run, from the claim to what is stored of its end."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,11 +10,12 @@ from connectors.ingestion import Folders, Result, ingest
 from connectors.report import Report
 from service import clock, logs
 from service.database.engine import Database
-from service.errors import Invalid
+from service.errors import Invalid, Unavailable
 from service.execution.journal import Journal, RunJournal
+from service.execution.messages import Assignment
 from service.execution.observer import RunObserver
-from service.execution.outcome import Disowned, Finished, GivenBack, Outcome, TryAgain, of_error, of_result
-from service.execution.process import Assignment, ingest_in_process
+from service.execution.outcome import Disowned, Finished, GivenBack, Outcome, TryAgain, of_error, of_result, redacted
+from service.execution.process import ingest_in_process
 from service.execution.progress import counts_document, progress_document
 from service.execution.secrets import SecretResolver
 from service.execution.stopping import StopSwitch
@@ -53,28 +55,36 @@ class RunExecutor:
     metrics: Metrics
     journal: Journal
     data_dir: Path
+    environ: Mapping[str, str]
 
-    def begin(self, claim: ClaimedRun) -> Attempt:
-        """An attempt ready to run."""
-        journal = self.journal.open(claim.lease)
+    def begin(self, claim: ClaimedRun, held_until: float) -> Attempt:
+        """An attempt ready to run, on a lease that is known to last until that moment of the monotonic clock."""
+        switch = StopSwitch(claim.policy.timeout_seconds, held_until)
         report = Report()
         _carry_over(claim, report)
+        journal = self.journal.open(claim.lease, lambda: switch.cancellation.lapsed)
         report.listener = RunObserver(claim.connector, _sink_of(claim), self.metrics, journal)
         journal.report = report
-        return Attempt(claim, StopSwitch(claim.policy.timeout_seconds), report, journal, clock.monotonic())
+        return Attempt(claim, switch, report, journal, clock.monotonic())
+
+    def drop(self, attempt: Attempt) -> None:
+        """Forget an attempt of which nothing is to be written any more."""
+        self.journal.close(attempt.journal)
 
     def run(self, attempt: Attempt) -> Outcome:
         """Do it; whatever happens is an outcome."""
-        claim = attempt.claim
-        with logs.bind_run(str(claim.lease.run_id), claim.workflow, claim.attempt, _option(claim, "loggerLevel")):
+        claim, level = attempt.claim, _option(attempt.claim, "loggerLevel")
+        with logs.bind_run(str(claim.lease.run_id), claim.workflow, claim.attempt, level) as context:
+            attempt.journal.redactor = context.redactor
             logger.info("Attempt %d of workflow %s begins", claim.attempt, claim.workflow)
             try:
                 result = self._ingest(attempt)
-            except Exception as error:  # whatever ends an attempt is stored as its error
+            except BaseException as error:  # a connector may raise anything, SystemExit too: it ends this attempt only
                 logger.warning("The attempt broke off", exc_info=True)
                 outcome = of_error(error, attempt.switch.by, claim.policy, claim.lease.run_id, claim.attempt)
             else:
                 outcome = of_result(result, attempt.report.total("failed"))
+            outcome = redacted(outcome, context.redactor.apply)
             logger.info("Attempt %d ended after %.2f s: %s", claim.attempt, attempt.seconds, outcome)
             return outcome
 
@@ -84,14 +94,22 @@ class RunExecutor:
         Raises:
             Unavailable: The store does not answer; the same call may succeed later.
         """
-        self.journal.write(attempt.journal)
+        if isinstance(outcome, Disowned):
+            self.drop(attempt)
+            return False
+        try:
+            self.journal.write(attempt.journal)
+        except Unavailable:
+            raise
+        except Exception:
+            logger.exception("The last that run %s told is lost", attempt.claim.lease.run_id)
         stored = self._store(attempt, outcome)
-        self.journal.close(attempt.journal)
+        self.drop(attempt)
         if stored and isinstance(outcome, Finished):
             self.metrics.run_finished(attempt.claim.connector, outcome.state.value, attempt.seconds)
         return stored
 
-    def _store(self, attempt: Attempt, outcome: Outcome) -> bool:
+    def _store(self, attempt: Attempt, outcome: Finished | TryAgain | GivenBack) -> bool:
         lease = attempt.claim.lease
         counts, progress = counts_document(attempt.report), progress_document(attempt.report, attempt.seconds)
         with self.database.session() as session:
@@ -102,11 +120,9 @@ class RunExecutor:
                     return endings.retry_later(session, lease, error, delay, counts)
                 case GivenBack():
                     return endings.release(session, lease)
-                case Disowned():
-                    return False
 
     def _ingest(self, attempt: Attempt) -> Result:
-        claim, cancellation = attempt.claim, attempt.switch.cancellation
+        claim = attempt.claim
         config = self._definition(claim)
         folders = Folders(
             files=self.data_dir / "files",
@@ -114,10 +130,18 @@ class RunExecutor:
         )
         finished = frozenset(claim.checkpoints)
         if claim.policy.isolation is Isolation.THREAD:
-            return ingest(config, attempt.report, cancellation, folders, finished)
+            return ingest(config, attempt.report, attempt.switch.cancellation, folders, finished)
         level = logging.getLevelNamesMapping().get(_option(claim, "loggerLevel"), logging.INFO)
-        assignment = Assignment(config, folders, finished, claim.policy.timeout_seconds, level)
-        return ingest_in_process(assignment, attempt.report, cancellation)
+        assignment = Assignment(
+            config=config,
+            files=str(folders.files),
+            dead_letters=str(folders.dead_letters),
+            finished=sorted(finished),
+            log_level=level,
+            timeout_seconds=claim.policy.timeout_seconds,
+            memory_limit_mb=claim.policy.memory_limit_mb,
+        )
+        return ingest_in_process(assignment, attempt.report, attempt.switch, self.environ)
 
     def _definition(self, claim: ClaimedRun) -> Json:
         try:

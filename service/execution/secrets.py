@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from connectors.errors import ConfigurationError, Problem
+from service.errors import Invalid
 
-REFERENCE = re.compile(r"secret:([A-Za-z0-9][A-Za-z0-9._-]{0,127})")
+PREFIX = "secret:"
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 VARIABLE_PREFIX = "HEADWATER_SECRET_"
 MASTER_KEY = "HEADWATER_SECRET_KEY"
 
@@ -43,12 +45,12 @@ class SecretResolver:
         values: set[str] = set()
 
         def put_in(value: str, path: str) -> str:
-            reference = REFERENCE.fullmatch(value)
-            if reference is None:
+            if not value.startswith(PREFIX):
                 return value
-            found = self._find(reference[1])
-            if found is None:
-                problems.append(Problem(path, self._missing(reference[1])))
+            try:
+                found = self._find(value.removeprefix(PREFIX))
+            except _Missing as missing:
+                problems.append(Problem(path, str(missing)))
                 return value
             values.add(found)
             return found
@@ -58,24 +60,52 @@ class SecretResolver:
             raise ConfigurationError(problems)
         return resolved, frozenset(values)
 
-    def _find(self, name: str) -> str | None:
-        if self._folder is not None:
-            file = self._folder / name
-            if file.is_file():
-                return file.read_text(encoding="utf-8").rstrip("\r\n")
+    def _find(self, name: str) -> str:
+        if NAME.fullmatch(name) is None:
+            message = "is no reference to a secret: after secret: comes a name of letters, digits, '.', '_' and '-'"
+            raise _Missing(message)
+        found = self._in_folder(name)
         variable = variable_of(name)
-        found = None if variable == MASTER_KEY else self._environ.get(variable)
+        if found is None and variable != MASTER_KEY:
+            found = self._environ.get(variable)
         if found is None and self._stored is not None:
-            found = self._stored(name)
+            found = self._in_table(name, self._stored)
+        if found is None:
+            raise _Missing(self._wanted(name))
         return found
 
-    def _missing(self, name: str) -> str:
-        places = [f"the variable {variable_of(name)}"]
+    def _in_folder(self, name: str) -> str | None:
+        if self._folder is None:
+            return None
+        file = self._folder / name
+        try:
+            return file.read_text(encoding="utf-8").rstrip("\r\n") if file.is_file() else None
+        except OSError as error:
+            message = f"the secret {name!r} is in {file}, which cannot be read: {error.strerror}"
+            raise _Missing(message) from error
+        except UnicodeDecodeError as error:
+            message = f"the secret {name!r} is in {file}, which is not UTF-8 text"
+            raise _Missing(message) from error
+
+    def _in_table(self, name: str, stored: Callable[[str], str | None]) -> str | None:
+        try:
+            return stored(name)
+        except Invalid as error:
+            message = f"the stored secret {name!r} cannot be used: {error.message}"
+            raise _Missing(message) from error
+
+    def _wanted(self, name: str) -> str:
+        variable = variable_of(name)
+        places = [f"the variable {variable}"] if variable != MASTER_KEY else []
         if self._folder is not None:
             places.insert(0, f"the file {self._folder / name}")
         if self._stored is not None:
             places.append(f"PUT /api/v1/secrets/{name}")
-        return f"there is no secret {name!r}; provide it as {' or '.join(places)}"
+        return f"there is no secret {name!r}; provide it as {' or '.join(places) or 'a secret of another name'}"
+
+
+class _Missing(Exception):
+    """A reference leads nowhere; the message says why and how to mend it."""
 
 
 def _replace(value: T, put_in: Callable[[str, str], str], path: str) -> T:

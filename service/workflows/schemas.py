@@ -6,7 +6,15 @@ from enum import StrEnum
 from typing import Annotated, cast
 from uuid import UUID
 
-from pydantic import AfterValidator, Field, JsonValue, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    JsonValue,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from service.errors import Invalid
 from service.workflows.documents import UNSTORABLE, Json, check_document, is_storable
@@ -80,7 +88,18 @@ class Policy(Input):
     priority: int = Field(default=0, ge=-1000, le=1000, description="Higher is claimed first.")
     pool: Name = "default"
     isolation: Isolation = Isolation.THREAD
+    memory_limit_mb: int | None = Field(
+        default=None, ge=128, le=1_048_576, description="MiB that a run may allocate; needs isolation: process."
+    )
     pause_after_failures: int | None = Field(default=None, ge=1, le=1000)
+
+    @field_validator("memory_limit_mb")
+    @classmethod
+    def _limits_a_process(cls, value: int | None, info: ValidationInfo) -> int | None:
+        if value is not None and info.data.get("isolation") is Isolation.THREAD:
+            message = "needs isolation process: runs in threads share the memory of the service"
+            raise ValueError(message)
+        return value
 
 
 class WorkflowCreate(Input):

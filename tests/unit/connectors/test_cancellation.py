@@ -1,4 +1,5 @@
 import threading
+import time
 
 import pytest
 
@@ -154,3 +155,31 @@ def test_of_many_cancels_at_once_one_counts() -> None:
             thread.join(LONG)
     assert calls == [1]
     assert cancellation.reason in set(map(str, range(8)))
+
+
+def test_a_run_that_nobody_holds_any_longer_stops_at_once() -> None:
+    cancellation, called = Cancellation(LONG), threading.Event()
+    cancellation.hold_until(time.monotonic() - 1)
+    assert cancellation.lapsed
+    with cancellation.interrupting(called.set), pytest.raises(RunCancelled, match="lease"):
+        cancellation.check()
+    assert called.is_set()
+
+
+def test_a_renewal_in_time_moves_the_end() -> None:
+    cancellation = Cancellation()
+    cancellation.hold_until(time.monotonic() - 1)
+    cancellation.hold_until(time.monotonic() + LONG)
+    cancellation.check()
+    assert not cancellation.lapsed
+    assert cancellation.remaining() is None
+
+
+def test_a_renewal_after_the_end_was_seen_comes_too_late() -> None:
+    cancellation = Cancellation()
+    cancellation.hold_until(time.monotonic() - 1)
+    assert cancellation.requested
+    cancellation.hold_until(time.monotonic() + LONG)
+    assert cancellation.lapsed
+    with pytest.raises(RunCancelled, match="lease"):
+        cancellation.check()

@@ -21,6 +21,7 @@ def test_the_policy_defaults_are_those_of_the_design() -> None:
         "priority": 0,
         "pool": "default",
         "isolation": "thread",
+        "memoryLimitMb": None,
         "pauseAfterFailures": None,
     }
 
@@ -75,3 +76,13 @@ def test_a_patch_tells_null_from_absent() -> None:
 def test_what_a_later_release_stored_can_be_read() -> None:
     assert read_policy({"priority": 7, "colour": "red"}) == Policy(priority=7)
     assert read_labels({"a": "b", "c": 1}) == {"a": "b"}
+
+
+def test_a_memory_limit_needs_a_process_of_its_own() -> None:
+    policy = {"isolation": "process", "memoryLimitMb": 512}
+    assert WorkflowCreate.model_validate({"name": "a", "config": {}, "policy": policy}).policy.memory_limit_mb == 512
+    with pytest.raises(ValidationError, match="needs isolation process") as caught:
+        WorkflowCreate.model_validate({"name": "a", "config": {}, "policy": {"memoryLimitMb": 512}})
+    assert [fault["loc"] for fault in caught.value.errors()] == [("policy", "memoryLimitMb")]
+    with pytest.raises(ValidationError):
+        WorkflowCreate.model_validate({"name": "a", "config": {}, "policy": {**policy, "memoryLimitMb": 1}})

@@ -1,0 +1,100 @@
+"""The runs that one worker has in hand."""
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from service.execution.run import Attempt
+from service.execution.stopping import Stop
+from service.metrics import Metrics
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True, eq=False)
+class Slot:
+    """A run that takes a slot. `stopping_since` is when it was told to stop, on the monotonic clock."""
+
+    attempt: Attempt
+    stopping_since: float | None = None
+    lost: bool = False
+    _ended: bool = False
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def run_id(self) -> UUID:
+        """Whose slot it is."""
+        return self.attempt.claim.lease.run_id
+
+    @property
+    def ended(self) -> bool:
+        """Whether only its end is to be stored."""
+        return self._ended
+
+    def end(self) -> bool:
+        """Decide that the run is over; whether nobody had decided that before, so that one end alone is stored."""
+        with self._lock:
+            first, self._ended = not self._ended, True
+        return first
+
+    def stop(self, by: Stop, reason: str) -> None:
+        """Tell the run to stop."""
+        if self.attempt.switch.pull(by, reason):
+            logger.info("Run %s is told to stop: %s", self.run_id, reason)
+
+
+class Slots:
+    """The slots of a worker; safe to use from any thread."""
+
+    def __init__(self, size: int, metrics: Metrics) -> None:
+        self._size = size
+        self._metrics = metrics
+        self._taken: dict[UUID, Slot] = {}
+        self._changed = threading.Condition()
+        self._show()
+
+    @property
+    def free(self) -> int:
+        """How many are not taken."""
+        with self._changed:
+            return max(0, self._size - len(self._taken))
+
+    def taken(self) -> list[Slot]:
+        """Those that are."""
+        with self._changed:
+            return list(self._taken.values())
+
+    def put(self, slot: Slot) -> None:
+        """Take one."""
+        with self._changed:
+            self._taken[slot.run_id] = slot
+            self._show()
+            self._changed.notify_all()
+
+    def release(self, slot: Slot) -> None:
+        """Have one free again."""
+        with self._changed:
+            if self._taken.get(slot.run_id) is slot:
+                del self._taken[slot.run_id]
+            self._show()
+            self._changed.notify_all()
+
+    def wait_until_idle(self, seconds: float) -> bool:
+        """Wait until none is taken; whether that came about."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._taken, seconds)
+
+    def wait_until_busy(self, closing: Callable[[], bool]) -> None:
+        """Wait until one is taken, or `wake` is called while `closing`."""
+        with self._changed:
+            self._changed.wait_for(lambda: bool(self._taken) or closing())
+
+    def wake(self) -> None:
+        """Have those who wait look again."""
+        with self._changed:
+            self._changed.notify_all()
+
+    def _show(self) -> None:
+        self._metrics.slots(len(self._taken), max(0, self._size - len(self._taken)))

@@ -1,0 +1,183 @@
+"""What a worker does with the runs it claims."""
+
+import json
+import threading
+from contextlib import ExitStack
+from itertools import pairwise
+
+import pytest
+
+from service.execution import worker as module
+from service.runs import repository
+from service.runs.repository import ClaimRequest
+from service.runs.status import RunState
+from tests.eventually import eventually
+from tests.integration.service.execution.replicas import Site, working
+from tests.integration.service.runs.makers import expire
+from tests.integration.service.workflows.makers import ask
+
+FULL = "can't start new thread"
+REFUSE = """
+    create function refuse() returns trigger language plpgsql as
+        $$ begin raise exception 'no % here', new.state; end $$;
+    create trigger refuse before update on runs for each row when (new.state = 'succeeded') execute function refuse()"""
+
+
+def test_a_run_is_done_and_its_end_is_told(site: Site) -> None:
+    with working(site) as worker:
+        run = site.ended(run_id := site.queue())
+        assert worker.healthy
+    assert (run.state, run.attempt, run.error) == (RunState.SUCCEEDED, 1, None)
+    assert run.counts.written == 3
+    assert run.progress["databaseService"] == {"processed": 3, "expected": None}
+    assert run.worker == worker.id
+    assert site.outcomes(run_id) == ["succeeded"]
+    written = (site.folder / "files" / "w.jsonl").read_text().splitlines()
+    assert [json.loads(line)["request"]["name"] for line in written] == ["item0", "item1", "item2"]
+    assert site.lines(run_id)[0] == "Attempt 1 of workflow w begins"
+
+
+def test_lost_entities_are_listed_and_judged(site: Site) -> None:
+    with working(site):
+        run = site.ended(run_id := site.queue("fail", count=2))
+    assert (run.state, run.counts.failed) == (RunState.FAILED, 2)
+    assert run.error is not None
+    assert run.error.title == "Too many entities failed"
+    assert site.causes(run_id) == ["no item0", "no item1"]
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "state", "outcomes", "title"),
+    [
+        ("unavailable", RunState.FAILED, ["retrying", "failed"], "The source does not answer"),
+        ("wrong", RunState.FAILED, ["failed"], "The definition cannot be run"),
+        ("exit", RunState.FAILED, ["retrying", "failed"], "The run broke off"),
+        ("curious", RunState.FAILED, ["failed"], "The run cannot go on"),
+    ],
+)
+def test_what_ends_an_attempt_decides_about_another(
+    site: Site, behaviour: str, state: RunState, outcomes: list[str], title: str
+) -> None:
+    with working(site):
+        run = site.ended(run_id := site.queue(behaviour, policy={"maxAttempts": 2, "retryDelaySeconds": 0}))
+    assert (run.state, site.outcomes(run_id)) == (state, outcomes)
+    assert run.error is not None
+    assert run.error.title == title
+
+
+def test_no_more_runs_than_slots(site: Site) -> None:
+    with working(site, worker_slots=2):
+        runs = [site.queue("gate", name) for name in ("a", "b", "c")]
+        eventually(lambda: sum(site.read(run).state is RunState.RUNNING for run in runs) == 2)
+        assert sorted(site.read(run).state for run in runs) == [RunState.QUEUED, RunState.RUNNING, RunState.RUNNING]
+        site.go()
+        assert {site.ended(run).state for run in runs} == {RunState.SUCCEEDED}
+
+
+def test_a_pools_limit_holds_over_two_workers(site: Site) -> None:
+    with ExitStack() as stack:
+        for _ in range(2):
+            stack.enter_context(working(site, pool_limits={"default": 1}))
+        runs = [site.queue("gate", name) for name in ("a", "b", "c")]
+        eventually(lambda: site.ready)
+        assert [site.read(run).state for run in runs].count(RunState.RUNNING) == 1
+        site.go()
+        ended = [site.ended(run) for run in runs]
+    assert {run.state for run in ended} == {RunState.SUCCEEDED}
+    spans = sorted((run.started_at, run.finished_at) for run in ended if run.started_at and run.finished_at)
+    assert all(before[1] <= after[0] for before, after in pairwise(spans))
+
+
+def test_a_run_whose_worker_is_gone_is_taken_over(site: Site) -> None:
+    run_id = site.queue()
+    with site.database.session() as session:
+        assert repository.claim(session, ClaimRequest("dead", ("default",), 1, 60))
+    expire(site.database)
+    with working(site) as worker:
+        run = site.ended(run_id)
+    assert (run.state, run.worker, run.attempt) == (RunState.SUCCEEDED, worker.id, 2)
+    assert site.outcomes(run_id) == ["lost", "succeeded"]
+
+
+def test_a_shutdown_lets_runs_end_within_the_grace(site: Site) -> None:
+    with working(site, shutdown_grace_seconds=20) as worker:
+        run_id = site.queue("gate")
+        eventually(lambda: site.ready)
+        stopping = threading.Thread(target=worker.stop)
+        stopping.start()
+        site.go()
+        stopping.join()
+        assert site.read(run_id).state is RunState.SUCCEEDED
+    assert ask(site.database, "select * from workers") == []
+
+
+@pytest.mark.parametrize("isolation", ["thread", "process"])
+def test_a_shutdown_gives_the_rest_back_without_counting(site: Site, isolation: str) -> None:
+    with working(site) as worker:
+        run_id = site.queue("gate", policy={"isolation": isolation})
+        eventually(lambda: site.ready)
+        worker.stop()
+        run = site.read(run_id)
+    assert (run.state, run.attempt, run.worker) == (RunState.QUEUED, 0, None)
+    assert site.outcomes(run_id) == ["released"]
+
+
+def test_a_shutdown_does_not_wait_for_a_thread_that_hangs(site: Site) -> None:
+    with working(site) as worker:
+        run_id = site.queue("hang")
+        eventually(lambda: site.ready)
+        worker.stop()
+        assert site.read(run_id).state is RunState.QUEUED
+        assert site.outcomes(run_id) == ["released"]
+
+
+def test_errors_that_nobody_thought_of_end_neither_the_claims_nor_the_pulse(
+    site: Site, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "RETRY_SECONDS", 0.05)
+    ask(site.database, "alter table runs rename to elsewhere")
+    with working(site) as worker:
+        wanted = ("Could not take runs from the queue", "Could not look for runs whose worker is gone")
+        eventually(lambda: all(caplog.text.count(words) > 1 for words in wanted))
+        assert caplog.text.count(wanted[0]) < 100
+        ask(site.database, "alter table elsewhere rename to runs")
+        assert site.ended(site.queue()).state is RunState.SUCCEEDED
+        assert worker.healthy
+
+
+def test_without_a_thread_to_be_had_runs_go_back(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "RETRY_SECONDS", 0.05)
+    real, refused = threading.Thread.start, [2]
+
+    def start(thread: threading.Thread) -> None:
+        if thread.name.startswith("run-") and refused[0]:
+            refused[0] -= 1
+            raise RuntimeError(FULL)
+        real(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    with working(site):
+        run = site.ended(run_id := site.queue())
+    assert (run.state, run.attempt) == (RunState.SUCCEEDED, 1)
+    assert site.outcomes(run_id) == ["released", "released", "succeeded"]
+
+
+def test_a_run_that_cannot_begin_fails(site: Site) -> None:
+    run_id = site.queue()
+    broken = "insert into run_checkpoints (run_id, scope, records) values (:run, 'x', '[1]')"
+    ask(site.database, broken, run=run_id)
+    ask(site.database, "update runs set token = 1")
+    with working(site):
+        run = site.ended(run_id)
+    assert run.state is RunState.FAILED
+    assert run.error is not None
+    assert "AttributeError" in run.error.detail
+
+
+def test_an_end_that_cannot_be_stored_fails_the_run(site: Site) -> None:
+    ask(site.database, REFUSE)
+    with working(site):
+        run = site.ended(site.queue())
+    assert run.state is RunState.FAILED
+    assert run.error is not None
+    assert "could not be stored" in run.error.detail

@@ -1,0 +1,67 @@
+"""Definitions in files."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors.errors import ConfigurationError
+from service.cli.files import definition_in, is_workflow, load
+
+
+def written(folder: Path, text: str, name: str = "x.yaml") -> Path:
+    file = folder / name
+    file.write_bytes(text.encode("utf-8", "surrogateescape"))
+    return file
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("x.yaml", "a: [1, 'é']"), ("x.yml", "{a: [1, é]}"), ("x.json", '{"a": [1, "é"]}')]
+)
+def test_yaml_and_json(tmp_path: Path, name: str, text: str) -> None:
+    assert load(written(tmp_path, text, name), {}) == {"a": [1, "é"]}
+
+
+def test_variables_are_put_in_and_unknown_ones_stay(tmp_path: Path) -> None:
+    file = written(tmp_path, "a: ${HOST}:$PORT\nb: $NOT_THERE\nc: 5$$")
+    assert load(file, {"HOST": "db", "PORT": "1"}) == {"a": "db:1", "b": "$NOT_THERE", "c": "5$"}
+
+
+def test_a_date_stays_what_was_written(tmp_path: Path) -> None:
+    assert load(written(tmp_path, "a: 2026-11-22"), {}) == {"a": "2026-11-22"}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("x.yaml", "a: [", "line"),
+        ("x.yaml", "a: 1\na: 2", "a"),
+        ("x.yaml", "- 1", "must be an object"),
+        ("x.yaml", "", "the file is empty"),
+        ("x.yaml", "a: \udcff", "is not UTF-8 text"),
+        ("x.json", '{"a": ', "broken JSON at line 1"),
+        ("x.json", "[" * 100_000, ""),
+        ("x.txt", "a: 1", "has an unknown suffix; use .yaml, .yml, .json"),
+    ],
+)
+def test_what_is_no_definition_is_told_with_the_file(tmp_path: Path, name: str, text: str, told: str) -> None:
+    file = written(tmp_path, text, name)
+    with pytest.raises(ConfigurationError) as caught:
+        load(file, {})
+    assert str(caught.value).startswith(f"{file}: ")
+    assert told in str(caught.value)
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="No such file"):
+        load(tmp_path / "x.yaml", {})
+    (tmp_path / "folder.yaml").mkdir()
+    with pytest.raises(ConfigurationError, match="directory"):
+        load(tmp_path / "folder.yaml", {})
+
+
+def test_workflows_and_bare_definitions() -> None:
+    bare: dict[str, Any] = {"source": {"type": "postgres"}}
+    workflow: dict[str, Any] = {"name": "w", "config": bare}
+    assert (is_workflow(bare), is_workflow(workflow)) == (False, True)
+    assert definition_in(bare) == definition_in(workflow) == bare
