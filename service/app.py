@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,6 +11,7 @@ from types import FrameType
 import uvicorn
 from cryptography.fernet import Fernet
 from fastapi import FastAPI
+from typing_extensions import override
 
 from service import logs
 from service.api.dependencies import Readiness, Services
@@ -123,16 +125,22 @@ class Service:
 
 
 class HttpServer(uvicorn.Server):
-    """Ends the event streams when it is told to end: it would wait for them."""
+    """Ends the event streams when it is told to end: it would wait for them.
+
+    The signal ends here: uvicorn would raise it once more when it has stopped, which kills the process before the
+    other parts can stop.
+    """
 
     def __init__(self, config: uvicorn.Config, feed: RunFeed) -> None:
         super().__init__(config)
         self._feed = feed
 
+    @override
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Hear of SIGTERM or Ctrl-C."""
+        """Hear of SIGTERM or Ctrl-C; a second Ctrl-C does not wait for requests."""
         self._feed.close()
-        super().handle_exit(sig, frame)
+        self.force_exit = self.should_exit and sig == signal.SIGINT
+        self.should_exit = True
 
 
 def serve(settings: Settings, environ: Mapping[str, str]) -> None:
