@@ -15,9 +15,9 @@ ENDED = ("succeeded", "partial", "failed", "cancelled", "skipped")
 
 
 def config_of(
-    connection: Json, catalogue: Catalogue | None = None, *, sink: Json | None = None, **options: Any
+    connection: Json, catalogue: Catalogue | None = None, *, sink: Json | None = None, options: Json | None = None
 ) -> Json:
-    """A workflow config; without a catalogue it writes to the file that `sink` names. The options are the source's."""
+    """A workflow config; without a catalogue it writes to the file that `sink` names. The options are of the source."""
     workflow: Json = {}
     if catalogue is not None:
         server = {"hostPort": catalogue.host_port, "securityConfig": {"jwtToken": TOKEN}}
@@ -27,7 +27,7 @@ def config_of(
             "type": "postgres",
             "serviceName": SERVICE,
             "serviceConnection": {"config": connection},
-            "sourceConfig": {"config": {"type": "DatabaseMetadata", **options}},
+            "sourceConfig": {"config": {"type": "DatabaseMetadata", **(options or {})}},
         },
         "sink": sink or {"type": "metadata-rest", "config": {}},
         "workflowConfig": workflow,

@@ -47,6 +47,9 @@ def service(shared_store: str, secret_key: str, tmp_path_factory: pytest.TempPat
         "HEADWATER_SECRET_KEY": secret_key,
         "HEADWATER_SECRET_IN_THE_ENVIRONMENT": "the-readers-password",
         "HEADWATER_WORKER_SLOTS": "8",
+        "HEADWATER_WORKER_POOLS": "default,narrow",
+        "HEADWATER_POOL_LIMITS": "narrow=1",
+        "HEADWATER_POLL_SECONDS": "0.5",
     }
     with replica(settings, folder / "service.log") as running:
         yield running

@@ -77,7 +77,8 @@ def test_both_flows_leave_the_same_catalogue(api: Api, name: str, shop: Source) 
     contents: list[Json] = []
     for threads in (1, 4):
         with Catalogue() as catalogue:
-            api.create(f"{name}-{threads}", config_of(shop.connection(), catalogue, threads=threads, includeDDL=True))
+            config = config_of(shop.connection(), catalogue, options={"threads": threads, "includeDDL": True})
+            api.create(f"{name}-{threads}", config)
             run = api.until(api.start(f"{name}-{threads}"), "succeeded")
             contents.append({**catalogue.contents(), "counts": run["counts"]})
     standard, multithread = contents
