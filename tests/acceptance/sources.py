@@ -12,7 +12,6 @@ from sqlalchemy.engine import make_url
 from tests.postgres import REPOSITORY, SourceServer
 
 GOLDEN = REPOSITORY / "tests" / "golden"
-GRANTS = 'grant usage on schema sales, "Odd Names", empty_one to {}'
 SERVICE = "shop"
 
 
@@ -61,9 +60,15 @@ class Source:
 def make_shop(server: SourceServer) -> Source:
     """The sample shop with a role that may look into all of its schemas."""
     url = server.make_database("shop", (GOLDEN / "shop.sql").read_text(encoding="utf-8"))
+    return role_in(url, "sales", "Odd Names", "empty_one")
+
+
+def role_in(url: str, *schemas: str) -> Source:
+    """The database, for a new role that may look into these schemas and nothing else."""
     role, password = f"reader_{uuid.uuid4().hex[:8]}", "the-readers-password"
+    create, grant = sql.SQL("create role {} login password {}"), sql.SQL("grant usage on schema {} to {}")
     with psycopg.connect(url) as connection:
-        create = sql.SQL("create role {} login password {}")
         connection.execute(create.format(sql.Identifier(role), sql.Literal(password)))
-        connection.execute(sql.SQL(GRANTS).format(sql.Identifier(role)))
+        for schema in schemas:
+            connection.execute(grant.format(sql.Identifier(schema), sql.Identifier(role)))
     return Source(url, role, password)
