@@ -1,6 +1,5 @@
 """The service as a process of its own, and the command `headwater` as people call it."""
 
-import json
 import os
 import re
 import signal
@@ -107,15 +106,19 @@ def _end(process: subprocess.Popen[bytes]) -> None:
             process.wait()
 
 
-def children_of(pid: int) -> list[int]:
-    """The processes that this one started and that still live."""
-    listing = subprocess.run(
-        ["ps", "-o", "pid=,stat=", "--ppid", str(pid)], capture_output=True, text=True, check=False
-    ).stdout
-    pairs = [line.split() for line in listing.splitlines()]
-    return [int(child) for child, state in pairs if not state.startswith("Z")]
+def runs_of(pid: int) -> list[int]:
+    """The processes that a service started for runs and that still live."""
+    listing = "".join(path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/children"))
+    return [child for child in map(int, listing.split()) if "spawn_main" in _command(child)]
 
 
-def log_lines(text: str) -> list[dict[str, str]]:
-    """The lines of a service's log, each a JSON object."""
-    return [json.loads(line) for line in text.splitlines()]
+def is_alive(pid: int) -> bool:
+    """Whether a process runs; one that has ended and was not waited for has no command any more."""
+    return _command(pid) != ""
+
+
+def _command(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
