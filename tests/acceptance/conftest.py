@@ -15,6 +15,7 @@ from tests.acceptance.sources import Source, make_shop
 from tests.postgres import Server, SourceServer
 
 StartReplica = Callable[..., Replica]
+ClientOf = Callable[[Replica], Api]
 
 
 @pytest.fixture(scope="session")
@@ -89,7 +90,7 @@ def start_replica(database_url: str, secret_key: str, tmp_path: Path) -> Iterato
 
 
 @pytest.fixture
-def client_of() -> Iterator[Callable[[Replica], Api]]:
+def client_of() -> Iterator[ClientOf]:
     """Makes clients of replicas that the test may stop; closed after it."""
     with ExitStack() as clients:
 

@@ -1,5 +1,6 @@
 """The service as a process of its own, and the command `headwater` as people call it."""
 
+import json
 import os
 import re
 import signal
@@ -104,6 +105,11 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+
+
+def log_lines(text: str) -> list[dict[str, str]]:
+    """The lines of a service's log, each a JSON object."""
+    return [json.loads(line) for line in text.splitlines()]
 
 
 def runs_of(pid: int) -> list[int]:

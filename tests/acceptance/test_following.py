@@ -2,6 +2,7 @@
 
 from tests.acceptance.api import Api, Json, config_of
 from tests.acceptance.catalogues import Catalogue
+from tests.acceptance.processes import Replica, log_lines
 from tests.acceptance.sources import Source
 
 
@@ -54,6 +55,17 @@ def test_a_running_run_shows_how_far_it_is(api: Api, name: str, shop: Source, ca
     assert [each["outcome"] for each in api.attempts(run)] == ["running"]
     catalogue.release()
     api.until(run, "succeeded")
+
+
+def test_the_log_of_the_service_is_json_and_names_the_run(
+    api: Api, service: Replica, name: str, shop: Source, catalogue: Catalogue
+) -> None:
+    api.create(name, config_of(shop.connection(), catalogue))
+    run = api.until(api.start(name), "succeeded")["id"]
+    about = [line for line in log_lines(service.said()) if line.get("run_id") == run]
+    assert f"Attempt 1 of workflow {name} begins" in [line["message"] for line in about]
+    assert {line["workflow"] for line in about} == {name}
+    assert shop.password not in service.said()
 
 
 def test_runs_are_found_by_workflow_state_and_time(api: Api, name: str, shop: Source, catalogue: Catalogue) -> None:
