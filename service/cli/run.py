@@ -12,6 +12,7 @@ from typing import Any
 from connectors.cancellation import Cancellation
 from connectors.errors import RunCancelled
 from connectors.ingestion import Folders, Result, ingest
+from connectors.registry import plan
 from connectors.report import Report
 from service import clock, logs
 from service.cli.files import definition_in, load
@@ -24,6 +25,7 @@ INTERRUPTED = 130
 def main(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Run it; the exit code says how it ended."""
     config, secrets = resolved(arguments.config, environ)
+    plan(config)  # what is wrong with it is told before anything is shown
     choices: dict[str, Any] = config.get("workflowConfig") or {}
     logs.configure("DEBUG" if choices.get("loggerLevel") == "DEBUG" else "ERROR")
     name = arguments.config.stem
