@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from types import TracebackType
 from typing import Any
 
 import httpx
@@ -35,18 +36,25 @@ def config_of(
 
 
 class Api:
-    """A client of one replica. What it creates is deleted when it is closed."""
+    """A client of one replica; use it in a `with` block."""
 
     def __init__(self, url: str) -> None:
         self.url = url
         self.http = httpx.Client(base_url=url, timeout=30, trust_env=False)
         self._created: list[str] = []
 
-    def close(self) -> None:
-        """Delete the workflows, so that nothing of one test runs on in the next."""
+    def __enter__(self) -> "Api":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.http.close()
+
+    def forget(self) -> None:
+        """Delete the workflows that were created here, so that nothing of one test runs on in the next."""
         for name in self._created:
             self.http.delete(f"/api/v1/workflows/{name}")
-        self.http.close()
 
     def get(self, path: str, **query: Any) -> Json:
         """Read a document."""

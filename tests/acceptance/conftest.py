@@ -65,9 +65,9 @@ def data_dir(service: Replica) -> Path:
 @pytest.fixture
 def api(service: Replica) -> Iterator[Api]:
     """The shared service, as a client sees it."""
-    api = Api(service.url)
-    yield api
-    api.close()
+    with Api(service.url) as api:
+        yield api
+        api.forget()
 
 
 @pytest.fixture
@@ -95,9 +95,7 @@ def client_of() -> Iterator[ClientOf]:
     with ExitStack() as clients:
 
         def client(of: Replica) -> Api:
-            api = Api(of.url)
-            clients.callback(api.http.close)
-            return api
+            return clients.enter_context(Api(of.url))
 
         yield client
 

@@ -18,7 +18,7 @@ from tests.postgres import REPOSITORY
 
 HEADWATER = (sys.executable, "-m", "service")
 LISTENING = re.compile(r"running on (http://[\d.]+:\d+)")
-KILL_SECONDS = 20
+KILL_SECONDS = 40
 
 
 def environment_with(settings: Mapping[str, str]) -> dict[str, str]:
@@ -36,7 +36,7 @@ def headwater(*arguments: str | Path, **settings: str) -> subprocess.CompletedPr
         env=environment_with(settings),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=100,
         check=False,
     )
 

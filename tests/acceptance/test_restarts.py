@@ -56,7 +56,7 @@ def test_within_the_grace_a_run_ends_and_none_begins(
     first.process.terminate()
     eventually(lambda: "Shutting down" in first.said(), "the replica shuts down")
     catalogue.release()
-    assert first.process.wait(20) == 0
+    assert first.process.wait(40) == 0
     api = client_of(start_replica())
     assert (api.run(run)["state"], outcomes(api, run)) == ("succeeded", [(1, "succeeded")])
     ended = api.until(queued, "succeeded")
