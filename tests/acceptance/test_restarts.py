@@ -3,8 +3,6 @@
 import os
 import signal
 
-import pytest
-
 from tests.acceptance.api import Api, config_of
 from tests.acceptance.catalogues import Catalogue
 from tests.acceptance.conftest import ClientOf, StartReplica
@@ -12,37 +10,39 @@ from tests.acceptance.processes import is_alive, runs_of
 from tests.acceptance.sources import Source
 from tests.acceptance.waiting import eventually
 
+ISOLATIONS = ("thread", "process")
+
 
 def outcomes(api: Api, run: str) -> list[tuple[int, str]]:
     """What became of each attempt."""
     return [(each["attempt"], each["outcome"]) for each in api.attempts(run)]
 
 
-def held_run(api: Api, shop: Source, catalogue: Catalogue, **policy: object) -> str:
+def held_run(api: Api, shop: Source, catalogue: Catalogue, isolation: str = "thread") -> str:
     """A run that goes on until the catalogue is released."""
     catalogue.hold("/tables/bulk")
-    api.create("held", config_of(shop.connection(), catalogue), policy=policy)
-    run = api.start("held")
+    api.create(isolation, config_of(shop.connection(), catalogue), policy={"isolation": isolation})
+    run = api.start(isolation)
     catalogue.wait_until_held()
     return run
 
 
-@pytest.mark.parametrize("isolation", ["thread", "process"])
-def test_a_run_cut_short_by_sigterm_is_finished_by_the_next_process(
-    start_replica: StartReplica, client_of: ClientOf, shop: Source, catalogue: Catalogue, isolation: str
+def test_runs_cut_short_by_sigterm_are_finished_by_the_next_process(
+    start_replica: StartReplica, client_of: ClientOf, shop: Source, catalogue: Catalogue
 ) -> None:
     first = start_replica(shutdown_grace_seconds="0")
-    run = held_run(client_of(first), shop, catalogue, isolation=isolation)
+    runs = [held_run(client_of(first), shop, catalogue, isolation) for isolation in ISOLATIONS]
     children = runs_of(first.process.pid)
-    assert first.terminate() == 0
+    assert (len(children), first.terminate()) == (1, 0)
     assert not any(map(is_alive, children))
     catalogue.release()
     api = client_of(start_replica())
-    ended = api.until(run, "succeeded")
-    assert (ended["attempt"], outcomes(api, run)) == (1, [(1, "released"), (1, "succeeded")])
+    for run in runs:
+        ended = api.until(run, "succeeded")
+        assert (ended["attempt"], outcomes(api, run)) == (1, [(1, "released"), (1, "succeeded")])
+        counts = ended["counts"]
+        assert counts["written"] + counts["unchanged"] == sum(map(len, shop.golden_names().values()))
     assert catalogue.names() == shop.golden_names()
-    counts = ended["counts"]
-    assert counts["written"] + counts["unchanged"] == sum(map(len, shop.golden_names().values()))
 
 
 def test_within_the_grace_a_run_ends_and_none_begins(
@@ -63,23 +63,21 @@ def test_within_the_grace_a_run_ends_and_none_begins(
     assert (ended["worker"] == api.run(run)["worker"], outcomes(api, queued)) == (False, [(1, "succeeded")])
 
 
-@pytest.mark.parametrize(("isolation", "second"), [("thread", "before"), ("process", "after")])
-def test_a_killed_replicas_run_is_taken_over(
-    start_replica: StartReplica, client_of: ClientOf, shop: Source, isolation: str, second: str
+def test_the_runs_of_a_killed_replica_are_taken_over(
+    start_replica: StartReplica, client_of: ClientOf, shop: Source, catalogue: Catalogue
 ) -> None:
     first = start_replica()
-    with Catalogue() as catalogue:
-        run = held_run(client_of(first), shop, catalogue, isolation=isolation)
-        owner, children = client_of(first).run(run)["worker"], runs_of(first.process.pid)
-        assert len(children) == (1 if isolation == "process" else 0)
-        other = start_replica() if second == "before" else None
-        first.kill()
-        catalogue.release()
-        api = client_of(other or start_replica())
+    runs = [held_run(client_of(first), shop, catalogue, isolation) for isolation in ISOLATIONS]
+    owner, children = client_of(first).run(runs[0])["worker"], runs_of(first.process.pid)
+    assert len(children) == 1
+    first.kill()
+    catalogue.release()
+    api = client_of(start_replica())
+    for run in runs:
         ended = api.until(run, "succeeded")
         assert (ended["attempt"], outcomes(api, run)) == (2, [(1, "lost"), (2, "succeeded")])
         assert ended["worker"] != owner == api.attempts(run)[0]["worker"]
-        assert catalogue.names() == shop.golden_names()
+    assert catalogue.names() == shop.golden_names()
     eventually(lambda: not any(map(is_alive, children)), "no process of the dead replica is left")
 
 
@@ -99,4 +97,16 @@ def test_a_replica_that_stood_still_writes_nothing_when_it_goes_on(
     assert stalled.metrics()["headwater_leases_lost_total"] == 1
     assert api.run(run) == ended
     assert outcomes(api, run) == [(1, "lost"), (2, "succeeded")]
-    assert stalled.http.get("/health/ready").status_code == 200
+    eventually(lambda: stalled.http.get("/health/ready").is_success, "it takes work again")
+    two_replicas_make_one_run_of_each_tick(api, stalled, shop)
+
+
+def two_replicas_make_one_run_of_each_tick(api: Api, other: Api, shop: Source) -> None:
+    """Both fire; what they make is told by whichever is asked."""
+    sink = {"type": "file", "config": {"filename": "ticks.jsonl"}}
+    api.create("ticks", config_of(shop.connection(), sink=sink), schedule={"intervalSeconds": 1})
+    runs = other.some_runs("ticks", 3)
+    other.post("/workflows/ticks/pause")
+    ticks = [run["scheduledFor"] for run in runs]
+    assert len(ticks) == len(set(ticks))
+    assert {api.ended(run["id"])["state"] for run in runs} <= {"succeeded", "skipped"}
