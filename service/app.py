@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+import socket
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +14,7 @@ from types import FrameType
 import uvicorn
 from cryptography.fernet import Fernet
 from fastapi import FastAPI
+from typing_extensions import override
 
 from service import logs
 from service.api.dependencies import Readiness, Services
@@ -49,7 +51,8 @@ class Service:
 
     def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
         self.settings = settings
-        self.feed = RunFeed()
+        self._feed = RunFeed()
+        self._worker: Worker | None = None
         self._environ = environ
         self._parts = ExitStack()
 
@@ -60,6 +63,12 @@ class Service:
         except BaseException:
             self.stop()
             raise
+
+    def leave(self) -> None:
+        """Claim no more runs and end the event streams; what goes on is ended by `stop`."""
+        self._feed.close()
+        if self._worker is not None:
+            self._worker.drain()
 
     def stop(self) -> None:
         """Stop all that was started; runs get their grace."""
@@ -76,23 +85,24 @@ class Service:
         resolver = SecretResolver(
             settings.secrets_dir, self._environ, lambda name: _stored_secret(database, vault, name)
         )
-        worker = self._worker(database, vault, resolver, metrics) if "worker" in settings.roles else None
+        worker = self._start_worker(database, vault, resolver, metrics) if "worker" in settings.roles else None
+        self._worker = worker
         scheduler = self._scheduler(database, metrics) if "timer" in settings.roles else None
         self._listen(database, worker, scheduler)
-        self._parts.callback(self.feed.close)
+        self._parts.callback(self._feed.close)
         return build_api(
             Services(
                 settings=settings,
                 database=database,
                 rules=Rules(RegistryChecker(), vault, check_schedule),
                 metrics=metrics,
-                feed=self.feed,
+                feed=self._feed,
                 ready=lambda: _readiness(database, worker, scheduler),
                 check_connection=connection_checker(resolver),
             )
         )
 
-    def _worker(self, database: Database, vault: Vault, resolver: SecretResolver, metrics: Metrics) -> Worker:
+    def _start_worker(self, database: Database, vault: Vault, resolver: SecretResolver, metrics: Metrics) -> Worker:
         journal = Journal(database, self.settings.log_lines_per_run)
         self._parts.callback(journal.stop)
         journal.start()
@@ -116,7 +126,7 @@ class Service:
 
     def _listen(self, database: Database, worker: Worker | None, scheduler: Scheduler | None) -> None:
         calls: dict[str, Callable[[str], None]] = {}
-        calls[RUNS_CHANNEL] = lambda run_id: _runs_moved(self.feed, worker, run_id)
+        calls[RUNS_CHANNEL] = lambda run_id: _runs_moved(self._feed, worker, run_id)
         if worker is not None:
             calls[CANCEL_CHANNEL] = lambda _: worker.look_for_cancels()
         if scheduler is not None:
@@ -127,22 +137,33 @@ class Service:
 
 
 class HttpServer(uvicorn.Server):
-    """Ends the event streams when it is told to end: it would wait for them."""
+    """Lets the rest of the service take no more work as soon as it is told to end.
 
-    def __init__(self, config: uvicorn.Config, feed: RunFeed) -> None:
+    The signal ends here: uvicorn would raise it once more when it has stopped, which kills the process before the
+    other parts can stop.
+    """
+
+    def __init__(self, config: uvicorn.Config, leave: Callable[[], None]) -> None:
         super().__init__(config)
-        self._feed = feed
+        self._leave = leave
 
+    @override
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Hear of SIGTERM or Ctrl-C."""
-        self._feed.close()
-        super().handle_exit(sig, frame)
+        """Hear of SIGTERM or Ctrl-C; a second Ctrl-C does not wait for requests."""
+        self.force_exit = self.should_exit and sig == signal.SIGINT
+        self.should_exit = True
+
+    @override
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Event streams end first: the server would wait for them."""
+        self._leave()
+        await super().shutdown(sockets)
 
 
 def serve(settings: Settings, environ: Mapping[str, str]) -> None:
     """Run a replica until SIGTERM or Ctrl-C."""
     service = Service(settings, environ)
-    # The HTTP server raises the signal that ended it once more, when it is done: runs are yet to get their grace.
+    # Until the HTTP server takes over: what has started by then is stopped.
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
     app = service.start()
     try:
@@ -154,7 +175,7 @@ def serve(settings: Settings, environ: Mapping[str, str]) -> None:
             access_log=False,
             timeout_graceful_shutdown=HTTP_GRACE_SECONDS,
         )
-        HttpServer(config, service.feed).run()
+        HttpServer(config, service.leave).run()
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         service.stop()

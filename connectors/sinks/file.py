@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path, PurePath
 from typing import BinaryIO, TypeVar, cast
+from uuid import uuid4
 
 from pydantic import Field, field_validator
 
@@ -57,7 +58,7 @@ def file_path(config: FileConfig, folder: Path | None) -> Path:
 
 
 class FileSink:
-    """Writes beside the file and renames at the end, so that nobody reads half of one.
+    """Writes beside the file and renames at the end, so that nobody reads half of one, nor a mixture of two runs'.
 
     A Sink as in `connectors.sinks.base`. It tells of no finished scope, because each attempt of a run writes the
     whole file. Deletions are left out.
@@ -66,6 +67,7 @@ class FileSink:
     def __init__(self, path: Path, report: Observer) -> None:
         self._path = path
         self._partial = path.with_name(f"{path.name}.partial")
+        self._writing = path.with_name(f"{path.name}.{uuid4().hex[:8]}.partial")
         self._report = report
         self._encoding = Encoding()
         self._stack = ExitStack()
@@ -87,12 +89,14 @@ class FileSink:
         """See Sink; what was written stays under the name that ends in .partial."""
         try:
             self._stack.close()
+            if self._writing.exists():
+                self._writing.replace(self._partial)
         except OSError:
             logger.warning("%s may be incomplete", self._partial, exc_info=True)
 
     def _open(self) -> BinaryIO:
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        stream = self._stack.enter_context(self._partial.open("wb"))
+        stream = self._stack.enter_context(self._writing.open("wb"))
         self._stack.callback(_sync, stream)
         if self._path.suffix != ".gz":
             return stream
@@ -100,7 +104,7 @@ class FileSink:
 
     def _finish(self) -> None:
         self._stack.close()
-        self._partial.replace(self._path)
+        self._writing.replace(self._path)
 
     def _guarded(self, action: Callable[[], T]) -> T:
         try:

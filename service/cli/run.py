@@ -29,6 +29,7 @@ INTERRUPTED = 130
 def main(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Run it; the exit code says how it ended."""
     config, secrets = resolved(arguments.config, environ)
+    plan(config)  # what is wrong with it is told before anything is shown
     choices = options_of(config)
     logs.configure("DEBUG" if choices.get("loggerLevel") == "DEBUG" else "ERROR")
     name = arguments.config.stem

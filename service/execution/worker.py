@@ -89,10 +89,14 @@ class Worker:
         """Ask now whether runs of ours are to be cancelled."""
         self._pulse.quicken()
 
-    def stop(self) -> None:
-        """Claim no more, let runs end within the grace, then give the rest back to the queue."""
+    def drain(self) -> None:
+        """Claim no more."""
         self._draining.set()
         self._wake.set()
+
+    def stop(self) -> None:
+        """Claim no more, let runs end within the grace, then give the rest back to the queue."""
+        self.drain()
         if self._claimer.ident is not None:
             self._claimer.join(self._stop_grace)
         self._slots.wait_until_idle(self._settings.shutdown_grace_seconds)

@@ -1,5 +1,6 @@
 import gzip
 from pathlib import Path
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -99,8 +100,17 @@ def test_says_where_it_cannot_write() -> None:
         FileSink(Path("/proc/headwater/a.jsonl"), Report())
 
 
-def test_says_when_the_disk_is_full(tmp_path: Path) -> None:
-    (tmp_path / "a.jsonl.partial").symlink_to("/dev/full")
+def test_two_runs_that_write_the_same_file_do_not_mix(tmp_path: Path) -> None:
+    sinks = [written(tmp_path / "a.jsonl"), written(tmp_path / "a.jsonl")]
+    for sink in sinks:
+        sink.close()
+        assert len((tmp_path / "a.jsonl").read_bytes().splitlines()) == 3
+    assert [each.name for each in tmp_path.iterdir()] == ["a.jsonl"]
+
+
+def test_says_when_the_disk_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("connectors.sinks.file.uuid4", lambda: UUID(int=0))
+    (tmp_path / "a.jsonl.00000000.partial").symlink_to("/dev/full")
     sink = FileSink(tmp_path / "a.jsonl", Report())
     sink.write(TABLE)
     with pytest.raises(FatalError, match="No space left on device"):
