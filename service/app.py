@@ -112,7 +112,9 @@ class Service:
         housekeeper = Housekeeper(self.settings, database)
         self._parts.callback(housekeeper.stop)
         housekeeper.start()
-        executor = RunExecutor(database, vault, resolver, metrics, journal, self.settings.data_dir, self._environ)
+        data_dir = self.settings.data_dir
+        tokens = self.settings.secrets_dir or data_dir / "secrets"
+        executor = RunExecutor(database, vault, resolver, metrics, journal, data_dir, tokens, self._environ)
         worker = Worker(self.settings, database, executor, metrics)
         self._parts.callback(worker.stop)
         worker.start()

@@ -187,6 +187,7 @@ class TestValidate:
     )
     def test_a_workflow(self, call: Call, tmp_path: Path, fields: dict[str, Any], told: str) -> None:
         config = yaml.safe_load(definition(tmp_path, password="hunter2").read_text())
+        config["sink"]["config"]["filename"] = "below-the-services-folder.jsonl"
         (tmp_path / "w.yaml").write_text(yaml.safe_dump({"name": "w", "config": config, **fields}))
         said = call("validate", tmp_path / "w.yaml")
         assert said.code == (2 if told else 0)
@@ -217,6 +218,7 @@ class TestApply:
         folder = tmp_path / "workflows"
         folder.mkdir()
         config = yaml.safe_load(definition(tmp_path).read_text())
+        config["sink"]["config"]["filename"] = "below-the-services-folder.jsonl"
         for name, fields in (("a", {}), ("b", {"colour": 1}), ("c", {})):
             (folder / f"{name}.json").write_text(json.dumps({"name": name, "config": config, **fields}))
         with serving(build_api(services)) as url:
