@@ -12,12 +12,15 @@ from typing import Any, NamedTuple
 
 import pytest
 import yaml
+from cryptography.fernet import Fernet
 from sqlalchemy.engine import make_url
 
 from service.api.dependencies import Services
 from service.api.router import build_api
 from service.cli import main
 from service.database.engine import Database
+from service.workflows import repository as workflows
+from service.workflows.vault import Vault
 from tests.eventually import eventually
 from tests.fake_openmetadata.server import FakeOpenMetadata
 from tests.integration.service.api.serving import services_on, serving
@@ -290,6 +293,23 @@ class TestStore:
         said = call("serve")
         assert said.code == 1
         assert "run `headwater migrate`" in said.err
+
+
+class TestReseal:
+    def test_old_keys_may_go(self, call: Call, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+        old, new = (Fernet.generate_key().decode() for _ in range(2))
+        with database.session() as session:
+            workflows.store_secret(session, "pw", Vault([old]).encrypt("hunter2"))
+        monkeypatch.setenv("HEADWATER_DATABASE_URL", database.url)
+        monkeypatch.setenv("HEADWATER_SECRET_KEY", new)
+        assert "was sealed with a key" in call("reseal").err
+        monkeypatch.setenv("HEADWATER_SECRET_KEY", f"{new},{old}")
+        said = call("reseal")
+        assert (said.code, said.out.partition(" have")[0]) == (0, "1 documents")
+        with database.session() as session:
+            stored = workflows.find_secret(session, "pw")
+        assert stored is not None
+        assert Vault([new]).decrypt(stored) == "hunter2"
 
 
 class TestSettings:
