@@ -23,7 +23,7 @@ from service.api.router import build_api
 from service.database.engine import Database
 from service.database.listen import Listener
 from service.database.opening import open_database
-from service.errors import ServiceError
+from service.errors import ServiceError, Unavailable
 from service.execution.checks import connection_checker
 from service.execution.housekeeping import Housekeeper
 from service.execution.journal import Journal
@@ -42,6 +42,7 @@ from service.workflows.vault import Vault
 
 KEY_FILE = "secret.key"
 HTTP_GRACE_SECONDS = 5
+BACKLOG = 2048
 
 logger = logging.getLogger(__name__)
 
@@ -163,24 +164,35 @@ class HttpServer(uvicorn.Server):
 
 
 def serve(settings: Settings, environ: Mapping[str, str]) -> None:
-    """Run a replica until SIGTERM or Ctrl-C."""
+    """Run a replica until SIGTERM or Ctrl-C. Raises Unavailable when its address is taken, before anything starts."""
+    address = _bound(settings.host, settings.port)
     service = Service(settings, environ)
     # Until the HTTP server takes over: what has started by then is stopped.
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
     app = service.start()
     try:
         config = uvicorn.Config(
-            app,
-            host=settings.host,
-            port=settings.port,
-            log_config=None,
-            access_log=False,
-            timeout_graceful_shutdown=HTTP_GRACE_SECONDS,
+            app, log_config=None, access_log=False, timeout_graceful_shutdown=HTTP_GRACE_SECONDS, backlog=BACKLOG
         )
-        HttpServer(config, service.leave).run()
+        host, port, *_ = address.getsockname()
+        logger.info("Listening on http://%s:%d", f"[{host}]" if ":" in host else host, port)
+        HttpServer(config, service.leave).run(sockets=[address])
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         service.stop()
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    """The address taken, where nobody is let in yet."""
+    try:
+        [(family, *_, where), *_] = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        bound = socket.socket(family, socket.SOCK_STREAM)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(where)
+    except OSError as error:
+        message = f"cannot listen on {host}:{port}: {error.strerror}; set HEADWATER_HOST and HEADWATER_PORT"
+        raise Unavailable(message) from error
+    return bound
 
 
 def _runs_moved(feed: RunFeed, worker: Worker | None, run_id: str) -> None:

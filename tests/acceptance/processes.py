@@ -17,7 +17,7 @@ from tests.acceptance.waiting import eventually
 from tests.postgres import REPOSITORY
 
 HEADWATER = (sys.executable, "-m", "service")
-LISTENING = re.compile(r"running on (http://[\d.]+:\d+)")
+LISTENING = re.compile(r"Listening on (http://[\d.]+:\d+)")
 KILL_SECONDS = 40
 
 
