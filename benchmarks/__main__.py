@@ -1,4 +1,4 @@
-"""`make bench`: the whole service on a catalogue of 1,000 tables x 20 columns and 100 views, in CPU seconds.
+"""`make bench`: the whole service on catalogues of 1,000 and of 10,000 tables x 20 columns: CPU seconds, peak memory.
 
 The catalogue's API is a stand-in that answers every request at once, so that its own cost is not ours. The
 floor is what fetching the same catalogue rows and dumping them as JSON costs this machine in the same run.
@@ -17,14 +17,17 @@ from typing import Any
 
 import httpx
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from benchmarks.demo import say, service
 from benchmarks.postgres_catalogue import build
 from service.database.embedded import EmbeddedPostgres
 
-TABLES, COLUMNS, VIEWS, SCHEMAS = 1000, 20, 100, 10
-PATIENCE_SECONDS = 120
+SIZES, COLUMNS, SCHEMAS = (1000, 10_000), 20, 10
+TABLES_PER_VIEW = 10
+PATIENCE_SECONDS = 300
+# What one transaction may lock while the catalogue is made.
+SOURCE = {"max_locks_per_transaction": "512", "fsync": "off", "synchronous_commit": "off"}
 FLOOR = (
     """select c.oid, n.nspname, c.relname, c.relkind, obj_description(c.oid, 'pg_class')
        from pg_class c join pg_namespace n on n.oid = c.relnamespace
@@ -73,19 +76,32 @@ def main() -> int:
     folder.chmod(0o755)
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), FastApi)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    with EmbeddedPostgres(folder / "source") as source:
-        say(f"Making {TABLES} tables x {COLUMNS} columns and {VIEWS} views in {SCHEMAS} schemas ...")
-        build(source.url, schemas=SCHEMAS, tables=TABLES, columns=COLUMNS, views=VIEWS)
-        floor = floor_cpu_seconds(source.url)
-        with service(folder / "service") as api:
-            rows = [measure(api, source.url, server.server_address[1], threads) for threads in (1, 4)]
+    rows = [f"{'what':44} {'wall s':>8} {'CPU s':>8} {'x floor':>8} {'peak MB':>8}"]
+    with EmbeddedPostgres(folder / "source", parameters=SOURCE) as source:
+        for size in SIZES:
+            url = made(source.url, size)
+            floor = floor_cpu_seconds(url)
+            rows.append(f"{f'{size} tables, floor: rows fetched and dumped':44} {'':>8} {floor:8.2f} {1:8.1f}")
+            for threads in (1, 4):
+                # A service of its own for each: what one run leaves behind is not the next one's.
+                with service(folder / f"service-{size}-{threads}") as api:
+                    wall, cpu, peak = measure(api, url, server.server_address[1], threads)
+                what = f"{size} tables, POST to the end, threads {threads}"
+                rows.append(f"{what:44} {wall:8.2f} {cpu:8.2f} {cpu / floor:8.1f} {peak:8.0f}")
     server.shutdown()
-    say("", f"Python {platform.python_version()}, {platform.platform()}, {platform.machine()}")
-    say(f"{'what':44} {'wall s':>8} {'CPU s':>8} {'x floor':>8}")
-    say(f"{'floor: the rows fetched and dumped':44} {'':>8} {floor:8.2f} {1:8.1f}")
-    for name, wall, cpu in rows:
-        say(f"{name:44} {wall:8.2f} {cpu:8.2f} {cpu / floor:8.1f}")
+    say("", f"Python {platform.python_version()}, {platform.platform()}, {platform.machine()}", *rows)
     return 0
+
+
+def made(url: str, tables: int) -> str:
+    """A database with so many tables, and a view for every tenth; where it is."""
+    views = tables // TABLES_PER_VIEW
+    say(f"Making {tables} tables x {COLUMNS} columns and {views} views in {SCHEMAS} schemas ...")
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"create database bench_{tables}".encode())
+    of_it = make_conninfo(url, dbname=f"bench_{tables}")
+    build(of_it, schemas=SCHEMAS, tables=tables, columns=COLUMNS, views=views)
+    return of_it
 
 
 def floor_cpu_seconds(url: str) -> float:
@@ -96,8 +112,8 @@ def floor_cpu_seconds(url: str) -> float:
     return cpu_seconds(resource.RUSAGE_SELF) - before
 
 
-def measure(api: httpx.Client, url: str, port: int, threads: int) -> tuple[str, float, float]:
-    """One run from POST to its end: what it was, wall seconds, CPU seconds of the whole service."""
+def measure(api: httpx.Client, url: str, port: int, threads: int) -> tuple[float, float, float]:
+    """One run from POST to its end: wall seconds, CPU seconds and peak resident megabytes of the whole service."""
     name = f"bench-{threads}"
     place = conninfo_to_dict(url)
     definition: dict[str, Any] = {
@@ -135,7 +151,7 @@ def measure(api: httpx.Client, url: str, port: int, threads: int) -> tuple[str, 
         time.sleep(0.05)
     wall, cpu = time.monotonic() - began, process_cpu_seconds(pid) - before
     say(f"{name}: {run['state']} {run['counts']['byType']} {run['error'] or ''}")
-    return f"POST to {run['state']}, threads {threads}", wall, cpu
+    return wall, cpu, peak_megabytes(pid)
 
 
 def process_of(api: httpx.Client) -> int:
@@ -157,6 +173,12 @@ def process_cpu_seconds(pid: int) -> float:
     """User and system time of a process so far, without its Postgres."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / 100
+
+
+def peak_megabytes(pid: int) -> float:
+    """The most memory that a process had resident so far."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) / 1024
 
 
 def cpu_seconds(who: int) -> float:

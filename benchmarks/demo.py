@@ -1,13 +1,16 @@
 """`make demo`: the main job end to end, on the embedded store, with a real Postgres as the source."""
 
 import contextlib
+import gzip
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Generator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,7 +24,10 @@ from service.database.embedded import EmbeddedPostgres
 ROOT = Path(__file__).parents[1]
 SHOP = ROOT / "tests" / "golden" / "shop.sql"
 PATIENCE_SECONDS = 60
-SHOWN_METRICS = ("headwater_runs_total", "headwater_records_total", "headwater_schedule_lag_seconds_count")
+HISTOGRAM_PARTS = re.compile(r"_(bucket|created|sum)\b|headwater_http_")
+VIEWS = {"View", "MaterializedView"}
+NAMES = {"databaseService": "services", "databaseSchema": "schemas", "storedProcedure": "routines"}
+COUNTED = ("databaseSchema", "table", "storedProcedure")
 
 
 def main() -> int:
@@ -29,12 +35,14 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="headwater-demo-"))
     folder.chmod(0o755)
     say(f"Everything of this demo is in {folder}")
+    records = folder / "service" / "files" / "shop.jsonl.gz"
     with EmbeddedPostgres(folder / "source") as source, service(folder / "service") as api:
         connection = load_shop(source.url)
-        run = scheduled_run(api, connection)
+        before = metrics(api)
+        run = scheduled_run(api, connection, records)
         failed = failing_run(api, connection)
-        show_metrics(api)
-    say("", f"The records are in {folder / 'service' / 'files' / 'shop.jsonl.gz'}: `gzip -cd` shows them, a line each.")
+        show_changes(before, metrics(api))
+    say("", f"The records are in {records}: `gzip -cd` shows them, a line each.")
     return 0 if run["state"] == "succeeded" and failed["state"] == "failed" else 1
 
 
@@ -112,14 +120,26 @@ def workflow(name: str, connection: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def scheduled_run(api: httpx.Client, connection: dict[str, Any]) -> dict[str, Any]:
+def scheduled_run(api: httpx.Client, connection: dict[str, Any], records: Path) -> dict[str, Any]:
     """POST a workflow and follow the run that its schedule makes."""
     run = follow(api, "shop-nightly", connection)
-    counts: dict[str, dict[str, int]] = run["counts"]["byType"]
     say(f"It {run['state']} in {seconds_of(run):.2f} s and found:")
-    for entity, outcomes in counts.items():
-        say(f"  {outcomes.get('written', 0):4} {entity}")
+    for thing, count in found_in(records).items():
+        say(f"  {count:4} {thing}")
     return run
+
+
+def found_in(records: Path) -> Counter[str]:
+    """What the lines of a file of records describe."""
+    found = Counter[str]()
+    with gzip.open(records, "rt", encoding="utf-8") as lines:
+        for line in map(json.loads, lines):
+            kind, request = line["entity"], line["request"]
+            if kind == "table":
+                found["columns"] += len(request["columns"])
+                kind = "view" if request["tableType"] in VIEWS else "table"
+            found[NAMES.get(kind, f"{kind}s")] += 1
+    return found
 
 
 def failing_run(api: httpx.Client, connection: dict[str, Any]) -> dict[str, Any]:
@@ -140,14 +160,22 @@ def follow(api: httpx.Client, name: str, connection: dict[str, Any]) -> dict[str
     while time.monotonic() < deadline:
         runs = api.get("/api/v1/runs", params={"workflow": name}).json()["data"]
         state = runs[0]["state"] if runs else "waiting for its tick"
-        if state != told:
-            told = state
-            say(f"  {name}: {state} {json.dumps(runs[0]['progress']) if runs else ''}")
+        shown = f"{state:10} {progress_of(runs[0])}" if runs else state
+        if shown != told:
+            told = shown
+            say(f"  {shown}")
         if runs and runs[0]["finishedAt"]:
             return dict(runs[0])
         pause()
     message = f"the run of {name} did not end"
     raise SystemExit(message)
+
+
+def progress_of(run: dict[str, Any]) -> str:
+    """How far a run is, of every type of entity that its source could count."""
+    steps: dict[str, dict[str, int | None]] = {entity: run["progress"].get(entity) or {} for entity in COUNTED}
+    known = {entity: step for entity, step in steps.items() if step.get("expected")}
+    return "  ".join(f"{entity} {step['processed']}/{step['expected']}" for entity, step in known.items())
 
 
 def seconds_of(run: dict[str, Any]) -> float:
@@ -156,17 +184,24 @@ def seconds_of(run: dict[str, Any]) -> float:
     return (ended - began).total_seconds()
 
 
-def show_metrics(api: httpx.Client) -> None:
-    """The metrics that tell of these runs."""
-    say("", "GET /metrics says of it:")
-    for line in api.get("/metrics").text.splitlines():
-        if line.startswith(SHOWN_METRICS):
-            say(f"  {line}")
+def metrics(api: httpx.Client) -> dict[str, str]:
+    """The value of every series that Prometheus would scrape, but for those of histograms' parts and of the process."""
+    lines = [line for line in api.get("/metrics").text.splitlines() if line.startswith("headwater_")]
+    pairs = [line.rpartition(" ") for line in lines if not HISTOGRAM_PARTS.search(line)]
+    return {series: value for series, _, value in pairs}
+
+
+def show_changes(before: dict[str, str], after: dict[str, str]) -> None:
+    """The metrics that are other than before."""
+    say("", "GET /metrics tells of it:")
+    for series, value in after.items():
+        if before.get(series, "0.0") != value:
+            say(f"  {series} {value}")
 
 
 def pause() -> None:
     """Let a moment pass."""
-    time.sleep(0.1)
+    time.sleep(0.02)
 
 
 def say(*lines: str) -> None:
