@@ -165,8 +165,11 @@ class HttpServer(uvicorn.Server):
 
 def serve(settings: Settings, environ: Mapping[str, str]) -> None:
     """Run a replica until SIGTERM or Ctrl-C. Raises Unavailable when its address is taken, before anything starts."""
-    address = _bound(settings.host, settings.port)
-    service = Service(settings, environ)
+    with _bound(settings.host, settings.port) as address:
+        _serve(Service(settings, environ), address)
+
+
+def _serve(service: Service, address: socket.socket) -> None:
     # Until the HTTP server takes over: what has started by then is stopped.
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
     app = service.start()
@@ -184,15 +187,17 @@ def serve(settings: Settings, environ: Mapping[str, str]) -> None:
 
 def _bound(host: str, port: int) -> socket.socket:
     """The address taken, where nobody is let in yet."""
-    try:
-        [(family, *_, where), *_] = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        bound = socket.socket(family, socket.SOCK_STREAM)
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind(where)
-    except OSError as error:
-        message = f"cannot listen on {host}:{port}: {error.strerror}; set HEADWATER_HOST and HEADWATER_PORT"
-        raise Unavailable(message) from error
-    return bound
+    with ExitStack() as stack:
+        try:
+            [(family, *_, where), *_] = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+            bound = stack.enter_context(socket.socket(family, socket.SOCK_STREAM))
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            bound.bind(where)
+        except OSError as error:
+            message = f"cannot listen on {host}:{port}: {error.strerror}; set HEADWATER_HOST and HEADWATER_PORT"
+            raise Unavailable(message) from error
+        stack.pop_all()
+        return bound
 
 
 def _runs_moved(feed: RunFeed, worker: Worker | None, run_id: str) -> None:

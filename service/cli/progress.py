@@ -1,4 +1,4 @@
-"""How a run looks on a terminal: a line that moves while it goes on, a table at its end."""
+"""How a run looks on a terminal: a live line per entity type while it goes on, a table at its end."""
 
 import sys
 import threading
@@ -11,15 +11,17 @@ from connectors.report import Report
 
 REFRESH_SECONDS = 0.2
 LOG_SECONDS = 5.0
+BAR_WIDTH = 24
 OUTCOMES = ("written", "unchanged", "filtered", "failed", "deleted")
 
 
 @contextmanager
 def shown(report: Report, stream: TextIO | None = None) -> Generator[None]:
-    """While inside, show the progress: rewritten in place on a terminal, a line now and then elsewhere."""
+    """While inside, show the progress: drawn anew in place on a terminal, a line now and then elsewhere."""
     target = sys.stderr if stream is None else stream
     done = threading.Event()
-    thread = threading.Thread(target=_show, args=(report, target, done), name="progress", daemon=True)
+    show = _draw if target.isatty() else _tell
+    thread = threading.Thread(target=show, args=(report, target, done), name="progress", daemon=True)
     thread.start()
     try:
         yield
@@ -28,22 +30,49 @@ def shown(report: Report, stream: TextIO | None = None) -> Generator[None]:
         thread.join()
 
 
-def _show(report: Report, target: TextIO, done: threading.Event) -> None:
-    live = target.isatty()
-    while not done.wait(REFRESH_SECONDS if live else LOG_SECONDS):
-        line = progress_line(report)
-        target.write(f"\r\x1b[K{line}" if live else f"{line}\n")
+def _draw(report: Report, target: TextIO, done: threading.Event) -> None:
+    drawn, ended = 0, False
+    while not ended:
+        ended = done.wait(REFRESH_SECONDS)
+        lines = progress_lines(report)
+        up = f"\x1b[{drawn}A" if drawn else ""
+        target.write(up + "".join(f"\r\x1b[K{line}\n" for line in lines))
         target.flush()
-    target.write(f"\r\x1b[K{progress_line(report)}\n" if live else f"{progress_line(report)}\n")
-    target.flush()
+        drawn = len(lines)
+
+
+def _tell(report: Report, target: TextIO, done: threading.Event) -> None:
+    ended = False
+    while not ended:
+        ended = done.wait(LOG_SECONDS)
+        target.write(f"{progress_line(report)}\n")
+        target.flush()
+
+
+def progress_lines(report: Report) -> list[str]:
+    """A line for each entity type, in the order they were met, with a bar where it is known how many are to come."""
+    steps = report.snapshot_progress()
+    width = max(map(len, steps), default=0)
+    lines = [
+        f"{entity.ljust(width)}  {_bar(processed, expected)}  {_share(processed, expected)}"
+        for entity, (processed, expected) in steps.items()
+    ]
+    return lines or ["connecting ..."]
+
+
+def _bar(processed: int, expected: int | None) -> str:
+    filled = BAR_WIDTH if not expected else min(BAR_WIDTH, BAR_WIDTH * processed // expected)
+    return "█" * filled + "░" * (BAR_WIDTH - filled)
+
+
+def _share(processed: int, expected: int | None) -> str:
+    return str(processed) if expected is None else f"{processed}/{expected}"
 
 
 def progress_line(report: Report) -> str:
     """Processed and expected items of each entity type, in the order they were met."""
-    parts = [
-        f"{entity} {processed}" + (f"/{expected}" if expected is not None else "")
-        for entity, (processed, expected) in report.snapshot_progress().items()
-    ]
+    steps = report.snapshot_progress().items()
+    parts = [f"{entity} {_share(processed, expected)}" for entity, (processed, expected) in steps]
     return "  ".join(parts) or "connecting ..."
 
 

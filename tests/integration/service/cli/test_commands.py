@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -283,6 +284,7 @@ class TestStore:
     ) -> None:
         wrong = make_url(database_url).set(password="hunter2", database="none").render_as_string(hide_password=False)
         monkeypatch.setenv("HEADWATER_DATABASE_URL", wrong)
+        monkeypatch.setenv("HEADWATER_PORT", "0")
         said = call(command)
         assert said.code == 1
         assert "headwater: the database is not available" in said.err
@@ -290,9 +292,19 @@ class TestStore:
 
     def test_serve_before_migrate(self, call: Call, empty_database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("HEADWATER_DATABASE_URL", empty_database_url)
+        monkeypatch.setenv("HEADWATER_PORT", "0")
         said = call("serve")
         assert said.code == 1
         assert "run `headwater migrate`" in said.err
+
+    def test_an_address_that_is_taken(self, call: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            monkeypatch.setenv("HEADWATER_PORT", str(taken.getsockname()[1]))
+            monkeypatch.setenv("HEADWATER_DATA_DIR", str(tmp_path / "data"))
+            said = call("serve")
+        assert said.code == 1
+        assert "headwater: cannot listen on 127.0.0.1:" in said.err
+        assert not (tmp_path / "data").exists()
 
 
 class TestReseal:

@@ -34,12 +34,27 @@ def test_a_line_of_progress(report: Report) -> None:
     assert progress.progress_line(Report()) == "connecting ..."
 
 
-def test_a_terminal_is_rewritten_in_place(report: Report) -> None:
-    terminal = Terminal()
+def test_a_line_for_each_type(report: Report) -> None:
+    half, whole = "█" * 12 + "░" * 12, "█" * 24
+    assert progress.progress_lines(report) == [f"table   {half}  5/10", f"schema  {whole}  1"]
+    report.processed("table", 20)
+    assert progress.progress_lines(report)[0] == f"table   {whole}  25/10"
+    assert progress.progress_lines(Report()) == ["connecting ..."]
+
+
+def test_a_terminal_is_drawn_anew_in_place() -> None:
+    terminal, report = Terminal(), Report()
     with progress.shown(report, terminal):
-        eventually(lambda: "table 5/10" in terminal.getvalue())
-    assert terminal.getvalue().startswith("\r\x1b[Ktable 5/10  schema 1")
-    assert terminal.getvalue().count("\n") == 1
+        eventually(lambda: "connecting ..." in terminal.getvalue())
+        report.processed("table", 5)
+        report.processed("schema")
+        eventually(lambda: "schema" in terminal.getvalue())
+        report.processed("table", 5)
+    first, second = terminal.getvalue().partition("\x1b[1A")[::2]
+    assert first.startswith("\r\x1b[Kconnecting ...\n")
+    assert second.count("\n") > 1
+    assert "\x1b[2A\r\x1b[Ktable" in second
+    assert second.rstrip().split("\n")[-2].endswith("10")
 
 
 def test_elsewhere_lines_come_now_and_then(report: Report) -> None:
