@@ -21,6 +21,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from benchmarks.demo import say, service
 from benchmarks.postgres_catalogue import build
+from benchmarks.process import peak_megabytes, process_cpu_seconds, process_of
 from service.database.embedded import EmbeddedPostgres
 
 SIZES, COLUMNS, SCHEMAS = (1000, 10_000), 20, 10
@@ -152,33 +153,6 @@ def measure(api: httpx.Client, url: str, port: int, threads: int) -> tuple[float
     wall, cpu = time.monotonic() - began, process_cpu_seconds(pid) - before
     say(f"{name}: {run['state']} {run['counts']['byType']} {run['error'] or ''}")
     return wall, cpu, peak_megabytes(pid)
-
-
-def process_of(api: httpx.Client) -> int:
-    """The pid of the service, as its own metrics tell nothing of it: whoever listens on its port."""
-    port = f"{api.base_url.port:04X}"
-    listening = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-    inode = next(fields[9] for fields in listening if fields[1].endswith(f":{port}") and fields[3] == "0A")
-    for link in Path("/proc").glob("[0-9]*/fd/*"):
-        try:
-            if str(link.readlink()) == f"socket:[{inode}]":
-                return int(link.parts[2])
-        except OSError:
-            continue
-    message = "the service's process was not found"
-    raise SystemExit(message)
-
-
-def process_cpu_seconds(pid: int) -> float:
-    """User and system time of a process so far, without its Postgres."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / 100
-
-
-def peak_megabytes(pid: int) -> float:
-    """The most memory that a process had resident so far."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) / 1024
 
 
 def cpu_seconds(who: int) -> float:
