@@ -16,7 +16,7 @@ BEGIN
         EXECUTE format('CREATE SCHEMA bench_%s', to_char(number, 'FM000'));
     END LOOP;
     FOR number IN 1 .. current_setting('bench.tables')::int LOOP
-        place := format('bench_%s.table_%s', to_char((number - 1) % schemas + 1, 'FM000'), to_char(number, 'FM00000'));
+        place := format('bench_%s.table_%s', to_char((number - 1) % schemas + 1, 'FM000'), to_char(number, 'FM000000'));
         SELECT string_agg(format('column_%s %s%s', to_char(c, 'FM000'), types[c % 10 + 1],
                                  CASE WHEN c % 3 = 0 THEN ' NOT NULL' ELSE '' END), ', ' ORDER BY c)
         INTO listed FROM generate_series(3, columns) c;
@@ -25,7 +25,7 @@ BEGIN
         EXECUTE format('COMMENT ON COLUMN %s.parent_id IS %L', place, 'The one before');
         IF number > schemas AND number % 5 = 0 THEN
             EXECUTE format('ALTER TABLE %s ADD FOREIGN KEY (parent_id) REFERENCES bench_%s.table_%s (id)', place,
-                           to_char((number - 2) % schemas + 1, 'FM000'), to_char(number - 1, 'FM00000'));
+                           to_char((number - 2) % schemas + 1, 'FM000'), to_char(number - 1, 'FM000000'));
         END IF;
         IF number % 50 = 0 THEN
             COMMIT;
@@ -43,7 +43,7 @@ BEGIN
     FOR number IN 1 .. least(current_setting('bench.views')::int, current_setting('bench.tables')::int) LOOP
         place := to_char((number - 1) % schemas + 1, 'FM000');
         EXECUTE format('CREATE VIEW bench_%1$s.view_%2$s AS SELECT t.*, upper(t.id::text) AS shown '
-                       'FROM bench_%1$s.table_%2$s t', place, to_char(number, 'FM00000'));
+                       'FROM bench_%1$s.table_%2$s t', place, to_char(number, 'FM000000'));
         IF number % 50 = 0 THEN
             COMMIT;
         END IF;
