@@ -1,25 +1,35 @@
-"""How a run looks on a terminal: a line that moves while it goes on, a table at its end."""
+"""How a run looks while it goes on, a table at its end."""
 
 import sys
 import threading
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import TextIO
 
 from connectors.report import Report
+from service import logs
+from service.cli.screen import LineFormatter, Screen
 
 REFRESH_SECONDS = 0.2
 LOG_SECONDS = 5.0
+BAR_WIDTH = 24
+CONNECTING = "connecting ..."
 OUTCOMES = ("written", "unchanged", "filtered", "failed", "deleted")
 
 
+def talking(level: str) -> Screen:
+    """Where a run is talked about from now on: stderr, which gets its log lines of this level too."""
+    screen, debug = Screen(sys.stderr), level == "DEBUG"
+    # Other packages' lines count as ours only for somebody who looks for an error.
+    logs.configure("DEBUG" if debug else "WARNING", screen, LineFormatter(tracebacks=debug))
+    return screen
+
+
 @contextmanager
-def shown(report: Report, stream: TextIO | None = None) -> Generator[None]:
-    """While inside, show the progress: rewritten in place on a terminal, a line now and then elsewhere."""
-    target = sys.stderr if stream is None else stream
+def shown(report: Report, screen: Screen) -> Generator[None]:
+    """While inside, show the progress: a line per entity type, redrawn, on a terminal; elsewhere one now and then."""
     done = threading.Event()
-    thread = threading.Thread(target=_show, args=(report, target, done), name="progress", daemon=True)
+    thread = threading.Thread(target=_show, args=(report, screen, done), name="progress", daemon=True)
     thread.start()
     try:
         yield
@@ -28,14 +38,29 @@ def shown(report: Report, stream: TextIO | None = None) -> Generator[None]:
         thread.join()
 
 
-def _show(report: Report, target: TextIO, done: threading.Event) -> None:
-    live = target.isatty()
-    while not done.wait(REFRESH_SECONDS if live else LOG_SECONDS):
-        line = progress_line(report)
-        target.write(f"\r\x1b[K{line}" if live else f"{line}\n")
-        target.flush()
-    target.write(f"\r\x1b[K{progress_line(report)}\n" if live else f"{progress_line(report)}\n")
-    target.flush()
+def _show(report: Report, screen: Screen, done: threading.Event) -> None:
+    while not done.wait(REFRESH_SECONDS if screen.live else LOG_SECONDS):
+        screen.draw(_lines(report, screen))
+    screen.draw(_lines(report, screen))
+    screen.release()
+
+
+def _lines(report: Report, screen: Screen) -> list[str]:
+    return progress_lines(report) if screen.live else [progress_line(report)]
+
+
+def progress_lines(report: Report) -> list[str]:
+    """One line for each entity type, in the order they were met: a bar where it is known how many there are."""
+    progress = report.snapshot_progress()
+    width = max(map(len, progress), default=0)
+    return [f"{entity:{width}}  {_state(*state)}" for entity, state in progress.items()] or [CONNECTING]
+
+
+def _state(processed: int, expected: int | None) -> str:
+    if not expected:
+        return f"{'':{BAR_WIDTH + 2}}  {processed}"
+    done = min(BAR_WIDTH, BAR_WIDTH * processed // expected)
+    return f"[{'#' * done:-<{BAR_WIDTH}}]  {processed}/{expected}"
 
 
 def progress_line(report: Report) -> str:
@@ -44,7 +69,7 @@ def progress_line(report: Report) -> str:
         f"{entity} {processed}" + (f"/{expected}" if expected is not None else "")
         for entity, (processed, expected) in report.snapshot_progress().items()
     ]
-    return "  ".join(parts) or "connecting ..."
+    return "  ".join(parts) or CONNECTING
 
 
 def summary_table(report: Report, seconds: float) -> str:
