@@ -1,30 +1,40 @@
-"""`make bench`: the whole service on a catalogue of 1,000 tables x 20 columns and 100 views, in CPU seconds.
+"""`make bench`: the whole service on catalogues of 1,000 and of 10,000 tables, and what it takes to start and to have.
 
-The catalogue's API is a stand-in that answers every request at once, so that its own cost is not ours. The
-floor is what fetching the same catalogue rows and dumping them as JSON costs this machine in the same run.
+The catalogue's API is a stand-in that answers every request at once, so that its own cost is not ours. The floor is
+what fetching the same catalogue rows and dumping them as JSON costs this machine in the same run. CPU and memory are
+those of the service's process, without the two Postgres servers.
 """
 
-import http.server
+import contextlib
 import json
 import platform
 import resource
+import statistics
 import sys
 import tempfile
-import threading
 import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import httpx
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from benchmarks.demo import say, service
-from benchmarks.postgres_catalogue import build
-from service.database.embedded import EmbeddedPostgres
+from benchmarks.fast_api import fast_api
+from benchmarks.installed import core_size
+from benchmarks.postgres_catalogue import Size, build
+from benchmarks.running import PATIENCE_SECONDS, Running, say, service, source
+from benchmarks.starting import seconds_to_first_query
 
-TABLES, COLUMNS, VIEWS, SCHEMAS = 1000, 20, 100, 10
-PATIENCE_SECONDS = 120
+SIZES = (
+    Size(tables=1_000, columns=20, views=100, schemas=10),
+    Size(tables=10_000, columns=20, views=1_000, schemas=100),
+)
+THREADS = (1, 4)
+STARTS = 3
+LOOK_SECONDS = 0.2  # looks are answered by the process that is measured
+MEGABYTE = 1e6
 FLOOR = (
     """select c.oid, n.nspname, c.relname, c.relkind, obj_description(c.oid, 'pg_class')
        from pg_class c join pg_namespace n on n.oid = c.relnamespace
@@ -39,130 +49,176 @@ FLOOR = (
 )
 
 
-class FastApi(http.server.BaseHTTPRequestHandler):
-    """Accepts everything."""
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run: what it cost. `peak` is the most memory that the service had meanwhile, in bytes."""
 
-    protocol_version = "HTTP/1.1"
-
-    def answer(self) -> None:
-        """Read the request, say that it went well."""
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        status, reply = (404, b"{}") if self.command == "GET" else (200, b'{"status":"success"}')
-        if self.path.endswith("/system/version"):
-            status, reply = 200, b'{"version":"2.0.7"}'
-        elif "/bulk" in self.path:
-            count = body.count(b'"sourceHash"')
-            reply = json.dumps({"status": "success", "numberOfRowsPassed": count, "failedRequest": []}).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(reply)))
-        self.end_headers()
-        self.wfile.write(reply)
-
-    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Say nothing."""
+    wall: float
+    cpu: float
+    peak: int
 
 
-for verb in ("GET", "PUT", "POST", "DELETE"):
-    setattr(FastApi, f"do_{verb}", FastApi.answer)
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A catalogue of one size: its floor, its runs by the number of threads, and what a service had before them."""
+
+    tables: int
+    floor: float
+    resting: int
+    runs: tuple[Run, ...]
 
 
 def main() -> int:
     """Measure and print; the exit code is 0 whatever the figures are."""
+    began = time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix="headwater-bench-"))
     folder.chmod(0o755)
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), FastApi)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    with EmbeddedPostgres(folder / "source") as source:
-        say(f"Making {TABLES} tables x {COLUMNS} columns and {VIEWS} views in {SCHEMAS} schemas ...")
-        build(source.url, schemas=SCHEMAS, tables=TABLES, columns=COLUMNS, views=VIEWS)
-        floor = floor_cpu_seconds(source.url)
-        with service(folder / "service") as api:
-            rows = [measure(api, source.url, server.server_address[1], threads) for threads in (1, 4)]
-    server.shutdown()
-    say("", f"Python {platform.python_version()}, {platform.platform()}, {platform.machine()}")
-    say(f"{'what':44} {'wall s':>8} {'CPU s':>8} {'x floor':>8}")
-    say(f"{'floor: the rows fetched and dumped':44} {'':>8} {floor:8.2f} {1:8.1f}")
-    for name, wall, cpu in rows:
-        say(f"{name:44} {wall:8.2f} {cpu:8.2f} {cpu / floor:8.1f}")
+    with source(folder / "source") as url, fast_api() as catalogue:
+        measured = [measure(folder, url, catalogue, size) for size in SIZES]
+        say("Measuring starts ...")
+        starts = [service_start(folder / f"service-{SIZES[0].tables}") for _ in range(STARTS)]
+        small = make_conninfo(url, dbname=f"bench_{SIZES[0].tables}")
+        config, place = definition("bench-start", small, catalogue, 1), conninfo_to_dict(small)
+        server = f"{place['host']}/.s.PGSQL.{place.get('port', 5432)}"
+        firsts = [seconds_to_first_query(folder, config, server) for _ in range(STARTS)]
+    distributions, size = core_size()
+    say("", f"Python {platform.python_version()}, {platform.platform()}, {platform.machine()}", "")
+    print_runs(measured)
+    line("headwater run, start to its first query", f"{statistics.median(firsts):.2f} s", "1 s")
+    line("serve on a warm embedded store, ready after", f"{statistics.median(starts):.2f} s", "3 s")
+    line("installed core without embedded database", f"{size / MEGABYTE:.0f} MB", "110 MB")
+    line("  its distributions, Headwater's own included", str(distributions), "42")
+    say("", f"All of it took {time.monotonic() - began:.0f} s.")
     return 0
+
+
+def print_runs(measured: list[Measured]) -> None:
+    """What the runs cost, and whether that grows with the number of tables."""
+    line("what", "figure", "limit")
+    for each in measured:
+        small = each is measured[0]
+        line(f"{each.tables:,} tables: floor, rows fetched and dumped", f"{each.floor:.2f} s", "")
+        for threads, run in zip(THREADS, each.runs, strict=True):
+            name = f"  threads {threads}"
+            line(f"{name}: CPU, POST to succeeded", f"{run.cpu:.2f} s", "3 s" if small else "")
+            line(f"{name}: wall, POST to succeeded", f"{run.wall:.2f} s", "")
+            line(f"{name}: CPU per table", f"{1000 * run.cpu / each.tables:.2f} ms", "")
+            line(f"{name}: CPU, times the floor", f"{run.cpu / each.floor:.1f}", "")
+            line(f"{name}: peak memory", f"{run.peak / MEGABYTE:.0f} MB", "")
+        line("  memory before the first run", f"{each.resting / MEGABYTE:.0f} MB", "")
+    first, last = measured[0], measured[-1]
+    for threads, small, large in zip(THREADS, first.runs, last.runs, strict=True):
+        name = f"{last.tables // first.tables} x the tables, threads {threads}"
+        per_table = (large.cpu / last.tables) / (small.cpu / first.tables)
+        line(f"{name}: CPU per table", f"x {per_table:.2f}", "flat")
+        line(f"{name}: peak memory", f"{(large.peak - small.peak) / MEGABYTE:+.0f} MB", "flat")
+
+
+def line(what: str, figure: str, limit: str) -> None:
+    """One line of the table."""
+    say(f"{what:48} {figure:>10} {limit:>8}".rstrip())
+
+
+def measure(folder: Path, url: str, catalogue: str, size: Size) -> Measured:
+    """Make a catalogue and run over it with a service of its own, so that nothing is left of another size."""
+    say(f"Making {size.tables:,} tables x {size.columns} columns, {size.views:,} views, {size.schemas} schemas ...")
+    name = f"bench_{size.tables}"
+    with psycopg.connect(url, autocommit=True) as admin:
+        admin.execute(f"create database {name}".encode())
+    place = make_conninfo(url, dbname=name)
+    build(place, size)
+    floor = floor_cpu_seconds(place)
+    with service(folder / f"service-{size.tables}") as running:
+        resting = peak_memory(running.pid)
+        runs = tuple(measure_run(running, definition(f"bench-{n}", place, catalogue, n), n) for n in THREADS)
+    return Measured(size.tables, floor, resting, runs)
 
 
 def floor_cpu_seconds(url: str) -> float:
     """CPU of fetching the catalogue rows with psycopg and dumping them."""
-    before = cpu_seconds(resource.RUSAGE_SELF)
+    before = own_cpu_seconds()
     with psycopg.connect(url) as connection:
         json.dumps([connection.execute(query).fetchall() for query in FLOOR], default=str)
-    return cpu_seconds(resource.RUSAGE_SELF) - before
+    return own_cpu_seconds() - before
 
 
-def measure(api: httpx.Client, url: str, port: int, threads: int) -> tuple[str, float, float]:
-    """One run from POST to its end: what it was, wall seconds, CPU seconds of the whole service."""
-    name = f"bench-{threads}"
+def definition(name: str, url: str, catalogue: str, threads: int) -> dict[str, Any]:
+    """What is run: all of a database, to the stand-in."""
     place = conninfo_to_dict(url)
-    definition: dict[str, Any] = {
-        "name": name,
-        "config": {
-            "source": {
-                "type": "postgres",
-                "serviceName": name,
-                "serviceConnection": {
-                    "config": {
-                        "type": "Postgres",
-                        "username": place["user"],
-                        "authType": {"password": place["password"]},
-                        "hostPort": f"{place['host']}:{place['port']}",
-                        "database": place["dbname"],
-                    }
-                },
-                "sourceConfig": {"config": {"type": "DatabaseMetadata", "includeDDL": True, "threads": threads}},
-            },
-            "sink": {"type": "metadata-rest", "config": {}},
-            "workflowConfig": {
-                "openMetadataServerConfig": {
-                    "hostPort": f"http://127.0.0.1:{port}/api",
-                    "authProvider": "openmetadata",
-                    "securityConfig": {"jwtToken": "bench"},
-                }
-            },
+    connection = {
+        "type": "Postgres",
+        "username": place["user"],
+        "authType": {"password": place["password"]},
+        "hostPort": f"{place['host']}:{place.get('port', 5432)}",
+        "database": place["dbname"],
+    }
+    return {
+        "source": {
+            "type": "postgres",
+            "serviceName": name,
+            "serviceConnection": {"config": connection},
+            "sourceConfig": {"config": {"type": "DatabaseMetadata", "includeDDL": True, "threads": threads}},
+        },
+        "sink": {"type": "metadata-rest", "config": {}},
+        "workflowConfig": {
+            "openMetadataServerConfig": {
+                "hostPort": catalogue,
+                "authProvider": "openmetadata",
+                "securityConfig": {"jwtToken": "bench"},
+            }
         },
     }
-    pid = process_of(api)
-    began, before = time.monotonic(), process_cpu_seconds(pid)
-    api.post("/api/v1/workflows", json=definition).raise_for_status()
+
+
+def measure_run(running: Running, config: dict[str, Any], threads: int) -> Run:
+    """One run from POST to its end."""
+    api, name = running.api, f"bench-{threads}"
+    forget_peak(running.pid)
+    began, before = datetime.now(UTC), cpu_seconds(running.pid)
+    api.post("/api/v1/workflows", json={"name": name, "config": config}).raise_for_status()
     run_path = api.post(f"/api/v1/workflows/{name}/runs", json={}).raise_for_status().headers["Location"]
-    while (run := api.get(run_path).json())["finishedAt"] is None and time.monotonic() - began < PATIENCE_SECONDS:
-        time.sleep(0.05)
-    wall, cpu = time.monotonic() - began, process_cpu_seconds(pid) - before
-    say(f"{name}: {run['state']} {run['counts']['byType']} {run['error'] or ''}")
-    return f"POST to {run['state']}, threads {threads}", wall, cpu
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while (run := api.get(run_path).json())["finishedAt"] is None and time.monotonic() < deadline:
+        time.sleep(LOOK_SECONDS)
+    wall = (datetime.fromisoformat(run["finishedAt"] or run["queuedAt"]) - began).total_seconds()
+    done = Run(wall, cpu_seconds(running.pid) - before, peak_memory(running.pid))
+    written = {entity: counts.get("written", 0) for entity, counts in run["counts"]["byType"].items()}
+    say(f"  threads {threads}: {run['state']} {written} {run['error'] or ''}")
+    if run["state"] != "succeeded":
+        message = "the figures would be those of another job"
+        raise SystemExit(message)
+    return done
 
 
-def process_of(api: httpx.Client) -> int:
-    """The pid of the service, as its own metrics tell nothing of it: whoever listens on its port."""
-    port = f"{api.base_url.port:04X}"
-    listening = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-    inode = next(fields[9] for fields in listening if fields[1].endswith(f":{port}") and fields[3] == "0A")
-    for link in Path("/proc").glob("[0-9]*/fd/*"):
-        try:
-            if str(link.readlink()) == f"socket:[{inode}]":
-                return int(link.parts[2])
-        except OSError:
-            continue
-    message = "the service's process was not found"
-    raise SystemExit(message)
+def service_start(data_dir: Path) -> float:
+    """Seconds from the start of the process until it takes work, on a store that exists."""
+    with service(data_dir) as running:
+        return running.seconds_to_ready
 
 
-def process_cpu_seconds(pid: int) -> float:
+def cpu_seconds(pid: int) -> float:
     """User and system time of a process so far, without its Postgres."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / 100
 
 
-def cpu_seconds(who: int) -> float:
+def own_cpu_seconds() -> float:
     """User and system time of this process so far."""
-    usage = resource.getrusage(who)
+    usage = resource.getrusage(resource.RUSAGE_SELF)
     return usage.ru_utime + usage.ru_stime
+
+
+def forget_peak(pid: int) -> None:
+    """Let the peak of a process's memory begin anew, where that is allowed."""
+    with contextlib.suppress(OSError):
+        Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+
+def peak_memory(pid: int) -> int:
+    """The most memory that a process has had, in bytes."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    [peak] = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")]
+    return int(peak) * 1024
 
 
 if __name__ == "__main__":

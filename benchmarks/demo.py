@@ -1,89 +1,74 @@
 """`make demo`: the main job end to end, on the embedded store, with a real Postgres as the source."""
 
-import contextlib
+import gzip
 import json
-import os
-import socket
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Generator
+from collections import Counter
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import psycopg
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
-from service.database.embedded import EmbeddedPostgres
+from benchmarks.postgres_catalogue import Size, build
+from benchmarks.running import PATIENCE_SECONDS, ROOT, pause, say, service, source
 
-ROOT = Path(__file__).parents[1]
 SHOP = ROOT / "tests" / "golden" / "shop.sql"
-PATIENCE_SECONDS = 60
-SHOWN_METRICS = ("headwater_runs_total", "headwater_records_total", "headwater_schedule_lag_seconds_count")
+ARCHIVE = Size(tables=3000, columns=20, views=300, schemas=30, prefix="archive")
+DUE_SECONDS = 2
+A_MOMENT = 1e9
+CALLED = {
+    "databaseService": "service",
+    "database": "database",
+    "databaseSchema": "schemas",
+    "table": "tables and views",
+    "storedProcedure": "routines",
+}
 
 
 def main() -> int:
     """Show it; 0 when everything went as promised."""
     folder = Path(tempfile.mkdtemp(prefix="headwater-demo-"))
     folder.chmod(0o755)
+    files = folder / "service" / "files"
     say(f"Everything of this demo is in {folder}")
-    with EmbeddedPostgres(folder / "source") as source, service(folder / "service") as api:
-        connection = load_shop(source.url)
-        run = scheduled_run(api, connection)
-        failed = failing_run(api, connection)
-        show_metrics(api)
-    say("", f"The records are in {folder / 'service' / 'files' / 'shop.jsonl.gz'}: `gzip -cd` shows them, a line each.")
+    with source(folder / "source") as url:
+        connection = load(url)
+        with service(folder / "service") as running:
+            api = running.api
+            say(f"The service is ready on {api.base_url}, its store an embedded Postgres")
+            before = metrics_of(api)
+            run = scheduled_run(api, connection, files)
+            failed = failing_run(api, connection)
+            show_changes(before, metrics_of(api))
+    say("", f"The records are in {files / 'shop-nightly.jsonl.gz'}", "  `gzip -cd` shows them, a line each")
     return 0 if run["state"] == "succeeded" and failed["state"] == "failed" else 1
 
 
-@contextlib.contextmanager
-def service(data_dir: Path) -> Generator[httpx.Client]:
-    """A running service with an empty store, and a client for it."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    own = {"HEADWATER_DATA_DIR": str(data_dir), "HEADWATER_PORT": str(port), "HEADWATER_SECRET_SHOP_PG": "shop-reader"}
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("HEADWATER_")}
-    data_dir.mkdir()
-    with (data_dir / "service.log").open("w") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "service", "serve"], cwd=ROOT, env={**inherited, **own}, stderr=log
-        )
-        try:
-            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10, trust_env=False) as client:
-                wait_until_ready(client, process)
-                say(f"The service is ready on http://127.0.0.1:{port}, its store an embedded Postgres")
-                yield client
-        finally:
-            process.terminate()
-            process.wait()
-
-
-def wait_until_ready(client: httpx.Client, process: subprocess.Popen[bytes]) -> None:
-    """Return when the service takes work."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while process.poll() is None and time.monotonic() < deadline:
-        with contextlib.suppress(httpx.TransportError):
-            if client.get("/health/ready").is_success:
-                return
-        pause()
-    message = "the service did not become ready; see service.log in the demo's folder"
-    raise SystemExit(message)
-
-
-def load_shop(url: str) -> dict[str, Any]:
-    """Load the shop into the source; the connection a definition needs."""
+def load(url: str) -> dict[str, Any]:
+    """Load the shop and an archive into the source; the connection a definition needs."""
+    began = time.monotonic()
     with psycopg.connect(url, autocommit=True) as admin:
         admin.execute("create role reader login password 'shop-reader'")
         admin.execute("create database shop")
-        info = admin.info
-        host, port = info.host, info.port
-        with psycopg.connect(url, dbname="shop", autocommit=True) as shop:
-            shop.execute(SHOP.read_bytes())
-            shop.execute('grant usage on schema sales, "Odd Names", empty_one to reader')
-    say("A Postgres with a small shop is up, as the source")
+        host, port = admin.info.host, admin.info.port
+    conninfo = make_conninfo(url, dbname="shop")
+    build(conninfo, ARCHIVE)
+    with psycopg.connect(conninfo, autocommit=True) as shop:
+        shop.execute(SHOP.read_bytes())
+        archive = (f"{ARCHIVE.prefix}_{number:03}" for number in range(1, ARCHIVE.schemas + 1))
+        for schema in ("sales", "Odd Names", "empty_one", *archive):
+            shop.execute(sql.SQL("grant usage on schema {} to reader").format(sql.Identifier(schema)))
+    say(
+        f"A Postgres is up as the source: a small shop, and an archive of {ARCHIVE.tables:,} tables "
+        f"(made in {time.monotonic() - began:.1f} s)"
+    )
     return {
         "type": "Postgres",
         "username": "reader",
@@ -94,8 +79,8 @@ def load_shop(url: str) -> dict[str, Any]:
 
 
 def workflow(name: str, connection: dict[str, Any]) -> dict[str, Any]:
-    """The definition of a workflow that writes to a file, due in two seconds."""
-    due = datetime.now(UTC) + timedelta(seconds=2)
+    """The definition of a workflow that writes to a file, due in a moment."""
+    due = datetime.now(UTC) + timedelta(seconds=DUE_SECONDS)
     return {
         "name": name,
         "schedule": {"at": due.isoformat()},
@@ -106,20 +91,35 @@ def workflow(name: str, connection: dict[str, Any]) -> dict[str, Any]:
                 "serviceConnection": {"config": connection},
                 "sourceConfig": {"config": {"type": "DatabaseMetadata", "includeDDL": True, "threads": 4}},
             },
-            "sink": {"type": "file", "config": {"filename": "shop.jsonl.gz"}},
+            "sink": {"type": "file", "config": {"filename": f"{name}.jsonl.gz"}},
             "workflowConfig": {},
         },
     }
 
 
-def scheduled_run(api: httpx.Client, connection: dict[str, Any]) -> dict[str, Any]:
-    """POST a workflow and follow the run that its schedule makes."""
+def scheduled_run(api: httpx.Client, connection: dict[str, Any], files: Path) -> dict[str, Any]:
+    """POST a workflow, follow the run that its schedule makes, count what it wrote."""
     run = follow(api, "shop-nightly", connection)
-    counts: dict[str, dict[str, int]] = run["counts"]["byType"]
+    found = count_records(files / "shop-nightly.jsonl.gz")
     say(f"It {run['state']} in {seconds_of(run):.2f} s and found:")
-    for entity, outcomes in counts.items():
-        say(f"  {outcomes.get('written', 0):4} {entity}")
+    for kind in ("tables", "columns", "views", "routines"):
+        say(f"  {found[kind]:6,} {kind}")
     return run
+
+
+def count_records(file: Path) -> Counter[str]:
+    """What is in the file that a run wrote: tables, views, the columns of both, and routines."""
+    found: Counter[str] = Counter()
+    with gzip.open(file, "rt", encoding="utf-8") as lines:
+        for line in lines:
+            record = json.loads(line)
+            request = record["request"]
+            if record["entity"] == "table":
+                found["views" if request.get("tableType", "").endswith("View") else "tables"] += 1
+                found["columns"] += len(request["columns"])
+            elif record["entity"] == "storedProcedure":
+                found["routines"] += 1
+    return found
 
 
 def failing_run(api: httpx.Client, connection: dict[str, Any]) -> dict[str, Any]:
@@ -127,22 +127,22 @@ def failing_run(api: httpx.Client, connection: dict[str, Any]) -> dict[str, Any]
     wrong = {**connection, "authType": {"password": "not-the-password"}}
     run = follow(api, "shop-wrong-password", wrong)
     error: dict[str, str] = run["error"] or {}
-    say(f"It {run['state']}: {error.get('title')}: {error.get('detail')}", f"  {error.get('advice')}")
+    say(f"It {run['state']}: {error.get('detail')}", f"  advice: {error.get('advice')}")
     return run
 
 
 def follow(api: httpx.Client, name: str, connection: dict[str, Any]) -> dict[str, Any]:
-    """Create a workflow and show its run until that ends."""
+    """Create a workflow and show each change of its run until that ends."""
     answer = api.post("/api/v1/workflows", json=workflow(name, connection))
     say("", f"POST /api/v1/workflows {name}: {answer.status_code} {answer.headers.get('Location', answer.text)}")
     answer.raise_for_status()
-    deadline, told = time.monotonic() + PATIENCE_SECONDS, ""
-    while time.monotonic() < deadline:
+    began, told = time.monotonic(), ""
+    while (since := time.monotonic() - began) < PATIENCE_SECONDS:
         runs = api.get("/api/v1/runs", params={"workflow": name}).json()["data"]
-        state = runs[0]["state"] if runs else "waiting for its tick"
-        if state != told:
-            told = state
-            say(f"  {name}: {state} {json.dumps(runs[0]['progress']) if runs else ''}")
+        line = looks(runs[0]) if runs else "waits for its tick"
+        if line != told:
+            told = line
+            say(f"  {since:5.2f} s  {line}")
         if runs and runs[0]["finishedAt"]:
             return dict(runs[0])
         pause()
@@ -150,28 +150,51 @@ def follow(api: httpx.Client, name: str, connection: dict[str, Any]) -> dict[str
     raise SystemExit(message)
 
 
-def seconds_of(run: dict[str, Any]) -> float:
+def looks(run: Mapping[str, Any]) -> str:
+    """State and progress of a run, in words."""
+    progress: Mapping[str, Mapping[str, int | None] | int | None] = run["progress"]
+    parts: list[str] = []
+    for entity, called in CALLED.items():
+        state = progress.get(entity)
+        if isinstance(state, Mapping):
+            expected = state.get("expected")
+            parts.append(f"{called} {state['processed']}" + ("" if expected is None else f"/{expected}"))
+    return f"{run['state']:9}  {', '.join(parts)}".rstrip()
+
+
+def seconds_of(run: Mapping[str, Any]) -> float:
     """How long a run took."""
     ended, began = datetime.fromisoformat(run["finishedAt"]), datetime.fromisoformat(run["startedAt"])
     return (ended - began).total_seconds()
 
 
-def show_metrics(api: httpx.Client) -> None:
-    """The metrics that tell of these runs."""
-    say("", "GET /metrics says of it:")
+def metrics_of(api: httpx.Client) -> dict[str, float]:
+    """Our metrics, each with its labels; of distributions their count and sum, and none of the API itself."""
+    found: dict[str, float] = {}
     for line in api.get("/metrics").text.splitlines():
-        if line.startswith(SHOWN_METRICS):
-            say(f"  {line}")
+        name, _, value = line.rpartition(" ")
+        plain = name.partition("{")[0]
+        if plain.startswith("headwater_http_") or plain.endswith(("_bucket", "_created")):
+            continue
+        if plain.startswith("headwater_"):
+            found[name] = float(value)
+    return found
 
 
-def pause() -> None:
-    """Let a moment pass."""
-    time.sleep(0.1)
+def show_changes(before: Mapping[str, float], after: Mapping[str, float]) -> None:
+    """The metrics that these runs changed."""
+    say("", "GET /metrics, what changed meanwhile (without buckets, and requests to the API itself):")
+    for name, value in after.items():
+        former = before.get(name, 0.0)
+        if value != former:
+            say(f"  {name}  {shown(former)} -> {shown(value)}")
 
 
-def say(*lines: str) -> None:
-    """Print at once."""
-    print(*lines, sep="\n", flush=True)
+def shown(value: float) -> str:
+    """A figure that a person reads: a moment, or no more than three places."""
+    if value > A_MOMENT:
+        return datetime.fromtimestamp(value, UTC).isoformat(timespec="seconds")
+    return f"{value:.3f}".rstrip("0").rstrip(".")
 
 
 if __name__ == "__main__":
