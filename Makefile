@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 WORKERS ?= 4
 
-.PHONY: demo test check fix serve bench chaos lock clean .venv
+.PHONY: demo test coverage check fix serve bench soak chaos lock clean .venv
 .DEFAULT_GOAL := check
 
 demo: .venv  ## a whole ingestion on this machine, from an empty folder
@@ -11,6 +11,9 @@ demo: .venv  ## a whole ingestion on this machine, from an empty folder
 
 test: .venv
 	$(BIN)/python -m pytest tests -n $(WORKERS) --dist loadgroup
+
+coverage: .venv  ## what the tests reach in this process; the service's own processes are not measured
+	$(BIN)/python -m pytest tests -n $(WORKERS) --dist loadgroup --ignore tests/acceptance --ignore tests/chaos --cov
 
 check: .venv
 	$(BIN)/ruff check
@@ -30,6 +33,9 @@ serve: .venv
 
 bench: .venv
 	$(BIN)/python -m benchmarks
+
+soak: .venv  ## many runs in one service, and what its process holds before and after; RUNS=1000
+	$(BIN)/python -m benchmarks.soak --runs $(or $(RUNS),1000)
 
 chaos: .venv  ## breaks two replicas, their store and their catalogue, and looks what was lost; ROUNDS=30
 	$(BIN)/python -m tests.chaos --rounds $(or $(ROUNDS),30) $(if $(SEED),--seed $(SEED))

@@ -5,7 +5,6 @@ what fetching the same catalogue rows and dumping them as JSON costs this machin
 those of the service's process, without the two Postgres servers.
 """
 
-import contextlib
 import json
 import platform
 import resource
@@ -24,6 +23,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from benchmarks.fast_api import fast_api
 from benchmarks.installed import core_size
 from benchmarks.postgres_catalogue import Size, build
+from benchmarks.process import forget_peak, peak_megabytes, process_cpu_seconds
 from benchmarks.running import PATIENCE_SECONDS, Running, say, service, source
 from benchmarks.starting import seconds_to_first_query
 
@@ -32,9 +32,9 @@ SIZES = (
     Size(tables=10_000, columns=20, views=1_000, schemas=100),
 )
 THREADS = (1, 4)
+MEBIBYTE = 1024**2
 STARTS = 3
 LOOK_SECONDS = 0.2  # looks are answered by the process that is measured
-MEGABYTE = 1e6
 FLOOR = (
     """select c.oid, n.nspname, c.relname, c.relkind, obj_description(c.oid, 'pg_class')
        from pg_class c join pg_namespace n on n.oid = c.relnamespace
@@ -51,11 +51,11 @@ FLOOR = (
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run: what it cost. `peak` is the most memory that the service had meanwhile, in bytes."""
+    """One run: what it cost. `peak` is the most memory that the service had meanwhile."""
 
     wall: float
     cpu: float
-    peak: int
+    peak: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Measured:
 
     tables: int
     floor: float
-    resting: int
+    resting: float
     runs: tuple[Run, ...]
 
 
@@ -86,7 +86,7 @@ def main() -> int:
     print_runs(measured)
     line("headwater run, start to its first query", f"{statistics.median(firsts):.2f} s", "1 s")
     line("serve on a warm embedded store, ready after", f"{statistics.median(starts):.2f} s", "3 s")
-    line("installed core without embedded database", f"{size / MEGABYTE:.0f} MB", "110 MB")
+    line("installed core without embedded database", f"{size / MEBIBYTE:.0f} MB", "110 MB")
     line("  its distributions, Headwater's own included", str(distributions), "42")
     say("", f"All of it took {time.monotonic() - began:.0f} s.")
     return 0
@@ -104,14 +104,14 @@ def print_runs(measured: list[Measured]) -> None:
             line(f"{name}: wall, POST to succeeded", f"{run.wall:.2f} s", "")
             line(f"{name}: CPU per table", f"{1000 * run.cpu / each.tables:.2f} ms", "")
             line(f"{name}: CPU, times the floor", f"{run.cpu / each.floor:.1f}", "")
-            line(f"{name}: peak memory", f"{run.peak / MEGABYTE:.0f} MB", "")
-        line("  memory before the first run", f"{each.resting / MEGABYTE:.0f} MB", "")
+            line(f"{name}: peak memory", f"{run.peak:.0f} MB", "")
+        line("  memory before the first run", f"{each.resting:.0f} MB", "")
     first, last = measured[0], measured[-1]
     for threads, small, large in zip(THREADS, first.runs, last.runs, strict=True):
         name = f"{last.tables // first.tables} x the tables, threads {threads}"
         per_table = (large.cpu / last.tables) / (small.cpu / first.tables)
         line(f"{name}: CPU per table", f"x {per_table:.2f}", "flat")
-        line(f"{name}: peak memory", f"{(large.peak - small.peak) / MEGABYTE:+.0f} MB", "flat")
+        line(f"{name}: peak memory", f"{large.peak - small.peak:+.0f} MB", "flat")
 
 
 def line(what: str, figure: str, limit: str) -> None:
@@ -129,7 +129,7 @@ def measure(folder: Path, url: str, catalogue: str, size: Size) -> Measured:
     build(place, size)
     floor = floor_cpu_seconds(place)
     with service(folder / f"service-{size.tables}") as running:
-        resting = peak_memory(running.pid)
+        resting = peak_megabytes(running.pid)
         runs = tuple(measure_run(running, definition(f"bench-{n}", place, catalogue, n), n) for n in THREADS)
     return Measured(size.tables, floor, resting, runs)
 
@@ -174,14 +174,14 @@ def measure_run(running: Running, config: dict[str, Any], threads: int) -> Run:
     """One run from POST to its end."""
     api, name = running.api, f"bench-{threads}"
     forget_peak(running.pid)
-    began, before = datetime.now(UTC), cpu_seconds(running.pid)
+    began, before = datetime.now(UTC), process_cpu_seconds(running.pid)
     api.post("/api/v1/workflows", json={"name": name, "config": config}).raise_for_status()
     run_path = api.post(f"/api/v1/workflows/{name}/runs", json={}).raise_for_status().headers["Location"]
     deadline = time.monotonic() + PATIENCE_SECONDS
     while (run := api.get(run_path).json())["finishedAt"] is None and time.monotonic() < deadline:
         time.sleep(LOOK_SECONDS)
     wall = (datetime.fromisoformat(run["finishedAt"] or run["queuedAt"]) - began).total_seconds()
-    done = Run(wall, cpu_seconds(running.pid) - before, peak_memory(running.pid))
+    done = Run(wall, process_cpu_seconds(running.pid) - before, peak_megabytes(running.pid))
     written = {entity: counts.get("written", 0) for entity, counts in run["counts"]["byType"].items()}
     say(f"  threads {threads}: {run['state']} {written} {run['error'] or ''}")
     if run["state"] != "succeeded":
@@ -196,29 +196,10 @@ def service_start(data_dir: Path) -> float:
         return running.seconds_to_ready
 
 
-def cpu_seconds(pid: int) -> float:
-    """User and system time of a process so far, without its Postgres."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / 100
-
-
 def own_cpu_seconds() -> float:
     """User and system time of this process so far."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return usage.ru_utime + usage.ru_stime
-
-
-def forget_peak(pid: int) -> None:
-    """Let the peak of a process's memory begin anew, where that is allowed."""
-    with contextlib.suppress(OSError):
-        Path(f"/proc/{pid}/clear_refs").write_text("5")
-
-
-def peak_memory(pid: int) -> int:
-    """The most memory that a process has had, in bytes."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    [peak] = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")]
-    return int(peak) * 1024
 
 
 if __name__ == "__main__":

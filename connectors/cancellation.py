@@ -21,6 +21,7 @@ class Cancellation:
         self._timeout_seconds = timeout_seconds
         self._held_until: float | None = None
         self._lapsed = False
+        self._timed_out = False
 
     @property
     def reason(self) -> str:
@@ -31,6 +32,11 @@ class Cancellation:
     def requested(self) -> bool:
         """Whether the run has to stop."""
         return self._event.is_set() or self._expired()
+
+    @property
+    def timed_out(self) -> bool:
+        """Whether it stops because its own time is over."""
+        return self._timed_out
 
     @property
     def lapsed(self) -> bool:
@@ -92,6 +98,7 @@ class Cancellation:
             self._lapsed = True
             self.cancel("the lease of the run was not renewed in time")
         elif self._deadline is not None and time.monotonic() >= self._deadline:
+            self._timed_out = True
             self.cancel(f"timed out after {self._timeout_seconds:g} s")
         else:
             return False

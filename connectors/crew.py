@@ -52,9 +52,13 @@ class Crew(Generic[T]):
         Raises:
             BaseException: What an earlier item's work raised.
         """
+        self.check()
+        self._queue.put(item)
+
+    def check(self) -> None:
+        """Raise what some item's work raised: the rest of the work is for nothing."""
         if self._error is not None:
             raise self._error
-        self._queue.put(item)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

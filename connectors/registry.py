@@ -153,6 +153,15 @@ def _secrets(definition: WorkflowDefinition, connection: BaseModel) -> list[Path
     return found
 
 
+def connection_secrets(name: str, connection: Mapping[str, Any]) -> tuple[Path, ...]:
+    """Where the secret texts of a connection stand, which may be references.
+
+    Raises:
+        ConfigurationError: There is no such connector, or the connection does not fit it.
+    """
+    return tuple(secret_paths(parse(_usable(name).config, connection, "")))
+
+
 def check(name: str, connection: Mapping[str, Any]) -> Iterator[CheckResult]:
     """Test a connection whose secret references have been resolved; each step's result as soon as it is there.
 

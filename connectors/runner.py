@@ -95,14 +95,14 @@ class Walk:
 
     runner: TopologyRunner
     write: Callable[[Record], None]
-    inside_crew: bool = False
+    crew: Crew[Any] | None = None
     scope_records: Counter[str] = field(default_factory=Counter[str])
 
     def node(self, node: Node[ParentT, ItemT], parent: ParentT, parent_name: str) -> bool:
         """Walk the items of `node` below `parent`; tell whether everything succeeded."""
         listing = Listing()
         with closing(self._listed(node, parent, parent_name, listing)) as items:
-            if node.parallel and self.runner.threads > 1 and not self.inside_crew:
+            if node.parallel and self.runner.threads > 1 and self.crew is None:
                 self._in_threads(node, items, listing)
             else:
                 for item in items:
@@ -133,6 +133,12 @@ class Walk:
         self.runner.report.processed(node.entity)
         return complete
 
+    def _check(self) -> None:
+        """Stop with the run, and with the other threads of the walk."""
+        self.runner.cancellation.check()
+        if self.crew is not None:
+            self.crew.check()
+
     def _finish(self, node: Node[ParentT, ItemT], parent: ParentT, parent_name: str, complete: bool) -> bool:
         finish = node.finish
         if finish is None:
@@ -146,7 +152,7 @@ class Walk:
         incomplete = threading.Event()
 
         def walk(item: ItemT) -> None:
-            if not replace(self, inside_crew=True, scope_records=Counter()).item(node, item):
+            if not replace(self, crew=crew, scope_records=Counter()).item(node, item):
                 incomplete.set()
 
         with Crew(node.entity, walk, threads=self.runner.threads, backlog=self.runner.threads) as crew:
@@ -182,7 +188,7 @@ class Walk:
         for item in node.produce(parent):
             report.timed(stage, time.monotonic() - began)
             listing.begun = True
-            self.runner.cancellation.check()
+            self._check()
             if isinstance(item, Filtered):
                 report.counted(node.entity, "filtered")
                 report.processed(node.entity)
@@ -206,7 +212,7 @@ class Walk:
             self.runner.report.expected(entity, count)
 
     def _emit(self, node: Node[ParentT, ItemT], stage: str, name: str, make: Callable[[], Iterable[Record]]) -> bool:
-        self.runner.cancellation.check()
+        self._check()
         began = time.monotonic()
         try:
             for record in make():

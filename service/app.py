@@ -23,7 +23,7 @@ from service.api.router import build_api
 from service.database.engine import Database
 from service.database.listen import Listener
 from service.database.opening import open_database
-from service.errors import ServiceError
+from service.errors import ServiceError, Unavailable
 from service.execution.checks import connection_checker
 from service.execution.housekeeping import Housekeeper
 from service.execution.journal import Journal
@@ -42,6 +42,7 @@ from service.workflows.vault import Vault
 
 KEY_FILE = "secret.key"
 HTTP_GRACE_SECONDS = 5
+BACKLOG = 2048
 
 logger = logging.getLogger(__name__)
 
@@ -112,7 +113,9 @@ class Service:
         housekeeper = Housekeeper(self.settings, database)
         self._parts.callback(housekeeper.stop)
         housekeeper.start()
-        executor = RunExecutor(database, vault, resolver, metrics, journal, self.settings.data_dir, self._environ)
+        data_dir = self.settings.data_dir
+        tokens = self.settings.secrets_dir or data_dir / "secrets"
+        executor = RunExecutor(database, vault, resolver, metrics, journal, data_dir, tokens, self._environ)
         worker = Worker(self.settings, database, executor, metrics)
         self._parts.callback(worker.stop)
         worker.start()
@@ -161,24 +164,40 @@ class HttpServer(uvicorn.Server):
 
 
 def serve(settings: Settings, environ: Mapping[str, str]) -> None:
-    """Run a replica until SIGTERM or Ctrl-C."""
-    service = Service(settings, environ)
+    """Run a replica until SIGTERM or Ctrl-C. Raises Unavailable when its address is taken, before anything starts."""
+    with _bound(settings.host, settings.port) as address:
+        _serve(Service(settings, environ), address)
+
+
+def _serve(service: Service, address: socket.socket) -> None:
     # Until the HTTP server takes over: what has started by then is stopped.
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
     app = service.start()
     try:
         config = uvicorn.Config(
-            app,
-            host=settings.host,
-            port=settings.port,
-            log_config=None,
-            access_log=False,
-            timeout_graceful_shutdown=HTTP_GRACE_SECONDS,
+            app, log_config=None, access_log=False, timeout_graceful_shutdown=HTTP_GRACE_SECONDS, backlog=BACKLOG
         )
-        HttpServer(config, service.leave).run()
+        host, port, *_ = address.getsockname()
+        logger.info("Listening on http://%s:%d", f"[{host}]" if ":" in host else host, port)
+        HttpServer(config, service.leave).run(sockets=[address])
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         service.stop()
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    """The address taken, where nobody is let in yet."""
+    with ExitStack() as stack:
+        try:
+            [(family, *_, where), *_] = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+            bound = stack.enter_context(socket.socket(family, socket.SOCK_STREAM))
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            bound.bind(where)
+        except OSError as error:
+            message = f"cannot listen on {host}:{port}: {error.strerror}; set HEADWATER_HOST and HEADWATER_PORT"
+            raise Unavailable(message) from error
+        stack.pop_all()
+        return bound
 
 
 def _runs_moved(feed: RunFeed, worker: Worker | None, run_id: str) -> None:

@@ -14,7 +14,7 @@ from typing import Protocol
 from urllib.parse import quote, quote_plus
 
 MASK = "**********"
-RunLogCallback = Callable[[str, datetime, str, str], None]
+RunLogCallback = Callable[[str, datetime, str, str, str], None]
 
 _SHORT_SECRET = 4
 _LONG_LINE = 16
@@ -159,7 +159,7 @@ class _Busy(threading.local):
 
 
 class RunLogHandler(logging.Handler):
-    """Hands the lines of bound runs to `callback(run_id, at, level, message)`.
+    """Hands the lines of bound runs to `callback(run_id, at, level, logger, message)`.
 
     It never raises, and what the callback itself logs is not handed to it again.
     """
@@ -187,7 +187,8 @@ class RunLogHandler(logging.Handler):
         with suppress(Exception):
             if run is not None:
                 text = "\n".join(part for part in (_message(record), _exception(record)) if part)
-                self._callback(run.run_id, datetime.fromtimestamp(record.created, UTC), record.levelname, text)
+                at = datetime.fromtimestamp(record.created, UTC)
+                self._callback(run.run_id, at, record.levelname, record.name, text)
 
 
 def configure(
@@ -211,6 +212,9 @@ def configure(
     root.setLevel(level)
     for name in ("service", "connectors"):
         logging.getLogger(name).setLevel(logging.DEBUG)
+    # A line for each request would leave no room for others.
+    for name in ("httpx", "httpcore"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     logging.captureWarnings(capture=True)
     return handler
 

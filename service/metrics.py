@@ -77,9 +77,13 @@ class Metrics:
         self._run_queue.observe(queue_seconds)
 
     def run_finished(self, connector: str, state: str, seconds: float) -> None:
-        """A run came to this end, this long after it started."""
-        self._runs.labels(connector, state).inc()
+        """A run came to this end, this long after its last attempt began."""
+        self.run_ended(connector, state)
         self._run_duration.labels(connector, state).observe(seconds)
+
+    def run_ended(self, connector: str, state: str) -> None:
+        """A run came to this end without being run to it."""
+        self._runs.labels(connector, state).inc()
 
     def tick_fired(self, lag_seconds: float) -> None:
         """The run of a tick was queued this long after the tick."""

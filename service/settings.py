@@ -141,7 +141,7 @@ class Settings(BaseSettings):
         default=10_000,
         ge=0,
         le=1_000_000,
-        description="Log lines stored of one run, 0 to 1000000; later ones are counted only.",
+        description="Log lines stored of one run, 0 to 1000000: of more the first and the last.",
     )
 
     secret_key: SecretStr | None = Field(

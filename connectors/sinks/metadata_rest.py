@@ -104,6 +104,7 @@ class MetadataRestSink:
         config = target.config
         self._connection = target.connection
         self._report = report
+        self._cancellation = cancellation
         limits = config.limits(target.retry)
         self._client = OpenMetadataClient(target.connection, report, cancellation, limits, target.tokens)
         try:
@@ -259,9 +260,10 @@ class MetadataRestSink:
         self._ledger.completed()
 
     def _bury(self, error: BaseException | None) -> None:
-        """Keep what is held as dead letters; when the sink itself ended the run, they are failures too."""
-        lost = error is not None and not isinstance(error, RunCancelled)
-        reason = f"not delivered: {cause_of(error) if error else 'the run was stopped'}"
+        """Keep what is held as dead letters; when the sink or the run's time ended it, they are failures too."""
+        lost = self._cancellation.timed_out or (error is not None and not isinstance(error, RunCancelled))
+        stopped = self._cancellation.reason if self._cancellation.requested else "the run was stopped"
+        reason = f"not delivered: {cause_of(error) if error else stopped}"
         batches = [*self._buffers.take_all(), *(task for task in self._dispatcher.held() if isinstance(task, Batch))]
         advice = advice_of(error) if error else None
         for batch in batches:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from connectors.cancellation import Cancellation
+from connectors.definition import Path as SecretPath
 from connectors.definition import Sink as SinkDefinition
-from connectors.definition import SourceOptions, WorkflowConfig, WorkflowDefinition, parse
+from connectors.definition import SourceOptions, WorkflowConfig, WorkflowDefinition, parse, secret_paths
 from connectors.errors import ConfigurationError
 from connectors.report import Observer
 from connectors.sinks.base import Sink
@@ -73,6 +74,12 @@ def open_sink(
         logger.warning("sink.config.api_endpoint is not used: the server is the one of openMetadataServerConfig")
     target = Target(connection, config, folders.dead_letters, options.override_metadata, tokens=folders.tokens)
     return MetadataRestSink(target, report, cancellation)
+
+
+def server_secrets(raw: Mapping[str, Any]) -> tuple[SecretPath, ...]:
+    """Where the secret texts stand that `replay_file` uses of a definition."""
+    workflow = parse(WorkflowConfig, raw.get("workflowConfig") or {}, "workflowConfig")
+    return tuple(("workflowConfig", *path) for path in secret_paths(workflow))
 
 
 def replay_file(

@@ -160,7 +160,9 @@ class Sender:
                 self._broken_reason = refusal.message
         self._ledger.failed(entry.fqn)
         self._report.failed(Failure(entry.kind.entity, entry.fqn, STAGE, cause, _advice(entry, refusal)))
-        self._dead_letters.add(entry.whole, cause)
+        # A server may quote the request it refuses: that of a service holds the connection's secrets.
+        told = f"OpenMetadata refuses it (HTTP {refusal.status})" if entry.kind.service else cause
+        self._dead_letters.add(entry.whole, told)
 
 
 def _verdict(batch: Batch, answer: Answer) -> Verdict:

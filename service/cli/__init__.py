@@ -42,6 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("serve", help="run the service; HEADWATER_* variables are its settings")
     commands.add_parser("migrate", help="bring the store named by HEADWATER_DATABASE_URL up to date")
+    commands.add_parser("reseal", help="put stored secrets under the first of HEADWATER_SECRET_KEY's keys")
     run = commands.add_parser("run", help="run one definition here and now, without a service", epilog=EXIT_CODES)
     run.add_argument("-c", "--config", type=Path, required=True, metavar="FILE", help="YAML or JSON definition")
     run.add_argument("--dead-letters", type=Path, metavar="FILE", help="where undeliverable entities are kept")

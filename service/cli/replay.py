@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from connectors.cancellation import Cancellation
 from connectors.errors import RunCancelled
 from connectors.report import Report
-from connectors.sinks.opening import replay_file
+from connectors.sinks.opening import replay_file, server_secrets
 from service import clock
 from service.cli.hiding import hiding
 from service.cli.progress import shown, summary_table, talking
@@ -16,7 +16,7 @@ from service.cli.run import INTERRUPTED, interruptible, resolved
 
 def main(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Send it; 0 when every entity was delivered."""
-    config, secrets = resolved(arguments.config, environ)
+    config, secrets = resolved(arguments.config, environ, server_secrets)
     screen = talking("INFO")
     dead_letters = arguments.dead_letters or arguments.file.with_suffix(".again.jsonl")
     report, cancellation, began = Report(), Cancellation(), clock.monotonic()

@@ -6,7 +6,7 @@ import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -22,14 +22,14 @@ from service.cli.hiding import hiding
 from service.cli.progress import shown, summary_table, talking
 from service.execution.secrets import SecretResolver
 from service.workflows.documents import Json, value_at
+from service.workflows.documents import Path as SecretPath
 
 INTERRUPTED = 130
 
 
 def main(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Run it; the exit code says how it ended."""
-    config, secrets = resolved(arguments.config, environ)
-    plan(config)  # what is wrong with it is told before anything is shown
+    config, secrets = resolved(arguments.config, environ, lambda raw: plan(raw).secret_paths)
     choices = options_of(config)
     level = str(choices.get("loggerLevel", "INFO"))
     screen = talking(level)
@@ -72,11 +72,17 @@ def _size(file: Path) -> int:
     return file.stat().st_size if file.exists() else 0
 
 
-def resolved(path: Path, environ: Mapping[str, str]) -> tuple[dict[str, Any], frozenset[str]]:
-    """The definition in a file with its secret references resolved, and the values put in."""
+def resolved(
+    path: Path, environ: Mapping[str, str], secrets: Callable[[Json], Iterable[SecretPath]]
+) -> tuple[dict[str, Any], frozenset[str]]:
+    """The definition in a file with its secret references resolved, and the values put in.
+
+    `secrets` tells where they may stand, and raises ConfigurationError for what is wrong with the definition.
+    """
     folder = environ.get("HEADWATER_SECRETS_DIR")
     resolver = SecretResolver(Path(folder) if folder else None, environ)
-    return resolver.resolve(definition_in(load(path, environ)))
+    config = definition_in(load(path, environ))
+    return resolver.resolve(config, secrets(config))
 
 
 @contextmanager

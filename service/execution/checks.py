@@ -18,7 +18,7 @@ def connection_checker(resolver: SecretResolver) -> Callable[[str, Json], Iterat
     """
 
     def check(connector: str, connection: Json) -> Iterator[CheckResult]:
-        resolved, values = resolver.resolve(connection)
+        resolved, values = resolver.resolve(connection, registry.connection_secrets(connector, connection))
         redactor = Redactor()
         redactor.add(values)
         for result in registry.check(connector, resolved):

@@ -121,7 +121,7 @@ class TellingHandler(logging.Handler):
 
 def work(assignment: Assignment, teller: Teller, cancellation: Cancellation) -> Ended:
     """Do what was assigned; whatever happens is an end."""
-    folders = Folders(Path(assignment.files), Path(assignment.dead_letters))
+    folders = Folders(Path(assignment.files), Path(assignment.dead_letters), Path(assignment.tokens))
     finished = frozenset(assignment.finished)
     limits = _limit_memory(assignment.memory_limit_mb)
     try:

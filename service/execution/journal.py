@@ -115,12 +115,12 @@ class Journal:
             if self._runs.get(journal.lease.run_id) is journal:
                 del self._runs[journal.lease.run_id]
 
-    def log(self, run_id: str, at: datetime, level: str, message: str) -> None:
+    def log(self, run_id: str, at: datetime, level: str, name: str, message: str) -> None:
         """Keep a log line if it belongs to a run of this process."""
         with self._lock:
             journal = self._runs.get(UUID(run_id))
         if journal is not None:
-            journal.logged(LogLine(at, level, "", _bounded(message)))
+            journal.logged(LogLine(at, level, name, _bounded(message)))
 
     def write(self, journal: RunJournal) -> None:
         """Write what a run has told since the last time.

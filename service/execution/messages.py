@@ -33,6 +33,7 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     config: dict[str, Any]
     files: str
     dead_letters: str
+    tokens: str
     finished: list[str]
     log_level: int
     timeout_seconds: float | None

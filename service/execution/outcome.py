@@ -17,6 +17,7 @@ from connectors.errors import (
 from connectors.ingestion import Result
 from service.errors import Unavailable
 from service.execution.stopping import Stop
+from service.runs.repository.journal import MAX_FAILURES
 from service.runs.schemas import RunError
 from service.runs.status import RunState
 from service.workflows.schemas import Policy
@@ -86,7 +87,8 @@ def of_result(result: Result, failed: int) -> Outcome:
     """The outcome of a run that came to its end."""
     if result is Result.SUCCEEDED:
         return Finished(RunState.SUCCEEDED)
-    detail = f"{failed} entities failed; each is listed under /failures"
+    listed = "each is" if failed <= MAX_FAILURES else f"the first {MAX_FAILURES} are"
+    detail = f"{failed} entities failed; {listed} listed under /failures"
     if result is Result.PARTIAL:
         return Finished(RunState.PARTIAL, RunError(title="Some entities failed", detail=detail))
     return Finished(RunState.FAILED, RunError(title="Too many entities failed", detail=detail))

@@ -12,6 +12,7 @@ from service.execution.stopping import Stop
 from service.metrics import Metrics
 from service.runs.repository import leases, workers
 from service.runs.repository.workers import Worker as Myself
+from service.runs.status import is_terminal
 from service.settings import Settings
 
 JOIN_SECONDS = 10.0
@@ -100,6 +101,8 @@ class Pulse:
             lost = leases.reap(session)
         for run in lost:
             logger.warning("Run %s of %s was lost by worker %s: %s", run.run_id, run.workflow, run.worker, run.state)
+            if is_terminal(run.state):
+                self._metrics.run_ended(run.connector, run.state.value)
 
     def _leave(self) -> None:
         with self._database.session() as session:

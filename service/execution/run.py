@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from connectors.errors import ConfigurationError, Problem
-from connectors.ingestion import Folders, Result, ingest
+from connectors.errors import ConfigurationError, ConnectorError, Problem
+from connectors.ingestion import Folders, Result, ingest, judge
+from connectors.registry import plan
 from connectors.report import Report
 from service import clock, logs
 from service.database.engine import Database
@@ -55,6 +56,7 @@ class RunExecutor:
     metrics: Metrics
     journal: Journal
     data_dir: Path
+    tokens: Path
     environ: Mapping[str, str]
 
     def begin(self, claim: ClaimedRun, held_until: float) -> Attempt:
@@ -80,7 +82,8 @@ class RunExecutor:
             try:
                 result = self._ingest(attempt)
             except BaseException as error:  # a connector may raise anything, SystemExit too: it ends this attempt only
-                logger.warning("The attempt broke off", exc_info=True)
+                # What one of our own errors has to say is told with the outcome.
+                logger.warning("The attempt broke off", exc_info=not isinstance(error, ConnectorError))
                 outcome = of_error(error, attempt.switch.by, claim.policy, claim.lease.run_id, claim.attempt)
             else:
                 outcome = of_result(result, attempt.report.total("failed"))
@@ -115,6 +118,7 @@ class RunExecutor:
         with self.database.session() as session:
             match outcome:
                 case Finished(state, error):
+                    progress["etaSeconds"] = None
                     return endings.finish(session, lease, endings.Ending(state, counts, progress, error))
                 case TryAgain(delay, error):
                     return endings.retry_later(session, lease, error, delay, counts)
@@ -123,10 +127,11 @@ class RunExecutor:
 
     def _ingest(self, attempt: Attempt) -> Result:
         claim = attempt.claim
-        config = self._definition(claim)
+        config, threshold = self._definition(claim)
         folders = Folders(
             files=self.data_dir / "files",
             dead_letters=self.data_dir / "dead-letters" / f"{claim.lease.run_id}.jsonl",
+            tokens=self.tokens,
         )
         finished = frozenset(claim.checkpoints)
         if claim.policy.isolation is Isolation.THREAD:
@@ -136,22 +141,28 @@ class RunExecutor:
             config=config,
             files=str(folders.files),
             dead_letters=str(folders.dead_letters),
+            tokens=str(folders.tokens),
             finished=sorted(finished),
             log_level=level,
             timeout_seconds=claim.policy.timeout_seconds,
             memory_limit_mb=claim.policy.memory_limit_mb,
         )
-        return ingest_in_process(assignment, attempt.report, attempt.switch, self.environ)
+        ingest_in_process(assignment, attempt.report, attempt.switch, self.environ)
+        # Here, where the report holds what earlier attempts delivered.
+        return judge(attempt.report, threshold)
 
-    def _definition(self, claim: ClaimedRun) -> Json:
+    def _definition(self, claim: ClaimedRun) -> tuple[Json, int]:
+        """The config with its secrets in place, and its success threshold in per cent."""
         try:
             opened = claim.definition(self.vault)
         except Invalid as error:
             raise ConfigurationError(Problem(problem.path, problem.message) for problem in error.problems) from error
-        logs.redact(str(value_at(opened, path)) for path in sealed_paths(claim.config))
-        resolved, values = self.resolver.resolve(opened)
+        sealed = {*sealed_paths(claim.config), *sealed_paths(claim.overrides)}
+        logs.redact(str(value_at(opened, path)) for path in sealed)
+        planned = plan(opened)
+        resolved, values = self.resolver.resolve(opened, planned.secret_paths)
         logs.redact(values)
-        return resolved
+        return resolved, planned.definition.workflow_config.success_threshold
 
 
 def _carry_over(claim: ClaimedRun, report: Report) -> None:
@@ -160,6 +171,7 @@ def _carry_over(claim: ClaimedRun, report: Report) -> None:
         for entity, count in records.items():
             if isinstance(count, int):
                 report.counted(entity, "written", count)
+                report.processed(entity, count)
 
 
 def _option(claim: ClaimedRun, key: str) -> str:

@@ -5,19 +5,17 @@ No other file and no other variable can be reached from a definition.
 """
 
 import re
-from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Any, TypeVar, cast
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path as FilePath
+from typing import Any
 
 from connectors.errors import ConfigurationError, Problem
 from service.errors import Invalid
+from service.workflows.documents import Path, dotted, replaced, value_at
+from service.workflows.vault import REFERENCE, REFERENCE_PREFIX
 
-PREFIX = "secret:"
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 VARIABLE_PREFIX = "HEADWATER_SECRET_"
 MASTER_KEY = "HEADWATER_SECRET_KEY"
-
-T = TypeVar("T")
 
 
 def variable_of(name: str) -> str:
@@ -29,41 +27,44 @@ class SecretResolver:
     """Finds secrets by name; `stored` asks the encrypted table."""
 
     def __init__(
-        self, folder: Path | None, environ: Mapping[str, str], stored: Callable[[str], str | None] | None = None
+        self, folder: FilePath | None, environ: Mapping[str, str], stored: Callable[[str], str | None] | None = None
     ) -> None:
         self._folder = folder
         self._environ = environ
         self._stored = stored
 
-    def resolve(self, config: Mapping[str, Any]) -> tuple[dict[str, Any], frozenset[str]]:
-        """`config` with every reference replaced, and the values that were put in.
+    def resolve(self, config: Mapping[str, Any], paths: Iterable[Path]) -> tuple[dict[str, Any], frozenset[str]]:
+        """`config` with the references at these paths replaced, and the values that were put in.
+
+        Only where a secret belongs is one put: elsewhere it would be shown, in an error say.
 
         Raises:
             ConfigurationError: Names the path and the secret of each reference that leads nowhere.
         """
         problems: list[Problem] = []
         values: set[str] = set()
-
-        def put_in(value: str, path: str) -> str:
-            if not value.startswith(PREFIX):
-                return value
+        resolved: Any = dict(config)
+        for path in paths:
+            value = value_at(resolved, path)
+            if not isinstance(value, str) or not value.startswith(REFERENCE_PREFIX):
+                continue
             try:
-                found = self._find(value.removeprefix(PREFIX))
+                found = self._find(value)
             except _Missing as missing:
-                problems.append(Problem(path, str(missing)))
-                return value
-            values.add(found)
-            return found
-
-        resolved = _replace(dict(config), put_in, "")
+                problems.append(Problem(dotted(path), str(missing)))
+            else:
+                values.add(found)
+                resolved = replaced(resolved, path, found)
         if problems:
             raise ConfigurationError(problems)
         return resolved, frozenset(values)
 
-    def _find(self, name: str) -> str:
-        if NAME.fullmatch(name) is None:
+    def _find(self, value: str) -> str:
+        reference = REFERENCE.fullmatch(value)
+        if reference is None:
             message = "is no reference to a secret: after secret: comes a name of letters, digits, '.', '_' and '-'"
             raise _Missing(message)
+        name = reference[1]
         found = self._in_folder(name)
         variable = variable_of(name)
         if found is None and variable != MASTER_KEY:
@@ -106,16 +107,3 @@ class SecretResolver:
 
 class _Missing(Exception):
     """A reference leads nowhere; the message says why and how to mend it."""
-
-
-def _replace(value: T, put_in: Callable[[str, str], str], path: str) -> T:
-    result: object = value
-    if isinstance(value, str):
-        result = put_in(value, path)
-    elif isinstance(value, dict):
-        mapping = cast("dict[str, object]", value)
-        result = {key: _replace(item, put_in, f"{path}.{key}" if path else key) for key, item in mapping.items()}
-    elif isinstance(value, list):
-        items = cast("list[object]", value)
-        result = [_replace(item, put_in, f"{path}.{index}") for index, item in enumerate(items)]
-    return cast("T", result)

@@ -47,6 +47,20 @@ def value_at(document: JsonValue, path: Path) -> JsonValue:
     return found
 
 
+def replaced(document: JsonValue, path: Path, value: JsonValue) -> JsonValue:
+    """The document with `value` at `path`, where there is something already."""
+    if not path:
+        return value
+    first, *rest = path
+    if isinstance(document, dict) and isinstance(first, str):
+        return {**document, first: replaced(document[first], tuple(rest), value)}
+    if isinstance(document, list) and isinstance(first, int):
+        changed = replaced(document[first], tuple(rest), value)
+        return [changed if index == first else item for index, item in enumerate(document)]
+    message = f"there is no {first!r} in the document"
+    raise KeyError(message)
+
+
 def is_storable(text: str) -> bool:
     """Whether Postgres can hold this text: it knows no NUL and no half of a surrogate pair."""
     return "\x00" not in text and not any("\ud800" <= character <= "\udfff" for character in text)

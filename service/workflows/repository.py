@@ -160,11 +160,6 @@ def scan_scheduled(session: Session, names: Collection[str] | None = None) -> It
         yield ScheduledWorkflow(identity, called, schedule or {}, policy, cursor, revision)
 
 
-def get_scheduled(session: Session, name: str) -> ScheduledWorkflow | None:
-    """This workflow, if it is enabled and has a schedule."""
-    return next(scan_scheduled(session, [name]), None)
-
-
 def lock_unmoved(session: Session, cursors: Mapping[UUID, datetime]) -> set[UUID]:
     """Hold these workflows until the transaction ends, always in the same order; which of them are as they were read.
 

@@ -9,7 +9,7 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from pydantic import JsonValue
 
 from service.errors import Invalid, Problem
-from service.workflows.documents import Json, Path, dotted, value_at
+from service.workflows.documents import Json, Path, dotted, replaced, value_at
 
 MASK = "**********"
 SEALED = "$sealed"
@@ -48,7 +48,7 @@ class Vault:
             raise Invalid(Problem(dotted(path), _NO_KEY) for path in literal)
         sealed: JsonValue = dict(config)
         for path in literal:
-            sealed = _replaced(sealed, path, {SEALED: self.encrypt(json.dumps(value_at(sealed, path))).decode()})
+            sealed = replaced(sealed, path, {SEALED: self.encrypt(json.dumps(value_at(sealed, path))).decode()})
         return cast("Json", sealed)
 
     def open(self, config: Mapping[str, JsonValue]) -> Json:
@@ -134,19 +134,6 @@ def _is_literal(value: JsonValue) -> bool:
 
 def _is_broken_reference(value: JsonValue) -> bool:
     return isinstance(value, str) and value.startswith(REFERENCE_PREFIX) and not REFERENCE.fullmatch(value)
-
-
-def _replaced(document: JsonValue, path: Path, value: JsonValue) -> JsonValue:
-    if not path:
-        return value
-    first, *rest = path
-    if isinstance(document, dict) and isinstance(first, str):
-        return {**document, first: _replaced(document[first], tuple(rest), value)}
-    if isinstance(document, list) and isinstance(first, int):
-        changed = _replaced(document[first], tuple(rest), value)
-        return [changed if index == first else item for index, item in enumerate(document)]
-    message = f"there is no {first!r} in the document"
-    raise KeyError(message)
 
 
 def _masked(value: JsonValue) -> JsonValue:

@@ -17,7 +17,7 @@ from tests.acceptance.waiting import eventually
 from tests.postgres import REPOSITORY
 
 HEADWATER = (sys.executable, "-m", "service")
-LISTENING = re.compile(r"running on (http://[\d.]+:\d+)")
+LISTENING = re.compile(r"Listening on (http://[\d.]+:\d+)")
 KILL_SECONDS = 40
 
 
@@ -115,7 +115,7 @@ def log_lines(text: str) -> list[dict[str, str]]:
 def runs_of(pid: int) -> list[int]:
     """The processes that a service started for runs and that still live."""
     listing = "".join(path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/children"))
-    return [child for child in map(int, listing.split()) if "spawn_main" in _command(child)]
+    return [child for child in map(int, listing.split()) if "service.execution.child" in _command(child)]
 
 
 def is_alive(pid: int) -> bool:

@@ -74,7 +74,7 @@ def test_ctrl_c_ends_a_run(shop: Source, catalogue: Catalogue, tmp_path: Path) -
     [
         (["run", "-c"], "absent.yaml", None, "No such file"),
         (["run", "-c"], "type.json", UNKNOWN_TYPE, "source.type: 'oracel' is not a connector"),
-        (["validate"], "broken.yaml", "source: [\n", "is not YAML: line 2"),
+        (["validate"], "broken.yaml", "source: [\n", "broken YAML at line 2"),
         (["validate"], "definition.toml", "[source]", "unknown suffix; use .yaml, .yml, .json"),
     ],
 )
@@ -112,8 +112,8 @@ def test_apply_makes_the_folder_true(api: Api, name: str, shop: Source, catalogu
     write(good, {"name": name, "config": config, "description": "applied again"})
     applied = headwater("apply", "-f", tmp_path, "--url", api.url)
     assert applied.returncode == 1
-    assert f"{bad}: refused" in applied.stdout
-    assert "schedule.cron: '61 * * * *' is not a cron expression" in applied.stdout
+    assert f"{bad}: refused" in applied.stderr
+    assert "schedule.cron: '61 * * * *' is not a cron expression" in applied.stderr
     assert f"{good}: revision 2" in applied.stdout
     assert api.get(f"/workflows/{name}")["description"] == "applied again"
     api.http.delete(f"/api/v1/workflows/{name}")

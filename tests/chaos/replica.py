@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 import httpx
 
+from tests.acceptance.processes import HEADWATER, environment_with
 from tests.postgres import REPOSITORY
 
 READY_SECONDS = 60.0
@@ -45,12 +45,9 @@ class Replica:
             return False
 
     def start(self) -> None:
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("HEADWATER_")}
-        command = [sys.executable, "-m", "service", "serve"]
+        environment = environment_with(self._environment)
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                command, cwd=REPOSITORY, env={**inherited, **self._environment}, stdout=log, stderr=log
-            )
+            self._process = subprocess.Popen([*HEADWATER, "serve"], cwd=REPOSITORY, env=environment, stderr=log)
 
     def wait_ready(self) -> None:
         deadline = time.monotonic() + READY_SECONDS

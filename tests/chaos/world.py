@@ -149,13 +149,24 @@ class World:
     def end_schedules(self) -> datetime:
         """Let no tick come after a moment that lies between two ticks, and wait for it; the moment."""
         step = self.scale.interval_seconds
-        end = datetime.fromtimestamp((int(time.time() + NOTICE_SECONDS * len(self.names)) // step + 1.5) * step, UTC)
+        end = datetime.fromtimestamp((int(time.time() + NOTICE_SECONDS * len(self.names)) // step + 2.5) * step, UTC)
         for name in self.names:
+            # A change of the schedule drops what is due under the old one and has not fired yet.
+            self.await_that("a moment between ticks", lambda name=name: self._between_ticks(name))
             schedule = {"intervalSeconds": step, "start": self.start.isoformat(), "end": end.isoformat()}
             answer = self.replicas[0].client.patch(f"/api/v1/workflows/{name}", json={"schedule": schedule})
             assert answer.is_success, answer.text
         self.await_that("the end of the schedules", lambda: datetime.now(UTC) > end)
         return end
+
+    def _between_ticks(self, name: str) -> bool:
+        """Whether the last tick of a workflow has a run and the next one is not near."""
+        step = self.scale.interval_seconds
+        if time.time() % step > 0.6 * step:
+            return False
+        last = self.ask("/runs", workflow=name, limit=1)["data"]
+        due = self.ticks_until(datetime.now(UTC))
+        return not due or (bool(last) and datetime.fromisoformat(last[0]["scheduledFor"]) >= due[-1])
 
     def ticks_until(self, end: datetime) -> list[datetime]:
         """Every tick from the start of the schedules."""

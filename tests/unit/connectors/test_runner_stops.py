@@ -311,3 +311,25 @@ def test_parallel_nodes_in_each_other_start_no_more_threads_than_asked_for() -> 
     TopologyRunner(Report(), Cancellation(), 3).run(outer, sink.write)
     assert len(sink.names("tag")) == 110
     assert len(walkers) <= 3
+
+
+def test_what_stops_one_thread_stops_the_others_within_an_item() -> None:
+    """A thread that is deep in its own subtree does not first finish that, which here has no end."""
+    begun = threading.Event()
+
+    def branches(_nothing: None) -> Iterator[str]:
+        yield from ("endless", "broken")
+
+    def leaves(branch: str) -> Iterator[str]:
+        if branch == "broken":
+            begun.wait(LONG)
+            message = "no more"
+            raise FatalError(message)
+        for number in itertools.count():
+            begun.set()
+            yield str(number)
+
+    inner = Node("leaf", str, leaves, ())
+    root = Node("branch", str, branches, (), children=(inner,), parallel=True)
+    with pytest.raises(FatalError, match="no more"):
+        TopologyRunner(Report(), Cancellation(), threads=2).run(root, lambda _: None)

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import pytest
 
+from connectors.cancellation import Cancellation
 from connectors.errors import FatalError, RunCancelled, SinkUnavailable
 from connectors.models.database import CreateDatabaseServiceRequest
 from connectors.models.records import ScopeEnd
@@ -63,6 +64,21 @@ def test_no_secret_gets_into_the_dead_letters(run: Run) -> None:
     assert '"fqn":"s"' in text
     assert "hunter2" not in text
     assert "token" not in text
+
+
+def test_what_a_server_quotes_of_a_request_goes_nowhere(run: Run) -> None:
+    quoted = "refused: Authorization: Bearer the-bots-token, X-Key: the-keys-value, password hunter2"
+    server = {"extraHeaders": {"X-Key": "the-keys-value"}, "securityConfig": {"jwtToken": "the-bots-token"}}
+    for refused in ("s", "t0"):
+        manners = Manners(refused={refused: (400, quoted)})
+        with FakeOpenMetadata(token="the-bots-token", manners=manners) as fake:
+            run.fake = fake
+            run.deliver(tree(1), server=server)
+    causes = " ".join(failure.cause for failure in run.report.lost)
+    assert "refused: Authorization: Bearer **********, X-Key: **********" in causes
+    text = run.dead_letters.read_text(encoding="utf-8")
+    assert not [secret for secret in ("the-bots-token", "the-keys-value") if secret in causes + text]
+    assert "hunter2" not in "".join(line.reason or "" for line in run.dead() if line.entity == "databaseService")
 
 
 @pytest.mark.parametrize("status", [400, 409, 422, 500])
@@ -256,6 +272,17 @@ def test_a_cancel_ends_a_run_at_once(run: Run, fake: FakeOpenMetadata) -> None:
         sink.close()
     sink.abort()
     assert {line.fqn for line in run.dead()} >= {f"s.d.x.t{number}" for number in range(8)}
+
+
+def test_what_is_under_way_when_the_time_is_over_is_named(run: Run, fake: FakeOpenMetadata) -> None:
+    run.cancellation = Cancellation(timeout_seconds=0.5)
+    fake.faults.add(Fault("/tables/bulk", "slow", seconds=30, times=9))
+    with pytest.raises(RunCancelled, match="timed out"):
+        run.deliver([*tree(8), *tree(8)], bulk_sink_batch_size=2)
+    lost = {failure.name for failure in run.report.lost}
+    assert lost == {line.fqn for line in run.dead()}
+    assert lost
+    assert all("timed out after 0.5 s" in failure.cause for failure in run.report.lost)
 
 
 def test_failures_carry_no_connection(run: Run, caplog: pytest.LogCaptureFixture) -> None:

@@ -14,6 +14,7 @@ from service.api.dependencies import Readiness, Services
 from service.api.router import build_api
 from service.metrics import StoreFigures
 from service.runs import repository as runs
+from service.settings import Settings
 from tests.integration.service.api.serving import create, serving, start
 
 EXTERNAL = ("http://", "https://", "//")
@@ -174,3 +175,10 @@ def test_the_page_needs_nothing_from_elsewhere(client: httpx.Client) -> None:
     assert page.headers["content-type"].startswith("text/html")
     assert "openapi.json" in page.text
     assert not any(f'"{start}' in page.text for start in EXTERNAL)
+
+
+def test_without_its_role_the_api_has_probes_and_metrics_only(services: Services) -> None:
+    worker = replace(services, settings=Settings(roles=("timer", "worker")))
+    with serving(build_api(worker)) as url, httpx.Client(base_url=url) as client:
+        assert [client.get(path).status_code for path in ("/health/live", "/health/ready", "/metrics")] == [200] * 3
+        assert {client.get(path).status_code for path in ("/api/v1/workflows", "/docs", "/openapi.json")} == {404}

@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -12,12 +13,15 @@ from typing import Any, NamedTuple
 
 import pytest
 import yaml
+from cryptography.fernet import Fernet
 from sqlalchemy.engine import make_url
 
 from service.api.dependencies import Services
 from service.api.router import build_api
 from service.cli import main
 from service.database.engine import Database
+from service.workflows import repository as workflows
+from service.workflows.vault import Vault
 from tests.eventually import eventually
 from tests.fake_openmetadata.server import FakeOpenMetadata
 from tests.integration.service.api.serving import services_on, serving
@@ -187,6 +191,7 @@ class TestValidate:
     )
     def test_a_workflow(self, call: Call, tmp_path: Path, fields: dict[str, Any], told: str) -> None:
         config = yaml.safe_load(definition(tmp_path, password="hunter2").read_text())
+        config["sink"]["config"]["filename"] = "below-the-services-folder.jsonl"
         (tmp_path / "w.yaml").write_text(yaml.safe_dump({"name": "w", "config": config, **fields}))
         said = call("validate", tmp_path / "w.yaml")
         assert said.code == (2 if told else 0)
@@ -217,6 +222,7 @@ class TestApply:
         folder = tmp_path / "workflows"
         folder.mkdir()
         config = yaml.safe_load(definition(tmp_path).read_text())
+        config["sink"]["config"]["filename"] = "below-the-services-folder.jsonl"
         for name, fields in (("a", {}), ("b", {"colour": 1}), ("c", {})):
             (folder / f"{name}.json").write_text(json.dumps({"name": name, "config": config, **fields}))
         with serving(build_api(services)) as url:
@@ -278,6 +284,7 @@ class TestStore:
     ) -> None:
         wrong = make_url(database_url).set(password="hunter2", database="none").render_as_string(hide_password=False)
         monkeypatch.setenv("HEADWATER_DATABASE_URL", wrong)
+        monkeypatch.setenv("HEADWATER_PORT", "0")
         said = call(command)
         assert said.code == 1
         assert "headwater: the database is not available" in said.err
@@ -285,9 +292,36 @@ class TestStore:
 
     def test_serve_before_migrate(self, call: Call, empty_database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("HEADWATER_DATABASE_URL", empty_database_url)
+        monkeypatch.setenv("HEADWATER_PORT", "0")
         said = call("serve")
         assert said.code == 1
         assert "run `headwater migrate`" in said.err
+
+    def test_an_address_that_is_taken(self, call: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            monkeypatch.setenv("HEADWATER_PORT", str(taken.getsockname()[1]))
+            monkeypatch.setenv("HEADWATER_DATA_DIR", str(tmp_path / "data"))
+            said = call("serve")
+        assert said.code == 1
+        assert "headwater: cannot listen on 127.0.0.1:" in said.err
+        assert not (tmp_path / "data").exists()
+
+
+class TestReseal:
+    def test_old_keys_may_go(self, call: Call, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+        old, new = (Fernet.generate_key().decode() for _ in range(2))
+        with database.session() as session:
+            workflows.store_secret(session, "pw", Vault([old]).encrypt("hunter2"))
+        monkeypatch.setenv("HEADWATER_DATABASE_URL", database.url)
+        monkeypatch.setenv("HEADWATER_SECRET_KEY", new)
+        assert "was sealed with a key" in call("reseal").err
+        monkeypatch.setenv("HEADWATER_SECRET_KEY", f"{new},{old}")
+        said = call("reseal")
+        assert (said.code, said.out.partition(" have")[0]) == (0, "1 documents")
+        with database.session() as session:
+            stored = workflows.find_secret(session, "pw")
+        assert stored is not None
+        assert Vault([new]).decrypt(stored) == "hunter2"
 
 
 class TestSettings:

@@ -118,7 +118,9 @@ def working(site: Site, **chosen: Any) -> Generator[Worker]:
     settings = Settings.model_validate({**quick, "worker_slots": 2, "data_dir": site.folder, **chosen})
     metrics, journal = Metrics(), Journal(site.database, settings.log_lines_per_run)
     handler = RunLogHandler(journal.log)
-    executor = RunExecutor(site.database, VAULT, secrets, metrics, journal, site.folder, site.environ)
+    executor = RunExecutor(
+        site.database, VAULT, secrets, metrics, journal, site.folder, site.folder / "secrets", site.environ
+    )
     worker = Worker(settings, site.database, executor, metrics, STOP_GRACE_SECONDS)
     with heard_by(handler):
         journal.start()

@@ -47,7 +47,7 @@ def test_all_that_is_told_is_written_now_and_then(database: Database, lease: Lea
     journal.start()
     try:
         run = journal.open(lease)
-        journal.log(str(lease.run_id), NOW, "INFO", "hello")
+        journal.log(str(lease.run_id), NOW, "INFO", "of.a.test", "hello")
         run.failed(failure("a"))
         run.scope_done("shop.sales", {"table": 2})
         run.report.expected("table", 4)
@@ -74,7 +74,7 @@ def test_stopping_writes_what_is_left(database: Database, lease: Lease) -> None:
     journal = Journal(database, 100)
     journal.start()
     journal.open(lease)
-    journal.log(str(lease.run_id), NOW, "INFO", "last words")
+    journal.log(str(lease.run_id), NOW, "INFO", "of.a.test", "last words")
     journal.stop()
     assert messages(database, lease.run_id) == ["last words"]
 
@@ -86,12 +86,12 @@ def test_what_an_outage_holds_up_is_written_later_in_order(
     run = journal.open(lease)
     with outage(postgres_server, database):
         for words in ("one", "two"):
-            journal.log(str(lease.run_id), NOW, "INFO", words)
+            journal.log(str(lease.run_id), NOW, "INFO", "of.a.test", words)
             run.failed(failure(words))
             run.scope_done(words, {})
             with pytest.raises(Unavailable):
                 journal.write(run)
-    journal.log(str(lease.run_id), NOW, "INFO", "three")
+    journal.log(str(lease.run_id), NOW, "INFO", "of.a.test", "three")
     journal.write(run)
     assert messages(database, lease.run_id) == ["one", "two", "three"]
     assert names(database, lease.run_id) == ["one", "two"]
@@ -102,7 +102,7 @@ def test_a_flood_keeps_the_head_and_the_tail(database: Database, lease: Lease) -
     journal = Journal(database, 10)
     run = journal.open(lease)
     for number in range(8_000):
-        journal.log(str(lease.run_id), NOW, "INFO", str(number))
+        journal.log(str(lease.run_id), NOW, "INFO", "of.a.test", str(number))
     for number in range(KEPT_FAILURES + 500):
         run.failed(failure(str(number)))
     journal.write(run)
@@ -115,7 +115,7 @@ def test_a_flood_keeps_the_head_and_the_tail(database: Database, lease: Lease) -
 def test_a_long_text_is_held_in_short(database: Database, lease: Lease) -> None:
     journal = Journal(database, 10)
     run = journal.open(lease)
-    journal.log(str(lease.run_id), NOW, "INFO", "x" * 100_000)
+    journal.log(str(lease.run_id), NOW, "INFO", "of.a.test", "x" * 100_000)
     first, _, _ = run.lines.take()
     assert len(first[0].message) < 20_000
 
@@ -126,7 +126,7 @@ def test_a_stale_token_writes_nothing(database: Database, lease: Lease) -> None:
     expire(database)
     with database.session() as session:
         repository.reap(session)
-    journal.log(str(lease.run_id), NOW, "INFO", "too late")
+    journal.log(str(lease.run_id), NOW, "INFO", "of.a.test", "too late")
     run.failed(failure("a"))
     run.scope_done("shop", {})
     run.report.counted("table", "written", 2)
@@ -139,7 +139,7 @@ def test_a_stale_token_writes_nothing(database: Database, lease: Lease) -> None:
 def test_while_a_lease_may_be_over_nothing_is_written(database: Database, lease: Lease) -> None:
     journal = Journal(database, 100)
     journal.open(lease, lambda: True)
-    journal.log(str(lease.run_id), NOW, "INFO", "too late")
+    journal.log(str(lease.run_id), NOW, "INFO", "of.a.test", "too late")
     journal.start()
     journal.stop()
     assert messages(database, lease.run_id) == []
@@ -149,7 +149,7 @@ def test_a_closed_journal_takes_nothing_more(database: Database, lease: Lease) -
     journal = Journal(database, 100)
     run = journal.open(lease)
     journal.close(run)
-    journal.log(str(lease.run_id), NOW, "INFO", "too late")
+    journal.log(str(lease.run_id), NOW, "INFO", "of.a.test", "too late")
     run.failed(failure("a"))
     run.scope_done("shop", {})
     assert not any((*run.lines.take()[:2], *run.failures.take()[:2], *run.scopes.take()[:2]))
@@ -164,7 +164,7 @@ def test_one_run_that_cannot_be_written_holds_up_no_other(database: Database, le
     journal = Journal(database, 100)
     for each in (lease, other):
         journal.open(each)
-        journal.log(str(each.run_id), NOW, "INFO", "hello")
+        journal.log(str(each.run_id), NOW, "INFO", "of.a.test", "hello")
     journal.start()
     journal.stop()
     assert messages(database, other.run_id) == ["hello"]

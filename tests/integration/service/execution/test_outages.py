@@ -47,7 +47,7 @@ def test_an_outage_longer_than_the_lease_stops_the_run_cleanly(site: Site, postg
         eventually(lambda: site.ready)
         with outage(postgres_server, site.database):
             eventually(lambda: not any(thread.name == f"run-{run_id}" for thread in threading.enumerate()))
-            assert not worker.healthy
+            eventually(lambda: not worker.healthy)
         site.go()
         run = site.ended(run_id)
         assert worker.healthy
@@ -60,5 +60,5 @@ def test_a_worker_ends_while_the_store_is_away(site: Site, postgres_server: Serv
         eventually(lambda: site.ready)
         with outage(postgres_server, site.database):
             worker.stop()
-            assert [thread.name for thread in threading.enumerate() if str(run_id) in thread.name] == []
+            eventually(lambda: not any(str(run_id) in thread.name for thread in threading.enumerate()))
     assert site.read(run_id).state is RunState.RUNNING

@@ -82,7 +82,7 @@ def test_a_lease_that_cannot_be_renewed_ends_the_run_by_the_local_clock(site: Si
         with site.database.engine.begin() as connection:
             connection.exec_driver_sql("lock table workers in exclusive mode")
             eventually(lambda: not any(thread.name == f"run-{run_id}" for thread in threading.enumerate()))
-            assert not worker.healthy
+            eventually(lambda: not worker.healthy)
             [(written,)] = ask(site.database, "select counts from runs")
         site.go()
         run = site.ended(run_id)

@@ -89,10 +89,7 @@ def test_the_timer_sees_enabled_workflows_with_a_schedule(database: Database) ->
     with database.session() as session:
         [one] = repository.scan_scheduled(session)
         assert (one.name, one.schedule["cron"], one.policy["misfire"], one.revision) == ("a", "0 2 * * *", "latest", 1)
-        assert repository.get_scheduled(session, "a") == one
-        assert repository.get_scheduled(session, "b") is None
-        assert repository.get_scheduled(session, "c") is None
-        assert repository.get_scheduled(session, "nope") is None
+        assert list(repository.scan_scheduled(session, ["a", "b", "c", "nope"])) == [one]
 
 
 def test_the_scan_is_streamed(database: Database) -> None:

@@ -95,7 +95,7 @@ def test_log_lines_of_the_level_asked_for(
         LOGGER.info("sent again")
         LOGGER.warning("nothing is deleted")
         LOGGER.error("lost")
-        logging.getLogger("httpx").info("request")
+        logging.getLogger("elsewhere").info("request")
     assert terminal.seen() == [*told, *progress.progress_lines(report)]
 
 

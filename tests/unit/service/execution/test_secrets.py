@@ -16,14 +16,14 @@ ENVIRON = {"HEADWATER_SECRET_PW": "from variable", "HEADWATER_SECRET_KEY": "mast
 
 def problem(resolver: SecretResolver, reference: str) -> str:
     with pytest.raises(ConfigurationError) as caught:
-        resolver.resolve({"a": [{"b": reference}]})
+        resolver.resolve({"a": [{"b": reference}]}, [("a", 0, "b")])
     [found] = caught.value.problems
     assert found.path == "a.0.b"
     return found.message
 
 
 def value(resolver: SecretResolver, reference: str) -> Any:
-    resolved, _ = resolver.resolve({"value": reference})
+    resolved, _ = resolver.resolve({"value": reference}, [("value",)])
     return resolved["value"]
 
 
@@ -35,17 +35,18 @@ def test_the_first_place_that_has_it_counts(tmp_path: Path) -> None:
     assert value(SecretResolver(tmp_path, {}, stored.get), "secret:other") == "too"
 
 
-def test_references_are_replaced_wherever_they_stand_and_nothing_else_is() -> None:
-    config: dict[str, Any] = {"a": ["secret:pw", 1, None, {"b": "secret:pw"}], "c": "my secret:pw", "d": True}
-    resolved, values = SecretResolver(None, ENVIRON).resolve(config)
-    assert resolved == {"a": ["from variable", 1, None, {"b": "from variable"}], "c": "my secret:pw", "d": True}
+def test_references_are_replaced_where_secrets_belong_and_nowhere_else() -> None:
+    config: dict[str, Any] = {"a": ["secret:pw", 1, {"b": "secret:pw"}], "c": "my secret:pw", "database": "secret:pw"}
+    paths = [("a", 0), ("a", 2, "b"), ("c",), ("absent", "too")]
+    resolved, values = SecretResolver(None, ENVIRON).resolve(config, paths)
+    assert resolved == config | {"a": ["from variable", 1, {"b": "from variable"}]}
     assert values == {"from variable"}
     assert config["a"][0] == "secret:pw"
 
 
 def test_every_missing_secret_is_named_with_its_path() -> None:
     with pytest.raises(ConfigurationError) as caught:
-        SecretResolver(None, {}).resolve({"a": "secret:x", "b": {"c": "secret:y"}})
+        SecretResolver(None, {}).resolve({"a": "secret:x", "b": {"c": "secret:y"}}, [("a",), ("b", "c")])
     assert [each.path for each in caught.value.problems] == ["a", "b.c"]
     assert "there is no secret 'x'; provide it as the variable HEADWATER_SECRET_X" in str(caught.value)
 
