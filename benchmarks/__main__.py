@@ -8,6 +8,7 @@ those of the service's process, without the two Postgres servers.
 import json
 import platform
 import resource
+import shutil
 import statistics
 import sys
 import tempfile
@@ -81,6 +82,7 @@ def main() -> int:
         config, place = definition("bench-start", small, catalogue, 1), conninfo_to_dict(small)
         server = f"{place['host']}/.s.PGSQL.{place.get('port', 5432)}"
         firsts = [seconds_to_first_query(folder, config, server) for _ in range(STARTS)]
+    shutil.rmtree(folder)
     distributions, size = core_size()
     say("", f"Python {platform.python_version()}, {platform.platform()}, {platform.machine()}", "")
     print_runs(measured)
