@@ -1,34 +1,41 @@
-"""`make bench`: the whole service on catalogues of 1,000 and of 10,000 tables x 20 columns: CPU seconds, peak memory.
+"""`make bench`: the whole service on catalogues of 1,000 and of 10,000 tables, and what it takes to start and to have.
 
-The catalogue's API is a stand-in that answers every request at once, so that its own cost is not ours. The
-floor is what fetching the same catalogue rows and dumping them as JSON costs this machine in the same run.
+The catalogue's API is a stand-in that answers every request at once, so that its own cost is not ours. The floor is
+what fetching the same catalogue rows and dumping them as JSON costs this machine in the same run. CPU and memory are
+those of the service's process, without the two Postgres servers.
 """
 
-import http.server
 import json
 import platform
 import resource
+import shutil
+import statistics
 import sys
 import tempfile
-import threading
 import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import httpx
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from benchmarks.demo import say, service
-from benchmarks.postgres_catalogue import build
-from benchmarks.process import peak_megabytes, process_cpu_seconds, process_of
-from service.database.embedded import EmbeddedPostgres
+from benchmarks.fast_api import fast_api
+from benchmarks.installed import core_size
+from benchmarks.postgres_catalogue import Size, build
+from benchmarks.process import forget_peak, peak_megabytes, process_cpu_seconds
+from benchmarks.running import PATIENCE_SECONDS, Running, say, service, source
+from benchmarks.starting import seconds_to_first_query
 
-SIZES, COLUMNS, SCHEMAS = (1000, 10_000), 20, 10
-TABLES_PER_VIEW = 10
-PATIENCE_SECONDS = 300
-# What one transaction may lock while the catalogue is made.
-SOURCE = {"max_locks_per_transaction": "512", "fsync": "off", "synchronous_commit": "off"}
+SIZES = (
+    Size(tables=1_000, columns=20, views=100, schemas=10),
+    Size(tables=10_000, columns=20, views=1_000, schemas=100),
+)
+THREADS = (1, 4)
+MEGABYTE = 1e6
+STARTS = 3
+LOOK_SECONDS = 0.2  # looks are answered by the process that is measured
 FLOOR = (
     """select c.oid, n.nspname, c.relname, c.relkind, obj_description(c.oid, 'pg_class')
        from pg_class c join pg_namespace n on n.oid = c.relnamespace
@@ -43,121 +50,157 @@ FLOOR = (
 )
 
 
-class FastApi(http.server.BaseHTTPRequestHandler):
-    """Accepts everything."""
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run: what it cost. `peak` is the most memory that the service had meanwhile."""
 
-    protocol_version = "HTTP/1.1"
-
-    def answer(self) -> None:
-        """Read the request, say that it went well."""
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        status, reply = (404, b"{}") if self.command == "GET" else (200, b'{"status":"success"}')
-        if self.path.endswith("/system/version"):
-            status, reply = 200, b'{"version":"2.0.7"}'
-        elif "/bulk" in self.path:
-            count = body.count(b'"sourceHash"')
-            reply = json.dumps({"status": "success", "numberOfRowsPassed": count, "failedRequest": []}).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(reply)))
-        self.end_headers()
-        self.wfile.write(reply)
-
-    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Say nothing."""
+    wall: float
+    cpu: float
+    peak: float
 
 
-for verb in ("GET", "PUT", "POST", "DELETE"):
-    setattr(FastApi, f"do_{verb}", FastApi.answer)
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A catalogue of one size: its floor, its runs by the number of threads, and what a service had before them."""
+
+    tables: int
+    floor: float
+    resting: float
+    runs: tuple[Run, ...]
 
 
 def main() -> int:
     """Measure and print; the exit code is 0 whatever the figures are."""
+    began = time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix="headwater-bench-"))
     folder.chmod(0o755)
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), FastApi)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    rows = [f"{'what':44} {'wall s':>8} {'CPU s':>8} {'x floor':>8} {'peak MB':>8}"]
-    with EmbeddedPostgres(folder / "source", parameters=SOURCE) as source:
-        for size in SIZES:
-            url = made(source.url, size)
-            floor = floor_cpu_seconds(url)
-            rows.append(f"{f'{size} tables, floor: rows fetched and dumped':44} {'':>8} {floor:8.2f} {1:8.1f}")
-            for threads in (1, 4):
-                # A service of its own for each: what one run leaves behind is not the next one's.
-                with service(folder / f"service-{size}-{threads}") as api:
-                    wall, cpu, peak = measure(api, url, server.server_address[1], threads)
-                what = f"{size} tables, POST to the end, threads {threads}"
-                rows.append(f"{what:44} {wall:8.2f} {cpu:8.2f} {cpu / floor:8.1f} {peak:8.0f}")
-    server.shutdown()
-    say("", f"Python {platform.python_version()}, {platform.platform()}, {platform.machine()}", *rows)
+    with source(folder / "source") as url, fast_api() as catalogue:
+        measured = [measure(folder, url, catalogue, size) for size in SIZES]
+        say("Measuring starts ...")
+        starts = [service_start(folder / f"service-{SIZES[0].tables}") for _ in range(STARTS)]
+        small = make_conninfo(url, dbname=f"bench_{SIZES[0].tables}")
+        config, place = definition("bench-start", small, catalogue, 1), conninfo_to_dict(small)
+        server = f"{place['host']}/.s.PGSQL.{place.get('port', 5432)}"
+        firsts = [seconds_to_first_query(folder, config, server) for _ in range(STARTS)]
+    shutil.rmtree(folder)
+    distributions, size = core_size()
+    say("", f"Python {platform.python_version()}, {platform.platform()}, {platform.machine()}", "")
+    print_runs(measured)
+    line("headwater run, start to its first query", f"{statistics.median(firsts):.2f} s", "1 s")
+    line("serve on a warm embedded store, ready after", f"{statistics.median(starts):.2f} s", "3 s")
+    line("installed core without embedded database", f"{size / MEGABYTE:.0f} MB", "110 MB")
+    line("  its distributions, Headwater's own included", str(distributions), "42")
+    say("", f"All of it took {time.monotonic() - began:.0f} s.")
     return 0
 
 
-def made(url: str, tables: int) -> str:
-    """A database with so many tables, and a view for every tenth; where it is."""
-    views = tables // TABLES_PER_VIEW
-    say(f"Making {tables} tables x {COLUMNS} columns and {views} views in {SCHEMAS} schemas ...")
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f"create database bench_{tables}".encode())
-    of_it = make_conninfo(url, dbname=f"bench_{tables}")
-    build(of_it, schemas=SCHEMAS, tables=tables, columns=COLUMNS, views=views)
-    return of_it
+def print_runs(measured: list[Measured]) -> None:
+    """What the runs cost, and whether that grows with the number of tables."""
+    line("what", "figure", "limit")
+    for each in measured:
+        small = each is measured[0]
+        line(f"{each.tables:,} tables: floor, rows fetched and dumped", f"{each.floor:.2f} s", "")
+        for threads, run in zip(THREADS, each.runs, strict=True):
+            name = f"  threads {threads}"
+            line(f"{name}: CPU, POST to succeeded", f"{run.cpu:.2f} s", "3 s" if small else "")
+            line(f"{name}: wall, POST to succeeded", f"{run.wall:.2f} s", "")
+            line(f"{name}: CPU per table", f"{1000 * run.cpu / each.tables:.2f} ms", "")
+            line(f"{name}: CPU, times the floor", f"{run.cpu / each.floor:.1f}", "")
+            line(f"{name}: peak memory", f"{run.peak:.0f} MB", "")
+        line("  memory before the first run", f"{each.resting:.0f} MB", "")
+    first, last = measured[0], measured[-1]
+    for threads, small, large in zip(THREADS, first.runs, last.runs, strict=True):
+        name = f"{last.tables // first.tables} x the tables, threads {threads}"
+        per_table = (large.cpu / last.tables) / (small.cpu / first.tables)
+        line(f"{name}: CPU per table", f"x {per_table:.2f}", "flat")
+        line(f"{name}: peak memory", f"{large.peak - small.peak:+.0f} MB", "flat")
+
+
+def line(what: str, figure: str, limit: str) -> None:
+    """One line of the table."""
+    say(f"{what:48} {figure:>10} {limit:>8}".rstrip())
+
+
+def measure(folder: Path, url: str, catalogue: str, size: Size) -> Measured:
+    """Make a catalogue and run over it with a service of its own, so that nothing is left of another size."""
+    say(f"Making {size.tables:,} tables x {size.columns} columns, {size.views:,} views, {size.schemas} schemas ...")
+    name = f"bench_{size.tables}"
+    with psycopg.connect(url, autocommit=True) as admin:
+        admin.execute(f"create database {name}".encode())
+    place = make_conninfo(url, dbname=name)
+    build(place, size)
+    floor = floor_cpu_seconds(place)
+    with service(folder / f"service-{size.tables}") as running:
+        resting = peak_megabytes(running.pid)
+        runs = tuple(measure_run(running, definition(f"bench-{n}", place, catalogue, n), n) for n in THREADS)
+    return Measured(size.tables, floor, resting, runs)
 
 
 def floor_cpu_seconds(url: str) -> float:
     """CPU of fetching the catalogue rows with psycopg and dumping them."""
-    before = cpu_seconds(resource.RUSAGE_SELF)
+    before = own_cpu_seconds()
     with psycopg.connect(url) as connection:
         json.dumps([connection.execute(query).fetchall() for query in FLOOR], default=str)
-    return cpu_seconds(resource.RUSAGE_SELF) - before
+    return own_cpu_seconds() - before
 
 
-def measure(api: httpx.Client, url: str, port: int, threads: int) -> tuple[float, float, float]:
-    """One run from POST to its end: wall seconds, CPU seconds and peak resident megabytes of the whole service."""
-    name = f"bench-{threads}"
+def definition(name: str, url: str, catalogue: str, threads: int) -> dict[str, Any]:
+    """What is run: all of a database, to the stand-in."""
     place = conninfo_to_dict(url)
-    definition: dict[str, Any] = {
-        "name": name,
-        "config": {
-            "source": {
-                "type": "postgres",
-                "serviceName": name,
-                "serviceConnection": {
-                    "config": {
-                        "type": "Postgres",
-                        "username": place["user"],
-                        "authType": {"password": place["password"]},
-                        "hostPort": f"{place['host']}:{place['port']}",
-                        "database": place["dbname"],
-                    }
-                },
-                "sourceConfig": {"config": {"type": "DatabaseMetadata", "includeDDL": True, "threads": threads}},
-            },
-            "sink": {"type": "metadata-rest", "config": {}},
-            "workflowConfig": {
-                "openMetadataServerConfig": {
-                    "hostPort": f"http://127.0.0.1:{port}/api",
-                    "authProvider": "openmetadata",
-                    "securityConfig": {"jwtToken": "bench"},
-                }
-            },
+    connection = {
+        "type": "Postgres",
+        "username": place["user"],
+        "authType": {"password": place["password"]},
+        "hostPort": f"{place['host']}:{place.get('port', 5432)}",
+        "database": place["dbname"],
+    }
+    return {
+        "source": {
+            "type": "postgres",
+            "serviceName": name,
+            "serviceConnection": {"config": connection},
+            "sourceConfig": {"config": {"type": "DatabaseMetadata", "includeDDL": True, "threads": threads}},
+        },
+        "sink": {"type": "metadata-rest", "config": {}},
+        "workflowConfig": {
+            "openMetadataServerConfig": {
+                "hostPort": catalogue,
+                "authProvider": "openmetadata",
+                "securityConfig": {"jwtToken": "bench"},
+            }
         },
     }
-    pid = process_of(api)
-    began, before = time.monotonic(), process_cpu_seconds(pid)
-    api.post("/api/v1/workflows", json=definition).raise_for_status()
+
+
+def measure_run(running: Running, config: dict[str, Any], threads: int) -> Run:
+    """One run from POST to its end."""
+    api, name = running.api, f"bench-{threads}"
+    forget_peak(running.pid)
+    began, before = datetime.now(UTC), process_cpu_seconds(running.pid)
+    api.post("/api/v1/workflows", json={"name": name, "config": config}).raise_for_status()
     run_path = api.post(f"/api/v1/workflows/{name}/runs", json={}).raise_for_status().headers["Location"]
-    while (run := api.get(run_path).json())["finishedAt"] is None and time.monotonic() - began < PATIENCE_SECONDS:
-        time.sleep(0.05)
-    wall, cpu = time.monotonic() - began, process_cpu_seconds(pid) - before
-    say(f"{name}: {run['state']} {run['counts']['byType']} {run['error'] or ''}")
-    return wall, cpu, peak_megabytes(pid)
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while (run := api.get(run_path).json())["finishedAt"] is None and time.monotonic() < deadline:
+        time.sleep(LOOK_SECONDS)
+    wall = (datetime.fromisoformat(run["finishedAt"] or run["queuedAt"]) - began).total_seconds()
+    done = Run(wall, process_cpu_seconds(running.pid) - before, peak_megabytes(running.pid))
+    written = {entity: counts.get("written", 0) for entity, counts in run["counts"]["byType"].items()}
+    say(f"  threads {threads}: {run['state']} {written} {run['error'] or ''}")
+    if run["state"] != "succeeded":
+        message = "the figures would be those of another job"
+        raise SystemExit(message)
+    return done
 
 
-def cpu_seconds(who: int) -> float:
+def service_start(data_dir: Path) -> float:
+    """Seconds from the start of the process until it takes work, on a store that exists."""
+    with service(data_dir) as running:
+        return running.seconds_to_ready
+
+
+def own_cpu_seconds() -> float:
     """User and system time of this process so far."""
-    usage = resource.getrusage(who)
+    usage = resource.getrusage(resource.RUSAGE_SELF)
     return usage.ru_utime + usage.ru_stime
 
 

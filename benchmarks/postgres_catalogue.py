@@ -1,5 +1,7 @@
 """A Postgres catalogue of a given size, made inside the server so that making it takes seconds."""
 
+from dataclasses import asdict, dataclass
+
 import psycopg
 
 # Commits now and then: the locks of a thousand new tables would not fit into one transaction.
@@ -7,16 +9,18 @@ TABLES = """
 DO $build$
 DECLARE
     schemas int := current_setting('bench.schemas');
+    prefix text := current_setting('bench.prefix');
     columns int := current_setting('bench.columns');
     types text[] := '{text,varchar(80),integer,bigint,"numeric(12,2)",boolean,date,timestamptz,jsonb,uuid}';
     place text;
     listed text;
 BEGIN
     FOR number IN 1 .. schemas LOOP
-        EXECUTE format('CREATE SCHEMA bench_%s', to_char(number, 'FM000'));
+        EXECUTE format('CREATE SCHEMA %s_%s', prefix, to_char(number, 'FM000'));
     END LOOP;
     FOR number IN 1 .. current_setting('bench.tables')::int LOOP
-        place := format('bench_%s.table_%s', to_char((number - 1) % schemas + 1, 'FM000'), to_char(number, 'FM000000'));
+        place := format('%s_%s.table_%s', prefix, to_char((number - 1) % schemas + 1, 'FM000'),
+                        to_char(number, 'FM000000'));
         SELECT string_agg(format('column_%s %s%s', to_char(c, 'FM000'), types[c % 10 + 1],
                                  CASE WHEN c % 3 = 0 THEN ' NOT NULL' ELSE '' END), ', ' ORDER BY c)
         INTO listed FROM generate_series(3, columns) c;
@@ -24,7 +28,7 @@ BEGIN
         EXECUTE format('COMMENT ON TABLE %s IS %L', place, 'Table number ' || number);
         EXECUTE format('COMMENT ON COLUMN %s.parent_id IS %L', place, 'The one before');
         IF number > schemas AND number % 5 = 0 THEN
-            EXECUTE format('ALTER TABLE %s ADD FOREIGN KEY (parent_id) REFERENCES bench_%s.table_%s (id)', place,
+            EXECUTE format('ALTER TABLE %s ADD FOREIGN KEY (parent_id) REFERENCES %s_%s.table_%s (id)', place, prefix,
                            to_char((number - 2) % schemas + 1, 'FM000'), to_char(number - 1, 'FM000000'));
         END IF;
         IF number % 50 = 0 THEN
@@ -38,12 +42,13 @@ VIEWS = """
 DO $build$
 DECLARE
     schemas int := current_setting('bench.schemas');
+    prefix text := current_setting('bench.prefix');
     place text;
 BEGIN
     FOR number IN 1 .. least(current_setting('bench.views')::int, current_setting('bench.tables')::int) LOOP
         place := to_char((number - 1) % schemas + 1, 'FM000');
-        EXECUTE format('CREATE VIEW bench_%1$s.view_%2$s AS SELECT t.*, upper(t.id::text) AS shown '
-                       'FROM bench_%1$s.table_%2$s t', place, to_char(number, 'FM000000'));
+        EXECUTE format('CREATE VIEW %3$s_%1$s.view_%2$s AS SELECT t.*, upper(t.id::text) AS shown '
+                       'FROM %3$s_%1$s.table_%2$s t', place, to_char(number, 'FM000000'), prefix);
         IF number % 50 = 0 THEN
             COMMIT;
         END IF;
@@ -53,16 +58,26 @@ $build$
 """
 
 
-def build(conninfo: str, schemas: int = 10, tables: int = 1000, columns: int = 20, views: int = 100) -> None:
-    """Fill an empty database: the tables and views are dealt out evenly to the schemas.
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much there is; `columns` is at least 3. The schemas are called `prefix` and a number."""
 
-    Every table has a key and two comments, every fifth a foreign key; `columns` is at least 3.
+    tables: int = 1000
+    columns: int = 20
+    views: int = 100
+    schemas: int = 10
+    prefix: str = "bench"
+
+
+def build(conninfo: str, size: Size) -> None:
+    """Add this much to a database: the tables and views are dealt out evenly to the schemas.
+
+    Every table has a key and two comments, every fifth a foreign key.
     """
-    sizes = {"schemas": schemas, "tables": tables, "columns": columns, "views": views}
     with psycopg.connect(conninfo, autocommit=True) as connection:
         connection.execute("SET synchronous_commit = off")
-        for name, size in sizes.items():
-            connection.execute("SELECT set_config(%s, %s, false)", (f"bench.{name}", str(size)))
+        for name, value in asdict(size).items():
+            connection.execute("SELECT set_config(%s, %s, false)", (f"bench.{name}", str(value)))
         connection.execute(TABLES)
         connection.execute(VIEWS)
         connection.execute("ANALYZE pg_catalog.pg_class, pg_catalog.pg_attribute, pg_catalog.pg_constraint")

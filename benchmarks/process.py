@@ -1,9 +1,8 @@
 """What the system knows of a process of the service."""
 
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
-
-import httpx
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,28 +30,19 @@ def _target(link: Path) -> str:
         return ""
 
 
-def process_of(api: httpx.Client) -> int:
-    """The pid of the service, as its own metrics tell nothing of it: whoever listens on its port."""
-    port = f"{api.base_url.port:04X}"
-    listening = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-    inode = next(fields[9] for fields in listening if fields[1].endswith(f":{port}") and fields[3] == "0A")
-    for link in Path("/proc").glob("[0-9]*/fd/*"):
-        try:
-            if str(link.readlink()) == f"socket:[{inode}]":
-                return int(link.parts[2])
-        except OSError:
-            continue
-    message = "the service's process was not found"
-    raise SystemExit(message)
-
-
 def process_cpu_seconds(pid: int) -> float:
     """User and system time of a process so far, without its Postgres."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / 100
 
 
+def forget_peak(pid: int) -> None:
+    """Let the peak of a process's memory begin anew, where that is allowed."""
+    with contextlib.suppress(OSError):
+        Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+
 def peak_megabytes(pid: int) -> float:
-    """The most memory that a process had resident so far."""
+    """The most memory that a process had resident so far, or since its peak was forgotten."""
     status = Path(f"/proc/{pid}/status").read_text()
     return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) / 1024

@@ -14,9 +14,9 @@ from typing import Any
 
 import httpx
 
-from benchmarks.demo import load_shop, pause, say, service, workflow
-from benchmarks.process import Holdings, process_of
-from service.database.embedded import EmbeddedPostgres
+from benchmarks.demo import load_shop, workflow
+from benchmarks.process import Holdings
+from benchmarks.running import pause, say, service, source
 
 WORKFLOWS = 8
 UNDER_WAY = 40
@@ -34,9 +34,9 @@ def main() -> int:
     count = parser.parse_args().runs
     folder = Path(tempfile.mkdtemp(prefix="headwater-soak-"))
     folder.chmod(0o755)
-    with EmbeddedPostgres(folder / "source") as source, service(folder / "service") as api:
-        names = list(make_workflows(api, load_shop(source.url)))
-        pid = process_of(api)
+    with source(folder / "source") as url, service(folder / "service") as running:
+        api, pid = running.api, running.pid
+        names = list(make_workflows(api, load_shop(url)))
         run_all(api, names, WARM_UP)
         before = Holdings.of(pid)
         began = time.monotonic()

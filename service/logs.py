@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TextIO
+from typing import Protocol
 from urllib.parse import quote, quote_plus
 
 MASK = "**********"
@@ -18,6 +18,22 @@ RunLogCallback = Callable[[str, datetime, str, str, str], None]
 
 _SHORT_SECRET = 4
 _LONG_LINE = 16
+
+
+class Target(Protocol):
+    """Where log lines go."""
+
+    def write(self, text: str, /) -> object:
+        """Take some text."""
+        ...
+
+    def flush(self) -> object:
+        """Hold nothing back."""
+        ...
+
+    def isatty(self) -> bool:
+        """Whether a person looks at it."""
+        ...
 
 
 class Redactor:
@@ -175,15 +191,19 @@ class RunLogHandler(logging.Handler):
                 self._callback(run.run_id, at, record.levelname, record.name, text)
 
 
-def configure(level: str = "INFO", stream: TextIO | None = None) -> logging.Handler:
-    """Send all logs to `stream` (stderr): text on a terminal, else JSON. Calling again replaces the former set-up.
+def configure(
+    level: str = "INFO", stream: Target | None = None, formatter: logging.Formatter | None = None
+) -> logging.Handler:
+    """Send all logs to `stream` (stderr): unless told how, as text on a terminal, else JSON.
+
+    Calling again replaces the former set-up.
 
     A run may ask for more than `level`: this package and the connectors hand every line to the handlers, which choose.
     """
-    target = sys.stderr if stream is None else stream
-    handler: logging.StreamHandler[TextIO] = logging.StreamHandler(target)
+    target: Target = sys.stderr if stream is None else stream
+    handler: logging.StreamHandler[Target] = logging.StreamHandler(target)
     handler.set_name("headwater")
-    handler.setFormatter(TextFormatter() if target.isatty() else JsonFormatter())
+    handler.setFormatter(formatter or (TextFormatter() if target.isatty() else JsonFormatter()))
     handler.addFilter(RunFilter(logging.getLevelNamesMapping()[level]))
     root = logging.getLogger()
     for former in [former for former in root.handlers if former.get_name() == "headwater"]:

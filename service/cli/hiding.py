@@ -11,13 +11,13 @@ logger = logging.getLogger(__name__)
 
 
 @contextmanager
-def hiding(name: str, secrets: Iterable[str]) -> Generator[logs.Redactor]:
-    """While inside, log lines belong to the local run `name`, and whatever is raised has its secrets masked.
+def hiding(name: str, secrets: Iterable[str], level: str = "WARNING") -> Generator[logs.Redactor]:
+    """While inside, log lines belong to the local run `name`, which wants those of `level`; errors hide its secrets.
 
     Raises:
         ConnectorError: In place of anything else than that and an interruption.
     """
-    with logs.bind_run("local", name, 1) as context:
+    with logs.bind_run("local", name, 1, level) as context:
         context.redactor.add(secrets)
         try:
             yield context.redactor

@@ -1,27 +1,35 @@
-"""How a run looks on a terminal: a live line per entity type while it goes on, a table at its end."""
+"""How a run looks while it goes on, a table at its end."""
 
 import sys
 import threading
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import TextIO
 
 from connectors.report import Report
+from service import logs
+from service.cli.screen import LineFormatter, Screen
 
 REFRESH_SECONDS = 0.2
 LOG_SECONDS = 5.0
 BAR_WIDTH = 24
+CONNECTING = "connecting ..."
 OUTCOMES = ("written", "unchanged", "filtered", "failed", "deleted")
 
 
+def talking(level: str) -> Screen:
+    """Where a run is talked about from now on: stderr, which gets its log lines of this level too."""
+    screen, debug = Screen(sys.stderr), level == "DEBUG"
+    # Other packages' lines count as ours only for somebody who looks for an error.
+    logs.configure("DEBUG" if debug else "WARNING", screen, LineFormatter(tracebacks=debug))
+    return screen
+
+
 @contextmanager
-def shown(report: Report, stream: TextIO | None = None) -> Generator[None]:
-    """While inside, show the progress: drawn anew in place on a terminal, a line now and then elsewhere."""
-    target = sys.stderr if stream is None else stream
+def shown(report: Report, screen: Screen) -> Generator[None]:
+    """While inside, show the progress: a line per entity type, redrawn, on a terminal; elsewhere one now and then."""
     done = threading.Event()
-    show = _draw if target.isatty() else _tell
-    thread = threading.Thread(target=show, args=(report, target, done), name="progress", daemon=True)
+    thread = threading.Thread(target=_show, args=(report, screen, done), name="progress", daemon=True)
     thread.start()
     try:
         yield
@@ -30,50 +38,38 @@ def shown(report: Report, stream: TextIO | None = None) -> Generator[None]:
         thread.join()
 
 
-def _draw(report: Report, target: TextIO, done: threading.Event) -> None:
-    drawn, ended = 0, False
-    while not ended:
-        ended = done.wait(REFRESH_SECONDS)
-        lines = progress_lines(report)
-        up = f"\x1b[{drawn}A" if drawn else ""
-        target.write(up + "".join(f"\r\x1b[K{line}\n" for line in lines))
-        target.flush()
-        drawn = len(lines)
+def _show(report: Report, screen: Screen, done: threading.Event) -> None:
+    while not done.wait(REFRESH_SECONDS if screen.live else LOG_SECONDS):
+        screen.draw(_lines(report, screen))
+    screen.draw(_lines(report, screen))
+    screen.release()
 
 
-def _tell(report: Report, target: TextIO, done: threading.Event) -> None:
-    ended = False
-    while not ended:
-        ended = done.wait(LOG_SECONDS)
-        target.write(f"{progress_line(report)}\n")
-        target.flush()
+def _lines(report: Report, screen: Screen) -> list[str]:
+    return progress_lines(report) if screen.live else [progress_line(report)]
 
 
 def progress_lines(report: Report) -> list[str]:
-    """A line for each entity type, in the order they were met, with a bar where it is known how many are to come."""
-    steps = report.snapshot_progress()
-    width = max(map(len, steps), default=0)
-    lines = [
-        f"{entity.ljust(width)}  {_bar(processed, expected)}  {_share(processed, expected)}"
-        for entity, (processed, expected) in steps.items()
-    ]
-    return lines or ["connecting ..."]
+    """One line for each entity type, in the order they were met: a bar where it is known how many there are."""
+    progress = report.snapshot_progress()
+    width = max(map(len, progress), default=0)
+    return [f"{entity:{width}}  {_state(*state)}" for entity, state in progress.items()] or [CONNECTING]
 
 
-def _bar(processed: int, expected: int | None) -> str:
-    filled = BAR_WIDTH if not expected else min(BAR_WIDTH, BAR_WIDTH * processed // expected)
-    return "█" * filled + "░" * (BAR_WIDTH - filled)
-
-
-def _share(processed: int, expected: int | None) -> str:
-    return str(processed) if expected is None else f"{processed}/{expected}"
+def _state(processed: int, expected: int | None) -> str:
+    if not expected:
+        return f"{'':{BAR_WIDTH + 2}}  {processed}"
+    done = min(BAR_WIDTH, BAR_WIDTH * processed // expected)
+    return f"[{'#' * done:-<{BAR_WIDTH}}]  {processed}/{expected}"
 
 
 def progress_line(report: Report) -> str:
     """Processed and expected items of each entity type, in the order they were met."""
-    steps = report.snapshot_progress().items()
-    parts = [f"{entity} {_share(processed, expected)}" for entity, (processed, expected) in steps]
-    return "  ".join(parts) or "connecting ..."
+    parts = [
+        f"{entity} {processed}" + (f"/{expected}" if expected is not None else "")
+        for entity, (processed, expected) in report.snapshot_progress().items()
+    ]
+    return "  ".join(parts) or CONNECTING
 
 
 def summary_table(report: Report, seconds: float) -> str:

@@ -8,21 +8,21 @@ from connectors.cancellation import Cancellation
 from connectors.errors import RunCancelled
 from connectors.report import Report
 from connectors.sinks.opening import replay_file, server_secrets
-from service import clock, logs
+from service import clock
 from service.cli.hiding import hiding
-from service.cli.progress import shown, summary_table
+from service.cli.progress import shown, summary_table, talking
 from service.cli.run import INTERRUPTED, interruptible, resolved
 
 
 def main(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Send it; 0 when every entity was delivered."""
     config, secrets = resolved(arguments.config, environ, server_secrets)
-    logs.configure("ERROR")
+    screen = talking("INFO")
     dead_letters = arguments.dead_letters or arguments.file.with_suffix(".again.jsonl")
     report, cancellation, began = Report(), Cancellation(), clock.monotonic()
-    with hiding(arguments.file.stem, secrets) as redactor:
+    with hiding(arguments.file.stem, secrets, "INFO") as redactor:
         try:
-            with interruptible(cancellation), shown(report):
+            with interruptible(cancellation), shown(report, screen):
                 replay_file(arguments.file, config, report, cancellation, dead_letters)
         except RunCancelled as error:
             print(f"headwater: {error.message}", file=sys.stderr)

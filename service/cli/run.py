@@ -16,10 +16,10 @@ from connectors.errors import RunCancelled
 from connectors.ingestion import Folders, Result, ingest
 from connectors.registry import plan
 from connectors.report import Report
-from service import clock, logs
+from service import clock
 from service.cli.files import definition_in, load
 from service.cli.hiding import hiding
-from service.cli.progress import shown, summary_table
+from service.cli.progress import shown, summary_table, talking
 from service.execution.secrets import SecretResolver
 from service.workflows.documents import Json, value_at
 from service.workflows.documents import Path as SecretPath
@@ -31,14 +31,15 @@ def main(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Run it; the exit code says how it ended."""
     config, secrets = resolved(arguments.config, environ, lambda raw: plan(raw).secret_paths)
     choices = options_of(config)
-    logs.configure("DEBUG" if choices.get("loggerLevel") == "DEBUG" else "ERROR")
+    level = str(choices.get("loggerLevel", "INFO"))
+    screen = talking(level)
     name = arguments.config.stem
     dead_letters = arguments.dead_letters or Path(tempfile.gettempdir()) / f"headwater-{name}.dead.jsonl"
     before = _size(dead_letters)
     report, cancellation, began = Report(), Cancellation(), clock.monotonic()
-    with hiding(name, secrets | literal_secrets(config)) as redactor:
+    with hiding(name, secrets | literal_secrets(config), level) as redactor:
         try:
-            with interruptible(cancellation), shown(report):
+            with interruptible(cancellation), shown(report, screen):
                 result = ingest(config, report, cancellation, Folders(None, dead_letters))
         except RunCancelled as error:
             print(f"headwater: {error.message}", file=sys.stderr)

@@ -2,10 +2,12 @@
 
 import ast
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
 
+from service.settings import Settings, variable
 from tests.postgres import REPOSITORY
 
 DOCUMENTS = sorted([REPOSITORY / "README.md", *(REPOSITORY / "docs").glob("*.md")])
@@ -27,6 +29,19 @@ def test_every_test_that_is_named_exists(document: Path) -> None:
 def test_every_file_that_is_linked_exists(document: Path) -> None:
     links: list[str] = LINK.findall(document.read_text())
     assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+def test_the_readme_has_every_setting() -> None:
+    text = (REPOSITORY / "README.md").read_text()
+    assert [name for name in map(variable, Settings.model_fields) if f"`{name}`" not in text] == []
+
+
+@pytest.mark.parametrize("package", ["service", "connectors"])
+def test_the_architecture_has_the_layers_of_the_contracts(package: str) -> None:
+    contracts = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    [layers] = [contract["layers"] for contract in contracts if contract.get("containers") == [package]]
+    text = " ".join((REPOSITORY / "docs" / "architecture.md").read_text().split())
+    assert f"{package}: {' > '.join(layers)}" in text
 
 
 def defined_in(path: str) -> set[str]:
