@@ -4,23 +4,37 @@ import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
+
+CONNECTIONS = """
+    select count(*) from pg_stat_activity where datname = current_database()
+    and backend_type = 'client backend' and pid <> pg_backend_pid()"""
+
 
 @dataclass(frozen=True, slots=True)
 class Holdings:
-    """What a process holds; `megabytes` are resident."""
+    """What a process holds; `megabytes` are resident, `connections` those that its databases know of."""
 
     threads: int
     files: int
     sockets: int
+    connections: int
     megabytes: float
 
     @classmethod
-    def of(cls, pid: int) -> "Holdings":
-        """At this moment."""
+    def of(cls, pid: int, *databases: str) -> "Holdings":
+        """At this moment; nobody else may be connected to these databases."""
         status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
         targets = [_target(link) for link in Path(f"/proc/{pid}/fd").iterdir()]
         sockets = sum(target.startswith("socket:") for target in targets)
-        return cls(int(status["Threads"]), len(targets), sockets, int(status["VmRSS"].split()[0]) / 1024)
+        connections, megabytes = sum(map(_connections, databases)), int(status["VmRSS"].split()[0]) / 1024
+        return cls(int(status["Threads"]), len(targets), sockets, connections, megabytes)
+
+
+def _connections(database: str) -> int:
+    with psycopg.connect(database) as connection:
+        row = connection.execute(CONNECTIONS).fetchone()
+    return 0 if row is None else int(row[0])
 
 
 def _target(link: Path) -> str:

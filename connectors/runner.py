@@ -32,10 +32,25 @@ from connectors.topology import Filtered, ItemT, Node, ParentT
 CHANNEL_RECORDS = 1000
 LISTING_TRIES = 3
 LISTING_RETRY_SECONDS = 1.0
+TRACEBACKS = 3
 logger = logging.getLogger(__name__)
 
 # Who is out of memory has no use for the next item.
 STOPPING = (RunCancelled, FatalError, SourceUnavailable, SinkUnavailable, MemoryError)
+
+
+class Told:
+    """How often each kind of failure was logged: the first few with their traceback, which costs more than the rest."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._times = Counter[tuple[str, str]]()
+
+    def in_full(self, entity: str, stage: str) -> bool:
+        """Whether this one is among the first few."""
+        with self._lock:
+            self._times[entity, stage] += 1
+            return self._times[entity, stage] <= TRACEBACKS
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +64,7 @@ class TopologyRunner:
     cancellation: Cancellation
     threads: int = 1
     finished: frozenset[str] = frozenset()
+    told: Told = field(default_factory=Told, repr=False)
 
     def run(self, root: Node[None, Any], write: Callable[[Record], None]) -> None:
         """Walk everything below `root`; `write` takes the records and may block, which slows the source.
@@ -175,7 +191,10 @@ class Walk:
             except STOPPING:
                 raise
             except Exception as error:  # a connector may raise anything: its scope is incomplete, the walk goes on
-                logger.warning("the listing of %s below %s broke off", node.entity, parent_name, exc_info=True)
+                in_full, cause = self.runner.told.in_full(node.entity, "produce"), cause_of(error)
+                logger.warning(
+                    "the listing of %s below %s broke off: %s", node.entity, parent_name, cause, exc_info=in_full
+                )
                 self._fail(node, "produce", parent_name, error)
                 listing.complete = False
                 return
@@ -205,8 +224,11 @@ class Walk:
             counts = dict(node.expect(item))
         except STOPPING:
             raise
-        except Exception:  # nothing is lost by it but the progress shown
-            logger.warning("what lies below %s %s cannot be counted", node.entity, node.name(item), exc_info=True)
+        except Exception as error:  # nothing is lost by it but the progress shown
+            in_full, cause = self.runner.told.in_full(node.entity, "expect"), cause_of(error)
+            logger.warning(
+                "what lies below %s %s cannot be counted: %s", node.entity, node.name(item), cause, exc_info=in_full
+            )
             return
         for entity, count in counts.items():
             self.runner.report.expected(entity, count)
@@ -222,7 +244,8 @@ class Walk:
         except (SkipEntity, *STOPPING):
             raise
         except Exception as error:  # a connector may raise anything: one entity is lost, the walk goes on
-            logger.warning("%s %s is lost at %s", node.entity, name, stage, exc_info=True)
+            in_full, cause = self.runner.told.in_full(node.entity, stage), cause_of(error)
+            logger.warning("%s %s is lost at %s: %s", node.entity, name, stage, cause, exc_info=in_full)
             self._fail(node, stage, name, error)
             return False
         finally:

@@ -13,7 +13,7 @@ from connectors.cancellation import Cancellation
 from connectors.errors import ConnectorError, FatalError, RunCancelled, SkipEntity, SourceUnavailable
 from connectors.models.records import DeletionScope, Record
 from connectors.report import Report
-from connectors.runner import LISTING_TRIES, TopologyRunner
+from connectors.runner import LISTING_TRIES, TRACEBACKS, TopologyRunner
 from connectors.topology import Filtered, Node
 from tests.in_memory import RecordingSink
 from tests.unit.connectors.forests import request
@@ -313,3 +313,23 @@ def test_two_runs_side_by_side_share_nothing() -> None:
     for thread in threads:
         thread.join(LONG)
     assert results == {name: {f"{name}{number}" for number in range(200)} for name in ("x", "y")}
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_only_the_first_failures_of_a_stage_are_logged_with_their_traceback(
+    threads: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(name: str) -> Iterable[Record]:
+        message = f"no {name}"
+        raise ValueError(message)
+
+    walker = Walker(lambda _: (f"i{number}" for number in range(50)), broken)
+    walker.run(threads)
+    told = [record for record in caplog.records if record.name == "connectors.runner"]
+    assert {record.getMessage() for record in told} == {
+        f"item i{number} is lost at broken: ValueError: no i{number}" for number in range(50)
+    }
+    assert sum(record.exc_info not in {None, False} for record in told) == TRACEBACKS
+    walker.run(threads)  # another run begins anew
+    in_full = [record for record in caplog.records if record.exc_info not in {None, False}]
+    assert len(in_full) == 2 * TRACEBACKS
