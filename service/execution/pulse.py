@@ -56,8 +56,7 @@ class Pulse:
 
     def lose(self, slot: Slot, reason: str) -> None:
         """The run is not ours any more, or may not be: it has to stop and leaves no word."""
-        if not slot.lost:
-            slot.lost = True
+        if slot.lose():
             self._metrics.lease_lost()
             logger.warning("The lease of run %s is lost: %s", slot.run_id, reason)
         slot.stop(Stop.LEASE_LOST, reason)

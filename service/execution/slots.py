@@ -19,7 +19,7 @@ class Slot:
 
     attempt: Attempt
     stopping_since: float | None = None
-    lost: bool = False
+    _lost: bool = False
     _ended: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -32,6 +32,17 @@ class Slot:
     def ended(self) -> bool:
         """Whether only its end is to be stored."""
         return self._ended
+
+    @property
+    def lost(self) -> bool:
+        """Whether its lease is not ours any more."""
+        return self._lost
+
+    def lose(self) -> bool:
+        """Take note of that; whether it was news."""
+        with self._lock:
+            news, self._lost = not self._lost, True
+        return news
 
     def end(self) -> bool:
         """Decide that the run is over; whether nobody had decided that before, so that one end alone is stored."""

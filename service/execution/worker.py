@@ -191,7 +191,8 @@ class Worker:
 
     def _stored(self, slot: Slot, outcome: Outcome) -> bool:
         try:
-            self._executor.store(slot.attempt, outcome)
+            if not self._executor.store(slot.attempt, outcome):
+                self._pulse.lose(slot, slot.attempt.switch.cancellation.reason or "the run has another worker, or is gone")
         except Unavailable as error:
             logger.warning("How run %s ended could not be stored yet: %s", slot.run_id, error)
             return False
