@@ -9,15 +9,20 @@ from connectors.errors import RunCancelled
 
 
 class Cancellation:
-    """Thread-safe; `cancel` may be called from anywhere, at most the first call counts."""
+    """Thread-safe; `cancel` may be called from anywhere, at most the first call counts.
 
-    def __init__(self, timeout_seconds: float | None = None) -> None:
+    `deadline` is a moment of `time.monotonic`, for a time that began to run before; without it, it begins now.
+    """
+
+    def __init__(self, timeout_seconds: float | None = None, deadline: float | None = None) -> None:
         self._event = threading.Event()
         self._lock = threading.Lock()
         self._callbacks: dict[int, Callable[[], None]] = {}
         self._reason = "cancelled"
         self._next_key = 0
-        self._deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
+        if deadline is None and timeout_seconds is not None:
+            deadline = time.monotonic() + timeout_seconds
+        self._deadline = deadline
         self._timeout_seconds = timeout_seconds
         self._held_until: float | None = None
         self._lapsed = False
@@ -72,6 +77,11 @@ class Cancellation:
             seconds = min(seconds, max(0.0, self._deadline - time.monotonic()))
         self._event.wait(seconds)
         self.check()
+
+    @property
+    def deadline(self) -> float | None:
+        """When its own time is over, on `time.monotonic`; None without one."""
+        return self._deadline
 
     def remaining(self) -> float | None:
         """Seconds until the deadline, None without one."""

@@ -186,15 +186,17 @@ def _serve(service: Service, address: socket.socket) -> None:
 
 
 def _bound(host: str, port: int) -> socket.socket:
-    """The address taken, where nobody is let in yet."""
+    """The address, taken for good; who connects before the service is ready has to wait."""
     with ExitStack() as stack:
         try:
             [(family, *_, where), *_] = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
             bound = stack.enter_context(socket.socket(family, socket.SOCK_STREAM))
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             bound.bind(where)
-        except OSError as error:
-            message = f"cannot listen on {host}:{port}: {error.strerror}; set HEADWATER_HOST and HEADWATER_PORT"
+            bound.listen(BACKLOG)  # two sockets may be bound to one address until one of them listens
+        except (OSError, UnicodeError) as error:
+            reason = getattr(error, "strerror", None) or error
+            message = f"cannot listen on {host}:{port}: {reason}; set HEADWATER_HOST and HEADWATER_PORT"
             raise Unavailable(message) from error
         stack.pop_all()
         return bound

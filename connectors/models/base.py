@@ -36,7 +36,8 @@ class CreateRequest(Wire, frozen=True, kw_only=True):
     """A create-or-update request for one entity.
 
     `entity` is the entity's type, `collection` its path below /api/v1, `rank` orders parents before
-    children, `bulk` says whether the collection takes many at once, `hashed` whether it has a sourceHash.
+    children, `bulk` says whether the collection takes many at once, `hashed` whether it has a sourceHash, `leaf` that
+    no entity lies in it.
     """
 
     entity: ClassVar[str]
@@ -44,6 +45,7 @@ class CreateRequest(Wire, frozen=True, kw_only=True):
     rank: ClassVar[int]
     bulk: ClassVar[bool] = True
     hashed: ClassVar[bool] = True
+    leaf: ClassVar[bool] = False
 
     name: str
     display_name: str | None = None

@@ -134,6 +134,7 @@ class CreateTableRequest(CreateRequest, frozen=True, kw_only=True):
     entity: ClassVar[str] = "table"
     collection: ClassVar[str] = "tables"
     rank: ClassVar[int] = 3
+    leaf: ClassVar[bool] = True
 
     table_type: TableType
     database_schema: str
@@ -176,6 +177,7 @@ class CreateStoredProcedureRequest(CreateRequest, frozen=True, kw_only=True):
     entity: ClassVar[str] = "storedProcedure"
     collection: ClassVar[str] = "storedProcedures"
     rank: ClassVar[int] = 3
+    leaf: ClassVar[bool] = True
 
     database_schema: str
     stored_procedure_code: StoredProcedureCode

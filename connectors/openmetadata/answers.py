@@ -1,7 +1,7 @@
 """What the server answered, and what it meant."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, TypeVar, cast
 
@@ -17,11 +17,15 @@ class UnreadableAnswer(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One HTTP answer, read to its end."""
+    """One HTTP answer, read to its end.
+
+    `secrets` are those of the request: some servers quote what they refuse, and no message may pass them on.
+    """
 
     status: int
     body: bytes
     content_type: str = ""
+    secrets: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def ok(self) -> bool:
@@ -51,14 +55,20 @@ class Answer:
             raise UnreadableAnswer(msg) from error
 
     def message(self) -> str:
-        """The server's own words, on one line."""
-        text = self._words()
+        """The server's own words, on one line and without secrets."""
+        text = self.hiding(self._words())
         if text:
             return text if len(text) <= LONGEST_MESSAGE else f"{text[:LONGEST_MESSAGE]}…"
         try:
             return f"HTTP {self.status} {HTTPStatus(self.status).phrase}"
         except ValueError:
             return f"HTTP {self.status}"
+
+    def hiding(self, text: str) -> str:
+        """Some of the body's text without secrets."""
+        for secret in self.secrets:
+            text = text.replace(secret, "**********")
+        return text
 
     def _words(self) -> str:
         try:

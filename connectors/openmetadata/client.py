@@ -219,17 +219,9 @@ class OpenMetadataClient:
             for part in response.iter_bytes():
                 self._check_running()
                 parts.append(part)
-        body = b"".join(parts)
-        if call.method == "PUT":  # never a listing: what is deleted is told by the names in it
-            body = self._without_secrets(body, token)
-        return Answer(response.status_code, body, response.headers.get("content-type", "")), response.headers
-
-    def _without_secrets(self, body: bytes, token: str) -> bytes:
-        """What some servers quote of a request they refuse is not to go on into errors and dead letters."""
-        for secret in (token, *self._extra.values()):
-            if len(secret) >= SHORTEST_SECRET:
-                body = body.replace(secret.encode(), b"**********")
-        return body
+        kind = response.headers.get("content-type", "")
+        secrets = tuple(text for text in (token, *self._extra.values()) if len(text) >= SHORTEST_SECRET)
+        return Answer(response.status_code, b"".join(parts), kind, secrets), response.headers
 
     def _trouble(self, error: httpx.RequestError) -> Trouble:
         address = self._connection.host_port

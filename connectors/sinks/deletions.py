@@ -103,9 +103,10 @@ class Deletions:
     def _by_server(self, scope: DeletionScope, names: Sequence[str]) -> None:
         if not self._allowed(scope, names):
             return
-        result = _accepted(self._ask_delete_stale(scope, dry_run=False)).decoded(BulkOperationResult)
+        answer = _accepted(self._ask_delete_stale(scope, dry_run=False))
+        result = answer.decoded(BulkOperationResult)
         for row in result.failed_request or ():
-            self._fail(scope, _name(row), row.message or "refused without a reason")
+            self._fail(scope, _name(row), answer.hiding(row.message or "refused without a reason"))
         deleted = result.number_of_rows_passed
         self._count(scope, len(result.success_request or ()) if deleted is None else deleted)
 

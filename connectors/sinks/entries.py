@@ -18,11 +18,12 @@ class Kind:
     collection: str
     rank: int
     bulk: bool
+    leaf: bool = False
 
     @classmethod
     def of(cls, request: type[CreateRequest]) -> "Kind":
         """The kind that a create request says it is."""
-        return cls(request.entity, request.collection, request.rank, request.bulk)
+        return cls(request.entity, request.collection, request.rank, request.bulk, request.leaf)
 
     @property
     def service(self) -> bool:

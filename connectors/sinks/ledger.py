@@ -35,8 +35,13 @@ class Ledger:
         with self._lock:
             self._open.remove(number)
 
-    def failed(self, fqn: str) -> None:
-        """The entity was refused: no scope it lies in is complete, and nothing is deleted there."""
+    def failed(self, fqn: str, *, leaf: bool = False) -> None:
+        """The entity was refused: no scope it lies in is complete, and nothing is deleted there.
+
+        Of a leaf, in which nothing lies, the own name is not kept: there may be a million of them.
+        """
+        if leaf:
+            fqn = parent_fqn(fqn)
         with self._lock:
             while fqn:
                 self._failed_below.add(fqn)
@@ -88,7 +93,8 @@ class Ledger:
             while self._ends and all(limit is None or self._ends[0][0] < limit for limit in (records, waiting)):
                 ends.append(self._ends.popleft()[1])
             self._withheld += [scope for scope in ends if scope.fqn in self._unfinished]
-            complete = [scope for scope in ends if scope.fqn not in self._failed_below | self._unfinished]
+            broken = (self._failed_below, self._unfinished)
+            complete = [scope for scope in ends if not any(scope.fqn in names for names in broken)]
         for scope in complete:
             self._report.scope_done(scope.fqn, scope.records)
         return deletions

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from connectors.cancellation import Cancellation
 from connectors.definition import Model, OpenMetadataConnection, Unused
-from connectors.errors import RunCancelled, SinkUnavailable, advice_of, cause_of
+from connectors.errors import SinkUnavailable, advice_of, cause_of
 from connectors.models.base import CreateRequest, EntityReference
 from connectors.models.records import DeletionScope, Record, ScopeEnd
 from connectors.openmetadata.client import Limits, OpenMetadataClient, by_name
@@ -260,9 +260,9 @@ class MetadataRestSink:
         self._ledger.completed()
 
     def _bury(self, error: BaseException | None) -> None:
-        """Keep what is held as dead letters; when the sink or the run's time ended it, they are failures too."""
-        lost = self._cancellation.timed_out or (error is not None and not isinstance(error, RunCancelled))
-        stopped = self._cancellation.reason if self._cancellation.requested else "the run was stopped"
+        """Keep what is held as dead letters; unless somebody stopped the run, they are failures too."""
+        lost = self._cancellation.timed_out or not self._cancellation.requested
+        stopped = self._cancellation.reason if self._cancellation.requested else "the run did not come to its end"
         reason = f"not delivered: {cause_of(error) if error else stopped}"
         batches = [*self._buffers.take_all(), *(task for task in self._dispatcher.held() if isinstance(task, Batch))]
         advice = advice_of(error) if error else None

@@ -158,7 +158,7 @@ class Sender:
             with self._lock:
                 self._broken += 1
                 self._broken_reason = refusal.message
-        self._ledger.failed(entry.fqn)
+        self._ledger.failed(entry.fqn, leaf=entry.kind.leaf)
         self._report.failed(Failure(entry.kind.entity, entry.fqn, STAGE, cause, _advice(entry, refusal)))
         # A server may quote the request it refuses: that of a service holds the connection's secrets.
         told = f"OpenMetadata refuses it (HTTP {refusal.status})" if entry.kind.service else cause

@@ -68,11 +68,11 @@ def read_bulk(answer: Answer, entries: Sequence[Entry]) -> Verdict:
         raise Unclear(str(error)) from error
     failed = result.failed_request or ()
     if not failed and ((result.status or "").lower() in LOST or result.number_of_rows_failed):
-        raise Unclear(result.abort_reason or "it took only a part and named no reason")
+        raise Unclear(answer.hiding(result.abort_reason or "it took only a part and named no reason"))
     refused: dict[int, Refusal] = {}
     for row in failed:
         place = _place(row.request, entries)
-        reason = row.message or "refused without a reason"
+        reason = answer.hiding(row.message or "refused without a reason")
         if place is None or place in refused:
             raise Unclear(reason)
         status = row.status or HTTPStatus.BAD_REQUEST

@@ -31,6 +31,7 @@ from service.workflows.schemas import (
     WorkflowCreate,
     WorkflowPatch,
     WorkflowRead,
+    WorkflowStored,
 )
 from service.workflows.vault import mask
 from service.workflows.wire import Output, Page
@@ -49,12 +50,6 @@ class WorkflowQuery(PageQuery):
         tuple[str, ...], Field(description="`key:value`; may be given several times.", max_length=MAX_LABELS)
     ] = ()
     q: Annotated[str | None, Field(description="A part of the name or description.", max_length=256)] = None
-
-
-class WorkflowStored(WorkflowRead):
-    """A definition as it was stored, with notes for its author."""
-
-    notes: list[str] = Field(default_factory=list[str])
 
 
 class ValidatedWorkflow(Output):

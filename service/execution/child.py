@@ -64,7 +64,7 @@ class Teller:
         """See Observer."""
         advice = None if failure.advice is None else sendable(failure.advice)
         words = map(sendable, (failure.entity, failure.name, failure.stage, failure.cause))
-        self.tell("failed", *words, advice)
+        self.tell("failed", *words, advice, failure.lost)
 
     def scope_done(self, fqn: str, records: Mapping[str, int]) -> None:
         """See Observer."""
@@ -163,7 +163,8 @@ def _stop_when_told(cancellation: Cancellation) -> None:
 
     def stop() -> None:
         told.wait()
-        cancellation.cancel("told to stop")
+        if not cancellation.requested:  # of a run whose time is over the service knows, too
+            cancellation.cancel("the run was told to stop")
 
     threading.Thread(target=stop, name="stop", daemon=True).start()
     signal.signal(signal.SIGTERM, lambda _number, _frame: told.set())
@@ -176,7 +177,7 @@ def main() -> None:
     link.set_inheritable(False)
     requests = link.makefile("rb")
     assignment = msgspec.json.decode(requests.readline(), type=Assignment)
-    cancellation = Cancellation(assignment.timeout_seconds)
+    cancellation = Cancellation(assignment.timeout_seconds, assignment.deadline)
     _stop_when_told(cancellation)
     threading.Thread(target=obey, args=(requests, cancellation), name="service", daemon=True).start()
     teller = Teller(link)

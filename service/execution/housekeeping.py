@@ -1,4 +1,4 @@
-"""Forgets what is old: ended runs with all that belongs to them, workers that are gone, dead letters."""
+"""Forgets what is old: ended runs with what belongs to them, workers that are gone, dead letters, half files."""
 
 import logging
 import threading
@@ -27,7 +27,7 @@ class Housekeeper:
         self._database = database
         self._age = timedelta(days=settings.retention_runs_days)
         self._keep = settings.retention_runs_per_workflow
-        self._dead_letters = settings.data_dir / "dead-letters"
+        self._data_dir = settings.data_dir
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="headwater-housekeeping", daemon=True)
 
@@ -52,8 +52,9 @@ class Housekeeper:
                 break
         with self._database.session() as session:
             forget_workers(session, WORKERS_KEPT)
-        for file in self._dead_letters.glob("*.jsonl"):
-            _forget_file(file, self._age)
+        for pattern in ("dead-letters/*.jsonl", "files/**/*.partial"):
+            for file in self._data_dir.glob(pattern):
+                _forget_file(file, self._age)
         return forgotten
 
     def _run(self) -> None:

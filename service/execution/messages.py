@@ -28,7 +28,10 @@ KINDS: Mapping[str, type[ConnectorError]] = {
 
 
 class Assignment(msgspec.Struct, frozen=True, kw_only=True):
-    """What a process is given; the config has its secrets resolved."""
+    """What a process is given; the config has its secrets resolved.
+
+    `deadline` is on the monotonic clock, which all processes share.
+    """
 
     config: dict[str, Any]
     files: str
@@ -37,6 +40,7 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     finished: list[str]
     log_level: int
     timeout_seconds: float | None
+    deadline: float | None
     memory_limit_mb: int | None = None
 
 

@@ -145,6 +145,7 @@ class RunExecutor:
             finished=sorted(finished),
             log_level=level,
             timeout_seconds=claim.policy.timeout_seconds,
+            deadline=attempt.switch.cancellation.deadline,
             memory_limit_mb=claim.policy.memory_limit_mb,
         )
         ingest_in_process(assignment, attempt.report, attempt.switch, self.environ)

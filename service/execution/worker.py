@@ -143,7 +143,7 @@ class Worker:
         for at, claim in enumerate(claims):
             try:
                 self._start(claim, held_until)
-            except RuntimeError:  # no thread is to be had
+            except Exception:  # no thread is to be had, or no store: others may have them before their leases end
                 self._give_back(claims[at:])
                 raise
         return len(claims)
@@ -192,7 +192,7 @@ class Worker:
     def _stored(self, slot: Slot, outcome: Outcome) -> bool:
         try:
             if not self._executor.store(slot.attempt, outcome):
-                self._pulse.lose(slot, slot.attempt.switch.cancellation.reason or "the run has another worker, or is gone")
+                self._pulse.lose(slot, "the run has another worker, or is gone")
         except Unavailable as error:
             logger.warning("How run %s ended could not be stored yet: %s", slot.run_id, error)
             return False

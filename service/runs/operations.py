@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from service.errors import Conflict
+from service.errors import Conflict, Invalid
 from service.runs import repository
 from service.runs.repository import NewRun, TickRun
 from service.runs.schemas import RunCreate
@@ -38,7 +38,7 @@ def run_now(session: Session, name: str, wanted: RunCreate, rules: Rules, idempo
             idempotency_key=idempotency_key,
         ),
     )
-    if rules.vault.open(run.overrides) != wanted.overrides or wanted.priority not in (None, run.priority):
+    if idempotency_key is not None and not _asks_for(wanted, run, rules):
         message = f"the Idempotency-Key was used before, for run {run.id}, which was asked for in other words"
         raise Conflict(message)
     return run
@@ -82,6 +82,15 @@ def reseal(session: Session, vault: Vault) -> int:
         row.overrides = vault.reseal(row.overrides)
     session.flush()
     return count + len(rows)
+
+
+def _asks_for(wanted: RunCreate, run: RunRow, rules: Rules) -> bool:
+    """Whether the run is what is wanted; one whose overrides no key opens any more cannot be told to be."""
+    try:
+        overrides = rules.vault.open(run.overrides)
+    except Invalid:
+        return False
+    return overrides == wanted.overrides and wanted.priority in (None, run.priority)
 
 
 def _checked(overrides: Json, stored: Json, rules: Rules) -> tuple[Json, str | None]:

@@ -121,7 +121,7 @@ class WorkflowCreate(Input):
     def _as_it_was_read(cls, value: object) -> object:
         if not isinstance(value, Mapping):
             return value
-        own = {info.alias or name for name, info in WorkflowRead.model_fields.items() if name not in cls.model_fields}
+        own = {info.alias or name for name, info in WorkflowStored.model_fields.items() if name not in cls.model_fields}
         return {key: item for key, item in cast("Mapping[str, object]", value).items() if key not in own}
 
 
@@ -179,6 +179,12 @@ class WorkflowRead(Output):
             created_at=row.created_at,
             updated_at=row.updated_at,
         )
+
+
+class WorkflowStored(WorkflowRead):
+    """A definition as it was stored, with notes for its author."""
+
+    notes: list[str] = Field(default_factory=list[str])
 
 
 class RevisionRead(Output):

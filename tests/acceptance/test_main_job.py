@@ -73,6 +73,23 @@ def test_a_dropped_table_is_deleted_in_the_catalogue(api: Api, name: str, shop: 
     assert run["counts"]["deleted"] == 1
 
 
+@pytest.mark.parametrize("isolation", ["thread", "process"])
+def test_a_deletion_that_is_refused_makes_the_run_partial(
+    api: Api, name: str, shop: Source, catalogue: Catalogue, isolation: str
+) -> None:
+    shop.execute(f"create table sales.gone_{isolation} (x int)")
+    config = config_of(shop.connection(), catalogue)
+    config["sink"]["config"]["maxDeletedPercent"] = 0
+    api.create(name, config, policy={"isolation": isolation})
+    try:
+        api.until(api.start(name), "succeeded")
+    finally:
+        shop.execute(f"drop table sales.gone_{isolation}")
+    run = api.until(api.start(name), "partial")
+    assert [each["stage"] for each in api.failures(run["id"])] == ["delete"]
+    assert not catalogue.deleted("tables")
+
+
 def test_both_flows_leave_the_same_catalogue(api: Api, name: str, shop: Source) -> None:
     contents: list[Json] = []
     for threads in (1, 4):

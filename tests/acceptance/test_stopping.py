@@ -5,7 +5,7 @@ import pytest
 
 from tests.acceptance.api import Api, config_of
 from tests.acceptance.catalogues import Catalogue
-from tests.acceptance.sources import Source, role_in
+from tests.acceptance.sources import SERVICE, Source, role_in
 from tests.acceptance.waiting import eventually
 from tests.postgres import SourceServer
 
@@ -72,11 +72,16 @@ def test_a_run_that_takes_too_long_has_failed(
     api: Api, name: str, shop: Source, catalogue: Catalogue, isolation: str
 ) -> None:
     catalogue.hold()
-    policy = {"timeoutSeconds": 1, "maxAttempts": 1, "isolation": isolation}
+    policy = {"timeoutSeconds": 4, "maxAttempts": 1, "isolation": isolation}
     api.create(name, config_of(shop.connection(), catalogue), policy=policy)
-    run = api.ended(api.start(name))
+    started = api.start(name)
+    catalogue.wait_until_held()
+    run = api.ended(started)
     assert run["state"] == "failed"
-    assert "1 s" in run["error"]["detail"]
+    assert "4 s" in run["error"]["detail"]
+    lost = api.failures(started)
+    assert {each["cause"] for each in lost} == {"not delivered: timed out after 4 s"}
+    assert f"database {SERVICE}.{shop.database}" in {f"{each['entity']} {each['name']}" for each in lost}
 
 
 def test_a_late_attempt_is_followed_by_another(api: Api, name: str, shop: Source, catalogue: Catalogue) -> None:

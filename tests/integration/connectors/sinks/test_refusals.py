@@ -251,15 +251,27 @@ def test_a_server_that_is_none_is_told_at_once(run: Run, fake: FakeOpenMetadata)
         run.sink()
 
 
-def test_an_abort_keeps_what_is_held_and_is_no_failure(run: Run, fake: FakeOpenMetadata) -> None:
+def test_what_is_held_when_the_source_ends_a_run_is_named_and_kept(run: Run, fake: FakeOpenMetadata) -> None:
     sink = run.sink()
     for record in tree(5):
         sink.write(record)
     sink.abort()
     sink.abort()
+    held = {f"s.d.x.t{number}" for number in range(5)}
+    assert {line.fqn for line in run.dead()} >= held
+    assert {line.fqn for line in run.dead()} == {failure.name for failure in run.report.lost}
+    assert {line.reason for line in run.dead()} == {"not delivered: the run did not come to its end"}
+
+
+def test_what_is_held_when_somebody_stops_a_run_is_kept_and_no_failure(run: Run, fake: FakeOpenMetadata) -> None:
+    sink = run.sink()
+    for record in tree(5):
+        sink.write(record)
+    run.cancellation.cancel("stopped by somebody")
+    sink.abort()
     assert run.report.lost == []
     assert {line.fqn for line in run.dead()} >= {f"s.d.x.t{number}" for number in range(5)}
-    assert {line.reason for line in run.dead()} == {"not delivered: the run was stopped"}
+    assert {line.reason for line in run.dead()} == {"not delivered: stopped by somebody"}
 
 
 def test_a_cancel_ends_a_run_at_once(run: Run, fake: FakeOpenMetadata) -> None:

@@ -104,6 +104,13 @@ def test_what_was_read_can_be_sent_back(client: httpx.Client) -> None:
     assert client.put("/api/v1/workflows/shop", json=read).json()["revision"] == created["revision"] + 1
 
 
+def test_what_was_answered_to_a_change_can_be_sent_back(client: httpx.Client) -> None:
+    created = create(client)
+    assert "notes" in created
+    answer = client.put("/api/v1/workflows/shop", json=created)
+    assert (answer.status_code, answer.json()["revision"]) == (200, created["revision"])
+
+
 def test_a_schedule_without_a_tick_to_come_is_noted(client: httpx.Client) -> None:
     created = create(client, schedule={"at": "2020-01-01T00:00:00Z"})
     assert [note.partition(",")[0] for note in created["notes"]] == ["schedule has no tick to come"]

@@ -304,6 +304,16 @@ class TestStore:
             said = call("serve")
         assert said.code == 1
         assert "headwater: cannot listen on 127.0.0.1:" in said.err
+
+    @pytest.mark.parametrize("host", ["x" * 300, "no.such.host.invalid"], ids=["too long", "unknown"])
+    def test_a_host_that_is_none(self, call: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, host: str) -> None:
+        monkeypatch.setenv("HEADWATER_HOST", host)
+        monkeypatch.setenv("HEADWATER_ALLOW_UNAUTHENTICATED", "true")
+        monkeypatch.setenv("HEADWATER_DATA_DIR", str(tmp_path / "data"))
+        said = call("serve")
+        assert said.code == 1
+        assert f"headwater: cannot listen on {host}:" in said.err
+        assert "set HEADWATER_HOST and HEADWATER_PORT" in said.err
         assert not (tmp_path / "data").exists()
 
 

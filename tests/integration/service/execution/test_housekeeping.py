@@ -31,8 +31,12 @@ def runs(database: Database, count: int) -> None:
 
 
 def dead_letters(folder: Path, name: str, days: float) -> Path:
-    file = folder / "dead-letters" / f"{name}.jsonl"
-    file.parent.mkdir(exist_ok=True)
+    return aged(folder / "dead-letters" / f"{name}.jsonl", days)
+
+
+def aged(file: Path, days: float) -> Path:
+    """A file that was last written so long ago."""
+    file.parent.mkdir(exist_ok=True, parents=True)
     file.touch()
     then = file.stat().st_mtime - days * 86400
     os.utime(file, (then, then))
@@ -72,6 +76,14 @@ def test_old_workers_and_old_dead_letters_are_forgotten(
     housekeeper.tidy()
     assert (old.exists(), new.exists()) == (False, True)
     assert ask(database, "select id from workers") == [("b",)]
+
+
+def test_what_killed_runs_left_of_their_files_is_forgotten(housekeeper: Housekeeper, tmp_path: Path) -> None:
+    folder = tmp_path / "files/a"
+    old, new = aged(folder / "x.jsonl.0123.partial", 1.1), aged(folder / "x.jsonl.4567.partial", 0.9)
+    whole = aged(folder / "x.jsonl", 30)
+    housekeeper.tidy()
+    assert (old.exists(), new.exists(), whole.exists()) == (False, True, True)
 
 
 def test_a_file_that_cannot_be_removed_is_told(

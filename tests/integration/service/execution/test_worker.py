@@ -6,10 +6,13 @@ from contextlib import ExitStack
 from itertools import pairwise
 
 import pytest
+from sqlalchemy.orm import Session
 
+from service.errors import Unavailable
 from service.execution import worker as module
 from service.runs import repository
-from service.runs.repository import ClaimRequest
+from service.runs.repository import ClaimRequest, endings
+from service.runs.repository.journal import Lease
 from service.runs.status import RunState
 from tests.eventually import eventually
 from tests.integration.service.execution.replicas import Site, working
@@ -160,6 +163,27 @@ def test_without_a_thread_to_be_had_runs_go_back(site: Site, monkeypatch: pytest
         run = site.ended(run_id := site.queue())
     assert (run.state, run.attempt) == (RunState.SUCCEEDED, 1)
     assert site.outcomes(run_id) == ["released", "released", "succeeded"]
+
+
+def test_when_the_store_goes_away_between_claim_and_start_what_was_claimed_goes_back(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "RETRY_SECONDS", 0.05)
+    broken = site.queue(policy={"priority": 1})
+    ask(site.database, "insert into run_checkpoints (run_id, scope, records) values (:run, 'x', '[1]')", run=broken)
+    ask(site.database, "update runs set token = 1")
+    other, real, away = site.queue(name="other"), endings.finish, [Unavailable("it is away")]
+
+    def finish(session: Session, lease: Lease, ending: endings.Ending) -> bool:
+        if away:
+            raise away.pop()
+        return real(session, lease, ending)
+
+    monkeypatch.setattr(endings, "finish", finish)
+    with working(site):
+        assert site.ended(other).state is RunState.SUCCEEDED
+        assert site.ended(broken).state is RunState.FAILED
+    assert [site.outcomes(each) for each in (broken, other)] == [["released", "failed"], ["released", "succeeded"]]
 
 
 def test_a_run_that_cannot_begin_fails(site: Site) -> None:

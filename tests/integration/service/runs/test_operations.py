@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
@@ -55,6 +56,13 @@ class TestRunNow:
         assert run_now(database, "k", threads=8) == run
         with pytest.raises(Conflict, match=f"was used before, for run {run.id}"):
             run_now(database, "k", threads=9)
+
+    def test_a_key_whose_run_cannot_be_read_any_more_is_another_run_s(self, database: Database) -> None:
+        make(database)
+        run = run_now(database, "k", source={"type": "mysql", "password": "hunter9"})
+        others = replace(RULES, vault=Vault([Fernet.generate_key().decode()]))
+        with database.session() as session, pytest.raises(Conflict, match=f"was used before, for run {run.id}"):
+            operations.run_now(session, "shop", RunCreate(), others, "k")
 
     def test_a_workflow_that_is_not_there_is_named(self, database: Database) -> None:
         with pytest.raises(NotFound, match="no workflow 'shop'"):

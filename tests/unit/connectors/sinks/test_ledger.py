@@ -1,3 +1,5 @@
+import tracemalloc
+
 from connectors.models.records import DeletionScope, ScopeEnd
 from connectors.report import Report
 from connectors.sinks.ledger import Ledger
@@ -59,6 +61,17 @@ def test_a_scope_with_a_refused_entity_does_not_end() -> None:
     assert report.done == ['s."d.1".y']
     assert ledger.failed_below('s."d.1"')
     assert not ledger.failed_below('s."d.1".y')
+
+
+def test_of_very_many_refused_leaves_only_what_they_lie_in_is_kept() -> None:
+    ledger = Ledger(Scopes())
+    tracemalloc.start()
+    for number in range(20_000):
+        ledger.failed(f"s.d.x.table_{number}", leaf=True)
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert ledger.failed_below("s.d.x")
+    assert held < 20_000, "bytes, not one for each of them"
 
 
 def test_a_scope_whose_references_wait_is_done_when_they_are_delivered() -> None:

@@ -55,7 +55,7 @@ def test_all_that_a_report_hears_is_told(ends: tuple[socket.socket, socket.socke
         ["expected", "table", 2],
         ["processed", "table", 1],
         ["counted", "table", "written", 3],
-        ["failed", "table", "t?", "stage", "why", None],
+        ["failed", "table", "t?", "stage", "why", None, True],
         ["scope_done", "a.b", {"table": 1}],
         ["queried", 0.5],
         ["requested", "put", "200", 0.25],
@@ -105,6 +105,7 @@ def test_whatever_happens_is_an_end(tmp_path: Path, ends: tuple[socket.socket, s
         finished=[],
         log_level=20,
         timeout_seconds=None,
+        deadline=None,
     )
     teller = Teller(there)
     ended = work(assignment, teller, Cancellation())
