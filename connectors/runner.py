@@ -33,6 +33,7 @@ CHANNEL_RECORDS = 1000
 LISTING_TRIES = 3
 LISTING_RETRY_SECONDS = 1.0
 TRACEBACKS = 3
+LINES = 1000
 logger = logging.getLogger(__name__)
 
 # Who is out of memory has no use for the next item.
@@ -40,17 +41,21 @@ STOPPING = (RunCancelled, FatalError, SourceUnavailable, SinkUnavailable, Memory
 
 
 class Told:
-    """How often each kind of failure was logged: the first few with their traceback, which costs more than the rest."""
+    """Logs failures: of each kind the first few with their traceback, which costs most, then lines, then no more."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._times = Counter[tuple[str, str]]()
 
-    def in_full(self, entity: str, stage: str) -> bool:
-        """Whether this one is among the first few."""
+    def warn(self, entity: str, stage: str, message: str, *words: object) -> None:
+        """Log one, unless there were too many like it; call it where the error is handled."""
         with self._lock:
             self._times[entity, stage] += 1
-            return self._times[entity, stage] <= TRACEBACKS
+            times = self._times[entity, stage]
+        if times <= LINES:
+            logger.warning(message, *words, exc_info=times <= TRACEBACKS)
+        if times == LINES:
+            logger.warning("whatever else of the type %s fails at %s is counted and not logged", entity, stage)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,10 +196,8 @@ class Walk:
             except STOPPING:
                 raise
             except Exception as error:  # a connector may raise anything: its scope is incomplete, the walk goes on
-                in_full, cause = self.runner.told.in_full(node.entity, "produce"), cause_of(error)
-                logger.warning(
-                    "the listing of %s below %s broke off: %s", node.entity, parent_name, cause, exc_info=in_full
-                )
+                words = ("the listing of %s below %s broke off: %s", node.entity, parent_name, cause_of(error))
+                self.runner.told.warn(node.entity, "produce", *words)
                 self._fail(node, "produce", parent_name, error)
                 listing.complete = False
                 return
@@ -225,10 +228,8 @@ class Walk:
         except STOPPING:
             raise
         except Exception as error:  # nothing is lost by it but the progress shown
-            in_full, cause = self.runner.told.in_full(node.entity, "expect"), cause_of(error)
-            logger.warning(
-                "what lies below %s %s cannot be counted: %s", node.entity, node.name(item), cause, exc_info=in_full
-            )
+            words = ("what lies below %s %s cannot be counted: %s", node.entity, node.name(item), cause_of(error))
+            self.runner.told.warn(node.entity, "expect", *words)
             return
         for entity, count in counts.items():
             self.runner.report.expected(entity, count)
@@ -244,8 +245,8 @@ class Walk:
         except (SkipEntity, *STOPPING):
             raise
         except Exception as error:  # a connector may raise anything: one entity is lost, the walk goes on
-            in_full, cause = self.runner.told.in_full(node.entity, stage), cause_of(error)
-            logger.warning("%s %s is lost at %s: %s", node.entity, name, stage, cause, exc_info=in_full)
+            words = ("%s %s is lost at %s: %s", node.entity, name, stage, cause_of(error))
+            self.runner.told.warn(node.entity, stage, *words)
             self._fail(node, stage, name, error)
             return False
         finally:

@@ -9,7 +9,7 @@ import httpx
 
 from tests.acceptance.catalogues import TOKEN, Catalogue
 from tests.acceptance.sources import SERVICE
-from tests.acceptance.waiting import eventually
+from tests.eventually import eventually
 
 Json = dict[str, Any]
 ENDED = ("succeeded", "partial", "failed", "cancelled", "skipped")

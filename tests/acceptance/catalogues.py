@@ -6,7 +6,7 @@ from typing import Any
 
 from typing_extensions import override
 
-from tests.acceptance.waiting import eventually
+from tests.eventually import eventually
 from tests.fake_openmetadata import FakeOpenMetadata, Fault, Manners, Request
 
 TOKEN = "the-bots-token"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.acceptance.waiting import eventually
+from tests.eventually import eventually
 from tests.postgres import REPOSITORY
 
 HEADWATER = (sys.executable, "-m", "service")

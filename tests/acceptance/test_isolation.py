@@ -9,7 +9,7 @@ from tests.acceptance.api import Api, Json, config_of
 from tests.acceptance.catalogues import Catalogue
 from tests.acceptance.processes import Replica, runs_of
 from tests.acceptance.sources import Source
-from tests.acceptance.waiting import eventually
+from tests.eventually import eventually
 
 IN_A_PROCESS = {"isolation": "process", "maxAttempts": 1}
 

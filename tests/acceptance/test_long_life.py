@@ -10,7 +10,7 @@ from tests.acceptance.api import Api, Json, config_of
 from tests.acceptance.catalogues import Catalogue
 from tests.acceptance.conftest import ClientOf, StartReplica
 from tests.acceptance.sources import Source
-from tests.acceptance.waiting import eventually
+from tests.eventually import eventually
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from tests.acceptance.api import Api, config_of
 from tests.acceptance.catalogues import Catalogue
 from tests.acceptance.processes import headwater, is_alive, replica
 from tests.acceptance.sources import Source
-from tests.acceptance.waiting import eventually
+from tests.eventually import eventually
 from tests.postgres import fast_folder
 
 

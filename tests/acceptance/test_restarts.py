@@ -8,7 +8,7 @@ from tests.acceptance.catalogues import Catalogue
 from tests.acceptance.conftest import ClientOf, StartReplica
 from tests.acceptance.processes import is_alive, runs_of
 from tests.acceptance.sources import Source
-from tests.acceptance.waiting import eventually
+from tests.eventually import eventually
 
 ISOLATIONS = ("thread", "process")
 

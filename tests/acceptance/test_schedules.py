@@ -6,7 +6,7 @@ from itertools import pairwise
 from tests.acceptance.api import Api, config_of
 from tests.acceptance.catalogues import Catalogue
 from tests.acceptance.sources import Source
-from tests.acceptance.waiting import eventually
+from tests.eventually import eventually
 
 EVERY_SECOND = {"intervalSeconds": 1}
 

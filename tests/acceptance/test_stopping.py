@@ -6,7 +6,7 @@ import pytest
 from tests.acceptance.api import Api, config_of
 from tests.acceptance.catalogues import Catalogue
 from tests.acceptance.sources import SERVICE, Source, role_in
-from tests.acceptance.waiting import eventually
+from tests.eventually import eventually
 from tests.postgres import SourceServer
 
 BY_REQUEST = "cancelled by a request"

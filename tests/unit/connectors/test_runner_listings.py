@@ -13,7 +13,7 @@ from connectors.cancellation import Cancellation
 from connectors.errors import ConnectorError, FatalError, RunCancelled, SkipEntity, SourceUnavailable
 from connectors.models.records import DeletionScope, Record
 from connectors.report import Report
-from connectors.runner import LISTING_TRIES, TRACEBACKS, TopologyRunner
+from connectors.runner import LINES, LISTING_TRIES, TRACEBACKS, TopologyRunner
 from connectors.topology import Filtered, Node
 from tests.in_memory import RecordingSink
 from tests.unit.connectors.forests import request
@@ -333,3 +333,15 @@ def test_only_the_first_failures_of_a_stage_are_logged_with_their_traceback(
     walker.run(threads)  # another run begins anew
     in_full = [record for record in caplog.records if record.exc_info not in {None, False}]
     assert len(in_full) == 2 * TRACEBACKS
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_very_many_failures_are_not_logged_each(threads: int, caplog: pytest.LogCaptureFixture) -> None:
+    def broken(name: str) -> Iterable[Record]:
+        raise ValueError(name)
+
+    walker = Walker(lambda _: (f"i{number}" for number in range(LINES + 500)), broken)
+    walker.run(threads)
+    told = [record.getMessage() for record in caplog.records if record.name == "connectors.runner"]
+    assert len(told) == LINES + 1
+    assert "whatever else of the type item fails at broken is counted and not logged" in told
