@@ -41,21 +41,20 @@ STOPPING = (RunCancelled, FatalError, SourceUnavailable, SinkUnavailable, Memory
 
 
 class Told:
-    """Logs failures: of each kind the first few with their traceback, which costs most, then lines, then no more."""
+    """How often each kind of failure was logged: the first with their traceback, which costs most, then as lines."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._times = Counter[tuple[str, str]]()
 
-    def warn(self, entity: str, stage: str, message: str, *words: object) -> None:
-        """Log one, unless there were too many like it; call it where the error is handled."""
+    def once_more(self, entity: str, stage: str) -> tuple[int, bool]:
+        """The level for the next one, and whether with its traceback; whoever wants all of very many asks for DEBUG."""
         with self._lock:
             self._times[entity, stage] += 1
             times = self._times[entity, stage]
-        if times <= LINES:
-            logger.warning(message, *words, exc_info=times <= TRACEBACKS)
         if times == LINES:
             logger.warning("whatever else of the type %s fails at %s is counted and not logged", entity, stage)
+        return logging.WARNING if times <= LINES else logging.DEBUG, times <= TRACEBACKS
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,8 +195,9 @@ class Walk:
             except STOPPING:
                 raise
             except Exception as error:  # a connector may raise anything: its scope is incomplete, the walk goes on
-                words = ("the listing of %s below %s broke off: %s", node.entity, parent_name, cause_of(error))
-                self.runner.told.warn(node.entity, "produce", *words)
+                words = (node.entity, parent_name, cause_of(error))
+                level, in_full = self.runner.told.once_more(node.entity, "produce")
+                logger.log(level, "the listing of %s below %s broke off: %s", *words, exc_info=in_full)
                 self._fail(node, "produce", parent_name, error)
                 listing.complete = False
                 return
@@ -228,8 +228,9 @@ class Walk:
         except STOPPING:
             raise
         except Exception as error:  # nothing is lost by it but the progress shown
-            words = ("what lies below %s %s cannot be counted: %s", node.entity, node.name(item), cause_of(error))
-            self.runner.told.warn(node.entity, "expect", *words)
+            words = (node.entity, node.name(item), cause_of(error))
+            level, in_full = self.runner.told.once_more(node.entity, "expect")
+            logger.log(level, "what lies below %s %s cannot be counted: %s", *words, exc_info=in_full)
             return
         for entity, count in counts.items():
             self.runner.report.expected(entity, count)
@@ -245,8 +246,9 @@ class Walk:
         except (SkipEntity, *STOPPING):
             raise
         except Exception as error:  # a connector may raise anything: one entity is lost, the walk goes on
-            words = ("%s %s is lost at %s: %s", node.entity, name, stage, cause_of(error))
-            self.runner.told.warn(node.entity, stage, *words)
+            level, in_full = self.runner.told.once_more(node.entity, stage)
+            words = (node.entity, name, stage, cause_of(error))
+            logger.log(level, "%s %s is lost at %s: %s", *words, exc_info=in_full)
             self._fail(node, stage, name, error)
             return False
         finally:

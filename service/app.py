@@ -195,7 +195,7 @@ def _bound(host: str, port: int) -> socket.socket:
             bound.bind(where)
             bound.listen(BACKLOG)  # two sockets may be bound to one address until one of them listens
         except (OSError, UnicodeError) as error:
-            reason = getattr(error, "strerror", None) or error
+            reason = (isinstance(error, OSError) and error.strerror) or error
             message = f"cannot listen on {host}:{port}: {reason}; set HEADWATER_HOST and HEADWATER_PORT"
             raise Unavailable(message) from error
         stack.pop_all()

@@ -11,9 +11,11 @@ T = TypeVar("T")
 
 
 def eventually(look: Callable[[], T | None], what: str = "it comes about", seconds: float = PATIENCE_SECONDS) -> T:
-    """The first true answer of `look`; the test fails if there is none in time."""
+    """The first answer of `look` that is neither None nor False; the test fails if there is none in time."""
     deadline = time.monotonic() + seconds
-    while not (found := look()):
+    while True:
+        found = look()
+        if found is not None and found is not False:
+            return found
         assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
         time.sleep(PAUSE_SECONDS)
-    return found

@@ -1,7 +1,7 @@
-"""Five-field cron expressions, as cron itself and Airflow read them.
+"""Five-field cron expressions, as Airflow reads them.
 
 Weekdays count from Sunday (7 is Sunday too). Where both day and weekday are given, either is enough; only a bare
-`*` counts as not given.
+`*` counts as not given, where cron itself takes `*/2` for that, too.
 """
 
 import calendar

@@ -84,12 +84,12 @@ def restart_replica(world: World, dice: Dice, _observed: Observed) -> str:
 
 
 def kill_store(world: World, dice: Dice, _observed: Observed) -> str:
-    """Kill -9 of Postgres, which is away for some seconds."""
+    """Kill -9 of Postgres, which is away for a while."""
     pid = world.store.pid
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
     world.stop_store()
-    away = dice.between(0, 2 * world.scale.lease_seconds)
+    away = dice.between(0, world.scale.outage_seconds)
     time.sleep(away)
     world.start_store()
     for replica in world.replicas:

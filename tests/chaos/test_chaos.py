@@ -12,7 +12,7 @@ from tests.chaos.verdict import table_of
 from tests.chaos.world import Scale
 from tests.postgres import SourceServer, fast_folder
 
-SHORT = Scale(workflows=6, interval_seconds=3, lease_seconds=2.0)
+SHORT = Scale(workflows=6, interval_seconds=3, lease_seconds=2.0, outage_seconds=4.0)
 
 
 @pytest.fixture

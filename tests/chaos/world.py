@@ -35,11 +35,12 @@ PATIENCE_SECONDS = 120.0
 
 @dataclass(frozen=True)
 class Scale:
-    """How much goes on: workflows, each due every so many seconds, and how long a lease lasts."""
+    """How much goes on: workflows, each due every so many seconds; how long a lease lasts; the longest outage."""
 
     workflows: int = 20
     interval_seconds: int = 5
     lease_seconds: float = 3.0
+    outage_seconds: float = 75.0
 
 
 class World:

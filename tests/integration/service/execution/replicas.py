@@ -82,7 +82,7 @@ class Site:
 
     def ended(self, run_id: UUID, seconds: float = 30) -> RunRead:
         """The run, when it has ended."""
-        return eventually(lambda: run if is_terminal((run := self.read(run_id)).state) else None, seconds)
+        return eventually(lambda: run if is_terminal((run := self.read(run_id)).state) else None, seconds=seconds)
 
     def in_state(self, run_id: UUID, state: RunState) -> RunRead:
         """The run, when it has come to this state."""

@@ -77,7 +77,7 @@ def test_who_tells_more_than_is_taken_has_to_wait(ends: tuple[socket.socket, soc
 
     thread = threading.Thread(target=tell)
     thread.start()
-    eventually(lambda: told)
+    eventually(lambda: bool(told))
     seen = -1
     while seen != len(told):
         seen = len(told)
