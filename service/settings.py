@@ -150,6 +150,18 @@ class Settings(BaseSettings):
     )
     secrets_dir: Path | None = Field(default=None, description="Folder with one file per secret, named as the secret.")
 
+    openmetadata_username: str | None = Field(
+        default=None, min_length=1, description="User name by which an OpenMetadata server calls. Unset: none may."
+    )
+    openmetadata_password: SecretStr | None = Field(
+        default=None, min_length=1, description="Password by which an OpenMetadata server calls. Unset: none may."
+    )
+    openmetadata_version: str = Field(
+        default="2.0.7.0",
+        pattern=r"^\d+\.\d+\.\d+(\.\d+)?$",
+        description="Version told to an OpenMetadata server, x.y.z; x.y must be the server's own.",
+    )
+
     @property
     def secret_keys(self) -> tuple[str, ...]:
         """The Fernet keys, the encrypting one first; empty when none is set."""

@@ -8,6 +8,7 @@ from fastapi.routing import APIRoute
 from service.api import connectors, documentation, errors, events, health, metrics, runs, secrets, workflows
 from service.api.dependencies import Services
 from service.api.middleware import RequestMiddleware
+from service.api.pipeline_client import credentials, probes
 
 OPERATING = (health.router, metrics.router)
 OFFERED = (
@@ -17,6 +18,7 @@ OFFERED = (
     events.router,
     connectors.router,
     secrets.router,
+    probes.router,
     *OPERATING,
     documentation.router,
 )
@@ -39,6 +41,7 @@ def build_api(services: Services) -> FastAPI:
     app.state.services = services
     app.add_middleware(RequestMiddleware, metrics=services.metrics)
     errors.install(app)
+    app.add_exception_handler(credentials.Refused, credentials.refusal)
     routers = OFFERED if offered else OPERATING
     for router in routers:
         app.include_router(router)

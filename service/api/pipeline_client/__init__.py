@@ -1,0 +1,1 @@
+"""The contract by which an OpenMetadata server drives its pipeline service."""
