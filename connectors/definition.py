@@ -22,6 +22,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 from connectors.errors import ConfigurationError, Problem
+from connectors.models.names import split_fqn
 
 SECRET_KEY = re.compile(r"password|passwd|passphrase|secret|token|private_?key|api_?key|authorization", re.IGNORECASE)
 FORBIDDEN_IN_SERVICES = re.compile(r'::|["\r\n]')
@@ -205,15 +206,20 @@ class WorkflowConfig(Model):
 
 
 class WorkflowDefinition(Model):
-    """One ingestion job, as `metadata ingest -c` takes it."""
+    """One ingestion job, as `metadata ingest -c` takes it.
+
+    `pipeline_run_id` holds for runs of the command line; the service reports its own run's id.
+    """
 
     source: Source
     sink: Sink = Sink()
     workflow_config: WorkflowConfig = WorkflowConfig()
-    ingestion_pipeline_fqn: Annotated[str | None, Unused()] = Field(default=None, alias="ingestionPipelineFQN")
-    pipeline_run_id: Annotated[UUID | None, Unused()] = None
+    ingestion_pipeline_fqn: str | None = Field(
+        default=None, alias="ingestionPipelineFQN", min_length=1, max_length=3072
+    )
+    pipeline_run_id: UUID | None = None
     ingestion_runner_name: Annotated[str | None, Unused()] = None
-    enable_streamable_logs: Annotated[bool, Unused()] = False
+    enable_streamable_logs: bool = False
 
     @model_validator(mode="after")
     def _server_is_named(self) -> "WorkflowDefinition":
@@ -221,6 +227,27 @@ class WorkflowDefinition(Model):
             msg = "sink metadata-rest needs workflowConfig.openMetadataServerConfig"
             raise ValueError(msg)
         return self
+
+    def notes(self) -> Iterator[str]:
+        """See Model."""
+        if self.enable_streamable_logs and self.ingestion_pipeline_fqn is None:
+            yield "enableStreamableLogs has no effect without ingestionPipelineFQN"
+        if self.ingestion_pipeline_fqn and self.workflow_config.open_metadata_server_config is None:
+            yield "ingestionPipelineFQN has no effect without workflowConfig.openMetadataServerConfig"
+
+    @field_validator("ingestion_pipeline_fqn")
+    @classmethod
+    def _is_a_name(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                parts = split_fqn(value)
+            except ValueError as error:
+                msg = f"{value!r} is not a fully qualified name: {error}"
+                raise ValueError(msg) from error
+            if len(parts) == 1 or not all(parts):
+                msg = f"{value!r} is not a fully qualified name; write <service>.<pipeline>"
+                raise ValueError(msg)
+        return value
 
 
 def parse(model: type[ModelT], raw: object, prefix: str = "") -> ModelT:

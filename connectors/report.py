@@ -83,6 +83,7 @@ class Report:
     stage_seconds: dict[str, float] = field(default_factory=dict[str, float])
     failures: deque[Failure] = field(default_factory=lambda: deque[Failure](maxlen=MAX_FAILURES_KEPT))
     undeleted: int = 0
+    failed_by_stage: Counter[str] = field(default_factory=Counter[str])
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def expected(self, entity: str, count: int) -> None:
@@ -113,6 +114,7 @@ class Report:
             self.failures.append(failure)
             self.by_type.setdefault(failure.entity, Counter())["failed"] += 1
             self.undeleted += not failure.lost
+            self.failed_by_stage[failure.stage] += 1
         if self.listener:
             self.listener.counted(failure.entity, "failed", 1)
             self.listener.failed(failure)
@@ -152,6 +154,11 @@ class Report:
         with self._lock:
             return {entity: (state.processed, state.expected) for entity, state in self.progress.items()}
 
+    def snapshot_failures(self) -> tuple[dict[str, int], list[Failure]]:
+        """How many failures each stage had, and the latest of them, as they are at one moment."""
+        with self._lock:
+            return dict(self.failed_by_stage), list(self.failures)
+
     def total(self, outcome: Outcome) -> int:
         """How many entities of all types came to this outcome."""
         with self._lock:
@@ -162,3 +169,13 @@ class Report:
         delivered = self.total("written") + self.total("unchanged")
         tried = delivered + self.total("failed") - self.undeleted
         return 100.0 if tried == 0 else 100.0 * delivered / tried
+
+
+def eta_seconds(states: Mapping[str, tuple[int, int | None]], seconds: float) -> int | None:
+    """Seconds to go if the rest takes as long as what is done did; None while that cannot be told."""
+    known = [(processed, expected) for processed, expected in states.values() if expected is not None]
+    processed = sum(done for done, _ in known)
+    expected = sum(total for _, total in known)
+    if processed == 0 or expected == 0:
+        return None
+    return round(seconds * max(0, expected - processed) / processed)

@@ -27,6 +27,7 @@ from service.errors import ServiceError, Unavailable
 from service.execution.checks import connection_checker
 from service.execution.housekeeping import Housekeeper
 from service.execution.journal import Journal
+from service.execution.reporting import Reporting
 from service.execution.run import RunExecutor
 from service.execution.secrets import SecretResolver
 from service.execution.worker import Worker
@@ -115,7 +116,9 @@ class Service:
         housekeeper.start()
         data_dir = self.settings.data_dir
         tokens = self.settings.secrets_dir or data_dir / "secrets"
-        executor = RunExecutor(database, vault, resolver, metrics, journal, data_dir, tokens, self._environ)
+        reporting = Reporting(tokens)
+        self._parts.callback(reporting.stop)
+        executor = RunExecutor(database, vault, resolver, metrics, journal, reporting, data_dir, tokens, self._environ)
         worker = Worker(self.settings, database, executor, metrics)
         self._parts.callback(worker.stop)
         worker.start()

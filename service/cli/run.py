@@ -1,6 +1,7 @@
 """`headwater run -c FILE`: one definition, here and now."""
 
 import argparse
+import logging
 import queue
 import signal
 import sys
@@ -10,17 +11,22 @@ from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
+from uuid import uuid4
 
 from connectors.cancellation import Cancellation
-from connectors.errors import RunCancelled
+from connectors.errors import RunCancelled, cause_of
 from connectors.ingestion import Folders, Result, ingest
 from connectors.registry import plan
 from connectors.report import Report
-from service import clock
+from connectors.reporting.documents import Account, End, PipelineState
+from connectors.reporting.reporter import reporter_of
+from service import clock, logs
 from service.cli.files import definition_in, load
 from service.cli.hiding import hiding
 from service.cli.progress import shown, summary_table, talking
+from service.execution.reporting import LAST_SECONDS, STATES
 from service.execution.secrets import SecretResolver
+from service.runs.status import RunState
 from service.workflows.documents import Json, value_at
 from service.workflows.documents import Path as SecretPath
 
@@ -39,8 +45,13 @@ def main(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
     report, cancellation, began = Report(), Cancellation(), clock.monotonic()
     with hiding(name, secrets | literal_secrets(config), level) as redactor:
         try:
-            with interruptible(cancellation), shown(report, screen):
+            with (
+                reported(config, report, redactor.apply) as told,
+                interruptible(cancellation),
+                shown(report, screen),
+            ):
                 result = ingest(config, report, cancellation, Folders(None, dead_letters))
+                told.append(result)
         except RunCancelled as error:
             print(f"headwater: {error.message}", file=sys.stderr)
             return INTERRUPTED
@@ -50,6 +61,34 @@ def main(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
     print(result.value + lost)
     failed = result is Result.FAILED and choices.get("raiseOnError", True)
     return 1 if failed else 0
+
+
+@contextmanager
+def reported(config: Json, report: Report, redact: Callable[[str], str]) -> Generator[list[Result]]:
+    """While inside, the server hears of the run if the definition names its pipeline; the result is put in the list."""
+    run_id = str(config.get("pipelineRunId") or uuid4())
+    reporter = reporter_of(config, plan(config).connector.service_type, run_id, Account(report, redact, clock.now))
+    results: list[Result] = []
+    if reporter is None:
+        yield results
+        return
+    handler = logs.RunLogHandler(lambda _, at, level, name, message: reporter.logged(at, level, name, message))
+    logging.getLogger().addHandler(handler)
+    reporter.start()
+    end = End(PipelineState.FAILED)
+    try:
+        yield results
+        end = End(STATES[RunState(results[0].value)])
+    except RunCancelled as error:
+        end = End(PipelineState.STOPPED, error.message)
+        raise
+    except BaseException as error:
+        end = End(PipelineState.FAILED, cause_of(error))
+        raise
+    finally:
+        logging.getLogger().removeHandler(handler)
+        reporter.end(end)
+        reporter.wait(LAST_SECONDS)
 
 
 def literal_secrets(config: Json) -> frozenset[str]:

@@ -43,7 +43,7 @@ logger = logging.getLogger(__name__)
 class RunJournal:
     """One run's words on their way to the store; safe to add to from any thread. Once `closed` it takes no more.
 
-    `lapsed` tells whether the run may belong to somebody else by now.
+    `lapsed` tells whether the run may belong to somebody else by now; `listener` hears each log line, too.
     """
 
     lease: Lease
@@ -54,6 +54,7 @@ class RunJournal:
     lines: Holding[LogLine] = field(default_factory=lambda: Holding(KEPT_LINES, KEPT_LINES))
     failures: Holding[LostEntity] = field(default_factory=lambda: Holding(KEPT_FAILURES))
     scopes: Holding[Scope] = field(default_factory=lambda: Holding(KEPT_SCOPES))
+    listener: Callable[[LogLine], None] | None = None
     shown: object = None
     closed: bool = False
     writing: threading.Lock = field(default_factory=threading.Lock)
@@ -62,6 +63,8 @@ class RunJournal:
         """Keep one log line."""
         if not self.closed:
             self.lines.add(line)
+            if self.listener is not None:
+                self.listener(line)
 
     def failed(self, failure: Failure) -> None:
         """Keep one lost entity."""

@@ -35,6 +35,7 @@ TITLES = (
 )
 TIMED_OUT = "The run took too long"
 TIMEOUT_ADVICE = "raise policy.timeoutSeconds, or have the run find less: filter patterns leave schemas and tables out"
+SOME_FAILED, TOO_MANY_FAILED = "Some entities failed", "Too many entities failed"
 NEVER_RETRIED = (ConfigurationError, FatalError)
 
 
@@ -90,8 +91,8 @@ def of_result(result: Result, failed: int) -> Outcome:
     listed = "each is" if failed <= MAX_FAILURES else f"the first {MAX_FAILURES} are"
     detail = f"{failed} entities failed; {listed} listed under /failures"
     if result is Result.PARTIAL:
-        return Finished(RunState.PARTIAL, RunError(title="Some entities failed", detail=detail))
-    return Finished(RunState.FAILED, RunError(title="Too many entities failed", detail=detail))
+        return Finished(RunState.PARTIAL, RunError(title=SOME_FAILED, detail=detail))
+    return Finished(RunState.FAILED, RunError(title=TOO_MANY_FAILED, detail=detail))
 
 
 def of_error(error: BaseException, stop: Stop | None, policy: Policy, run_id: UUID, attempt: int) -> Outcome:

@@ -1,8 +1,6 @@
 """A report in the words of the REST contract."""
 
-from collections.abc import Mapping
-
-from connectors.report import Report
+from connectors.report import Report, eta_seconds
 from service.workflows.documents import Json
 
 OUTCOMES = ("written", "unchanged", "filtered", "failed", "deleted")
@@ -23,13 +21,3 @@ def progress_document(report: Report, seconds: float) -> Json:
     }
     document["etaSeconds"] = eta_seconds(states, seconds)
     return document
-
-
-def eta_seconds(states: Mapping[str, tuple[int, int | None]], seconds: float) -> int | None:
-    """Seconds to go if the rest takes as long as what is done did; None while that cannot be told."""
-    known = [(processed, expected) for processed, expected in states.values() if expected is not None]
-    processed = sum(done for done, _ in known)
-    expected = sum(total for _, total in known)
-    if processed == 0 or expected == 0:
-        return None
-    return round(seconds * max(0, expected - processed) / processed)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from connectors.errors import ConfigurationError, ConnectorError, Problem
 from connectors.ingestion import Folders, Result, ingest, judge
-from connectors.registry import plan
+from connectors.registry import Plan, plan
 from connectors.report import Report
 from service import clock, logs
 from service.database.engine import Database
@@ -18,6 +18,7 @@ from service.execution.observer import RunObserver
 from service.execution.outcome import Disowned, Finished, GivenBack, Outcome, TryAgain, of_error, of_result, redacted
 from service.execution.process import ingest_in_process
 from service.execution.progress import counts_document, progress_document
+from service.execution.reporting import Reporting, Source
 from service.execution.secrets import SecretResolver
 from service.execution.stopping import StopSwitch
 from service.metrics import Metrics
@@ -55,6 +56,7 @@ class RunExecutor:
     resolver: SecretResolver
     metrics: Metrics
     journal: Journal
+    reporting: Reporting
     data_dir: Path
     tokens: Path
     environ: Mapping[str, str]
@@ -71,6 +73,7 @@ class RunExecutor:
 
     def drop(self, attempt: Attempt) -> None:
         """Forget an attempt of which nothing is to be written any more."""
+        self.reporting.leave(attempt.journal)
         self.journal.close(attempt.journal)
 
     def run(self, attempt: Attempt) -> Outcome:
@@ -107,6 +110,8 @@ class RunExecutor:
         except Exception:
             logger.exception("The last that run %s told is lost", attempt.claim.lease.run_id)
         stored = self._store(attempt, outcome)
+        if stored:
+            self.reporting.end(attempt.journal, outcome)
         self.drop(attempt)
         if stored and isinstance(outcome, Finished):
             self.metrics.run_finished(attempt.claim.connector, outcome.state.value, attempt.seconds)
@@ -127,7 +132,7 @@ class RunExecutor:
 
     def _ingest(self, attempt: Attempt) -> Result:
         claim = attempt.claim
-        config, threshold = self._definition(claim)
+        config, threshold = self._definition(attempt)
         folders = Folders(
             files=self.data_dir / "files",
             dead_letters=self.data_dir / "dead-letters" / f"{claim.lease.run_id}.jsonl",
@@ -152,8 +157,9 @@ class RunExecutor:
         # Here, where the report holds what earlier attempts delivered.
         return judge(attempt.report, threshold)
 
-    def _definition(self, claim: ClaimedRun) -> tuple[Json, int]:
+    def _definition(self, attempt: Attempt) -> tuple[Json, int]:
         """The config with its secrets in place, and its success threshold in per cent."""
+        claim = attempt.claim
         try:
             opened = claim.definition(self.vault)
         except Invalid as error:
@@ -161,9 +167,20 @@ class RunExecutor:
         sealed = {*sealed_paths(claim.config), *sealed_paths(claim.overrides)}
         logs.redact(str(value_at(opened, path)) for path in sealed)
         planned = plan(opened)
+        self._report(attempt, opened, planned)
         resolved, values = self.resolver.resolve(opened, planned.secret_paths)
         logs.redact(values)
         return resolved, planned.definition.workflow_config.success_threshold
+
+    def _report(self, attempt: Attempt, opened: Json, planned: Plan) -> None:
+        """Begin to tell the server of the run as soon as its own secrets are there; what else is wrong is told, too."""
+        paths = [path for path in planned.secret_paths if path[0] == "workflowConfig"]
+        try:
+            config, values = self.resolver.resolve(opened, paths)
+        except ConfigurationError:  # the run fails of it right after this
+            return
+        logs.redact(values)
+        self.reporting.begin(attempt.journal, Source(planned.connector.service_type, config))
 
 
 def _carry_over(claim: ClaimedRun, report: Report) -> None:

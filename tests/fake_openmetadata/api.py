@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal
 
 import msgspec
@@ -10,6 +11,7 @@ import msgspec
 from connectors.models.names import split_fqn
 from connectors.openmetadata.versions import Version
 from tests.fake_openmetadata.catalogue import COLLECTIONS, Body, Catalogue, Entity, Refused
+from tests.fake_openmetadata.pipelines import PIPELINES, Pipelines
 
 FIRST_WITH_TABLES_BULK = Version(1, 13, 0)
 FIRST_WITH_DELETE_STALE = Version(2, 0, 0)
@@ -45,6 +47,7 @@ class Manners:
     passing: Mapping[str, int] = field(default_factory=dict[str, int])
     failures: Literal["request", "fqn", "folded", "nothing", "counted"] = "request"
     no_bulk: bool = False
+    no_progress: bool = False
 
 
 class Api:
@@ -55,19 +58,21 @@ class Api:
         self._version = version
         self._manners = manners
         self._passing = Counter(manners.passing)
+        self.pipelines = Pipelines(catalogue, old=manners.no_progress)
 
     def answer(self, method: str, path: str, query: Mapping[str, str], raw: bytes) -> Reply:
         """Route one request."""
+        if path == PIPELINES or path.startswith(f"{PIPELINES}/"):
+            rest = path.removeprefix(PIPELINES).removeprefix("/")
+            return _answered(lambda: Reply.json(200, self.pipelines.answer(method, rest, raw)))
         for collection in COLLECTIONS:
             if path == collection or path.startswith(f"{collection}/"):
                 rest = path.removeprefix(collection).removeprefix("/")
-                try:
-                    return self._route(method, collection, rest)(query, raw)
-                except Refused as refusal:
-                    return Reply.error(refusal.status, refusal.message)
-                except msgspec.MsgspecError as error:
-                    return Reply.error(400, f"Unable to process JSON: {error}")
+                return _answered(partial(self._routed, method, collection, rest, query, raw))
         return Reply.error(404, "HTTP 404 Not Found")
+
+    def _routed(self, method: str, collection: str, rest: str, query: Mapping[str, str], raw: bytes) -> Reply:
+        return self._route(method, collection, rest)(query, raw)
 
     def _route(self, method: str, collection: str, rest: str) -> "Callable[[Mapping[str, str], bytes], Reply]":
         if method == "PUT" and rest == "":
@@ -170,6 +175,15 @@ class Api:
                 self._catalogue.delete(collection, each.id, recursive=body["recursive"])
         taken = [{"request": each.fqn, "status": 200} for each in stale]
         return Reply.json(200, _result("success", taken, [], dry_run=body["dryRun"]))
+
+
+def _answered(answer: Callable[[], Reply]) -> Reply:
+    try:
+        return answer()
+    except Refused as refusal:
+        return Reply.error(refusal.status, refusal.message)
+    except msgspec.MsgspecError as error:
+        return Reply.error(400, f"Unable to process JSON: {error}")
 
 
 def _require_once(name: str, seen: set[str]) -> None:

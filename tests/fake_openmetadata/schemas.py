@@ -16,6 +16,9 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
     "CreateTableRequest": ("name", "columns", "databaseSchema"),
     "CreateStoredProcedureRequest": ("name", "storedProcedureCode", "databaseSchema"),
     "CreateClassificationRequest": ("name", "description"),
+    "CreateIngestionPipelineRequest": ("name", "pipelineType", "service", "sourceConfig", "airflowConfig"),
+    "PipelineStatus": ("runId", "pipelineState", "startDate", "timestamp"),
+    "ProgressUpdate": ("runId", "timestamp", "updateType"),
     "CreateTagRequest": ("name", "description", "classification"),
 }
 TYPES: Mapping[str, Callable[[object], bool]] = {
@@ -34,11 +37,11 @@ def available() -> bool:
     return (SCHEMAS / "api").is_dir()
 
 
-def checker(name: str) -> Check:
-    """Tells what is wrong with a create request of this name; None for nothing."""
+def checker(name: str, folder: str = "api") -> Check:
+    """Tells what is wrong with a request of this name; None for nothing."""
     if not available():
         return _required(REQUIRED[name])
-    schema = msgspec.json.decode((SCHEMAS / "api" / f"{name}.json").read_bytes())
+    schema = msgspec.json.decode((SCHEMAS / folder / f"{name}.json").read_bytes())
     return Compiler(schema.get("$defs", {})).compile(schema)
 
 

@@ -206,7 +206,7 @@ def test_keys_that_change_nothing_are_noted() -> None:
     unused = {"queryLogDuration": 2, "queryParsingTimeoutLimit": None, "jsonSchemaSampleSize": 5}
     raw = {**definition(sourceConfig={"config": unused}), "enableStreamableLogs": True}
     assert set(registry.plan(raw).notes) == {
-        "enableStreamableLogs has no effect on metadata ingestion",
+        "enableStreamableLogs has no effect without ingestionPipelineFQN",
         "source.sourceConfig.config.queryLogDuration has no effect on metadata ingestion",
         "source.sourceConfig.config.jsonSchemaSampleSize has no effect on metadata ingestion",
     }

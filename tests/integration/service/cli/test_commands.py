@@ -200,7 +200,7 @@ class TestValidate:
     def test_notes_are_told(self, call: Call, tmp_path: Path) -> None:
         file = definition(tmp_path)
         file.write_text(file.read_text() + "\nenableStreamableLogs: true")
-        assert "note: enableStreamableLogs has no effect" in call("validate", file).out
+        assert "note: enableStreamableLogs has no effect without ingestionPipelineFQN" in call("validate", file).out
 
     def test_an_unknown_type(self, call: Call, tmp_path: Path) -> None:
         file = definition(tmp_path)

@@ -16,6 +16,7 @@ from psycopg import sql
 from service.database.engine import Database
 from service.errors import ServiceError
 from service.execution.journal import Journal
+from service.execution.reporting import Reporting
 from service.execution.run import RunExecutor
 from service.execution.secrets import SecretResolver
 from service.execution.worker import Worker
@@ -118,8 +119,9 @@ def working(site: Site, **chosen: Any) -> Generator[Worker]:
     settings = Settings.model_validate({**quick, "worker_slots": 2, "data_dir": site.folder, **chosen})
     metrics, journal = Metrics(), Journal(site.database, settings.log_lines_per_run)
     handler = RunLogHandler(journal.log)
+    tokens = site.folder / "secrets"
     executor = RunExecutor(
-        site.database, VAULT, secrets, metrics, journal, site.folder, site.folder / "secrets", site.environ
+        site.database, VAULT, secrets, metrics, journal, Reporting(tokens), site.folder, tokens, site.environ
     )
     worker = Worker(settings, site.database, executor, metrics, STOP_GRACE_SECONDS)
     with heard_by(handler):

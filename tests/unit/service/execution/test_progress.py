@@ -2,8 +2,8 @@
 
 import pytest
 
-from connectors.report import Failure, Report
-from service.execution.progress import counts_document, eta_seconds, progress_document
+from connectors.report import Failure, Report, eta_seconds
+from service.execution.progress import counts_document, progress_document
 
 
 def test_counts_and_progress() -> None:

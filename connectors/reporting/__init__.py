@@ -1,0 +1,1 @@
+"""What a run tells the OpenMetadata server about its ingestion pipeline."""

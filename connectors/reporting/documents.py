@@ -1,0 +1,126 @@
+"""A run in the shapes of OpenMetadata's `pipelineStatus`, progress and log endpoints (its JSON Schemas, status/)."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from connectors.report import Failure, Report, eta_seconds
+
+MAX_FAILURES = 10
+MAX_TEXT = 10_000
+SINK_STAGES = frozenset({"sink", "delete"})
+SINK = "OpenMetadata"
+Redact = Callable[[str], str]
+
+
+class PipelineState(StrEnum):
+    """The six states of an ingestion pipeline's run."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCESS = "success"
+    PARTIAL_SUCCESS = "partialSuccess"
+    FAILED = "failed"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The run that is reported: `pipeline` is a fully qualified name, `started_ms` milliseconds since 1970."""
+
+    pipeline: str
+    run_id: str
+    service: str
+    source: str
+    started_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What a run counted, by a clock of instants with their zone, and how its secrets are hidden."""
+
+    report: Report
+    redact: Redact
+    clock: Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How a run, or one attempt of it, stands or ended; `error` when something ended it."""
+
+    state: PipelineState
+    error: str | None = None
+
+
+def status_document(subject: Subject, account: Account, end: End, now_ms: int) -> dict[str, Any]:
+    """The body of `PUT .../pipelineStatus`."""
+    document: dict[str, Any] = {
+        "runId": subject.run_id,
+        "pipelineState": end.state,
+        "startDate": subject.started_ms,
+        "timestamp": subject.started_ms,
+        "status": _steps(subject, account, end.error),
+    }
+    if end.state not in (PipelineState.QUEUED, PipelineState.RUNNING):
+        document["endDate"] = now_ms
+    return document
+
+
+def progress_document(subject: Subject, report: Report, kind: str, now_ms: int) -> dict[str, Any]:
+    """The body of `PUT .../progress/{fqn}/{runId}`; `kind` is one of its update types."""
+    states = report.snapshot_progress()
+    active = kind in ("DISCOVERY", "PROCESSING")
+    children = [
+        {"label": entity, "entityType": entity, "processed": done, "expected": total, "active": active}
+        for entity, (done, total) in states.items()
+    ]
+    counters = [{"entityType": entity, "done": done, "total": total} for entity, (done, total) in states.items()]
+    return {
+        "runId": subject.run_id,
+        "timestamp": now_ms,
+        "updateType": kind,
+        "progress": {"label": subject.service, "entityType": "service", "active": active, "children": children},
+        "globalCounters": counters,
+        "estimatedSecondsRemaining": eta_seconds(states, (now_ms - subject.started_ms) / 1000) if active else 0,
+        "totalAssetsIngested": _delivered(report),
+    }
+
+
+def bounded(text: str) -> str:
+    """`text`, cut where it is too long to be sent."""
+    return text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}…"
+
+
+def _steps(subject: Subject, account: Account, error: str | None) -> list[dict[str, Any]]:
+    report, redact = account.report, account.redact
+    by_stage, latest = report.snapshot_failures()
+    in_sink = sum(count for stage, count in by_stage.items() if stage in SINK_STAGES)
+    read = [failure for failure in latest if failure.stage not in SINK_STAGES]
+    sent = [failure for failure in latest if failure.stage in SINK_STAGES]
+    processed = sum(done for done, _ in report.snapshot_progress().values())
+    source = _step(subject.source, processed, sum(by_stage.values()) - in_sink, read, redact)
+    source["filtered"] = report.total("filtered")
+    if error is not None:
+        source["errors"] += 1
+        told = {"name": subject.source, "error": bounded(redact(error))}
+        source["failures"] = [*source["failures"][: MAX_FAILURES - 1], told]
+    return [source, _step(SINK, _delivered(report), in_sink, sent, redact)]
+
+
+def _step(name: str, records: int, errors: int, failures: Sequence[Failure], redact: Redact) -> dict[str, Any]:
+    shown = [{"name": redact(each.name), "error": bounded(redact(each.cause))} for each in failures[-MAX_FAILURES:]]
+    return {
+        "name": name,
+        "records": records,
+        "updated_records": 0,
+        "warnings": 0,
+        "errors": errors,
+        "filtered": 0,
+        "failures": shown,
+    }
+
+
+def _delivered(report: Report) -> int:
+    return report.total("written") + report.total("unchanged")

@@ -1,0 +1,103 @@
+"""The server's endpoints for the runs of an ingestion pipeline."""
+
+import os
+import socket
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+from connectors.errors import ConnectorError
+from connectors.models.names import split_fqn
+from connectors.openmetadata.answers import Answer, UnreadableAnswer
+from connectors.openmetadata.client import OpenMetadataClient, by_name
+from connectors.reporting.documents import Subject
+
+PIPELINES = "/services/ingestionPipelines"
+SERVICES = {"DatabaseMetadata": ("/services/databaseServices", "databaseService")}
+MISSING = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED})
+
+
+class NotReported(ConnectorError):
+    """The server did not take what it was told."""
+
+
+class NoSuchEndpoint(NotReported):
+    """The server does not know the endpoint, or not the pipeline."""
+
+
+class PipelineServer:
+    """Tells the server of one run; `source_config` is what a missing pipeline is made with."""
+
+    def __init__(self, client: OpenMetadataClient, subject: Subject, source_config: Mapping[str, Any]) -> None:
+        self._client = client
+        self._subject = subject
+        self._source_config = source_config
+        self._pipeline = quote(subject.pipeline, safe="")
+        self._run = f"{self._pipeline}/{subject.run_id}"
+        self._connector = f"{socket.gethostname()}-{os.getpid()}"
+
+    def status(self, document: Mapping[str, Any]) -> None:
+        """Send the state of the run; a pipeline that the server lacks is made first.
+
+        Raises:
+            NotReported: It was not taken.
+        """
+        path = f"{PIPELINES}/{self._pipeline}/pipelineStatus"
+        try:
+            self._send("PUT", path, document)
+        except NoSuchEndpoint:
+            self._make_pipeline()
+            self._send("PUT", path, document)
+
+    def progress(self, document: Mapping[str, Any]) -> None:
+        """Send how far the run is. Raises NotReported."""
+        self._send("PUT", f"{PIPELINES}/progress/{self._run}", document)
+
+    def logs(self, lines: list[str], now_ms: int) -> None:
+        """Send log lines. Raises NotReported."""
+        document = {
+            "logs": "".join(f"{line}\n" for line in lines),
+            "timestamp": now_ms,
+            "connectorId": self._connector,
+            "compressed": False,
+            "lineCount": len(lines),
+        }
+        self._send("POST", f"{PIPELINES}/logs/{self._run}", document)
+
+    def close_logs(self) -> None:
+        """Say that no more lines come. Raises NotReported."""
+        self._send("POST", f"{PIPELINES}/logs/{self._run}/close", {})
+
+    def _make_pipeline(self) -> None:
+        service, *rest = split_fqn(self._subject.pipeline)
+        kind = str(self._source_config.get("type", "DatabaseMetadata"))
+        if service != self._subject.service or len(rest) != 1 or kind not in SERVICES:
+            msg = f"there is no ingestion pipeline {self._subject.pipeline!r}"
+            raise NoSuchEndpoint(msg, "make it in OpenMetadata, or correct ingestionPipelineFQN")
+        collection, entity = SERVICES[kind]
+        # The service itself is made by the sink of a first run: until then this is tried again.
+        answer = self._checked(self._client.request("report", "GET", by_name(collection, service)))
+        try:
+            found = answer.decoded(dict[str, Any])["id"]
+        except (UnreadableAnswer, KeyError) as error:
+            msg = f"the service {service!r} cannot be read"
+            raise NotReported(msg) from error
+        document = {
+            "name": rest[0],
+            "pipelineType": "metadata",
+            "service": {"id": found, "type": entity},
+            "sourceConfig": {"config": dict(self._source_config)},
+            "airflowConfig": {},
+        }
+        self._send("PUT", PIPELINES, document)
+
+    def _send(self, method: str, path: str, document: Mapping[str, Any]) -> None:
+        self._checked(self._client.request("report", method, path, body=msgspec.json.encode(document)))
+
+    def _checked(self, answer: Answer) -> Answer:
+        if answer.ok:
+            return answer
+        raise (NoSuchEndpoint if answer.status in MISSING else NotReported)(answer.message())

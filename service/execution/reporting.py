@@ -1,0 +1,86 @@
+"""What the OpenMetadata server is told of the runs of this replica that belong to a pipeline of its own."""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from connectors.reporting.documents import Account, End, PipelineState
+from connectors.reporting.reporter import PipelineReporter, reporter_of
+from service import clock
+from service.execution.journal import RunJournal
+from service.execution.outcome import SOME_FAILED, TOO_MANY_FAILED, Finished, Outcome, TryAgain
+from service.runs.status import RunState
+
+STATES = {
+    RunState.SUCCEEDED: PipelineState.SUCCESS,
+    RunState.PARTIAL: PipelineState.PARTIAL_SUCCESS,
+    RunState.FAILED: PipelineState.FAILED,
+    RunState.CANCELLED: PipelineState.STOPPED,
+}
+LAST_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What a run reads, as the server knows it."""
+
+    service_type: str
+    config: Mapping[str, Any]
+
+
+class Reporting:
+    """The reporters of this replica's attempts, each known by the attempt's journal."""
+
+    def __init__(self, tokens: Path | None = None) -> None:
+        self._tokens = tokens
+        self._lock = threading.Lock()
+        self._reporters: dict[int, PipelineReporter] = {}
+        self._ending: set[PipelineReporter] = set()
+
+    def begin(self, journal: RunJournal, source: Source) -> None:
+        """Report an attempt from now on, if its definition asks for that."""
+        run = str(journal.lease.run_id)
+        account = Account(journal.report, journal.redactor.apply, clock.now)
+        reporter = reporter_of(source.config, source.service_type, run, account, self._tokens)
+        if reporter is None:
+            return
+        with self._lock:
+            self._reporters[id(journal)] = reporter
+        journal.listener = lambda line: reporter.logged(line.at, line.level, line.logger, line.message)
+        reporter.start()
+
+    def end(self, journal: RunJournal, outcome: Outcome) -> None:
+        """Tell how an attempt ended, now that it is stored; nobody waits for that."""
+        with self._lock:
+            reporter = self._reporters.pop(id(journal), None)
+            if reporter is None:
+                return
+            self._ending = {each for each in self._ending if each.busy} | {reporter}
+        reporter.end(end_of(outcome))
+
+    def leave(self, journal: RunJournal) -> None:
+        """Tell no more of an attempt, unless its end is being told."""
+        with self._lock:
+            reporter = self._reporters.pop(id(journal), None)
+        if reporter is not None:
+            reporter.leave()
+
+    def stop(self) -> None:
+        """Give what is being told a last moment."""
+        until = clock.monotonic() + LAST_SECONDS
+        with self._lock:
+            reporters = [*self._reporters.values(), *self._ending]
+        for reporter in reporters:
+            reporter.wait(max(0.0, until - clock.monotonic()))
+
+
+def end_of(outcome: Outcome) -> End:
+    """An outcome in OpenMetadata's words; a run that is tried again is queued."""
+    if not isinstance(outcome, Finished):
+        return End(PipelineState.QUEUED, str(outcome.error.detail) if isinstance(outcome, TryAgain) else None)
+    error = outcome.error
+    if error is None or error.title in (SOME_FAILED, TOO_MANY_FAILED):
+        return End(STATES[outcome.state])
+    return End(STATES[outcome.state], ": ".join(filter(None, (error.title, error.detail))))
