@@ -1,14 +1,13 @@
 """HTTP Basic, as the OpenMetadata server sends it with every call."""
 
+import base64
+import binascii
 import secrets
-from http import HTTPStatus
-from typing import Annotated
 
-from fastapi import Depends, Request
-from fastapi.responses import JSONResponse
-from fastapi.security import HTTPBasic, HTTPBasicCredentials
+from fastapi import Request
 
 from service.api.dependencies import ServicesDep
+from service.errors import ServiceError
 
 NOT_CONFIGURED = (
     "the pipeline-service contract is off: set HEADWATER_OPENMETADATA_USERNAME and HEADWATER_OPENMETADATA_PASSWORD"
@@ -17,38 +16,34 @@ WRONG = (
     "wrong or missing credentials: the username and password of the server's pipelineServiceClientConfiguration must "
     "be HEADWATER_OPENMETADATA_USERNAME and HEADWATER_OPENMETADATA_PASSWORD"
 )
+SCHEME = "basic"
 
 
-class Refused(Exception):
-    """A call refused before it did anything, answered as `{"error": message}`."""
-
-    def __init__(self, status: HTTPStatus, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.message = message
+class Unauthenticated(ServiceError):
+    """The caller did not show the credentials."""
 
 
-def refusal(request: Request, error: Exception) -> JSONResponse:
-    """The answer to a Refused, in the contract's shape."""
-    del request
-    if not isinstance(error, Refused):
-        raise error
-    headers = {"WWW-Authenticate": "Basic"} if error.status is HTTPStatus.UNAUTHORIZED else None
-    return JSONResponse({"error": error.message}, error.status, headers)
+class Forbidden(ServiceError):
+    """Nobody may call, since no credentials were chosen."""
 
 
-Given = Annotated[HTTPBasicCredentials | None, Depends(HTTPBasic(auto_error=False))]
-
-
-async def require_credentials(services: ServicesDep, given: Given) -> None:
-    """Raises Refused: 403 while the service has no credentials, 401 for wrong or missing ones."""
+async def require_credentials(request: Request, services: ServicesDep) -> None:
+    """Raises Forbidden while the service has no credentials, Unauthenticated for wrong or missing ones."""
     settings = services.settings
     username, password = settings.openmetadata_username, settings.openmetadata_password
     if username is None or password is None:
-        raise Refused(HTTPStatus.FORBIDDEN, NOT_CONFIGURED)
-    expected = username, password.get_secret_value()
-    offered = (given.username, given.password) if given else ("", "")
-    # Both are compared whatever the first comparison found, so that time tells nothing of either.
-    same = [secrets.compare_digest(a.encode(), b.encode()) for a, b in zip(offered, expected, strict=True)]
-    if not all(same):
-        raise Refused(HTTPStatus.UNAUTHORIZED, WRONG)
+        raise Forbidden(NOT_CONFIGURED)
+    expected = f"{username}:{password.get_secret_value()}".encode()
+    if not secrets.compare_digest(_given(request.headers.get("authorization", "")), expected):
+        raise Unauthenticated(WRONG)
+
+
+def _given(header: str) -> bytes:
+    """`user:password` of the header; empty when it holds none."""
+    scheme, _, text = header.partition(" ")
+    if scheme.lower() != SCHEME:
+        return b""
+    try:
+        return base64.b64decode(text.strip(), validate=True)
+    except (binascii.Error, ValueError):
+        return b""

@@ -1,5 +1,6 @@
 """What the OpenMetadata server asks before it sends any work."""
 
+import socket
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends
@@ -8,10 +9,10 @@ from pydantic import BaseModel
 from service.api.dependencies import ServicesDep
 from service.api.pipeline_client.credentials import require_credentials
 
-# The server tries them in this order and keeps the first that answers.
-PREFIXES = ("/pluginsv2/api/v2/openmetadata", "/api/v2/openmetadata", "/api/v1/openmetadata")
+# Of a network that is never routed: only the way to it is looked up, and nothing is sent.
+ELSEWHERE = ("192.0.2.1", 9)
 
-router = APIRouter(tags=["openmetadata"], include_in_schema=False)
+router = APIRouter()
 Authenticated = Annotated[None, Depends(require_credentials)]
 
 
@@ -22,14 +23,43 @@ class Health(BaseModel):
     version: str
 
 
-async def _health(services: ServicesDep) -> Health:
+class CsrfToken(BaseModel):
+    """Nothing here is done for a cookie, so nothing is to be protected; with a token the server asks only once."""
+
+    csrf_token: str = "not-needed"  # noqa
+    message: str = "requests are authenticated one by one"
+
+
+class Address(BaseModel):
+    """Where runs come from, as their sources see it unless addresses are translated on the way."""
+
+    ip: str
+
+
+@router.get("/health")
+async def health(services: ServicesDep) -> Health:
+    """For anybody."""
     return Health(version=services.settings.openmetadata_version)
 
 
-async def _health_auth(services: ServicesDep, _: Authenticated) -> Health:
+@router.get("/health-auth")
+async def health_auth(services: ServicesDep, _: Authenticated) -> Health:
+    """For who has the credentials."""
     return Health(version=services.settings.openmetadata_version)
 
 
-for _prefix in PREFIXES:
-    router.add_api_route(f"{_prefix}/health", _health, methods=["GET"])
-    router.add_api_route(f"{_prefix}/health-auth", _health_auth, methods=["GET"])
+@router.get("/csrf-token")
+async def csrf_token(_: Authenticated) -> CsrfToken:
+    """The server asks for one before each change."""
+    return CsrfToken()
+
+
+@router.get("/ip")
+async def ip(_: Authenticated) -> Address:
+    """The address to let in where a source has a firewall."""
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.connect(ELSEWHERE)
+            return Address(ip=probe.getsockname()[0])
+    except OSError:
+        return Address(ip="unknown")

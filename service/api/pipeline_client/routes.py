@@ -1,0 +1,219 @@
+"""What the OpenMetadata server does with its pipelines: each is a workflow of this service."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Query
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.orm import Session
+
+from service.api.bodies import DocumentRoute
+from service.api.dependencies import ServicesDep, SessionDep, WorkDep
+from service.api.pipeline_client.logs import chunk_of
+from service.api.pipeline_client.pipelines import (
+    IngestionPipeline,
+    require_metadata,
+    require_same,
+    workflow_name,
+)
+from service.errors import Invalid, NotFound, Problem
+from service.runs import operations as run_operations
+from service.runs import repository as runs
+from service.runs.repository import RunFilter
+from service.runs.schemas import RunCreate, RunRead
+from service.runs.status import RunState
+from service.workflows import operations, repository
+from service.workflows.documents import Json
+from service.workflows.operations import problems_under
+from service.workflows.tables import WorkflowRow
+
+RUNS_TOLD = 10
+KILLED = "killed by the OpenMetadata server"
+STATES = {
+    RunState.QUEUED: "queued",
+    RunState.RUNNING: "running",
+    RunState.SUCCEEDED: "success",
+    RunState.PARTIAL: "partialSuccess",
+    RunState.FAILED: "failed",
+    RunState.CANCELLED: "stopped",
+}
+TASKS = (
+    "ingestion_task",
+    "profiler_task",
+    "auto_classification_task",
+    "lineage_task",
+    "dbt_task",
+    "usage_task",
+    "test_suite_task",
+    "data_insight_task",
+    "elasticsearch_reindex_task",
+    "application_task",
+)
+
+router = APIRouter(route_class=DocumentRoute)
+DagId = Annotated[str, Query(min_length=1, description="The pipeline's name.")]
+
+
+class Message(BaseModel):
+    """What was done, for people."""
+
+    message: str
+
+
+class Conf(BaseModel):
+    """What holds for one run only; the config of the pipeline's source, in part."""
+
+    app_config_override: dict[str, Any] = Field(default_factory=dict[str, Any], alias="appConfigOverride")
+
+
+class Dag(BaseModel):
+    """Names a pipeline."""
+
+    dag_id: str = Field(min_length=1)
+
+
+class Trigger(Dag):
+    """Starts a run."""
+
+    conf: Conf | None = None
+
+
+class Status(BaseModel):
+    """A run; the times are in milliseconds, its id is the one it reports to the server."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    run_id: str = Field(serialization_alias="runId")
+    pipeline_state: str = Field(serialization_alias="pipelineState")
+    start_date: int | None = Field(serialization_alias="startDate")
+    end_date: int | None = Field(serialization_alias="endDate")
+    timestamp: int | None
+
+    @classmethod
+    def of(cls, run: RunRead) -> "Status":
+        """The run in the server's words."""
+        return cls(
+            run_id=str(run.id),
+            pipeline_state=STATES[run.state],
+            start_date=_milliseconds(run.started_at),
+            end_date=_milliseconds(run.finished_at),
+            timestamp=_milliseconds(run.started_at or run.queued_at),
+        )
+
+
+@router.post("/deploy")
+def deploy(pipeline: Annotated[IngestionPipeline, Body()], services: ServicesDep) -> Message:
+    """Make or change the workflow of a pipeline, and switch its schedule on or off as the pipeline says."""
+    require_metadata(pipeline)
+    with problems_under("openMetadataServerConnection"):
+        connector = services.connector_of(pipeline.server(), pipeline.service.type, pipeline.service.name)
+    # No connection to the store is held while the server takes its time.
+    with services.database.session() as session:
+        name = workflow_name(pipeline.name)
+        require_same(repository.find_locked(session, name), pipeline)
+        stored = operations.apply(session, pipeline.definition(connector), services.rules)
+    return Message(message=f"Workflow [{name}] has been {stored.change}")
+
+
+@router.post("/trigger")
+def trigger(wanted: Annotated[Trigger, Body()], work: WorkDep) -> Message:
+    """Queue a run."""
+    workflow = _deployed(work.session, wanted.dag_id)
+    override = wanted.conf.app_config_override if wanted.conf else {}
+    overrides: Json = {"source": {"sourceConfig": {"config": override}}} if override else {}
+    run = run_operations.run_now(work.session, workflow.name, RunCreate(overrides=overrides), work.rules)
+    return Message(message=f"Workflow [{workflow.name}] has been triggered: run {run.id}")
+
+
+@router.post("/enable")
+def enable(wanted: Annotated[Dag, Body()], session: SessionDep) -> Message:
+    """Switch the schedule on."""
+    name = _deployed(session, wanted.dag_id).name
+    operations.resume(session, name)
+    return Message(message=f"Workflow [{name}] has been enabled")
+
+
+@router.post("/disable")
+def disable(wanted: Annotated[Dag, Body()], session: SessionDep) -> Message:
+    """Switch the schedule off."""
+    name = _deployed(session, wanted.dag_id).name
+    operations.pause(session, name, "disabled by the OpenMetadata server")
+    return Message(message=f"Workflow [{name}] has been disabled")
+
+
+@router.post("/kill")
+def kill(wanted: Annotated[Dag, Body()], session: SessionDep) -> Message:
+    """Cancel every run that waits or goes on."""
+    workflow = _deployed(session, wanted.dag_id)
+    cancelled = runs.cancel_active(session, [workflow.id], KILLED)
+    if not cancelled:
+        message = f"no run of the workflow {workflow.name!r} waits or goes on"
+        raise NotFound(message)
+    return Message(message=f"Workflow [{workflow.name}]: {len(cancelled)} runs are being stopped")
+
+
+@router.delete("/delete")
+def delete(dag_id: DagId, session: SessionDep) -> Message:
+    """Delete the workflow; one that is not there is deleted already."""
+    try:
+        name = _deployed(session, dag_id).name
+    except NotFound:
+        return Message(message=f"Workflow [{dag_id}] was not deployed")
+    run_operations.delete_workflow(session, name)
+    return Message(message=f"Workflow [{name}] has been deleted")
+
+
+@router.get("/status")
+def status(
+    dag_id: DagId, session: SessionDep, only_queued: Annotated[bool, Query(description="Only runs that wait.")] = False
+) -> list[Status]:
+    """The last runs, the newest first."""
+    workflow = _deployed(session, dag_id)
+    states = (RunState.QUEUED,) if only_queued else tuple(STATES)
+    found = runs.list_runs(session, RunFilter(workflow.name, states), None, RUNS_TOLD)
+    return [Status.of(run) for run in found.data]
+
+
+@router.get("/last_dag_logs")
+def last_dag_logs(
+    dag_id: DagId,
+    session: SessionDep,
+    task_id: Annotated[str, Query(description="Any of the names that OpenMetadata has for the tasks of a pipeline.")],
+    after: Annotated[int, Query(ge=0, description="Which chunk.")] = 0,
+) -> dict[str, str | int]:
+    """The log of the last run that began, in chunks: its text under the task's name."""
+    workflow = _deployed(session, dag_id)
+    if task_id not in TASKS:
+        raise Invalid([Problem("task_id", f"{task_id!r} is no task; there are: {', '.join(TASKS)}")])
+    begun = [state for state in STATES if state is not RunState.QUEUED]
+    last = runs.list_runs(session, RunFilter(workflow.name, begun), None, 1).data
+    if not last:
+        message = f"no run of the workflow {workflow.name!r} has begun yet"
+        raise NotFound(message)
+    text, total = chunk_of(session, last[0].id, after)
+    following = {"after": after + 1} if after + 1 < total else {}
+    return {task_id: text, "total": total, **following}
+
+
+@router.post("/run_automation")
+def run_automation(workflow: Annotated[dict[str, Any], Body()], services: ServicesDep) -> Message:
+    """Test a connection in the background; the server is told of each step."""
+    name = services.automate(workflow)
+    return Message(message=f"Workflow [{name}] has been triggered.")
+
+
+@router.post("/run_application")
+def run_application(application: Annotated[dict[str, Any], Body()]) -> Message:
+    """Applications of OpenMetadata are not run here."""
+    name = application.get("name") or "of no name"
+    message = f"the application {name} cannot be run: Headwater ingests metadata and runs no applications"
+    raise Invalid([Problem("", message)])
+
+
+def _deployed(session: Session, dag_id: str) -> WorkflowRow:
+    """The workflow of a pipeline. Raises NotFound."""
+    return repository.get(session, workflow_name(dag_id))
+
+
+def _milliseconds(instant: datetime | None) -> int | None:
+    return None if instant is None else int(instant.timestamp() * 1000)
