@@ -16,7 +16,7 @@ from connectors.openmetadata.client import OpenMetadataClient, by_name
 from connectors.reporting.documents import Subject
 
 PIPELINES = "/services/ingestionPipelines"
-SERVICES = {"DatabaseMetadata": ("/services/databaseServices", "databaseService")}
+SERVICES = {"DatabaseMetadata": ("services/databaseServices", "databaseService")}
 MISSING = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED})
 
 
