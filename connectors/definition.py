@@ -100,11 +100,11 @@ class SourceConfig(Model):
 
 
 class Source(Model):
-    """The system to ingest from."""
+    """The system to ingest from; without a connection of its own it is reached by the one that the server has."""
 
     type: str
     service_name: str = Field(min_length=1, max_length=256)
-    service_connection: ServiceConnection
+    service_connection: ServiceConnection | None = None
     source_config: SourceConfig = SourceConfig()
 
     @field_validator("service_name")
@@ -226,6 +226,12 @@ class WorkflowDefinition(Model):
         if self.sink.type == "metadata-rest" and self.workflow_config.open_metadata_server_config is None:
             msg = "sink metadata-rest needs workflowConfig.openMetadataServerConfig"
             raise ValueError(msg)
+        if self.source.service_connection is None and self.workflow_config.open_metadata_server_config is None:
+            msg = (
+                "source.serviceConnection is required: only with workflowConfig.openMetadataServerConfig can it be "
+                "left out, and is then fetched from that server"
+            )
+            raise ValueError(msg)
         return self
 
     def notes(self) -> Iterator[str]:
@@ -248,6 +254,12 @@ class WorkflowDefinition(Model):
                 msg = f"{value!r} is not a fully qualified name; write <service>.<pipeline>"
                 raise ValueError(msg)
         return value
+
+
+def known_only(server: Mapping[str, Any]) -> dict[str, Any]:
+    """How to reach a server as that one wrote it, without the keys that only its own ingestion knows."""
+    known = {info.alias or name for name, info in OpenMetadataConnection.model_fields.items()}
+    return {key: value for key, value in server.items() if key in known}
 
 
 def parse(model: type[ModelT], raw: object, prefix: str = "") -> ModelT:

@@ -7,11 +7,13 @@ from typing import Any
 
 from connectors.cancellation import Cancellation
 from connectors.connector import RunContext
+from connectors.errors import ConfigurationError
 from connectors.registry import Plan, plan
 from connectors.report import Report
 from connectors.runner import TopologyRunner
 from connectors.sinks.opening import Folders, open_sink
 
+CONNECTION = "source.serviceConnection"
 __all__ = ["Folders", "Result", "ingest", "judge"]
 
 logger = logging.getLogger(__name__)
@@ -32,7 +34,7 @@ def ingest(
     folders: Folders,
     finished: frozenset[str] = frozenset(),
 ) -> Result:
-    """Run a definition whose secret references have been resolved; what happened is in `report`.
+    """Run a complete definition whose secret references have been resolved; what happened is in `report`.
 
     `finished` names the scopes that an earlier attempt of the same run delivered.
 
@@ -43,6 +45,8 @@ def ingest(
         RunCancelled: It was told to stop.
     """
     planned = plan(raw)
+    if planned.connection is None:
+        raise ConfigurationError.at(CONNECTION, "is required here: complete the definition first")
     definition = planned.definition
     context = RunContext(
         service=definition.source.service_name,
@@ -75,7 +79,8 @@ def judge(report: Report, threshold_percent: float) -> Result:
 
 
 def _stored_connection(planned: Plan) -> dict[str, Any] | None:
+    given = planned.definition.source.service_connection
     server = planned.definition.workflow_config.open_metadata_server_config
     if planned.definition.sink.type != "metadata-rest" or server is None or not server.store_service_connection:
         return None
-    return {"type": planned.connector.service_type, **planned.definition.source.service_connection.config}
+    return {"type": planned.connector.service_type, **given.config} if given is not None else None

@@ -34,12 +34,13 @@ LATER_KINDS = ("-lineage", "-usage")
 class Plan:
     """A definition that can be run: every part of it validated by the model it belongs to.
 
-    `notes` tell the author of keys that are accepted and change nothing.
+    One without a `connection` has to be completed before it runs: the server knows the connection. `notes` tell the
+    author of keys that are accepted and change nothing.
     """
 
     definition: WorkflowDefinition
     connector: Connector[Any, Any]
-    connection: BaseModel
+    connection: BaseModel | None
     options: SourceOptions
     secret_paths: tuple[Path, ...]
     notes: tuple[str, ...]
@@ -86,13 +87,14 @@ def plan(raw: Mapping[str, Any], *, confined: bool = False) -> Plan:
             problems.extend(error.problems)
             return None
 
-    connection = part(CONNECTION, connector.config, source.service_connection.config)
+    given = source.service_connection
+    connection = part(CONNECTION, connector.config, given.config) if given is not None else None
     options = part(OPTIONS, connector.options, source.source_config.config)
     try:
         check_sink_config(definition, confined=confined)
     except ConfigurationError as error:
         problems.extend(error.problems)
-    if problems or connection is None or options is None:
+    if problems or options is None:
         raise ConfigurationError(problems)
     server = definition.workflow_config.open_metadata_server_config
     parts = [("", definition), (f"{SERVER}.", server), (f"{CONNECTION}.", connection), (f"{OPTIONS}.", options)]
@@ -146,9 +148,9 @@ def _notes(prefix: str, part: BaseModel) -> list[str]:
     return [f"{prefix}{note}" for note in (*unused, *own)]
 
 
-def _secrets(definition: WorkflowDefinition, connection: BaseModel) -> list[Path]:
+def _secrets(definition: WorkflowDefinition, connection: BaseModel | None) -> list[Path]:
     below = ("source", "serviceConnection", "config")
-    found = [(*below, *path) for path in secret_paths(connection)]
+    found = [(*below, *path) for path in secret_paths(connection)] if connection is not None else []
     found += [path for path in secret_paths(definition) if path[: len(below)] != below]
     return found
 

@@ -27,6 +27,7 @@ from service.errors import ServiceError, Unavailable
 from service.execution.checks import connection_checker
 from service.execution.housekeeping import Housekeeper
 from service.execution.journal import Journal
+from service.execution.openmetadata import OpenMetadata
 from service.execution.reporting import Reporting
 from service.execution.run import RunExecutor
 from service.execution.secrets import SecretResolver
@@ -91,6 +92,9 @@ class Service:
         self._worker = worker
         scheduler = self._scheduler(database, metrics) if "timer" in settings.roles else None
         self._listen(database, worker, scheduler)
+        check = connection_checker(resolver)
+        openmetadata = OpenMetadata(check, self._tokens)
+        self._parts.callback(openmetadata.stop)
         self._parts.callback(self._feed.close)
         return build_api(
             Services(
@@ -100,9 +104,15 @@ class Service:
                 metrics=metrics,
                 feed=self._feed,
                 ready=lambda: _readiness(database, worker, scheduler),
-                check_connection=connection_checker(resolver),
+                check_connection=check,
+                openmetadata=openmetadata,
             )
         )
+
+    @property
+    def _tokens(self) -> Path:
+        """The folder of the files that a token may be read from."""
+        return self.settings.secrets_dir or self.settings.data_dir / "secrets"
 
     def _start_worker(self, database: Database, vault: Vault, resolver: SecretResolver, metrics: Metrics) -> Worker:
         journal = Journal(database, self.settings.log_lines_per_run)
@@ -115,10 +125,11 @@ class Service:
         self._parts.callback(housekeeper.stop)
         housekeeper.start()
         data_dir = self.settings.data_dir
-        tokens = self.settings.secrets_dir or data_dir / "secrets"
-        reporting = Reporting(tokens)
+        reporting = Reporting(self._tokens)
         self._parts.callback(reporting.stop)
-        executor = RunExecutor(database, vault, resolver, metrics, journal, reporting, data_dir, tokens, self._environ)
+        executor = RunExecutor(
+            database, vault, resolver, metrics, journal, reporting, data_dir, self._tokens, self._environ
+        )
         worker = Worker(self.settings, database, executor, metrics)
         self._parts.callback(worker.stop)
         worker.start()

@@ -28,6 +28,7 @@ from connectors.report import Observer
 
 logger = logging.getLogger(__name__)
 HIGHEST_PORT = 65535
+JSON_PATCH = "application/json-patch+json"
 # Shorter ones are no secrets, and would be found in ordinary words.
 SHORTEST_SECRET = 8
 UNAUTHORIZED, FORBIDDEN, NOT_FOUND = 401, 403, 404
@@ -211,7 +212,7 @@ class OpenMetadataClient:
             call.method,
             self._base + call.path,
             content=call.body,
-            headers=self._headers(token, with_body=call.body is not None),
+            headers=self._headers(token, call),
             timeout=timeout,
             extensions={"trace": self._sockets.trace},
         ) as response:
@@ -285,10 +286,10 @@ class OpenMetadataClient:
     def _not_the_api(self) -> FatalError:
         return FatalError(f"{self._connection.host_port} is not the API of an OpenMetadata server", HOST_PORT_HINT)
 
-    def _headers(self, token: str, *, with_body: bool) -> dict[str, str]:
+    def _headers(self, token: str, call: Call) -> dict[str, str]:
         own = {"Authorization": f"Bearer {token}"} if token else {}
-        if with_body:
-            own["Content-Type"] = "application/json"
+        if call.body is not None:
+            own["Content-Type"] = JSON_PATCH if call.method == "PATCH" else "application/json"
         for name, value in self._extra.items():
             own[name] = REFERENCE.sub(lambda found: own.get(found[1], ""), value)
         return own

@@ -14,6 +14,7 @@ from connectors.connector import CheckResult
 from service.api.bodies import DEFAULT_MAX_BODY_BYTES
 from service.api.feed import RunFeed
 from service.database.engine import Database
+from service.execution.openmetadata import OpenMetadata
 from service.metrics import Metrics
 from service.settings import Settings
 from service.workflows.documents import UNSTORABLE, Json, is_storable
@@ -50,6 +51,7 @@ class Services:
     feed: RunFeed
     ready: Callable[[], Sequence[Readiness]]
     check_connection: Callable[[str, Json], Iterator[CheckResult]]
+    openmetadata: OpenMetadata
     max_body_bytes: int = DEFAULT_MAX_BODY_BYTES
     check_slots: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(MAX_CHECKS))
 

@@ -8,7 +8,7 @@ from fastapi.routing import APIRoute
 from service.api import connectors, documentation, errors, events, health, metrics, runs, secrets, workflows
 from service.api.dependencies import Services
 from service.api.middleware import RequestMiddleware
-from service.api.pipeline_client import credentials, probes
+from service.api.pipeline_client.application import mount
 
 OPERATING = (health.router, metrics.router)
 OFFERED = (
@@ -18,7 +18,6 @@ OFFERED = (
     events.router,
     connectors.router,
     secrets.router,
-    probes.router,
     *OPERATING,
     documentation.router,
 )
@@ -41,11 +40,11 @@ def build_api(services: Services) -> FastAPI:
     app.state.services = services
     app.add_middleware(RequestMiddleware, metrics=services.metrics)
     errors.install(app)
-    app.add_exception_handler(credentials.Refused, credentials.refusal)
     routers = OFFERED if offered else OPERATING
     for router in routers:
         app.include_router(router)
     app.state.routes = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
     if offered:
+        mount(app, services)
         documentation.complete(app)
     return app

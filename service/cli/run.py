@@ -20,6 +20,7 @@ from connectors.registry import plan
 from connectors.report import Report
 from connectors.reporting.documents import Account, End, PipelineState
 from connectors.reporting.reporter import reporter_of
+from connectors.services import completed
 from service import clock, logs
 from service.cli.files import definition_in, load
 from service.cli.hiding import hiding
@@ -36,6 +37,7 @@ INTERRUPTED = 130
 def main(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Run it; the exit code says how it ended."""
     config, secrets = resolved(arguments.config, environ, lambda raw: plan(raw).secret_paths)
+    config = completed(config, Cancellation())
     choices = options_of(config)
     level = str(choices.get("loggerLevel", "INFO"))
     screen = talking(level)

@@ -9,6 +9,7 @@ from connectors.errors import ConfigurationError, ConnectorError, Problem
 from connectors.ingestion import Folders, Result, ingest, judge
 from connectors.registry import Plan, plan
 from connectors.report import Report
+from connectors.services import completed
 from service import clock, logs
 from service.database.engine import Database
 from service.errors import Invalid, Unavailable
@@ -170,7 +171,17 @@ class RunExecutor:
         self._report(attempt, opened, planned)
         resolved, values = self.resolver.resolve(opened, planned.secret_paths)
         logs.redact(values)
+        if planned.connection is None:
+            resolved = self._completed(attempt, resolved)
         return resolved, planned.definition.workflow_config.success_threshold
+
+    def _completed(self, attempt: Attempt, config: Json) -> Json:
+        """The config with the connection that the server has for its service."""
+        complete = completed(config, attempt.switch.cancellation, self.tokens)
+        paths = plan(complete).secret_paths
+        complete, _ = self.resolver.resolve(complete, paths)
+        logs.redact(str(value_at(complete, path)) for path in paths)
+        return complete
 
     def _report(self, attempt: Attempt, opened: Json, planned: Plan) -> None:
         """Begin to tell the server of the run as soon as its own secrets are there; what else is wrong is told, too."""

@@ -45,6 +45,7 @@ class Bench:
     def run(self, threads: int, sink: RecordingSink | None = None, cancellation: Cancellation | None = None) -> Walked:
         """Walk the whole system."""
         plan = registry.plan(self.definition(threads=threads))
+        assert plan.connection is not None
         walked, stop = Walked(sink or RecordingSink(), Report()), cancellation or Cancellation()
         context = RunContext(
             service=SERVICE,

@@ -202,6 +202,7 @@ def test_a_run_tells_of_its_queries(bench: Bench) -> None:
 def test_secrets_show_nowhere(bench: Bench) -> None:
     planned = plan(bench.definition())
     assert planned.secret_paths
+    assert planned.connection is not None
     shown = [repr(planned), planned.connection.model_dump_json(), repr(bench.standard.sink.records)]
     for secret in bench.system.secrets:
         assert not any(secret in text for text in shown)

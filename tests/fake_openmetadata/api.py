@@ -10,6 +10,7 @@ import msgspec
 
 from connectors.models.names import split_fqn
 from connectors.openmetadata.versions import Version
+from tests.fake_openmetadata.automations import AUTOMATIONS, Automations
 from tests.fake_openmetadata.catalogue import COLLECTIONS, Body, Catalogue, Entity, Refused
 from tests.fake_openmetadata.pipelines import PIPELINES, Pipelines
 
@@ -58,6 +59,7 @@ class Api:
         self._version = version
         self._manners = manners
         self._passing = Counter(manners.passing)
+        self.automations = Automations()
         self.pipelines = Pipelines(catalogue, old=manners.no_progress)
 
     def answer(self, method: str, path: str, query: Mapping[str, str], raw: bytes) -> Reply:
@@ -65,6 +67,9 @@ class Api:
         if path == PIPELINES or path.startswith(f"{PIPELINES}/"):
             rest = path.removeprefix(PIPELINES).removeprefix("/")
             return _answered(lambda: Reply.json(200, self.pipelines.answer(method, rest, raw)))
+        if path.startswith(f"{AUTOMATIONS}/"):
+            rest = path.removeprefix(f"{AUTOMATIONS}/")
+            return _answered(lambda: Reply.json(200, self.automations.answer(method, rest, raw)))
         for collection in COLLECTIONS:
             if path == collection or path.startswith(f"{collection}/"):
                 rest = path.removeprefix(collection).removeprefix("/")

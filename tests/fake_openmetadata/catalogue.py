@@ -48,6 +48,9 @@ class Refused(Exception):
         self.message = message
 
 
+OF_SERVICES = ("serviceType", "connection")
+
+
 @dataclass(slots=True)
 class Entity:
     """One stored entity and the last request that made it."""
@@ -66,6 +69,7 @@ class Entity:
             "fullyQualifiedName": self.fqn,
             "version": self.version / 10,
             "deleted": self.deleted,
+            **{key: self.request[key] for key in OF_SERVICES if key in self.request},
         }
 
 

@@ -1,6 +1,6 @@
 """The log of a run as text in chunks, as the server pages through it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -12,24 +12,25 @@ CHUNK_CHARACTERS = 2_000_000
 LINES_AT_ONCE = 2000
 
 
-def chunk_of(session: Session, run: UUID, number: int) -> tuple[str, int]:
-    """One chunk of the log, and how many there are; a log without a line is one empty chunk.
+def chunk_of(lines: Iterable[str], number: int, characters: int = CHUNK_CHARACTERS) -> tuple[str, int]:
+    """One chunk of a log, and how many there are; a log without a line is one empty chunk.
 
     Raises Invalid when there is none of this number.
     """
-    begin, end = number * CHUNK_CHARACTERS, (number + 1) * CHUNK_CHARACTERS
+    begin, end = number * characters, (number + 1) * characters
     parts: list[str] = []
     total = 0
-    for line in _lines(session, run):
+    for line in lines:
         parts.append(line[max(0, begin - total) : max(0, end - total)])
         total += len(line)
-    chunks = max(1, -(-total // CHUNK_CHARACTERS))
+    chunks = max(1, -(-total // characters))
     if not 0 <= number < chunks:
         raise Invalid([Problem("after", f"must be between 0 and {chunks - 1}: the log has {chunks} chunks")])
     return "".join(parts), chunks
 
 
-def _lines(session: Session, run: UUID) -> Iterator[str]:
+def lines_of(session: Session, run: UUID) -> Iterator[str]:
+    """The lines that a run logged, each with its time and level."""
     after = 0
     while page := runs.list_logs(session, run, after, LINES_AT_ONCE):
         for line in page:

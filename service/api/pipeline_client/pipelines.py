@@ -5,9 +5,9 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field, JsonValue
 
-from connectors.definition import Model, OpenMetadataConnection
+from connectors.definition import Model, known_only
 from service.errors import Conflict, Invalid, Problem
 from service.workflows.documents import Json
 from service.workflows.schemas import WorkflowCreate
@@ -18,7 +18,7 @@ from service.workflows.wire import validated
 UNFIT = re.compile(r"[^0-9A-Za-z_-]")
 LONGEST_NAME = 128
 PIPELINE = "ingestionPipelineFQN"
-LABELS = {"deployed-by": "openmetadata"}
+LABELS: Json = {"deployed-by": "openmetadata"}
 
 
 class Incoming(Model):
@@ -77,7 +77,7 @@ class Service(Incoming):
 class SourceConfig(Incoming):
     """What to take from the source."""
 
-    config: dict[str, Any] = Field(default_factory=dict[str, Any])
+    config: dict[str, JsonValue] = Field(default_factory=dict[str, JsonValue])
 
 
 class IngestionPipeline(Incoming):
@@ -96,17 +96,17 @@ class IngestionPipeline(Incoming):
     enabled: bool = True
     enable_streamable_logs: bool = False
 
+    @property
     def server(self) -> Json:
         """How to reach the server, without the keys that only its own ingestion knows."""
-        known = {info.alias or name for name, info in OpenMetadataConnection.model_fields.items()}
-        return {key: value for key, value in self.open_metadata_server_connection.items() if key in known}
+        return known_only(self.open_metadata_server_connection)
 
     def definition(self, connector: str) -> WorkflowCreate:
         """The workflow; the connection of its source is fetched from the server by each run.
 
         Raises Invalid with every field that cannot be taken over.
         """
-        config = {
+        config: Json = {
             "source": {
                 "type": connector,
                 "serviceName": self.service.name,
@@ -116,12 +116,12 @@ class IngestionPipeline(Incoming):
             "workflowConfig": {
                 "loggerLevel": self.logger_level,
                 "raiseOnError": self.raise_on_error,
-                "openMetadataServerConfig": self.server(),
+                "openMetadataServerConfig": self.server,
             },
             PIPELINE: self.fully_qualified_name,
             "enableStreamableLogs": self.enable_streamable_logs,
         }
-        document = {
+        document: Json = {
             "name": workflow_name(self.name),
             "description": self.description[:1024],
             "labels": LABELS,
@@ -152,7 +152,7 @@ def require_metadata(pipeline: IngestionPipeline) -> None:
 
 
 def require_same(row: WorkflowRow | None, pipeline: IngestionPipeline) -> None:
-    """Raises Conflict when the name is that of another pipeline's workflow: the server calls both by their bare name."""
+    """Raises Conflict when the name is another pipeline's: the server calls both by their bare name."""
     if row is None:
         return
     holder = row.config.get(PIPELINE)

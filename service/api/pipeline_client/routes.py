@@ -4,13 +4,14 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from sqlalchemy.orm import Session
 
 from service.api.bodies import DocumentRoute
 from service.api.dependencies import ServicesDep, SessionDep, WorkDep
-from service.api.pipeline_client.logs import chunk_of
+from service.api.pipeline_client.logs import chunk_of, lines_of
 from service.api.pipeline_client.pipelines import (
+    PIPELINE,
     IngestionPipeline,
     require_metadata,
     require_same,
@@ -23,8 +24,6 @@ from service.runs.repository import RunFilter
 from service.runs.schemas import RunCreate, RunRead
 from service.runs.status import RunState
 from service.workflows import operations, repository
-from service.workflows.documents import Json
-from service.workflows.operations import problems_under
 from service.workflows.tables import WorkflowRow
 
 RUNS_TOLD = 10
@@ -63,7 +62,7 @@ class Message(BaseModel):
 class Conf(BaseModel):
     """What holds for one run only; the config of the pipeline's source, in part."""
 
-    app_config_override: dict[str, Any] = Field(default_factory=dict[str, Any], alias="appConfigOverride")
+    app_config_override: dict[str, JsonValue] = Field(default_factory=dict[str, JsonValue], alias="appConfigOverride")
 
 
 class Dag(BaseModel):
@@ -105,13 +104,12 @@ class Status(BaseModel):
 def deploy(pipeline: Annotated[IngestionPipeline, Body()], services: ServicesDep) -> Message:
     """Make or change the workflow of a pipeline, and switch its schedule on or off as the pipeline says."""
     require_metadata(pipeline)
-    with problems_under("openMetadataServerConnection"):
-        connector = services.connector_of(pipeline.server(), pipeline.service.type, pipeline.service.name)
+    kind = services.openmetadata.service_type(pipeline.server, pipeline.service.type, pipeline.service.name)
     # No connection to the store is held while the server takes its time.
     with services.database.session() as session:
         name = workflow_name(pipeline.name)
         require_same(repository.find_locked(session, name), pipeline)
-        stored = operations.apply(session, pipeline.definition(connector), services.rules)
+        stored = operations.apply(session, pipeline.definition(kind.lower()), services.rules)
     return Message(message=f"Workflow [{name}] has been {stored.change}")
 
 
@@ -120,7 +118,7 @@ def trigger(wanted: Annotated[Trigger, Body()], work: WorkDep) -> Message:
     """Queue a run."""
     workflow = _deployed(work.session, wanted.dag_id)
     override = wanted.conf.app_config_override if wanted.conf else {}
-    overrides: Json = {"source": {"sourceConfig": {"config": override}}} if override else {}
+    overrides: dict[str, JsonValue] = {"source": {"sourceConfig": {"config": override}}} if override else {}
     run = run_operations.run_now(work.session, workflow.name, RunCreate(overrides=overrides), work.rules)
     return Message(message=f"Workflow [{workflow.name}] has been triggered: run {run.id}")
 
@@ -190,7 +188,7 @@ def last_dag_logs(
     if not last:
         message = f"no run of the workflow {workflow.name!r} has begun yet"
         raise NotFound(message)
-    text, total = chunk_of(session, last[0].id, after)
+    text, total = chunk_of(lines_of(session, last[0].id), after)
     following = {"after": after + 1} if after + 1 < total else {}
     return {task_id: text, "total": total, **following}
 
@@ -198,7 +196,7 @@ def last_dag_logs(
 @router.post("/run_automation")
 def run_automation(workflow: Annotated[dict[str, Any], Body()], services: ServicesDep) -> Message:
     """Test a connection in the background; the server is told of each step."""
-    name = services.automate(workflow)
+    name = services.openmetadata.automate(workflow)
     return Message(message=f"Workflow [{name}] has been triggered.")
 
 
@@ -211,8 +209,12 @@ def run_application(application: Annotated[dict[str, Any], Body()]) -> Message:
 
 
 def _deployed(session: Session, dag_id: str) -> WorkflowRow:
-    """The workflow of a pipeline. Raises NotFound."""
-    return repository.get(session, workflow_name(dag_id))
+    """The workflow of a pipeline. Raises NotFound, also for one that was not deployed by a server."""
+    row = repository.get(session, workflow_name(dag_id))
+    if PIPELINE not in row.config:
+        message = f"the workflow {row.name!r} was not deployed by OpenMetadata"
+        raise NotFound(message)
+    return row
 
 
 def _milliseconds(instant: datetime | None) -> int | None:

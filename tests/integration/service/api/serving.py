@@ -4,6 +4,7 @@ import socket
 import threading
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from service.api.dependencies import Readiness, Services
 from service.api.feed import RunFeed
 from service.database.engine import Database
 from service.execution.checks import connection_checker
+from service.execution.openmetadata import OpenMetadata
 from service.execution.secrets import SecretResolver
 from service.metrics import Metrics
 from service.runs import repository as runs
@@ -40,7 +42,8 @@ def services_on(database: Database, vault: Vault | None = None) -> Services:
         metrics=Metrics(),
         feed=RunFeed(),
         ready=lambda: [Readiness("database", ok=True)],
-        check_connection=connection_checker(SecretResolver(None, {})),
+        check_connection=(check := connection_checker(SecretResolver(None, {}))),
+        openmetadata=OpenMetadata(check, Path("/nowhere")),
     )
 
 

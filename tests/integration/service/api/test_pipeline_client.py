@@ -1,56 +1,144 @@
-"""How an OpenMetadata server finds the service and who may call."""
+"""The edges of the contract with the OpenMetadata server; its main way is driven in tests/acceptance."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from service.api.dependencies import Services
-from service.api.pipeline_client.probes import PREFIXES
+from service.api.pipeline_client.application import PREFIXES
+from service.api.pipeline_client.logs import chunk_of
+from service.api.pipeline_client.pipelines import AirflowConfig, workflow_name
 from service.api.router import build_api
+from service.errors import Invalid
 from service.settings import Settings
+from service.workflows.schemas import NAME_PATTERN
 from tests.integration.service.api.serving import serving
+
+CREDENTIALS = ("bøt", "päss:wörd")
+BASE = PREFIXES[0]
 
 
 @pytest.fixture
 def server(services: Services) -> Iterator[httpx.Client]:
     """A client of a service that has credentials for an OpenMetadata server."""
-    settings = Settings.model_validate(
-        {"openmetadata_username": "bøt", "openmetadata_password": "päss", "openmetadata_version": "1.9.3"}
-    )
+    chosen = {"openmetadata_username": "bøt", "openmetadata_password": "päss:wörd", "openmetadata_version": "1.9.3"}
+    settings = Settings.model_validate(chosen)
     with (
         serving(build_api(replace(services, settings=settings))) as address,
-        httpx.Client(base_url=address, timeout=30) as client,
+        httpx.Client(base_url=address, timeout=30, auth=CREDENTIALS) as client,
     ):
         yield client
 
 
 @pytest.mark.parametrize("prefix", PREFIXES)
-def test_every_prefix_tells_the_version_to_who_has_the_credentials(server: httpx.Client, prefix: str) -> None:
-    answer = server.get(f"{prefix}/health-auth", auth=("bøt", "päss"))
-
+def test_every_prefix_tells_the_version(server: httpx.Client, prefix: str) -> None:
+    answer = server.get(f"{prefix}/health-auth")
     assert (answer.status_code, answer.json()) == (200, {"status": "healthy", "version": "1.9.3"})
-    assert server.get(f"{prefix}/health").json() == answer.json()
+    assert server.get(f"{prefix}/health", auth=None).json() == answer.json()
 
 
-@pytest.mark.parametrize("auth", [None, ("bøt", "wrong"), ("other", "päss"), ("", "")])
-def test_wrong_credentials_are_refused(server: httpx.Client, auth: tuple[str, str] | None) -> None:
-    answer = server.get(f"{PREFIXES[0]}/health-auth", auth=auth)
-
-    assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Basic")
-    assert "HEADWATER_OPENMETADATA_PASSWORD" in answer.json()["error"]
-
-
-@pytest.mark.parametrize("header", ["Basic !!!", "Basic", "Bearer x", "Basic bm9jb2xvbg=="])
+@pytest.mark.parametrize("header", ["Basic !!!", "Basic", "Bearer x", "Basic bm9jb2xvbg==", "basic", "Digest a=b"])
 def test_broken_credentials_are_refused(server: httpx.Client, header: str) -> None:
-    answer = server.get(f"{PREFIXES[0]}/health-auth", headers={"Authorization": header})
-
-    assert answer.status_code == 401, answer.text
+    answer = server.get(f"{BASE}/health-auth", headers={"Authorization": header}, auth=None)
+    assert (answer.status_code, list(answer.json())) == (401, ["error"])
 
 
 def test_a_service_without_credentials_refuses_and_names_the_settings(client: httpx.Client) -> None:
-    answer = client.get(f"{PREFIXES[0]}/health-auth", auth=("", ""))
-
+    answer = client.get(f"{BASE}/health-auth", auth=("", ""))
     assert answer.status_code == 403
     assert "HEADWATER_OPENMETADATA_USERNAME" in answer.json()["error"]
+
+
+def test_the_address_of_the_service_is_told(server: httpx.Client) -> None:
+    assert set(server.get(f"{BASE}/ip").json()) == {"ip"}
+
+
+@pytest.mark.parametrize(
+    ("method", "route", "content", "status"),
+    [
+        ("POST", "/deploy", b"", 400),
+        ("POST", "/deploy", b"{", 400),
+        ("POST", "/deploy", b"[]", 400),
+        ("POST", "/deploy", b"{}", 400),
+        ("POST", "/trigger", b"{}", 400),
+        ("POST", "/trigger", b'{"dag_id": "nobody"}', 404),
+        ("POST", "/kill", b'{"dag_id": "nobody"}', 404),
+        ("POST", "/enable", b'{"dag_id": "no\\u0000body"}', 400),
+        ("POST", "/run_application", b'{"name": "cleaner"}', 400),
+        ("POST", "/run_automation", b'{"name": "x", "workflowType": "QUERY_RUNNER"}', 400),
+        ("POST", "/deploy", b" " * 6_000_000, 413),
+        ("GET", "/status", b"", 400),
+        ("GET", "/status?dag_id=nobody", b"", 404),
+        ("GET", "/status?dag_id=nobody&only_queued=perhaps", b"", 400),
+        ("GET", "/last_dag_logs?dag_id=nobody&task_id=ingestion_task", b"", 404),
+        ("DELETE", "/delete?dag_id=nobody", b"", 200),
+        ("GET", "/deploy", b"", 405),
+        ("GET", "/nonsense", b"", 404),
+    ],
+)
+def test_errors_have_the_shape_of_the_contract(
+    server: httpx.Client, method: str, route: str, content: bytes, status: int
+) -> None:
+    headers = {"Content-Type": "application/json"} if content else {}
+    answer = server.request(method, BASE + route, content=content, headers=headers)
+    assert answer.status_code == status, answer.text
+    assert list(answer.json()) == (["message"] if status == 200 else ["error"])
+
+
+@given(st.text(min_size=1, max_size=300))
+def test_every_name_becomes_one_of_a_workflow(name: str) -> None:
+    assert re.fullmatch(NAME_PATTERN, workflow_name(name))
+
+
+def test_long_names_stay_apart() -> None:
+    assert workflow_name("a" * 200) != workflow_name("a" * 201)
+    assert workflow_name("shop_metadata-1") == "shop_metadata-1"
+    assert workflow_name("Böse Dinge.1") == "B_se_Dinge_1"
+
+
+@pytest.mark.parametrize(
+    ("given_config", "schedule"),
+    [
+        ({}, None),
+        ({"scheduleInterval": ""}, None),
+        (
+            {"scheduleInterval": "@daily", "startDate": "2024-01-01", "pipelineTimezone": "Europe/Berlin"},
+            {"cron": "@daily", "timezone": "Europe/Berlin", "start": "2024-01-01T00:00:00+00:00"},
+        ),
+    ],
+)
+def test_the_schedule_of_a_pipeline(given_config: dict[str, Any], schedule: dict[str, Any] | None) -> None:
+    assert AirflowConfig.model_validate(given_config).schedule() == schedule
+
+
+def test_the_policy_of_a_pipeline() -> None:
+    config = AirflowConfig.model_validate({"pipelineCatchup": True, "retries": 2, "workflowTimeout": 60})
+    assert config.policy() == {
+        "overlap": "queue",
+        "misfire": "all",
+        "maxAttempts": 3,
+        "retryDelaySeconds": 300,
+        "retryBackoff": 1,
+        "timeoutSeconds": 60,
+    }
+    assert AirflowConfig.model_validate({"endDate": "2030-01-01"}).end_date == datetime(2030, 1, 1, tzinfo=UTC)
+
+
+@given(st.lists(st.text(max_size=30)), st.integers(1, 40))
+def test_a_long_log_comes_in_chunks(lines: list[str], size: int) -> None:
+    chunks: list[str] = []
+    total = 1
+    while len(chunks) < total:
+        text, total = chunk_of(lines, len(chunks), size)
+        chunks.append(text)
+    assert "".join(chunks) == "".join(lines)
+    assert all(len(text) == size for text in chunks[:-1])
+    with pytest.raises(Invalid, match="after"):
+        chunk_of(lines, total, size)

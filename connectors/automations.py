@@ -1,0 +1,143 @@
+"""Automations of an OpenMetadata server: tests of connections that people start in its UI."""
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+from pydantic import ConfigDict, Field
+
+from connectors.cancellation import Cancellation
+from connectors.connector import CheckResult
+from connectors.definition import Model, OpenMetadataConnection, known_only, parse
+from connectors.errors import ConfigurationError, SinkUnavailable
+from connectors.openmetadata.answers import UnreadableAnswer
+from connectors.openmetadata.client import OpenMetadataClient, by_name
+from connectors.report import Report
+from connectors.services import QUICK
+
+AUTOMATIONS = "automations/workflows"
+SUPPORTED = "TEST_CONNECTION"
+KIND, NAME = "workflowType", "name"
+TIMEOUT_SECONDS = 600.0
+Checker = Callable[[str, dict[str, Any]], Iterator[CheckResult]]
+Clock = Callable[[], datetime]
+Status = Literal["Running", "Successful", "Failed"]
+
+
+class Incoming(Model):
+    """What an OpenMetadata server sends; what it has beside what is used here is passed over."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class Connection(Incoming):
+    """The connection to test."""
+
+    config: dict[str, Any] = Field(repr=False)
+
+
+class Request(Incoming):
+    """What to test; `connection_type` is OpenMetadata's name for the kind of system."""
+
+    connection_type: str = Field(min_length=1)
+    connection: Connection
+
+
+class Automation(Incoming):
+    """An automation as the server keeps it."""
+
+    id: str = Field(min_length=1)
+    request: Request
+
+
+class Order(Incoming):
+    """What the server asks for: the automation of this name is read from it again, with its secrets."""
+
+    name: str = Field(min_length=1)
+    workflow_type: str
+    open_metadata_server_connection: dict[str, Any] = Field(repr=False)
+
+    @property
+    def server(self) -> OpenMetadataConnection:
+        """Who ordered it. Raises ConfigurationError."""
+        return parse(
+            OpenMetadataConnection, known_only(self.open_metadata_server_connection), "openMetadataServerConnection"
+        )
+
+
+def ordered(document: Mapping[str, Any]) -> Order:
+    """The order that a document is.
+
+    Raises:
+        ConfigurationError: It is none, or one for something else than the test of a connection.
+    """
+    order = parse(Order, document)
+    if order.workflow_type != SUPPORTED:
+        message = f"{order.workflow_type!r} is not supported: only connections are tested here ({SUPPORTED})"
+        raise ConfigurationError.at(KIND, message)
+    _ = order.server
+    return order
+
+
+def carry_out(order: Order, check: Checker, cancellation: Cancellation, now: Clock, tokens: Path | None = None) -> None:
+    """Test the connection and tell the server of each step as soon as it is done.
+
+    Raises:
+        ConfigurationError: The server has no such automation.
+        SinkUnavailable, FatalError, RunCancelled: It cannot be told.
+    """
+    with OpenMetadataClient(order.server, Report(), cancellation, QUICK, tokens) as client:
+        automation = _read(client, order.name)
+        steps: list[dict[str, Any]] = []
+        failed = False
+
+        def tell(status: Status) -> None:
+            result = {"lastUpdatedAt": int(now().timestamp() * 1000), "status": status, "steps": steps}
+            _patch(client, automation, {"/response": result, "/status": status})
+
+        try:
+            tell("Running")
+            for result in check(automation.request.connection_type.lower(), automation.request.connection.config):
+                steps.append(_step(result))
+                failed = failed or (result.mandatory and result.status != "passed")
+                tell("Running")
+        except ConfigurationError as error:
+            steps.append({"name": "CheckAccess", "mandatory": True, "passed": False, "message": error.message})
+            failed = True
+        tell("Failed" if failed else "Successful")
+
+
+def _read(client: OpenMetadataClient, name: str) -> Automation:
+    answer = client.request("get automation", "GET", by_name(AUTOMATIONS, name))
+    if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        message = f"OpenMetadata does not tell of the automation {name!r}: {answer.message()}"
+        raise SinkUnavailable(message)
+    if not answer.ok:
+        raise ConfigurationError.at(NAME, f"OpenMetadata has no automation {name!r}: {answer.message()}")
+    try:
+        return parse(Automation, answer.decoded(dict[str, Any]))
+    except UnreadableAnswer as error:
+        message = f"the automation {name!r} cannot be read: {error}"
+        raise ConfigurationError.at(NAME, message) from error
+
+
+def _patch(client: OpenMetadataClient, automation: Automation, fields: Mapping[str, object]) -> None:
+    changes = [{"op": "add", "path": path, "value": value} for path, value in fields.items()]
+    path = f"/{AUTOMATIONS}/{automation.id}"
+    answer = client.request("patch automation", "PATCH", path, body=msgspec.json.encode(changes))
+    if not answer.ok:
+        message = f"OpenMetadata does not take the result of the automation: {answer.message()}"
+        raise SinkUnavailable(message)
+
+
+def _step(result: CheckResult) -> dict[str, Any]:
+    step = {
+        "name": result.name,
+        "mandatory": result.mandatory,
+        "passed": result.status == "passed",
+        "message": result.message,
+    }
+    return step if result.advice is None else {**step, "errorLog": result.advice}

@@ -1,0 +1,104 @@
+"""The service entities of an OpenMetadata server, which know the connections that definitions leave out."""
+
+from collections.abc import Iterator, Mapping
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+
+from connectors.cancellation import Cancellation
+from connectors.definition import OpenMetadataConnection, WorkflowDefinition, known_only, parse
+from connectors.errors import ConfigurationError, SinkUnavailable
+from connectors.models.names import fqn
+from connectors.openmetadata.answers import UnreadableAnswer
+from connectors.openmetadata.client import Limits, OpenMetadataClient, by_name
+from connectors.openmetadata.retry import RetryPolicy
+from connectors.report import Report
+
+SERVICE = "source.serviceName"
+TYPE = "source.type"
+SERVER = "openMetadataServerConnection"
+DATABASE_SERVICE = "databaseService"
+MASK = "***"
+# For people who wait for the answer, unlike for a run.
+QUICK = Limits(connect_seconds=5.0, read_seconds=10.0, connections=1, retry=RetryPolicy(tries=2, few_tries=1))
+
+
+class Connection(msgspec.Struct, frozen=True):
+    """How to reach the source, secrets in plain text if the token is a bot's."""
+
+    config: dict[str, Any] = {}
+
+
+class Service(msgspec.Struct, frozen=True, rename="camel"):
+    """A service as the server knows it; `service_type` is OpenMetadata's name for the kind of system."""
+
+    service_type: str
+    connection: Connection | None = None
+
+
+def read_service(client: OpenMetadataClient, kind: str, name: str) -> Service:
+    """The service of this name; `kind` is the type of its entity, such as `databaseService`.
+
+    Raises:
+        ConfigurationError: The server has none, or does not tell enough of it.
+        SinkUnavailable, FatalError: The server does not answer, or is none that we can use.
+    """
+    answer = client.request("get service", "GET", by_name(f"services/{kind}s", fqn(name)))
+    if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        message = f"OpenMetadata does not tell of the {kind} {name!r}: {answer.message()}"
+        raise SinkUnavailable(message, "look into the server's own log")
+    if not answer.ok:
+        message = f"OpenMetadata has no {kind} {name!r} to take the connection from: {answer.message()}"
+        raise ConfigurationError.at(SERVICE, message)
+    try:
+        return answer.decoded(Service)
+    except UnreadableAnswer as error:
+        raise ConfigurationError.at(SERVICE, f"the {kind} {name!r} of OpenMetadata cannot be read: {error}") from error
+
+
+def service_type(server: Mapping[str, Any], kind: str, name: str, tokens: Path | None = None) -> str:
+    """OpenMetadata's name for the kind of system that a service of a server is.
+
+    Raises:
+        ConfigurationError, SinkUnavailable, FatalError: See `read_service`; paths of the server as pipelines have them.
+    """
+    connection = parse(OpenMetadataConnection, known_only(server), SERVER)
+    with OpenMetadataClient(connection, Report(), Cancellation(), QUICK, tokens) as client:
+        return read_service(client, kind, name).service_type
+
+
+def completed(raw: Mapping[str, Any], cancellation: Cancellation, tokens: Path | None = None) -> dict[str, Any]:
+    """The definition with the connection that the server has for its service; as it is, if it has one of its own.
+
+    Raises:
+        ConfigurationError, SinkUnavailable, FatalError: See `read_service`.
+    """
+    definition = parse(WorkflowDefinition, raw)
+    server = definition.workflow_config.open_metadata_server_config
+    if definition.source.service_connection is not None or server is None:
+        return dict(raw)
+    name = definition.source.service_name
+    with OpenMetadataClient(server, Report(), cancellation, tokens=tokens) as client:
+        service = read_service(client, DATABASE_SERVICE, name)
+    if service.service_type.lower() != definition.source.type.lower():
+        message = f"is {definition.source.type!r}, but the service {name!r} of OpenMetadata is {service.service_type}"
+        raise ConfigurationError.at(TYPE, message)
+    if service.connection is None or not service.connection.config:
+        raise ConfigurationError.at(
+            SERVICE, f"the service {name!r} of OpenMetadata has no connection; give it one there"
+        )
+    if hidden := next(_masked(service.connection.config), None):
+        message = f"OpenMetadata hides {hidden} of the service {name!r} from this token; use that of the ingestion bot"
+        raise ConfigurationError.at(SERVICE, message)
+    return {**raw, "source": {**raw["source"], "serviceConnection": {"config": service.connection.config}}}
+
+
+def _masked(value: object, path: str = "") -> Iterator[str]:
+    """The keys whose values are nothing but asterisks."""
+    if isinstance(value, dict):
+        for key, item in cast("dict[str, object]", value).items():
+            yield from _masked(item, f"{path}.{key}" if path else key)
+    elif isinstance(value, str) and len(value) >= len(MASK) and not value.strip("*"):
+        yield path

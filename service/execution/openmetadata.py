@@ -1,0 +1,68 @@
+"""What the pipeline-service contract asks of the OpenMetadata server that calls."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from connectors.automations import TIMEOUT_SECONDS, Order, carry_out, ordered
+from connectors.cancellation import Cancellation
+from connectors.connector import CheckResult
+from connectors.errors import ConnectorError
+from connectors.services import service_type
+from service import clock
+from service.errors import Unavailable
+from service.workflows.documents import Json
+
+MAX_AUTOMATIONS = 8
+
+logger = logging.getLogger(__name__)
+
+
+class OpenMetadata:
+    """Thread-safe; `check` tests a connection by its connector's name and its config."""
+
+    def __init__(self, check: Callable[[str, Json], Iterator[CheckResult]], tokens: Path) -> None:
+        self._check = check
+        self._tokens = tokens
+        self._free = threading.BoundedSemaphore(MAX_AUTOMATIONS)
+        self._closing = Cancellation()
+
+    def service_type(self, server: Json, kind: str, name: str) -> str:
+        """OpenMetadata's name for the kind of system that a service is.
+
+        Raises:
+            ConfigurationError: The server has no such service; paths begin inside `server` or name the service.
+            SinkUnavailable, FatalError: It does not answer, or is none that we can use.
+        """
+        return service_type(server, kind, name, self._tokens)
+
+    def automate(self, document: Json) -> str:
+        """Begin what an automation orders, in the background; its name.
+
+        Raises:
+            ConfigurationError: It is none that can be carried out here.
+            Unavailable: Many are under way already.
+        """
+        order = ordered(document)
+        if not self._free.acquire(blocking=False):
+            message = f"{MAX_AUTOMATIONS} connections are being tested already"
+            raise Unavailable(message)
+        threading.Thread(target=self._carry_out, args=(order,), name="automation", daemon=True).start()
+        return order.name
+
+    def stop(self) -> None:
+        """Begin no request any more."""
+        self._closing.cancel("the service shuts down")
+
+    def _carry_out(self, order: Order) -> None:
+        cancellation = Cancellation(TIMEOUT_SECONDS)
+        try:
+            with self._closing.interrupting(lambda: cancellation.cancel(self._closing.reason)):
+                carry_out(order, self._check, cancellation, clock.now, self._tokens)
+        except ConnectorError as error:
+            logger.warning("The automation %s was not carried out: %s", order.name, error)
+        except Exception:  # a thread of nobody's: what it does not log is lost
+            logger.exception("The automation %s broke off", order.name)
+        finally:
+            self._free.release()

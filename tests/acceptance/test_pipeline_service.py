@@ -1,0 +1,251 @@
+"""An OpenMetadata server that drives the service as it would Airflow, through the whole life of a pipeline."""
+
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.acceptance.api import Api, Json, config_of
+from tests.acceptance.catalogues import TOKEN, Catalogue
+from tests.acceptance.processes import Replica
+from tests.acceptance.sources import SERVICE, Source
+from tests.eventually import eventually
+
+PREFIXES = ("/pluginsv2/api/v2/openmetadata", "/api/v2/openmetadata", "/api/v1/openmetadata")
+CREDENTIALS = ("openmetadata", "the-servers-password")
+TASK = "ingestion_task"
+
+
+class PipelineServiceClient:
+    """Calls as the server's client does: finds the prefix, asks for a CSRF token before each change."""
+
+    def __init__(self, url: str, auth: tuple[str, str] | None = CREDENTIALS) -> None:
+        self.http = httpx.Client(base_url=url, auth=auth, timeout=30, trust_env=False)
+        self.prefix = ""
+
+    def find(self) -> str:
+        """The version that the first prefix tells that answers."""
+        for prefix in PREFIXES:
+            answer = self.http.get(f"{prefix}/health-auth")
+            if answer.status_code == 200:
+                self.prefix = prefix
+                return answer.json()["version"]
+        raise AssertionError
+
+    def get(self, route: str, **query: Any) -> httpx.Response:
+        return self.http.get(f"{self.prefix}{route}", params=query)
+
+    def change(self, route: str, body: Json) -> httpx.Response:
+        token = self.get("/csrf-token").json()["csrf_token"]
+        assert token
+        return self.http.post(f"{self.prefix}{route}", json=body, headers={"X-CSRFToken": token})
+
+    def done(self, route: str, body: Json) -> str:
+        answer = self.change(route, body)
+        assert answer.status_code == 200, answer.text
+        return answer.json()["message"]
+
+
+@pytest.fixture
+def server(service: Replica) -> Iterator[PipelineServiceClient]:
+    client = PipelineServiceClient(service.url)
+    with client.http:
+        client.find()
+        yield client
+
+
+@pytest.fixture
+def known(shop: Source, catalogue: Catalogue) -> Catalogue:
+    """A server that knows the shop as one of its services."""
+    connection = {"config": {"type": "Postgres", **shop.connection()}}
+    catalogue.catalogue.put(
+        "services/databaseServices", {"name": SERVICE, "serviceType": "Postgres", "connection": connection}
+    )
+    return catalogue
+
+
+def pipeline(name: str, catalogue: Catalogue, schedule: str | None = None, **fields: Any) -> Json:
+    """The body of a deployment, as the server sends it."""
+    server = {
+        "clusterName": "openmetadata",
+        "type": "OpenMetadata",
+        "hostPort": catalogue.host_port,
+        "authProvider": "openmetadata",
+        "verifySSL": "no-ssl",
+        "securityConfig": {"jwtToken": TOKEN},
+        "secretsManagerProvider": "db",
+        "secretsManagerLoader": "noop",
+        "limitRecords": 1000,
+        "supportsDataInsightExtraction": True,
+    }
+    return {
+        "id": str(uuid.uuid4()),
+        "name": name,
+        "displayName": name,
+        "pipelineType": "metadata",
+        "fullyQualifiedName": f"{SERVICE}.{name}",
+        "sourceConfig": {"config": {"type": "DatabaseMetadata", "includeTables": True}},
+        "openMetadataServerConnection": server,
+        "airflowConfig": {
+            "pausePipeline": False,
+            "concurrency": 1,
+            "startDate": "2024-01-01T00:00:00.000000Z",
+            "pipelineTimezone": "UTC",
+            "retries": 0,
+            "retryDelay": 300,
+            "pipelineCatchup": False,
+            "scheduleInterval": schedule,
+            "maxActiveRuns": 1,
+            "workflowDefaultView": "tree",
+        },
+        "service": {"id": str(uuid.uuid4()), "type": "databaseService", "name": SERVICE, "fullyQualifiedName": SERVICE},
+        "loggerLevel": "INFO",
+        "raiseOnError": True,
+        "deployed": False,
+        "enabled": True,
+        "href": "http://somewhere",
+        "owners": [],
+        "provider": "user",
+        **fields,
+    }
+
+
+def test_the_whole_life_of_a_pipeline(
+    server: PipelineServiceClient, api: Api, name: str, shop: Source, known: Catalogue
+) -> None:
+    dag = {"dag_id": name}
+    assert server.done("/deploy", pipeline(name, known, "0 3 * * *")) == f"Workflow [{name}] has been created"
+    workflow = api.get(f"/workflows/{name}")
+    assert (workflow["schedule"]["cron"], workflow["enabled"]) == ("0 3 * * *", True)
+    assert "serviceConnection" not in workflow["config"]["source"]
+    assert TOKEN not in str(workflow)
+    assert server.get("/status", dag_id=name, only_queued="true").json() == []
+
+    known.hold()
+    assert "has been triggered" in server.done("/trigger", dag)
+    known.wait_until_held()
+    server.done("/trigger", {**dag, "conf": {"appConfigOverride": {"includeViews": False}}})
+    [queued] = server.get("/status", dag_id=name, only_queued="true").json()
+    assert queued["pipelineState"] == "queued"
+    running = server.get("/status", dag_id=name).json()[1]
+    assert (running["pipelineState"], running["endDate"]) == ("running", None)
+    log = eventually(lambda: _log(server, name), "the log of the running run")
+    assert f"of workflow {name} begins" in log
+
+    known.release()
+    for run in (running, queued):
+        api.until(run["runId"], "succeeded")
+        told = known.api.pipelines.of(f"{SERVICE}.{name}", run["runId"])
+        eventually(lambda told=told: told.states[-1:] == ["success"], "the server hears of the end under that id")
+    assert known.names()["tables"] == shop.golden_names()["tables"]
+
+    server.done("/disable", dag)
+    assert api.get(f"/workflows/{name}")["enabled"] is False
+    server.done("/enable", dag)
+    assert api.get(f"/workflows/{name}")["enabled"] is True
+
+    redeployed = pipeline(name, known, "30 4 * * *", description="later")
+    assert server.done("/deploy", redeployed) == f"Workflow [{name}] has been changed"
+    assert api.get(f"/workflows/{name}")["revision"] == 2
+    assert server.done("/deploy", redeployed) == f"Workflow [{name}] has been unchanged"
+
+    known.hold()
+    server.done("/trigger", dag)
+    known.wait_until_held()
+    killed = server.get("/status", dag_id=name).json()[0]
+    server.done("/kill", dag)
+    api.until(killed["runId"], "cancelled")
+    assert server.get("/status", dag_id=name).json()[0]["pipelineState"] == "stopped"
+    assert server.change("/kill", dag).status_code == 404
+    known.release()
+
+    deleted = server.http.delete(f"{server.prefix}/delete", params=dag)
+    assert (deleted.status_code, api.http.get(f"/api/v1/workflows/{name}").status_code) == (200, 404)
+    assert server.change("/enable", dag).status_code == 404
+
+
+def _log(server: PipelineServiceClient, name: str) -> str | None:
+    answer = server.get("/last_dag_logs", dag_id=name, task_id=TASK)
+    text = answer.json().get(TASK, "")
+    return text or None
+
+
+def test_a_connection_is_tested_in_the_background_step_by_step(
+    server: PipelineServiceClient, name: str, shop: Source, catalogue: Catalogue
+) -> None:
+    right = catalogue.api.automations.add(name, "Postgres", shop.connection())
+    wrong = catalogue.api.automations.add(f"{name}-2", "Postgres", {**shop.connection(), "database": "no_such"})
+    strange = catalogue.api.automations.add(f"{name}-3", "Nonesuch", {"hostPort": "localhost:1"})
+    order = {
+        "workflowType": "TEST_CONNECTION",
+        "openMetadataServerConnection": pipeline(name, catalogue)["openMetadataServerConnection"],
+    }
+    for automation in (right, wrong, strange):
+        message = server.done("/run_automation", {**order, "name": automation.entity["name"]})
+        assert message.endswith("has been triggered.")
+    for automation, end in ((right, "Successful"), (wrong, "Failed"), (strange, "Failed")):
+        eventually(lambda automation=automation: automation.told and automation.told[-1][0] != "Running", "an end")
+        assert automation.told[-1][0] == automation.told[-1][1]["status"] == end
+        assert automation.told[0] == ("Running", {**automation.told[0][1], "steps": []})
+    steps = right.told[-1][1]["steps"]
+    assert steps[0] == {**steps[0], "name": "CheckAccess", "mandatory": True, "passed": True}
+    assert [len(response["steps"]) for _, response in right.told] == [*range(len(steps) + 1), len(steps)]
+    assert "no_such" in wrong.told[-1][1]["steps"][0]["message"]
+    assert "not a connector" in strange.told[-1][1]["steps"][0]["message"]
+
+
+def test_two_pipelines_of_one_name_do_not_take_each_others_place(
+    server: PipelineServiceClient, api: Api, name: str, shop: Source, known: Catalogue
+) -> None:
+    server.done("/deploy", pipeline(name, known))
+    other = server.change("/deploy", pipeline(name, known, fullyQualifiedName=f"elsewhere.{name}"))
+    assert other.status_code == 409
+    assert f"of the pipeline {SERVICE}.{name}" in other.json()["error"]
+    api.create(f"{name}-own", config_of(shop.connection(), known))
+    for route in ("/deploy", "/trigger", "/kill"):
+        body = pipeline(f"{name}-own", known) if route == "/deploy" else {"dag_id": f"{name}-own"}
+        assert server.change(route, body).status_code == (409 if route == "/deploy" else 404)
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"pipelineType": "lineage"}, "pipelineType: 'lineage' is not supported"),
+        ({"service": {"type": "databaseService", "name": "nowhere"}}, "no databaseService 'nowhere'"),
+        ({"sourceConfig": {"config": {"nonsense": 1}}}, "nonsense: is not a known key"),
+        ({"airflowConfig": {"scheduleInterval": "99 * * * *"}}, "cron"),
+        ({"fullyQualifiedName": None}, "fullyQualifiedName"),
+        ({"openMetadataServerConnection": {"hostPort": "nonsense"}}, "openMetadataServerConnection.hostPort"),
+    ],
+)
+def test_a_deployment_that_cannot_be_run_is_refused_by_name(
+    server: PipelineServiceClient, name: str, known: Catalogue, fields: Json, told: str
+) -> None:
+    answer = server.change("/deploy", pipeline(name, known, **fields))
+    assert answer.status_code == 400, answer.text
+    assert told in answer.json()["error"]
+    assert server.change("/enable", {"dag_id": name}).status_code == 404, "nothing was stored"
+
+
+@pytest.mark.parametrize("auth", [None, ("openmetadata", "wrong"), ("other", CREDENTIALS[1]), ("", "")])
+def test_nothing_is_done_for_others(service: Replica, auth: tuple[str, str] | None) -> None:
+    client = PipelineServiceClient(service.url, auth)
+    client.prefix = PREFIXES[0]
+    with client.http:
+        answers = [
+            client.get("/health-auth"),
+            client.get("/csrf-token"),
+            client.get("/ip"),
+            client.get("/status", dag_id="x"),
+            client.get("/last_dag_logs", dag_id="x", task_id=TASK),
+            client.http.delete(f"{client.prefix}/delete", params={"dag_id": "x"}),
+            *(
+                client.http.post(f"{client.prefix}/{route}", json={"dag_id": "x"})
+                for route in ("deploy", "trigger", "enable", "disable", "kill", "run_automation", "run_application")
+            ),
+        ]
+    assert {answer.status_code for answer in answers} == {401}
+    assert all("HEADWATER_OPENMETADATA_PASSWORD" in answer.json()["error"] for answer in answers)
+    assert {answer.headers["www-authenticate"] for answer in answers} == {'Basic realm="headwater"'}
