@@ -20,7 +20,7 @@ from service.errors import Conflict, Unavailable
 # Any number will do, as long as every release takes the same.
 _LOCK_KEY = 4_817_236_190
 _VERSION_TABLE = "alembic_version"
-# A migration that takes away what the release before still uses says `contracts = True`: that one then refuses the schema.
+# A migration that takes away what the release before still uses says `contracts = True`, and that one refuses it.
 _CONTRACTS = "contracts"
 
 logger = logging.getLogger(__name__)

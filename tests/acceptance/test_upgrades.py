@@ -4,9 +4,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import psycopg
 import pytest
 
+from service.database import migrate
 from tests.acceptance.api import config_of
 from tests.acceptance.catalogues import Catalogue
 from tests.acceptance.conftest import ClientOf, StartReplica
@@ -33,8 +33,7 @@ def upgrade() -> None:
 def migrate_as_the_next_release(url: str, folder: Path, *, contracts: bool) -> None:
     """Run the migrations of this code and one more."""
     shutil.copytree(REPOSITORY / "migrations", folder / "migrations", ignore=shutil.ignore_patterns("__pycache__"))
-    with psycopg.connect(url) as connection:
-        [head] = connection.execute("select version_num from alembic_version").fetchone() or ()
+    head = migrate.current(url)
     added = folder / "migrations" / "versions" / "next.py"
     added.write_text(MIGRATION.format(head=head, contracts=contracts))
     environment = environment_with({"HEADWATER_DATABASE_URL": url, "PYTHONPATH": f"{folder}:{REPOSITORY}"})
@@ -44,6 +43,7 @@ def migrate_as_the_next_release(url: str, folder: Path, *, contracts: bool) -> N
 
 
 def test_this_release_works_on_the_schema_of_the_next_one(
+    *,
     database_url: str,
     start_replica: StartReplica,
     client_of: ClientOf,

@@ -56,7 +56,7 @@ OPEN = re.compile(
     r"(podSecurityContext|securityContext|resources|affinity|nodeSelector|probes\.\w+|\w*([lL]abels|[aA]nnotations)"
     r"|.*\.\w*([lL]abels|[aA]nnotations))"
 )
-TYPES: dict[type, str] = {list: "array", bool: "boolean", int: "integer", float: "number", str: "string"}
+TYPES = {"list": "array", "bool": "boolean", "int": "integer", "float": "number", "str": "string"}
 _BLOCK = re.compile(r"(?<=# BEGIN settings, written by `make chart`\n).*(?=# END settings)", re.DOTALL)
 _TABLE = re.compile(r"(?<=<!-- BEGIN values -->\n).*(?=<!-- END values -->)", re.DOTALL)
 _VALUE = re.compile(r"( *)([\w-]+):")
@@ -133,7 +133,8 @@ def _nullable(schema: dict[str, Any]) -> dict[str, Any]:
 def _of(value: Any, path: str) -> dict[str, Any]:
     narrower = NARROWER.get(path, {})
     if not isinstance(value, dict):
-        return {"type": TYPES.get(type(value), "null")} | narrower
+        kind: str = type(value).__name__
+        return {"type": TYPES.get(kind, "null")} | narrower
     entries = cast("dict[str, Any]", value)
     if not entries or OPEN.fullmatch(path):
         return {"type": "object"} | narrower

@@ -38,8 +38,9 @@ def main() -> int:
         return 0
     _make_base()
     extras = sys.argv[1:] or ["embedded,postgres"]
-    _run(*_buildah(), "bud", "--quiet", "--format", "docker", "--pull-never", "--isolation", "chroot", "--network", "host", *_mounts(),
-         "--build-arg", f"EXTRAS={extras[0]}", "--tag", IMAGE, REPOSITORY)  # fmt: skip
+    build = ("bud", "--quiet", "--format", "docker", "--pull-never", "--isolation", "chroot", "--network", "host")
+    wanted = ("--build-arg", f"EXTRAS={extras[0]}", "--tag", IMAGE)
+    _run(*_buildah(), *build, *_mounts(), *wanted, REPOSITORY)
     trial = [sys.executable, "-m", "pytest", "-q", "tests/acceptance/test_image.py"]
     return subprocess.run(trial, cwd=REPOSITORY, env=os.environ | {"TRY_IMAGE": "1"}, check=False).returncode
 
