@@ -81,7 +81,9 @@ def _is_newer(connection: Connection, present: str | None) -> bool:
     if present is None or present in {script.revision for script in _scripts().walk_revisions()}:
         return False
     noted = connection.scalar(text("select obj_description(to_regclass(:name), 'pg_class')"), {"name": _VERSION_TABLE})
-    if head() not in (noted or "").split(","):
+    # The first is the schema that the note is about: one that was left by another says nothing.
+    about, *works_with = (noted or "").split(",")
+    if about != present or head() not in works_with:
         message = (
             f"the database is at schema {present}, which this release of Headwater (newest schema: {head()}) does not "
             "know; run the release that migrated it, or restore a backup from before"
