@@ -26,6 +26,7 @@ class ColumnFacts(NamedTuple):
     """A row of ddl_queries.COLUMNS; `local` is False for what only parents define."""
 
     oid: int
+    number: int
     quoted: str
     expression: str | None
     generated: str
@@ -91,8 +92,10 @@ class ColumnDefinition:
         plain = sequence.type == self.type and not sequence.parameters() and self._is_named_by_default(sequence)
         return SERIAL.get(self.type) if plain else None
 
-    def clause(self, typed: bool) -> str:
-        """The column as CREATE TABLE has it; in a table of a composite type only what that does not say."""
+    def clause(self, typed: bool) -> str | None:
+        """The column as CREATE TABLE has it, if it does; in a table of a composite type what that does not say."""
+        if not (self._says_more_than_type() if typed else self.facts.local):
+            return None
         facts = self.facts
         serial = self.serial
         words = [facts.quoted, "WITH OPTIONS"] if typed else [facts.quoted, serial or self.type]
@@ -112,8 +115,7 @@ class ColumnDefinition:
             words.append("NOT NULL")
         return " ".join(words)
 
-    def says_more_than_type(self) -> bool:
-        """Whether a table of a composite type has to mention this column."""
+    def _says_more_than_type(self) -> bool:
         facts = self.facts
         return bool(facts.expression is not None or facts.identity or facts.options or self.not_null)
 
@@ -150,11 +152,11 @@ class ColumnDefinition:
 
 @dataclass(frozen=True, slots=True)
 class TableDefinition:
-    """One table; `constraints` are written as after the word CONSTRAINT."""
+    """One table; `constraints` are written as after the word CONSTRAINT. Of a plain column all that is said is here."""
 
     quoted: str
     facts: TableFacts
-    columns: Sequence[ColumnDefinition]
+    columns: Sequence[str | ColumnDefinition]
     constraints: Sequence[str]
 
     def text(self) -> str:
@@ -162,16 +164,12 @@ class TableDefinition:
         facts = self.facts
         kind = "FOREIGN TABLE" if facts.server else "UNLOGGED TABLE" if facts.unlogged else "TABLE"
         typed = f" OF {facts.of_type}" if facts.of_type else ""
-        items = [*self._columns(), *(f"CONSTRAINT {constraint}" for constraint in self.constraints)]
+        clauses = (each if isinstance(each, str) else each.clause(bool(typed)) for each in self.columns)
+        items = [*filter(None, clauses), *(f"CONSTRAINT {constraint}" for constraint in self.constraints)]
         body = " (\n    " + ",\n    ".join(items) + "\n)" if items else " (\n)"
         made = f"CREATE {kind} {self.quoted}{typed}{'' if typed and not items else body}{self._tail()};"
-        return "\n".join([*self._sequences(), made, *self._afterwards()])
-
-    def _columns(self) -> Iterator[str]:
-        typed = self.facts.of_type is not None
-        for column in self.columns:
-            if column.says_more_than_type() if typed else column.facts.local:
-                yield column.clause(typed)
+        special = [each for each in self.columns if not isinstance(each, str)]
+        return "\n".join([*self._sequences(special), made, *self._afterwards(special)])
 
     def _tail(self) -> str:
         facts = self.facts
@@ -185,14 +183,14 @@ class TableDefinition:
         ]
         return "".join(f"\n{word}" for word in words if word)
 
-    def _sequences(self) -> Iterator[str]:
-        for column in self.columns:
+    def _sequences(self, columns: Iterable[ColumnDefinition]) -> Iterator[str]:
+        for column in columns:
             if (sequence := column.own_sequence()) is not None:
                 yield f"{' '.join(['CREATE SEQUENCE', sequence.quoted, 'AS', sequence.type, *sequence.parameters()])};"
 
-    def _afterwards(self) -> Iterator[str]:
+    def _afterwards(self, columns: Iterable[ColumnDefinition]) -> Iterator[str]:
         foreign = "FOREIGN " if self.facts.server else ""
-        for column in self.columns:
+        for column in columns:
             for change in column.changes():
                 yield f"ALTER {foreign}TABLE ONLY {self.quoted} ALTER COLUMN {column.facts.quoted} {change};"
             if (sequence := column.own_sequence()) is not None:
