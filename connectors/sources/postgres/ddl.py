@@ -1,6 +1,6 @@
 """The DDL of some tables, put together from questions about all of them."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from connectors.families.sql import grouped
@@ -47,23 +47,37 @@ class Definitions:
 
         def text() -> str:
             constraints = [definition for _, definition, _ in self.constraints.get(oid, ())]
-            return TableDefinition(quoted, facts, [*self._columns(name, columns)], constraints).text()
+            return TableDefinition(
+                quoted, facts, self._plain(columns), self._special(name, columns), constraints
+            ).text()
 
         return text
 
-    def _columns(self, table: str, columns: ColumnRows) -> Iterator[str | ColumnDefinition]:
-        oid, numbers, names, oids, modifiers, not_nulls, _ = columns
-        special = {row.number: row for row in map(ColumnFacts._make, self.columns.get(oid, ()))}
+    def _plain(self, columns: ColumnRows) -> list[str]:
+        """Every column as if it were nothing but its name, its type and NOT NULL, which nearly all are."""
+        shapes = map(self.types.shapes.__getitem__, zip(columns.types, columns.modifiers, strict=True))
+        return [
+            f"{name} {shape.display} NOT NULL" if not_null else f"{name} {shape.display}"
+            for name, shape, not_null in zip(columns.names, shapes, columns.not_nulls, strict=True)
+        ]
+
+    def _special(self, table: str, columns: ColumnRows) -> dict[int, ColumnDefinition]:
+        """The columns that say more, or less, by their places."""
+        oid = columns.oid
         sequences = {row.column: row for row in map(SequenceFacts._make, reversed(self.sequences.get(oid, [])))}
-        named = {column for _, _, column in self.constraints.get(oid, ())}
-        shapes = self.types.shapes
-        for number, name, key, not_null in zip(
-            numbers, names, zip(oids, modifiers, strict=True), not_nulls, strict=True
-        ):
-            facts, display = special.get(number), shapes[key].display
-            if facts is None:
-                yield f"{name} {display} NOT NULL" if not_null and number not in named else f"{name} {display}"
-            else:
-                yield ColumnDefinition(
-                    table, name, display, not_null, facts, sequences.get(number), named=number in named
-                )
+        named = {column for _, _, column in self.constraints.get(oid, ()) if column is not None}
+        rows = {row.number: row for row in map(ColumnFacts._make, self.columns.get(oid, ()))}
+        found: dict[int, ColumnDefinition] = {}
+        for number in rows.keys() | named:
+            place = columns.numbers.index(number)
+            name, key = columns.names[place], (columns.types[place], columns.modifiers[place])
+            found[place] = ColumnDefinition(
+                table=table,
+                name=name,
+                type=self.types.shapes[key].display,
+                not_null=columns.not_nulls[place],
+                facts=rows.get(number) or ColumnFacts(oid, number, name),
+                sequence=sequences.get(number),
+                named=number in named,
+            )
+        return {place: found[place] for place in sorted(found)}

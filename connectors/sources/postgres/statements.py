@@ -1,6 +1,6 @@
 """One table as the SQL that makes it anew. Names and expressions come from the catalogue, quoted and qualified."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -28,14 +28,14 @@ class ColumnFacts(NamedTuple):
     oid: int
     number: int
     quoted: str
-    expression: str | None
-    generated: str
-    identity: str
-    collation: str | None
-    options: list[str]
-    local: bool
-    default_of_parent: bool
-    not_null_of_parent: bool
+    expression: str | None = None
+    generated: str = ""
+    identity: str = ""
+    collation: str | None = None
+    options: Sequence[str] = ()
+    local: bool = True
+    default_of_parent: bool = False
+    not_null_of_parent: bool = False
 
 
 class SequenceFacts(NamedTuple):
@@ -152,11 +152,15 @@ class ColumnDefinition:
 
 @dataclass(frozen=True, slots=True)
 class TableDefinition:
-    """One table; `constraints` are written as after the word CONSTRAINT. Of a plain column all that is said is here."""
+    """One table; `columns` are written as plain ones, those that are not are in `special` too, by their places.
+
+    `constraints` are written as after the word CONSTRAINT.
+    """
 
     quoted: str
     facts: TableFacts
-    columns: Sequence[str | ColumnDefinition]
+    columns: Sequence[str]
+    special: Mapping[int, ColumnDefinition]
     constraints: Sequence[str]
 
     def text(self) -> str:
@@ -164,12 +168,13 @@ class TableDefinition:
         facts = self.facts
         kind = "FOREIGN TABLE" if facts.server else "UNLOGGED TABLE" if facts.unlogged else "TABLE"
         typed = f" OF {facts.of_type}" if facts.of_type else ""
-        clauses = (each if isinstance(each, str) else each.clause(bool(typed)) for each in self.columns)
-        items = [*filter(None, clauses), *(f"CONSTRAINT {constraint}" for constraint in self.constraints)]
+        columns: list[str | None] = [*self.columns]
+        for place, column in self.special.items():
+            columns[place] = column.clause(bool(typed))
+        items = [*filter(None, columns), *(f"CONSTRAINT {constraint}" for constraint in self.constraints)]
         body = " (\n    " + ",\n    ".join(items) + "\n)" if items else " (\n)"
         made = f"CREATE {kind} {self.quoted}{typed}{'' if typed and not items else body}{self._tail()};"
-        special = [each for each in self.columns if not isinstance(each, str)]
-        return "\n".join([*self._sequences(special), made, *self._afterwards(special)])
+        return "\n".join([*self._sequences(), made, *self._afterwards()])
 
     def _tail(self) -> str:
         facts = self.facts
@@ -183,14 +188,14 @@ class TableDefinition:
         ]
         return "".join(f"\n{word}" for word in words if word)
 
-    def _sequences(self, columns: Iterable[ColumnDefinition]) -> Iterator[str]:
-        for column in columns:
+    def _sequences(self) -> Iterator[str]:
+        for column in self.special.values():
             if (sequence := column.own_sequence()) is not None:
                 yield f"{' '.join(['CREATE SEQUENCE', sequence.quoted, 'AS', sequence.type, *sequence.parameters()])};"
 
-    def _afterwards(self, columns: Iterable[ColumnDefinition]) -> Iterator[str]:
+    def _afterwards(self) -> Iterator[str]:
         foreign = "FOREIGN " if self.facts.server else ""
-        for column in columns:
+        for column in self.special.values():
             for change in column.changes():
                 yield f"ALTER {foreign}TABLE ONLY {self.quoted} ALTER COLUMN {column.facts.quoted} {change};"
             if (sequence := column.own_sequence()) is not None:

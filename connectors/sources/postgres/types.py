@@ -51,12 +51,6 @@ class Shape(NamedTuple):
     scale: int | None = None
     children: tuple[Column, ...] | None = None
 
-    def column(self, name: str, description: str | None, constraint: ColumnConstraint | None, place: int) -> Column:
-        """A column of this type; `name` is encoded."""
-        kind, display, length, of, precision, scale, children = self
-        # By position: a database has millions of columns, and naming twelve fields takes four times as long.
-        return Column(name, kind, of, length, precision, scale, display, description, constraint, place, (), children)
-
 
 @dataclass(frozen=True, slots=True)
 class TypeRow:
@@ -133,7 +127,20 @@ class Types:
         )
         for place, (name, oid, modifier, not_null, description) in enumerate(fields, 1):
             constraint: ColumnConstraint = "NOT_NULL" if not_null else "NULL"
-            yield self._shape((oid, modifier)).column(encode_name(name), description, constraint, place)
+            shape = self._shape((oid, modifier))
+            yield Column(
+                name=encode_name(name),
+                data_type=shape.data_type,
+                array_data_type=shape.array_data_type,
+                data_length=shape.length,
+                precision=shape.precision,
+                scale=shape.scale,
+                data_type_display=shape.display,
+                description=description,
+                constraint=constraint,
+                ordinal_position=place,
+                children=shape.children,
+            )
 
 
 def base(name: str, modifier: int, display: str, built_in: bool) -> Shape:
