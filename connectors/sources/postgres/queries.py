@@ -116,7 +116,8 @@ POLICIES = """
     JOIN pg_policy p ON p.polrelid = t.oid ORDER BY p.polrelid, p.polname
 """
 
-# Types with their modifiers, and the types those are made of.
+# Types with their modifiers, and the types those are made of. Postgres expects thousands and would read all of pg_type,
+# which has two for every table; OFFSET keeps it to looking each up.
 TYPES = """
     WITH RECURSIVE used (oid, modifier) AS (
         SELECT * FROM unnest(%s::oid[], %s::int4[])
@@ -140,7 +141,8 @@ TYPES = """
            CASE WHEN t.typtype = 'e' THEN (SELECT max(length(e.enumlabel)) FROM pg_enum e
                                            WHERE e.enumtypid = t.oid) END,
            f.names, f.types, f.modifiers, f.not_nulls, f.descriptions
-    FROM used u JOIN pg_type t ON t.oid = u.oid JOIN pg_namespace n ON n.oid = t.typnamespace
+    FROM used u CROSS JOIN LATERAL (SELECT * FROM pg_type y WHERE y.oid = u.oid OFFSET 0) t
+    JOIN pg_namespace n ON n.oid = t.typnamespace
     LEFT JOIN LATERAL (
         SELECT array_agg(a.attname ORDER BY a.attnum) AS names, array_agg(a.atttypid ORDER BY a.attnum) AS types,
                array_agg(a.atttypmod ORDER BY a.attnum) AS modifiers,
