@@ -5,7 +5,7 @@ from itertools import count, repeat
 from typing import NamedTuple
 
 from connectors.models.database import Column, ColumnConstraint
-from connectors.models.names import encode_name
+from connectors.models.names import encode_names
 from connectors.sources.postgres.types import Types
 
 
@@ -39,7 +39,7 @@ def described(rows: ColumnRows, types: Types, keyed: Mapping[int, ColumnConstrai
     # as long, which is most of what a run costs.
     return tuple(
         map(
-            Column, map(encode_name, rows.names), kinds, elements, lengths, precisions, scales, displays,
+            Column, encode_names(rows.names), kinds, elements, lengths, precisions, scales, displays,
             rows.descriptions, constraints, count(1), repeat(()), children,
         )
     )  # fmt: skip

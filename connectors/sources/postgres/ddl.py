@@ -64,6 +64,8 @@ class Definitions:
     def _special(self, table: str, columns: ColumnRows) -> dict[int, ColumnDefinition]:
         """The columns that say more, or less, by their places."""
         oid = columns.oid
+        if not self.columns.get(oid) and not any(column for _, _, column in self.constraints.get(oid, ())):
+            return {}
         sequences = {row.column: row for row in map(SequenceFacts._make, reversed(self.sequences.get(oid, [])))}
         named = {column for _, _, column in self.constraints.get(oid, ()) if column is not None}
         rows = {row.number: row for row in map(ColumnFacts._make, self.columns.get(oid, ()))}

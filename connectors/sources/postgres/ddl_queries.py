@@ -56,12 +56,13 @@ CONSTRAINTS = """
 """
 SEQUENCES = """
     SELECT e.refobjid, e.refobjsubid, e.deptype = 'i', c.oid::regclass::text, c.relname,
-           c.relnamespace = $schema, format_type(q.seqtypid, NULL),
+           c.relnamespace = o.relnamespace, format_type(q.seqtypid, NULL),
            q.seqstart, q.seqincrement, q.seqmin, q.seqmax, q.seqcache, q.seqcycle
     FROM $tables JOIN pg_depend e
         ON e.refclassid = 'pg_class'::regclass AND e.refobjid = t.oid AND e.refobjsubid > 0
         AND e.classid = e.refclassid AND e.deptype IN ('a', 'i')
     JOIN pg_class c ON c.oid = e.objid AND c.relkind = 'S'
+    JOIN pg_class o ON o.oid = t.oid
     JOIN pg_sequence q ON q.seqrelid = c.oid
     ORDER BY e.refobjid, e.refobjsubid, c.relname
 """

@@ -5,6 +5,7 @@ oid in the first column. `composed` fills in what follows a `$`.
 Nothing is qualified: sessions have an empty search path, so that every name is one of Postgres's own.
 """
 
+from functools import lru_cache
 from string import Template
 
 POSTGRES_14 = 140000
@@ -167,6 +168,7 @@ ROUTINES = """
 """
 
 
+@lru_cache(maxsize=256)
 def composed(query: str, version: int, schema: int | None = None) -> str:
     """`query`, one of this module's or of the DDL's, for a server of this version, about one schema."""
     newer = version >= POSTGRES_14

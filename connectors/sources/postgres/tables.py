@@ -79,7 +79,7 @@ def tables(snapshot: Snapshot, database: str, schema: int, wanted: Wanted) -> It
     oids = [oid for (oid,) in listing]
     types = Types()
     for first in range(0, len(oids), PIECE_TABLES):
-        ask = partial(_ask, snapshot, schema, ",".join(map(str, oids[first : first + PIECE_TABLES])))
+        ask = partial(_ask, snapshot, ",".join(map(str, oids[first : first + PIECE_TABLES])))
         columns = {row.oid: row for row in map(ColumnRows._make, ask(queries.COLUMNS))}
         used = {pair for row in columns.values() for pair in zip(row.types, row.modifiers, strict=True)}
         if missing := used - types.shapes.keys():
@@ -88,8 +88,8 @@ def tables(snapshot: Snapshot, database: str, schema: int, wanted: Wanted) -> It
         yield from _piece(ask, database, columns, types, wanted)
 
 
-def _ask(snapshot: Snapshot, schema: int, oids: str, query: str) -> list[Row]:
-    return snapshot.rows(queries.composed(query, snapshot.version, schema), [f"{{{oids}}}"])
+def _ask(snapshot: Snapshot, oids: str, query: str) -> list[Row]:
+    return snapshot.rows(queries.composed(query, snapshot.version), [f"{{{oids}}}"])
 
 
 def _piece(
