@@ -34,8 +34,8 @@ fix: .venv
 serve: .venv
 	$(BIN)/headwater serve
 
-bench: .venv
-	$(BIN)/python -m benchmarks
+bench: .venv  ## LARGE=1 measures 100,000 tables too
+	$(BIN)/python -m benchmarks $(if $(LARGE),--large)
 
 soak: .venv  ## many runs in one service, and what its process holds before and after; RUNS=1000
 	$(BIN)/python -m benchmarks.soak --runs $(or $(RUNS),1000)

@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
+
 from connectors.models.database import Column, StoredProcedureCode, TableConstraint, TablePartition, TableType
 
 
@@ -38,8 +40,7 @@ class ForeignKey:
     unique: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(msgspec.Struct, frozen=True):
     """A table or view. `columns` and `constraints` hold encoded names; `definition` is a view's own text."""
 
     name: str

@@ -1,11 +1,12 @@
-"""The DDL of one schema's tables, merged from streams of rows like the tables themselves."""
+"""The DDL of some tables, put together from questions about all of them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from connectors.families.sql import DetailStream
-from connectors.sources.postgres import ddl_queries, queries
-from connectors.sources.postgres.session import Row, Snapshot
+from connectors.families.sql import grouped
+from connectors.sources.postgres import ddl_queries
+from connectors.sources.postgres.columns import ColumnRows
+from connectors.sources.postgres.session import Row
 from connectors.sources.postgres.statements import (
     ColumnDefinition,
     ColumnFacts,
@@ -18,46 +19,67 @@ from connectors.sources.postgres.types import Types
 
 @dataclass(frozen=True, slots=True)
 class Definitions:
-    """The streams that DDL is made of, to be asked table by table in ascending order of their oids."""
+    """The rows that DDL is made of, by the oids of the tables."""
 
     types: Types
-    tables: DetailStream[Row]
-    columns: DetailStream[Row]
-    constraints: DetailStream[Row]
-    sequences: DetailStream[Row]
+    tables: Mapping[int, TableFacts]
+    columns: Mapping[int, list[Row]]
+    constraints: Mapping[int, list[Row]]
+    sequences: Mapping[int, list[Row]]
 
     @classmethod
-    def of(cls, snapshot: Snapshot, schema: int, types: Types) -> "Definitions":
-        """Start to read what DDL needs about the schema with this oid."""
-        wanted = (ddl_queries.TABLES, ddl_queries.COLUMNS, ddl_queries.CONSTRAINTS, ddl_queries.SEQUENCES)
-        composed = (queries.composed(query, snapshot.version, schema) for query in wanted)
-        tables, columns, constraints, sequences = map(DetailStream[Row], snapshot.streams(*composed))
-        return cls(types, tables, columns, constraints, sequences)
+    def of(cls, ask: Callable[[str], list[Row]], types: Types) -> "Definitions":
+        """Read what DDL needs about the tables that `ask` speaks of."""
+        return cls(
+            types,
+            {facts.oid: facts for facts in map(TableFacts._make, ask(ddl_queries.TABLES))},
+            grouped(ask(ddl_queries.COLUMNS)),
+            grouped(ask(ddl_queries.CONSTRAINTS)),
+            grouped(ask(ddl_queries.SEQUENCES)),
+        )
 
-    def of_table(self, oid: int, name: str, quoted: str, columns: Sequence[Row]) -> Callable[[], str] | None:
+    def of_table(self, name: str, quoted: str, columns: ColumnRows) -> Callable[[], str] | None:
         """What writes the DDL of one table once it is asked for; None for a view."""
-        facts = self.tables.of(oid)
-        if not facts:
+        oid = columns.oid
+        facts = self.tables.get(oid)
+        if facts is None:
             return None
-        constraints = self.constraints.of(oid)
-        details = self.columns.of(oid)
-        sequences = {row.column: row for row in map(SequenceFacts._make, reversed(self.sequences.of(oid)))}
-        named = {column for _, _, column in constraints}
 
         def text() -> str:
-            definitions = [
-                ColumnDefinition(
-                    table=name,
-                    name=column,
-                    type=self.types.shapes[type_oid, modifier]["data_type_display"],
-                    not_null=not_null,
-                    facts=ColumnFacts._make(detail),
-                    sequence=sequences.get(number),
-                    named=number in named,
-                )
-                for (_, number, column, type_oid, modifier, not_null, _), detail in zip(columns, details, strict=True)
-            ]
-            written = [definition for _, definition, _ in constraints]
-            return TableDefinition(quoted, TableFacts._make(facts[0]), definitions, written).text()
+            constraints = [definition for _, definition, _ in self.constraints.get(oid, ())]
+            return TableDefinition(
+                quoted, facts, self._plain(columns), self._special(name, columns), constraints
+            ).text()
 
         return text
+
+    def _plain(self, columns: ColumnRows) -> list[str]:
+        """Every column as if it were nothing but its name, its type and NOT NULL, which nearly all are."""
+        shapes = map(self.types.shapes.__getitem__, zip(columns.types, columns.modifiers, strict=True))
+        return [
+            f"{name} {shape.display} NOT NULL" if not_null else f"{name} {shape.display}"
+            for name, shape, not_null in zip(columns.names, shapes, columns.not_nulls, strict=True)
+        ]
+
+    def _special(self, table: str, columns: ColumnRows) -> dict[int, ColumnDefinition]:
+        """The columns that say more, or less, by their places."""
+        oid = columns.oid
+        if not self.columns.get(oid) and not any(column for _, _, column in self.constraints.get(oid, ())):
+            return {}
+        sequences = {row.column: row for row in map(SequenceFacts._make, reversed(self.sequences.get(oid, [])))}
+        named = {column for _, _, column in self.constraints.get(oid, ()) if column is not None}
+        rows = {row.number: row for row in map(ColumnFacts._make, self.columns.get(oid, ()))}
+        found: dict[int, ColumnDefinition] = {}
+        for number in rows.keys() | named:
+            place = columns.numbers.index(number)
+            name, key = columns.names[place], (columns.types[place], columns.modifiers[place])
+            found[place] = ColumnDefinition(
+                table=table,
+                name=name,
+                type=self.types.shapes[key].display,
+                not_null=columns.not_nulls[place],
+                facts=rows.get(number) or ColumnFacts(oid, number, name),
+                sequence=sequences.get(number),
+                named=number in named,
+            )
+        return {place: found[place] for place in sorted(found)}

@@ -9,16 +9,17 @@ TABLES = """
            pg_get_partkeydef(c.oid), quote_ident(s.srvname),
            ARRAY(SELECT quote_ident(o.option_name) || ' ' || quote_literal(o.option_value)
                  FROM pg_options_to_table(f.ftoptions) o)
-    FROM pg_class c LEFT JOIN pg_am m ON m.oid = c.relam
+    FROM $tables JOIN pg_class c ON c.oid = t.oid LEFT JOIN pg_am m ON m.oid = c.relam
     LEFT JOIN pg_foreign_table f ON f.ftrelid = c.oid
     LEFT JOIN pg_foreign_server s ON s.oid = f.ftserver
-    WHERE c.relnamespace = $schema AND $relation AND c.relkind IN ('r', 'p', 'f') ORDER BY c.oid
+    WHERE c.relkind IN ('r', 'p', 'f')
 """
+# Only of columns that have more to say than their names, their types and NOT NULL, which is very few of most tables'.
 # Of a column that a parent hands down, only what differs from every parent's is of interest.
 COLUMNS = """
-    SELECT a.attrelid, quote_ident(a.attname), pg_get_expr(d.adbin, d.adrelid),
+    SELECT a.attrelid, a.attnum, quote_ident(a.attname), pg_get_expr(d.adbin, d.adrelid),
            a.attgenerated::text, a.attidentity::text,
-           CASE WHEN a.attcollation <> t.typcollation THEN quote_ident(n.nspname) || '.' || quote_ident(l.collname) END,
+           CASE WHEN a.attcollation <> y.typcollation THEN quote_ident(n.nspname) || '.' || quote_ident(l.collname) END,
            ARRAY(SELECT quote_ident(o.option_name) || ' ' || quote_literal(o.option_value)
                  FROM pg_options_to_table(a.attfdwoptions) o),
            a.attislocal,
@@ -32,14 +33,14 @@ COLUMNS = """
                SELECT FROM pg_inherits i
                JOIN pg_attribute p ON p.attrelid = i.inhparent AND p.attname = a.attname
                WHERE i.inhrelid = a.attrelid AND p.attnotnull)
-    FROM (SELECT c.oid FROM pg_class c WHERE c.relnamespace = $schema AND $relation
-          AND c.relkind IN ('r', 'p', 'f')) r
-    JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
-    JOIN pg_type t ON t.oid = a.atttypid
+    FROM $tables JOIN pg_class c ON c.oid = t.oid AND c.relkind IN ('r', 'p', 'f')
+    JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+    JOIN pg_type y ON y.oid = a.atttypid
     LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
     LEFT JOIN pg_collation l ON l.oid = a.attcollation
     LEFT JOIN pg_namespace n ON n.oid = l.collnamespace
-    ORDER BY a.attrelid, a.attnum
+    WHERE a.atthasdef OR a.attidentity <> '' OR a.attcollation <> y.typcollation OR a.attfdwoptions IS NOT NULL
+    OR NOT a.attislocal OR c.reloftype <> 0 OR quote_ident(a.attname) <> a.attname
 """
 # Since Postgres 18 NOT NULL is a constraint too; only one that its column cannot express is written out.
 CONSTRAINTS = """
@@ -55,12 +56,13 @@ CONSTRAINTS = """
 """
 SEQUENCES = """
     SELECT e.refobjid, e.refobjsubid, e.deptype = 'i', c.oid::regclass::text, c.relname,
-           c.relnamespace = $schema, format_type(q.seqtypid, NULL),
+           c.relnamespace = o.relnamespace, format_type(q.seqtypid, NULL),
            q.seqstart, q.seqincrement, q.seqmin, q.seqmax, q.seqcache, q.seqcycle
     FROM $tables JOIN pg_depend e
         ON e.refclassid = 'pg_class'::regclass AND e.refobjid = t.oid AND e.refobjsubid > 0
         AND e.classid = e.refclassid AND e.deptype IN ('a', 'i')
     JOIN pg_class c ON c.oid = e.objid AND c.relkind = 'S'
+    JOIN pg_class o ON o.oid = t.oid
     JOIN pg_sequence q ON q.seqrelid = c.oid
     ORDER BY e.refobjid, e.refobjsubid, c.relname
 """

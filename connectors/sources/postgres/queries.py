@@ -1,9 +1,11 @@
 """Every question asked of Postgres's catalogues, but for those about DDL.
 
-Details of tables come ordered by the table's oid, in their first column. `composed` fills in what follows a `$`.
+Tables are listed by their oids; the questions about some of them take those oids as `%s` and answer with a table's
+oid in the first column. `composed` fills in what follows a `$`.
 Nothing is qualified: sessions have an empty search path, so that every name is one of Postgres's own.
 """
 
+from functools import lru_cache
 from string import Template
 
 POSTGRES_14 = 140000
@@ -24,7 +26,9 @@ FRAGMENTS = {
     "brought_along": """
         SELECT FROM pg_depend e
         WHERE e.classid = 'pg_proc'::regclass AND e.objid = p.oid AND e.deptype IN ('e', 'i')""",
-    "tables": "(SELECT c.oid FROM pg_class c WHERE c.relnamespace = $schema AND $relation) t",
+    "tables": "unnest(%s::oid[]) AS t (oid)",
+    # By what depends on the schema: neither pg_class nor pg_proc has an index to find a schema's own by.
+    "of_schema": "d.refclassid = 'pg_namespace'::regclass AND d.refobjid = $schema AND d.deptype = 'n'",
 }
 
 THIS_DATABASE = "$databases WHERE d.datname = current_database()"
@@ -59,21 +63,29 @@ TAGS = """
     JOIN pg_namespace n ON n.oid = c.relnamespace WHERE $own_schema ORDER BY p.polname
 """
 
+LISTING = """
+    SELECT c.oid FROM pg_depend d JOIN pg_class c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid
+    WHERE $of_schema AND $relation AND NOT EXISTS ($of_extension) ORDER BY c.oid
+"""
 TABLES = """
     SELECT c.oid, c.relname, c.relkind, obj_description(c.oid, 'pg_class'),
            pg_get_userbyid(c.relowner),
            CASE WHEN c.relkind IN ('v', 'm') THEN pg_get_viewdef(c.oid, true) END,
            c.oid::regclass::text, c.reloptions
-    FROM pg_class c WHERE c.relnamespace = $schema AND $relation AND NOT EXISTS ($of_extension)
-    ORDER BY c.oid
+    FROM $tables JOIN pg_class c ON c.oid = t.oid ORDER BY c.oid
 """
+# One row per table: a row per column costs the reader half as much again.
 COLUMNS = """
-    SELECT a.attrelid, a.attnum, a.attname, a.atttypid, a.atttypmod, a.attnotnull, d.description
-    FROM $tables
-    JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
-    LEFT JOIN pg_description d
-        ON d.objoid = a.attrelid AND d.classoid = 'pg_class'::regclass AND d.objsubid = a.attnum
-    ORDER BY a.attrelid, a.attnum
+    SELECT s.oid, array_agg(s.attnum), array_agg(s.attname), array_agg(s.atttypid), array_agg(s.atttypmod),
+           array_agg(s.attnotnull), array_agg(s.description)
+    FROM (
+        SELECT t.oid, a.attnum, a.attname, a.atttypid, a.atttypmod, a.attnotnull, d.description
+        FROM $tables
+        JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
+        LEFT JOIN pg_description d
+            ON d.objoid = a.attrelid AND d.classoid = 'pg_class'::regclass AND d.objsubid = a.attnum
+        ORDER BY a.attrelid, a.attnum
+    ) s GROUP BY s.oid
 """
 # A foreign key to a partitioned table has rows for its partitions too, below its own.
 KEYS = """
@@ -105,11 +117,11 @@ POLICIES = """
     JOIN pg_policy p ON p.polrelid = t.oid ORDER BY p.polrelid, p.polname
 """
 
-# The types of the schema's columns, each once, and the types those are made of.
+# Types with their modifiers, and the types those are made of. Postgres expects thousands and would read all of pg_type,
+# which has two for every table; OFFSET keeps it to looking each up.
 TYPES = """
     WITH RECURSIVE used (oid, modifier) AS (
-        SELECT DISTINCT a.atttypid, a.atttypmod FROM $tables
-        JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
+        SELECT * FROM unnest(%s::oid[], %s::int4[])
       UNION
         SELECT p.oid, p.modifier FROM used u JOIN pg_type t ON t.oid = u.oid CROSS JOIN LATERAL (
             SELECT t.typelem, u.modifier WHERE t.typelem <> 0 AND t.typlen = -1
@@ -130,7 +142,8 @@ TYPES = """
            CASE WHEN t.typtype = 'e' THEN (SELECT max(length(e.enumlabel)) FROM pg_enum e
                                            WHERE e.enumtypid = t.oid) END,
            f.names, f.types, f.modifiers, f.not_nulls, f.descriptions
-    FROM used u JOIN pg_type t ON t.oid = u.oid JOIN pg_namespace n ON n.oid = t.typnamespace
+    FROM used u CROSS JOIN LATERAL (SELECT * FROM pg_type y WHERE y.oid = u.oid OFFSET 0) t
+    JOIN pg_namespace n ON n.oid = t.typnamespace
     LEFT JOIN LATERAL (
         SELECT array_agg(a.attname ORDER BY a.attnum) AS names, array_agg(a.atttypid ORDER BY a.attnum) AS types,
                array_agg(a.atttypmod ORDER BY a.attnum) AS modifiers,
@@ -148,12 +161,14 @@ ROUTINES = """
            pg_get_userbyid(p.proowner),
            CASE WHEN row_number() OVER (PARTITION BY p.proname ORDER BY p.oid) > 1
                 THEN oidvectortypes(p.proargtypes) END
-    FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
-    WHERE p.pronamespace = $schema AND $routine AND NOT EXISTS ($brought_along)
+    FROM pg_depend d JOIN pg_proc p ON d.classid = 'pg_proc'::regclass AND p.oid = d.objid
+    JOIN pg_language l ON l.oid = p.prolang
+    WHERE $of_schema AND $routine AND NOT EXISTS ($brought_along)
     ORDER BY p.oid
 """
 
 
+@lru_cache(maxsize=256)
 def composed(query: str, version: int, schema: int | None = None) -> str:
     """`query`, one of this module's or of the DDL's, for a server of this version, about one schema."""
     newer = version >= POSTGRES_14

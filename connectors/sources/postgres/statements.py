@@ -1,6 +1,6 @@
 """One table as the SQL that makes it anew. Names and expressions come from the catalogue, quoted and qualified."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -26,15 +26,16 @@ class ColumnFacts(NamedTuple):
     """A row of ddl_queries.COLUMNS; `local` is False for what only parents define."""
 
     oid: int
+    number: int
     quoted: str
-    expression: str | None
-    generated: str
-    identity: str
-    collation: str | None
-    options: list[str]
-    local: bool
-    default_of_parent: bool
-    not_null_of_parent: bool
+    expression: str | None = None
+    generated: str = ""
+    identity: str = ""
+    collation: str | None = None
+    options: Sequence[str] = ()
+    local: bool = True
+    default_of_parent: bool = False
+    not_null_of_parent: bool = False
 
 
 class SequenceFacts(NamedTuple):
@@ -91,8 +92,10 @@ class ColumnDefinition:
         plain = sequence.type == self.type and not sequence.parameters() and self._is_named_by_default(sequence)
         return SERIAL.get(self.type) if plain else None
 
-    def clause(self, typed: bool) -> str:
-        """The column as CREATE TABLE has it; in a table of a composite type only what that does not say."""
+    def clause(self, typed: bool) -> str | None:
+        """The column as CREATE TABLE has it, if it does; in a table of a composite type what that does not say."""
+        if not (self._says_more_than_type() if typed else self.facts.local):
+            return None
         facts = self.facts
         serial = self.serial
         words = [facts.quoted, "WITH OPTIONS"] if typed else [facts.quoted, serial or self.type]
@@ -112,8 +115,7 @@ class ColumnDefinition:
             words.append("NOT NULL")
         return " ".join(words)
 
-    def says_more_than_type(self) -> bool:
-        """Whether a table of a composite type has to mention this column."""
+    def _says_more_than_type(self) -> bool:
         facts = self.facts
         return bool(facts.expression is not None or facts.identity or facts.options or self.not_null)
 
@@ -150,11 +152,15 @@ class ColumnDefinition:
 
 @dataclass(frozen=True, slots=True)
 class TableDefinition:
-    """One table; `constraints` are written as after the word CONSTRAINT."""
+    """One table; `columns` are written as plain ones, those that are not are in `special` too, by their places.
+
+    `constraints` are written as after the word CONSTRAINT.
+    """
 
     quoted: str
     facts: TableFacts
-    columns: Sequence[ColumnDefinition]
+    columns: Sequence[str]
+    special: Mapping[int, ColumnDefinition]
     constraints: Sequence[str]
 
     def text(self) -> str:
@@ -162,16 +168,13 @@ class TableDefinition:
         facts = self.facts
         kind = "FOREIGN TABLE" if facts.server else "UNLOGGED TABLE" if facts.unlogged else "TABLE"
         typed = f" OF {facts.of_type}" if facts.of_type else ""
-        items = [*self._columns(), *(f"CONSTRAINT {constraint}" for constraint in self.constraints)]
+        columns: list[str | None] = [*self.columns]
+        for place, column in self.special.items():
+            columns[place] = column.clause(bool(typed))
+        items = [*filter(None, columns), *(f"CONSTRAINT {constraint}" for constraint in self.constraints)]
         body = " (\n    " + ",\n    ".join(items) + "\n)" if items else " (\n)"
         made = f"CREATE {kind} {self.quoted}{typed}{'' if typed and not items else body}{self._tail()};"
         return "\n".join([*self._sequences(), made, *self._afterwards()])
-
-    def _columns(self) -> Iterator[str]:
-        typed = self.facts.of_type is not None
-        for column in self.columns:
-            if column.says_more_than_type() if typed else column.facts.local:
-                yield column.clause(typed)
 
     def _tail(self) -> str:
         facts = self.facts
@@ -186,13 +189,13 @@ class TableDefinition:
         return "".join(f"\n{word}" for word in words if word)
 
     def _sequences(self) -> Iterator[str]:
-        for column in self.columns:
+        for column in self.special.values():
             if (sequence := column.own_sequence()) is not None:
                 yield f"{' '.join(['CREATE SEQUENCE', sequence.quoted, 'AS', sequence.type, *sequence.parameters()])};"
 
     def _afterwards(self) -> Iterator[str]:
         foreign = "FOREIGN " if self.facts.server else ""
-        for column in self.columns:
+        for column in self.special.values():
             for change in column.changes():
                 yield f"ALTER {foreign}TABLE ONLY {self.quoted} ALTER COLUMN {column.facts.quoted} {change};"
             if (sequence := column.own_sequence()) is not None:

@@ -1,13 +1,13 @@
-"""The tables of one schema, put together from a few ordered streams of rows."""
+"""The tables of one schema, some hundred at a time, put together from a few questions about all of those."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 from connectors.families.database_source import ForeignKey, Table
-from connectors.families.sql import DetailStream
+from connectors.families.sql import grouped
 from connectors.models.database import (
-    Column,
     ColumnConstraint,
     ConstraintType,
     PartitionColumn,
@@ -17,6 +17,7 @@ from connectors.models.database import (
 )
 from connectors.models.names import encode_name, fqn
 from connectors.sources.postgres import queries
+from connectors.sources.postgres.columns import ColumnRows, described
 from connectors.sources.postgres.ddl import Definitions
 from connectors.sources.postgres.session import Row, Snapshot
 from connectors.sources.postgres.statements import view_statement
@@ -30,6 +31,7 @@ KINDS = {
     "f": TableType.FOREIGN,
 }
 INTEGERS = frozenset({"SMALLINT", "INT", "BIGINT"})
+PIECE_TABLES = 200
 
 
 class TableRow(NamedTuple):
@@ -72,54 +74,47 @@ class Wanted:
 
 
 def tables(snapshot: Snapshot, database: str, schema: int, wanted: Wanted) -> Iterator[Table]:
-    """Every table and view of the schema with the oid `schema`; holds a few thousand rows at most."""
+    """Every table and view of the schema with the oid `schema`; holds PIECE_TABLES at a time, and all the oids."""
+    listing = snapshot.rows(queries.composed(queries.LISTING, snapshot.version, schema))
+    oids = [oid for (oid,) in listing]
+    types = Types()
+    for first in range(0, len(oids), PIECE_TABLES):
+        ask = partial(_ask, snapshot, ",".join(map(str, oids[first : first + PIECE_TABLES])))
+        columns = {row.oid: row for row in map(ColumnRows._make, ask(queries.COLUMNS))}
+        used = {pair for row in columns.values() for pair in zip(row.types, row.modifiers, strict=True)}
+        if missing := used - types.shapes.keys():
+            pairs = [list(each) for each in zip(*missing, strict=True)]
+            types.add(snapshot.rows(queries.composed(queries.TYPES, snapshot.version), pairs))
+        yield from _piece(ask, database, columns, types, wanted)
 
-    def composed(query: str) -> str:
-        return queries.composed(query, snapshot.version, schema)
 
-    types = Types(snapshot.rows(composed(queries.TYPES)))
-    own = (queries.TABLES, queries.COLUMNS, queries.KEYS, queries.PARTITION_KEYS)
-    listing, *streams = snapshot.streams(*map(composed, own))
-    columns, keys, partitions = map(DetailStream[Row], streams)
-    policies = DetailStream[Row](snapshot.streams(composed(queries.POLICIES))[0] if wanted.classification else ())
-    definitions = Definitions.of(snapshot, schema, types) if wanted.ddl else None
-    for table in map(TableRow._make, listing):
-        rows = columns.of(table.oid)
-        of_table = Keys([KeyRow._make(row) for row in keys.of(table.oid)])
+def _ask(snapshot: Snapshot, oids: str, query: str) -> list[Row]:
+    return snapshot.rows(queries.composed(query, snapshot.version), [f"{{{oids}}}"])
+
+
+def _piece(
+    ask: Callable[[str], list[Row]], database: str, columns: dict[int, ColumnRows], types: Types, wanted: Wanted
+) -> Iterator[Table]:
+    keys, partitions = grouped(ask(queries.KEYS)), grouped(ask(queries.PARTITION_KEYS))
+    policies = grouped(ask(queries.POLICIES) if wanted.classification else ())
+    definitions = Definitions.of(ask, types) if wanted.ddl else None
+    for table in map(TableRow._make, ask(queries.TABLES)):
+        rows = columns.get(table.oid) or ColumnRows(table.oid)
+        of_table = Keys([KeyRow._make(row) for row in keys.get(table.oid, ())])
+        names = dict(zip(rows.numbers, rows.names, strict=True))
         yield Table(
             name=table.name,
             type=KINDS[table.kind],
             columns=described(rows, types, of_table.on_columns()),
-            constraints=tuple(of_table.constraints(rows)),
-            foreign_keys=tuple(of_table.foreign_keys(rows, database)),
-            partition=partition(partitions.of(table.oid), rows, types),
+            constraints=tuple(of_table.constraints(names)),
+            foreign_keys=tuple(of_table.foreign_keys(names, database)),
+            partition=partition(partitions.get(table.oid, ()), rows, types),
             definition=table.definition(),
-            ddl=definitions.of_table(table.oid, table.name, table.quoted, rows) if definitions else None,
+            ddl=definitions.of_table(table.name, table.quoted, rows) if definitions else None,
             description=table.description,
             owner=table.owner,
-            tags=tuple(fqn(str(wanted.classification), encode_name(name)) for _, name in policies.of(table.oid)),
+            tags=tuple(fqn(str(wanted.classification), encode_name(name)) for _, name in policies.get(table.oid, ())),
         )
-
-
-def described(rows: Sequence[Row], types: Types, keyed: dict[int, ColumnConstraint | None]) -> tuple[Column, ...]:
-    """The columns of one table; `keyed` has the constraint of those that a key covers."""
-    shapes, never_null = types.shapes, types.never_null
-    columns: list[Column] = []
-    for place, (_, number, name, oid, modifier, not_null, description) in enumerate(rows, 1):
-        type_key = (oid, modifier)
-        constraint: ColumnConstraint | None = "NOT_NULL" if not_null or type_key in never_null else "NULL"
-        if number in keyed:
-            constraint = keyed[number]
-        columns.append(
-            Column(
-                name=encode_name(name),
-                description=description,
-                constraint=constraint,
-                ordinal_position=place,
-                **shapes[type_key],
-            )
-        )
-    return tuple(columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,20 +135,20 @@ class Keys:
                 found |= dict.fromkeys(row.columns, "PRIMARY_KEY" if single else None)
         return found
 
-    def constraints(self, columns: Sequence[Row]) -> Iterator[TableConstraint]:
+    def constraints(self, names: Mapping[int, str]) -> Iterator[TableConstraint]:
         """The primary and unique keys of several columns; the table's, as no column can tell of them."""
         for row in self.rows:
             if row.kind != "f" and len(row.columns) > 1:
                 kind = ConstraintType.PRIMARY_KEY if row.kind == "p" else ConstraintType.UNIQUE
-                yield TableConstraint(constraint_type=kind, columns=tuple(map(encode_name, _named(row, columns))))
+                yield TableConstraint(constraint_type=kind, columns=tuple(map(encode_name, _named(row, names))))
 
-    def foreign_keys(self, columns: Sequence[Row], database: str) -> Iterator[ForeignKey]:
+    def foreign_keys(self, names: Mapping[int, str], database: str) -> Iterator[ForeignKey]:
         """The foreign keys; one over exactly a key of this table refers one to one."""
         unique = [set(row.columns) for row in self.rows if row.kind != "f"]
         for row in self.rows:
             if row.referred_schema is not None and row.referred_table is not None:
                 yield ForeignKey(
-                    columns=_named(row, columns),
+                    columns=_named(row, names),
                     referred_database=database,
                     referred_schema=row.referred_schema,
                     referred_table=row.referred_table,
@@ -162,28 +157,27 @@ class Keys:
                 )
 
 
-def _named(key: KeyRow, columns: Sequence[Row]) -> tuple[str, ...]:
-    names = {number: name for _, number, name, *_ in columns}
+def _named(key: KeyRow, names: Mapping[int, str]) -> tuple[str, ...]:
     return tuple(names[number] for number in key.columns)
 
 
-def partition(keys: Sequence[Row], columns: Sequence[Row], types: Types) -> TablePartition | None:
+def partition(keys: Sequence[Row], columns: ColumnRows, types: Types) -> TablePartition | None:
     """How a table is partitioned; a column that stands in an expression carries the expression's text."""
     if not keys:
         return None
     _, strategy, plain, expression, in_expressions = keys[0]
-    by_number = {row[1]: row for row in columns}
     numbers: list[int] = [number for number in plain if number]
 
     def column(number: int, text: str | None) -> PartitionColumn:
-        _, _, name, oid, modifier, *_ = by_number[number]
-        kind = types.shapes[oid, modifier]["data_type"]
+        place = columns.numbers.index(number)
+        name = encode_name(columns.names[place])
+        kind = types.shapes[columns.types[place], columns.modifiers[place]].data_type
         interval_type = "COLUMN-VALUE"
         if strategy == "r" and kind in TEMPORAL:
             interval_type = "TIME-UNIT"
         elif strategy == "r" and kind in INTEGERS:
             interval_type = "INTEGER-RANGE"
-        return PartitionColumn(column_name=encode_name(name), interval_type=interval_type, interval=text)
+        return PartitionColumn(column_name=name, interval_type=interval_type, interval=text)
 
     only_in_expressions = [number for number in in_expressions if number not in numbers]
     described_columns = [column(number, None) for number in numbers]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import NamedTuple
 
 from connectors.models.database import Column, ColumnConstraint, DataType
 from connectors.models.names import encode_name
@@ -40,16 +40,16 @@ TEMPORAL: frozenset[DataType] = frozenset({"DATE", "TIMESTAMP"})
 TypeKey = tuple[int, int]
 
 
-class Shape(TypedDict):
+class Shape(NamedTuple):
     """What a column's type says about the column."""
 
     data_type: DataType
-    array_data_type: DataType | None
-    data_length: int
-    precision: int | None
-    scale: int | None
-    data_type_display: str
-    children: tuple[Column, ...] | None
+    display: str
+    length: int = 1
+    array_data_type: DataType | None = None
+    precision: int | None = None
+    scale: int | None = None
+    children: tuple[Column, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +76,18 @@ class TypeRow:
 class Types:
     """The types that one schema's columns have, each worked out once."""
 
-    def __init__(self, rows: Iterable[Row]) -> None:
-        self._rows = {(row.oid, row.modifier): row for row in (TypeRow(*values) for values in rows)}
-        self._known: dict[TypeKey, Shape] = {}
-        self.shapes = {key: self._shape(key) for key in self._rows}
-        self.never_null = frozenset(key for key in self._rows if self._forbids_null(key))
+    def __init__(self) -> None:
+        self._rows: dict[TypeKey, TypeRow] = {}
+        self.shapes: dict[TypeKey, Shape] = {}
+        self.never_null: set[TypeKey] = set()
+
+    def add(self, rows: Iterable[Row]) -> None:
+        """Take rows of queries.TYPES, with all the types that theirs are made of."""
+        new = {(row.oid, row.modifier): row for row in (TypeRow(*values) for values in rows)}
+        self._rows |= new
+        for key in new:
+            self._shape(key)
+        self.never_null |= {key for key in new if self._forbids_null(key)}
 
     def _forbids_null(self, key: TypeKey) -> bool:
         row = self._rows[key]
@@ -89,25 +96,24 @@ class Types:
         return row.not_null or self._forbids_null((row.part, row.base_modifier))
 
     def _shape(self, key: TypeKey) -> Shape:
-        if key not in self._known:
-            self._known[key] = self._work_out(self._rows[key])
-        return self._known[key]
+        if key not in self.shapes:
+            self.shapes[key] = self._work_out(self._rows[key])
+        return self.shapes[key]
 
     def _work_out(self, row: TypeRow) -> Shape:
         display = row.display
         if row.kind == "d" and row.part is not None:
-            return {**self._shape((row.part, row.base_modifier)), "data_type_display": display}
+            return self._shape((row.part, row.base_modifier))._replace(display=display)
         if row.kind == "e":
-            return simple("VARCHAR", display, max(row.longest_label or 0, 1))
+            return Shape("VARCHAR", display, max(row.longest_label or 0, 1))
         if row.kind == "c":
-            return {**simple("STRUCT", display), "children": tuple(self._fields(row))}
+            return Shape("STRUCT", display, children=tuple(self._fields(row)))
         if row.kind in ("r", "m") and row.part is not None:
-            of = self._shape((row.part, -1))["data_type"]
-            return simple("DATETIMERANGE" if of in TEMPORAL else "RECORD", display)
+            of = self._shape((row.part, -1)).data_type
+            return Shape("DATETIMERANGE" if of in TEMPORAL else "RECORD", display)
         if row.part is not None:
             element = self._shape((row.part, row.modifier))
-            shape = simple("ARRAY", display)
-            return {**shape, "array_data_type": element["data_type"], "children": element["children"]}
+            return Shape("ARRAY", display, array_data_type=element.data_type, children=element.children)
         return base(row.name, row.modifier, display, row.built_in)
 
     def _fields(self, row: TypeRow) -> Iterable[Column]:
@@ -121,26 +127,20 @@ class Types:
         )
         for place, (name, oid, modifier, not_null, description) in enumerate(fields, 1):
             constraint: ColumnConstraint = "NOT_NULL" if not_null else "NULL"
+            shape = self._shape((oid, modifier))
             yield Column(
                 name=encode_name(name),
+                data_type=shape.data_type,
+                array_data_type=shape.array_data_type,
+                data_length=shape.length,
+                precision=shape.precision,
+                scale=shape.scale,
+                data_type_display=shape.display,
                 description=description,
                 constraint=constraint,
                 ordinal_position=place,
-                **self._shape((oid, modifier)),
+                children=shape.children,
             )
-
-
-def simple(data_type: DataType, display: str, length: int = 1) -> Shape:
-    """A type that needs few words."""
-    return {
-        "data_type": data_type,
-        "array_data_type": None,
-        "data_length": length,
-        "precision": None,
-        "scale": None,
-        "data_type_display": display,
-        "children": None,
-    }
 
 
 def base(name: str, modifier: int, display: str, built_in: bool) -> Shape:
@@ -149,20 +149,20 @@ def base(name: str, modifier: int, display: str, built_in: bool) -> Shape:
     if name == "numeric" and modifier >= HEADER:
         return _numeric(modifier - HEADER, display)
     if data_type == "ARRAY":
-        return {**simple("ARRAY", display), "array_data_type": "FLOAT"}
+        return Shape("ARRAY", display, array_data_type="FLOAT")
     if data_type == "BIT" and modifier > 0:
-        return simple("BIT", display, modifier)
+        return Shape("BIT", display, modifier)
     if name in ("varchar", "bpchar") and modifier >= HEADER:
-        return simple(data_type, display, modifier - HEADER)
+        return Shape(data_type, display, modifier - HEADER)
     if name == "name":
-        return simple(data_type, display, NAME_LENGTH)
-    return simple(data_type, display, ISBN_LENGTH if data_type == "CHAR" and not built_in else 1)
+        return Shape(data_type, display, NAME_LENGTH)
+    return Shape(data_type, display, ISBN_LENGTH if data_type == "CHAR" and not built_in else 1)
 
 
 def _numeric(packed: int, display: str) -> Shape:
-    shape = simple("NUMERIC", display)
+    shape = Shape("NUMERIC", display)
     precision = packed >> 16 & 0xFFFF
     scale = (packed & 0x7FF ^ 1024) - 1024
     if scale > precision:  # numeric(2, 5) is legal, but OpenMetadata would refuse the table
         return shape
-    return {**shape, "precision": precision, "scale": scale}
+    return shape._replace(precision=precision, scale=scale)
