@@ -3,17 +3,17 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from connectors.families.sql import DetailStream
-from connectors.sources.postgres import ddl_queries, queries
-from connectors.sources.postgres.session import Row, Snapshot
-from connectors.sources.postgres.statements import (
+from connectors.families.postgres import ddl_queries, queries
+from connectors.families.postgres.session import Row, Snapshot
+from connectors.families.postgres.statements import (
     ColumnDefinition,
     ColumnFacts,
     SequenceFacts,
     TableDefinition,
     TableFacts,
 )
-from connectors.sources.postgres.types import Types
+from connectors.families.postgres.types import Types
+from connectors.families.sql import DetailStream
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,12 @@ from contextlib import contextmanager
 from connectors.cancellation import Cancellation
 from connectors.connector import Check
 from connectors.errors import ConnectorError
+from connectors.families.certificates import certificate_files
+from connectors.families.postgres import queries
+from connectors.families.postgres.config import PostgresConfig
+from connectors.families.postgres.failures import quoted
+from connectors.families.postgres.session import Row, Sessions, Snapshot
 from connectors.report import Report
-from connectors.sources.postgres import queries
-from connectors.sources.postgres.certificates import certificate_files
-from connectors.sources.postgres.config import PostgresConfig
-from connectors.sources.postgres.failures import quoted
-from connectors.sources.postgres.session import Row, Sessions, Snapshot
 
 STEP_SECONDS = 30.0
 

@@ -7,16 +7,16 @@ from typing import Literal
 
 from connectors.connector import RunContext
 from connectors.errors import ConnectorError, FatalError, RunCancelled, SourceUnavailable
+from connectors.families.certificates import certificate_files
 from connectors.families.database_options import DatabaseMetadata
 from connectors.families.database_source import Database, Routine, Schema, Table, Tag
+from connectors.families.postgres import queries
+from connectors.families.postgres.config import PostgresConfig
+from connectors.families.postgres.failures import DatabaseRefused, quoted
+from connectors.families.postgres.session import Sessions, Snapshot
+from connectors.families.postgres.tables import Wanted, tables
 from connectors.models.database import StoredProcedureCode
 from connectors.models.names import MAX_NAME_LENGTH
-from connectors.sources.postgres import queries
-from connectors.sources.postgres.certificates import certificate_files
-from connectors.sources.postgres.config import PostgresConfig
-from connectors.sources.postgres.failures import DatabaseRefused, quoted
-from connectors.sources.postgres.session import Sessions, Snapshot
-from connectors.sources.postgres.tables import Wanted, tables
 
 Language = Literal["SQL", "Java", "JavaScript", "Python"]
 LANGUAGES: dict[str, Language] = {

@@ -3,9 +3,9 @@
 from connectors.connector import Capability, Connector
 from connectors.families.database import database_topology
 from connectors.families.database_options import DatabaseMetadata
-from connectors.sources.postgres.checks import CHECKS
-from connectors.sources.postgres.config import PostgresConfig
-from connectors.sources.postgres.source import open_source
+from connectors.families.postgres.checks import CHECKS
+from connectors.families.postgres.config import PostgresConfig
+from connectors.families.postgres.source import open_source
 
 CONNECTOR = Connector(
     name="postgres",

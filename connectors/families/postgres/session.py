@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from connectors.cancellation import Cancellation
 from connectors.errors import ConnectorError, FatalError
+from connectors.families.postgres.config import PostgresConfig
+from connectors.families.postgres.failures import DatabaseRefused, connect_failure, query_failure
 from connectors.report import Report
-from connectors.sources.postgres.config import PostgresConfig
-from connectors.sources.postgres.failures import DatabaseRefused, connect_failure, query_failure
 
 if TYPE_CHECKING:
     import psycopg

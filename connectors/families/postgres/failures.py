@@ -4,7 +4,7 @@ import re
 from typing import TYPE_CHECKING
 
 from connectors.errors import ConnectorError, FatalError, SourceUnavailable
-from connectors.sources.postgres.config import PostgresConfig
+from connectors.families.postgres.config import PostgresConfig
 
 if TYPE_CHECKING:
     import psycopg
