@@ -16,4 +16,7 @@ CONNECTOR = Connector(
     checks=CHECKS,
     topology=database_topology(open_source),
     driver="pymysql",
+    grants="GRANT SELECT, SHOW VIEW ON <schema>.* TO '<username>'@'%';\n"
+    "GRANT SELECT ON mysql.proc TO '<username>'@'%';  -- bodies of routines",
+    tested="MariaDB 10.11",
 )

@@ -16,4 +16,7 @@ CONNECTOR = Connector(
     checks=CHECKS,
     topology=database_topology(open_source),
     driver="pymysql",
+    grants="GRANT SELECT, SHOW VIEW ON <schema>.* TO '<username>'@'%';\n"
+    "GRANT SHOW_ROUTINE ON *.* TO '<username>'@'%';  -- bodies of routines, since MySQL 8.0.20",
+    tested="MariaDB 10.11; not on MySQL itself",
 )

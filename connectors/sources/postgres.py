@@ -16,4 +16,6 @@ CONNECTOR = Connector(
     checks=CHECKS,
     topology=database_topology(open_source),
     driver="psycopg",
+    grants="GRANT CONNECT ON DATABASE <database> TO <username>;\nGRANT USAGE ON SCHEMA <schema> TO <username>;",
+    tested="PostgreSQL 18 and 15",
 )

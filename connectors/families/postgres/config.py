@@ -50,14 +50,12 @@ class PasswordAuth(Model):
         return given
 
 
-class PostgresConfig(DatabaseConnection):
-    """A Postgres server, and which of its databases to read.
+class CatalogueConfig(DatabaseConnection):
+    """A server with Postgres's catalogue, and which of its databases to read.
 
     `connectionOptions` and `connectionArguments` hold keywords of libpq.
     """
 
-    type: Literal["Postgres"] = "Postgres"
-    scheme: Literal["postgresql+psycopg2", "pgspider+psycopg2"] = "postgresql+psycopg2"
     username: str = Field(min_length=1)
     auth_type: PasswordAuth = Field(default_factory=PasswordAuth)
     host_port: str
@@ -116,6 +114,16 @@ class PostgresConfig(DatabaseConnection):
         modes = [mode for mode in (self.ssl_mode, given.get("sslmode")) if mode]
         own = {"host": host, "port": str(port), "user": self.username}
         return {**given, **own, "sslmode": max(modes, key=[*SSL_MODES].index), "client_encoding": "utf8"}
+
+
+class PostgresConfig(CatalogueConfig):
+    """A Postgres server, and which of its databases to read.
+
+    `connectionOptions` and `connectionArguments` hold keywords of libpq.
+    """
+
+    type: Literal["Postgres"] = "Postgres"
+    scheme: Literal["postgresql+psycopg2", "pgspider+psycopg2"] = "postgresql+psycopg2"
 
 
 def without_nulls(given: Mapping[str, object]) -> dict[str, object]:

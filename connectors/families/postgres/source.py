@@ -11,7 +11,7 @@ from connectors.families.certificates import certificate_files
 from connectors.families.database_options import DatabaseMetadata
 from connectors.families.database_source import Database, Routine, Schema, Table, Tag
 from connectors.families.postgres import queries
-from connectors.families.postgres.config import PostgresConfig
+from connectors.families.postgres.config import CatalogueConfig
 from connectors.families.postgres.failures import DatabaseRefused, quoted
 from connectors.families.postgres.session import Sessions, Snapshot
 from connectors.families.postgres.tables import Wanted, tables
@@ -29,7 +29,7 @@ LANGUAGES: dict[str, Language] = {
 class PostgresSource:
     """One run's view of a server. Short listings are read at once, tables and routines as they are used."""
 
-    def __init__(self, config: PostgresConfig, options: DatabaseMetadata, sessions: Sessions) -> None:
+    def __init__(self, config: CatalogueConfig, options: DatabaseMetadata, sessions: Sessions) -> None:
         self._config = config
         self._sessions = sessions
         self._wanted = Wanted(options.include_ddl, config.classification_name if options.include_tags else None)
@@ -106,7 +106,7 @@ class PostgresSource:
 
 
 @contextmanager
-def open_source(context: RunContext[PostgresConfig, DatabaseMetadata]) -> Generator[PostgresSource]:
+def open_source(context: RunContext[CatalogueConfig, DatabaseMetadata]) -> Generator[PostgresSource]:
     """The source of one run; one session for each thread and one for the listings above them."""
     with certificate_files(context.connection.ssl_config, "source.serviceConnection.config.") as files:
         sessions = Sessions(context.connection, files, context.threads + 1, context.report, context.cancellation)
