@@ -228,7 +228,7 @@ class _Reader:
             if word == "NOT" and self.value.upper() == "NULL":
                 self._advance()
                 required = True
-            elif word == "COMMENT" and self.kind == "text":
+            elif word == "COMMENT" and self.value.startswith("'"):
                 description = re.sub(r"\\(.)|''", lambda found: found[1] or "'", self._take()[1:-1], flags=re.DOTALL)
             else:
                 raise self.wrong()

@@ -281,7 +281,10 @@ def data_type(declared: str) -> DataType:
     upper = declared.upper()
     if not upper:
         return "VARIANT"
-    return next((found for word, found in TYPES.items() if word in upper), "UNKNOWN")
+    for word, found in TYPES.items():
+        if word in upper:
+            return found
+    return "UNKNOWN"
 
 
 def constraints(primary: list[str], uniques: list[list[str]]) -> tuple[TableConstraint, ...]:

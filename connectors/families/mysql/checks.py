@@ -1,5 +1,7 @@
 """The steps of a connection test, named like OpenMetadata's."""
 
+from typing import Any
+
 from connectors.cancellation import Cancellation
 from connectors.connector import Check
 from connectors.errors import ConnectorError
@@ -53,7 +55,7 @@ def check_views(config: InformationSchemaConfig) -> str:
     return f"{count} views"
 
 
-CHECKS = tuple(
+CHECKS: tuple[Check[Any], ...] = tuple(
     Check(name, description, run, gate=gate, mandatory=mandatory, timeout_seconds=STEP_SECONDS)
     for name, description, run, gate, mandatory in (
         ("CheckAccess", "The server answers and lets the user in", check_access, True, True),

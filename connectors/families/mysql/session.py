@@ -41,6 +41,7 @@ class Session:
         self.connection = connection
         self._line = line
         self.broken = False
+        self.number = 0
 
     def cut(self) -> None:
         """Hang up."""
@@ -161,7 +162,7 @@ class Sessions:
         try:
             with self._cancellation.interrupting(session.cut):
                 session.connection.connect(line)
-                self._prepare(session.connection)
+                self._prepare(session)
         except Exception as error:  # an answer that is not MySQL's makes the driver stumble in many ways
             late = session.broken
             session.cut()
@@ -199,13 +200,12 @@ class Sessions:
             ssl_verify_identity="sslrootcert" in self._files,
         )
 
-    def _prepare(self, connection: "AnyConnection") -> None:
-        limit = (
-            f"max_statement_time = {STATEMENT_SECONDS}"
-            if "mariadb" in connection.get_server_info().lower()
-            else f"max_execution_time = {STATEMENT_SECONDS * 1000}"
-        )
-        with connection.cursor() as cursor:
+    def _prepare(self, session: Session) -> None:
+        with session.connection.cursor() as cursor:
+            cursor.execute("SELECT CONNECTION_ID(), VERSION()")
+            [(session.number, version)] = list(cursor.fetchall())
+            seconds, milliseconds = f"max_statement_time = {STATEMENT_SECONDS}", STATEMENT_SECONDS * 1000
+            limit = seconds if "mariadb" in version.lower() else f"max_execution_time = {milliseconds}"
             cursor.execute("SET SESSION TRANSACTION READ ONLY")
             cursor.execute(f"SET SESSION {limit}, sql_mode = '', sql_quote_show_create = 1")
 
@@ -228,9 +228,8 @@ class Sessions:
 
     def _interrupt(self, session: Session, done: threading.Event) -> None:
         """Hang up at once, and tell the server, which would otherwise finish its query first."""
-        number = session.connection.thread_id()
         session.cut()
-        threading.Thread(target=self._kill, args=(number, done), name="cancel-query", daemon=True).start()
+        threading.Thread(target=self._kill, args=(session.number, done), name="cancel-query", daemon=True).start()
 
     def _kill(self, number: int, done: threading.Event) -> None:
         if done.wait(KILL_SECONDS / 100):

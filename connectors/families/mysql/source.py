@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from connectors.connector import RunContext
 from connectors.errors import ConnectorError
@@ -116,9 +117,9 @@ class InformationSchemaSource:
 
 
 @contextmanager
-def open_source(context: RunContext[InformationSchemaConfig, DatabaseMetadata]) -> Generator[InformationSchemaSource]:
+def open_source(context: RunContext[Any, DatabaseMetadata]) -> Generator[InformationSchemaSource]:
     """The source of one run."""
-    config = context.connection
+    config: InformationSchemaConfig = context.connection
     with certificate_files(config.certificates, "source.serviceConnection.config.") as files:
         sessions = Sessions(config, files, context.report, context.cancellation)
         try:

@@ -60,7 +60,10 @@ class Keys:
             columns[0]: "UNIQUE" for columns in self.unique.values() if len(columns) == 1
         }
         primary = self.unique.get(PRIMARY, [])
-        return found | dict.fromkeys(primary, "PRIMARY_KEY" if len(primary) == 1 else None)
+        own: ColumnConstraint | None = "PRIMARY_KEY" if len(primary) == 1 else None
+        for name in primary:
+            found[name] = own
+        return found
 
     def constraints(self) -> tuple[TableConstraint, ...]:
         """The primary and unique keys of several columns; the table's, as no column can tell of them."""

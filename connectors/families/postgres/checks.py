@@ -2,6 +2,7 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import Any
 
 from connectors.cancellation import Cancellation
 from connectors.connector import Check
@@ -69,7 +70,7 @@ def check_tags(config: CatalogueConfig) -> str:
     return f"{count} row-level-security {'policy' if count == 1 else 'policies'}"
 
 
-CHECKS = tuple(
+CHECKS: tuple[Check[Any], ...] = tuple(
     Check(name, description, run, gate=gate, mandatory=mandatory, timeout_seconds=STEP_SECONDS)
     for name, description, run, gate, mandatory in (
         ("CheckAccess", "The server answers and lets the role in", check_access, True, True),

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Literal
+from typing import Any, Literal
 
 from connectors.connector import RunContext
 from connectors.errors import ConnectorError, FatalError, RunCancelled, SourceUnavailable
@@ -106,7 +106,7 @@ class PostgresSource:
 
 
 @contextmanager
-def open_source(context: RunContext[CatalogueConfig, DatabaseMetadata]) -> Generator[PostgresSource]:
+def open_source(context: RunContext[Any, DatabaseMetadata]) -> Generator[PostgresSource]:
     """The source of one run; one session for each thread and one for the listings above them."""
     with certificate_files(context.connection.ssl_config, "source.serviceConnection.config.") as files:
         sessions = Sessions(context.connection, files, context.threads + 1, context.report, context.cancellation)

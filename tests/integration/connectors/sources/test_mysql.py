@@ -16,6 +16,7 @@ from connectors.connector import RunContext
 from connectors.errors import ConnectorError, FatalError, RunCancelled, SourceUnavailable
 from connectors.families.database_options import DatabaseMetadata
 from connectors.families.mysql.config import MysqlConfig, PasswordAuth
+from connectors.families.mysql.session import Sessions
 from connectors.families.mysql.source import open_source
 from connectors.models.database import CreateTableRequest
 from connectors.report import Report
@@ -226,8 +227,10 @@ def test_a_cancel_ends_a_running_query(mariadb_server: MariaDB) -> None:
     given = context(f"127.0.0.1:{mariadb_server.port}", user, None, cancellation)
     timer = threading.Timer(0.3, cancellation.cancel, ["enough"])
     timer.start()
-    with open_source(given) as source, pytest.raises(RunCancelled, match="enough"):
-        source._sessions.rows("a long query", "SELECT SLEEP(60)")
+    sessions = Sessions(given.connection, {}, given.report, cancellation)
+    with pytest.raises(RunCancelled, match="enough"):
+        sessions.rows("a long query", "SELECT SLEEP(60)")
+    sessions.close()
     timer.join()
     deadline = threading.Event()
     for _ in range(100):

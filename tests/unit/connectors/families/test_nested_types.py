@@ -106,7 +106,8 @@ def test_each_spelling(text: str, expected: object) -> None:
 
 def test_what_fields_say() -> None:
     column = column_of_type("c", "struct<a:decimal(10,2) NOT NULL COMMENT 'money',b:varchar(7),d:decimal(3)>", 2)
-    money, text, whole = column.children or ()
+    assert column.children is not None
+    money, text, whole = column.children
     assert (money.precision, money.scale, money.constraint, money.description) == (10, 2, "NOT_NULL", "money")
     assert (text.data_length, text.data_type_display, text.constraint) == (7, "varchar(7)", "NULL")
     assert (whole.precision, whole.scale, whole.ordinal_position) == (3, 0, 3)
