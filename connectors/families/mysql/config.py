@@ -34,7 +34,10 @@ class PasswordAuth(Model):
             if given.get(key) is not None:
                 msg = f"{key} is not supported: {system} tokens are not fetched here; give a password instead"
                 raise ValueError(msg)
-        return {key: item for key, item in given.items() if key not in CLOUD_LOGINS}
+        if given.get("enableIamAuth"):
+            msg = "enableIamAuth is not supported: tokens are not fetched here; give a password instead"
+            raise ValueError(msg)
+        return {key: item for key, item in given.items() if key not in (*CLOUD_LOGINS, "enableIamAuth")}
 
 
 class InformationSchemaConfig(DatabaseConnection):
