@@ -38,5 +38,5 @@ def test_what_google_writes_without_tokens() -> None:
 
 @pytest.mark.parametrize("given", [{}, {"databaseMode": "a.db", "connectionOptions": {"timeout": 1}}])
 def test_what_sqlite_refuses(given: dict[str, Any]) -> None:
-    with pytest.raises(ValidationError, match="memory|timeout is not supported"):
+    with pytest.raises(ValidationError, match=r"memory|timeout is not supported"):
         SQLiteConfig.model_validate(given)
