@@ -8,8 +8,9 @@ RowT = TypeVar("RowT", bound=tuple[Any, ...])
 
 
 class DetailStream(Generic[RowT]):
-    """Rows ordered by an integer key in their first place, given out key by key in ascending order.
+    """Rows ordered by a key in their first place, given out key by key in ascending order.
 
+    Keys are numbers, or texts in the order of their code points.
     Holds one key's rows at a time. Rows of keys that nobody asks for are passed over.
     """
 
@@ -17,7 +18,7 @@ class DetailStream(Generic[RowT]):
         self._rows = iter(rows)
         self._next: RowT | None = next(self._rows, None)
 
-    def of(self, key: int) -> list[RowT]:
+    def of(self, key: int | str) -> list[RowT]:
         """All rows of `key`; keys must be asked for in ascending order."""
         found: list[RowT] = []
         row = self._next

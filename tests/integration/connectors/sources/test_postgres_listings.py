@@ -10,8 +10,8 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
+from connectors.families.postgres.tables import PIECE_TABLES
 from connectors.models.base import CreateRequest
-from connectors.sources.postgres.tables import PIECE_TABLES
 from tests.integration.connectors.sources.postgres_runs import Sent, context, ingest, opened, run
 from tests.postgres import SourceServer
 

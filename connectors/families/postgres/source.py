@@ -3,20 +3,20 @@
 import hashlib
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Literal
+from typing import Any, Literal
 
 from connectors.connector import RunContext
 from connectors.errors import ConnectorError, FatalError, RunCancelled, SourceUnavailable
+from connectors.families.certificates import certificate_files
 from connectors.families.database_options import DatabaseMetadata
 from connectors.families.database_source import Database, Routine, Schema, Table, Tag
+from connectors.families.postgres import queries
+from connectors.families.postgres.config import CatalogueConfig
+from connectors.families.postgres.failures import DatabaseRefused, quoted
+from connectors.families.postgres.session import Sessions, Snapshot
+from connectors.families.postgres.tables import Wanted, tables
 from connectors.models.database import StoredProcedureCode
 from connectors.models.names import MAX_NAME_LENGTH
-from connectors.sources.postgres import queries
-from connectors.sources.postgres.certificates import certificate_files
-from connectors.sources.postgres.config import PostgresConfig
-from connectors.sources.postgres.failures import DatabaseRefused, quoted
-from connectors.sources.postgres.session import Sessions, Snapshot
-from connectors.sources.postgres.tables import Wanted, tables
 
 Language = Literal["SQL", "Java", "JavaScript", "Python"]
 LANGUAGES: dict[str, Language] = {
@@ -29,7 +29,7 @@ LANGUAGES: dict[str, Language] = {
 class PostgresSource:
     """One run's view of a server. Short listings are read at once, tables and routines as they are used."""
 
-    def __init__(self, config: PostgresConfig, options: DatabaseMetadata, sessions: Sessions) -> None:
+    def __init__(self, config: CatalogueConfig, options: DatabaseMetadata, sessions: Sessions) -> None:
         self._config = config
         self._sessions = sessions
         self._wanted = Wanted(options.include_ddl, config.classification_name if options.include_tags else None)
@@ -106,7 +106,7 @@ class PostgresSource:
 
 
 @contextmanager
-def open_source(context: RunContext[PostgresConfig, DatabaseMetadata]) -> Generator[PostgresSource]:
+def open_source(context: RunContext[Any, DatabaseMetadata]) -> Generator[PostgresSource]:
     """The source of one run; one session for each thread and one for the listings above them."""
     with certificate_files(context.connection.ssl_config, "source.serviceConnection.config.") as files:
         sessions = Sessions(context.connection, files, context.threads + 1, context.report, context.cancellation)

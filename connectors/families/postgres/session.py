@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from connectors.cancellation import Cancellation
 from connectors.errors import ConnectorError, FatalError
+from connectors.families.postgres.config import CatalogueConfig
+from connectors.families.postgres.failures import DatabaseRefused, connect_failure, query_failure
 from connectors.report import Report
-from connectors.sources.postgres.config import PostgresConfig
-from connectors.sources.postgres.failures import DatabaseRefused, connect_failure, query_failure
 
 if TYPE_CHECKING:
     import psycopg
@@ -46,7 +46,7 @@ class Sessions:
     """The sessions of one run, at most `limit` at a time; those given back are used again."""
 
     def __init__(
-        self, config: PostgresConfig, files: Mapping[str, str], limit: int, report: Report, cancellation: Cancellation
+        self, config: CatalogueConfig, files: Mapping[str, str], limit: int, report: Report, cancellation: Cancellation
     ) -> None:
         self._config = config
         self._files = files

@@ -4,7 +4,7 @@ import re
 from typing import TYPE_CHECKING
 
 from connectors.errors import ConnectorError, FatalError, SourceUnavailable
-from connectors.sources.postgres.config import PostgresConfig
+from connectors.families.postgres.config import CatalogueConfig
 
 if TYPE_CHECKING:
     import psycopg
@@ -27,7 +27,7 @@ class DatabaseRefused(ConnectorError):
     """One of several databases cannot be opened; the others may be."""
 
 
-def connect_failure(error: "psycopg.Error", config: PostgresConfig, database: str) -> ConnectorError:
+def connect_failure(error: "psycopg.Error", config: CatalogueConfig, database: str) -> ConnectorError:
     """What a failed connection means: to be retried only where time can heal it."""
     detail = _detail(str(error))
     message = f"cannot connect to database {database!r} at {config.host_port}: {detail}"
@@ -77,7 +77,7 @@ def _detail(text: str) -> str:
     return "; ".join(unique) or "no reason given"
 
 
-def _lasting_advice(detail: str, config: PostgresConfig, database: str) -> str | None:
+def _lasting_advice(detail: str, config: CatalogueConfig, database: str) -> str | None:
     """What the user has to change, None where waiting may be enough."""
     if PASSING.search(detail):
         return None

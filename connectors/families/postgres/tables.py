@@ -6,6 +6,12 @@ from functools import partial
 from typing import NamedTuple
 
 from connectors.families.database_source import ForeignKey, Table
+from connectors.families.postgres import queries
+from connectors.families.postgres.columns import ColumnRows, described
+from connectors.families.postgres.ddl import Definitions
+from connectors.families.postgres.session import Row, Snapshot
+from connectors.families.postgres.statements import view_statement
+from connectors.families.postgres.types import TEMPORAL, Types
 from connectors.families.sql import grouped
 from connectors.models.database import (
     ColumnConstraint,
@@ -16,12 +22,6 @@ from connectors.models.database import (
     TableType,
 )
 from connectors.models.names import encode_name, fqn
-from connectors.sources.postgres import queries
-from connectors.sources.postgres.columns import ColumnRows, described
-from connectors.sources.postgres.ddl import Definitions
-from connectors.sources.postgres.session import Row, Snapshot
-from connectors.sources.postgres.statements import view_statement
-from connectors.sources.postgres.types import TEMPORAL, Types
 
 KINDS = {
     "r": TableType.REGULAR,

@@ -3,9 +3,9 @@
 from connectors.connector import Capability, Connector
 from connectors.families.database import database_topology
 from connectors.families.database_options import DatabaseMetadata
-from connectors.sources.postgres.checks import CHECKS
-from connectors.sources.postgres.config import PostgresConfig
-from connectors.sources.postgres.source import open_source
+from connectors.families.postgres.checks import CHECKS
+from connectors.families.postgres.config import PostgresConfig
+from connectors.families.postgres.source import open_source
 
 CONNECTOR = Connector(
     name="postgres",
@@ -16,4 +16,6 @@ CONNECTOR = Connector(
     checks=CHECKS,
     topology=database_topology(open_source),
     driver="psycopg",
+    grants="GRANT CONNECT ON DATABASE <database> TO <username>;\nGRANT USAGE ON SCHEMA <schema> TO <username>;",
+    tested="PostgreSQL 18 and 15",
 )

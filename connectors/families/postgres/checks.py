@@ -2,22 +2,23 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import Any
 
 from connectors.cancellation import Cancellation
 from connectors.connector import Check
 from connectors.errors import ConnectorError
+from connectors.families.certificates import certificate_files
+from connectors.families.postgres import queries
+from connectors.families.postgres.config import CatalogueConfig
+from connectors.families.postgres.failures import quoted
+from connectors.families.postgres.session import Row, Sessions, Snapshot
 from connectors.report import Report
-from connectors.sources.postgres import queries
-from connectors.sources.postgres.certificates import certificate_files
-from connectors.sources.postgres.config import PostgresConfig
-from connectors.sources.postgres.failures import quoted
-from connectors.sources.postgres.session import Row, Sessions, Snapshot
 
 STEP_SECONDS = 30.0
 
 
 @contextmanager
-def one_session(config: PostgresConfig) -> Generator[Snapshot]:
+def one_session(config: CatalogueConfig) -> Generator[Snapshot]:
     """A session for one step, ended in the server when the step has to be given up."""
     with certificate_files(config.ssl_config) as files:
         sessions = Sessions(config, files, 1, Report(), Cancellation(STEP_SECONDS))
@@ -28,20 +29,20 @@ def one_session(config: PostgresConfig) -> Generator[Snapshot]:
             sessions.close()
 
 
-def check_access(config: PostgresConfig) -> str:
+def check_access(config: CatalogueConfig) -> str:
     """Log in and see what answers."""
     with one_session(config) as snapshot:
         [(version, user)] = snapshot.rows("SELECT current_setting('server_version'), current_user")
         return f"Postgres {version}, as {user}"
 
 
-def check_databases(config: PostgresConfig) -> str:
+def check_databases(config: CatalogueConfig) -> str:
     """List the databases that a run would take, before filters."""
     query = queries.ALL_DATABASES if config.ingest_all_databases else queries.THIS_DATABASE
     return some(sum(not closed for *_, closed in _rows(config, query)), "database")
 
 
-def check_schemas(config: PostgresConfig) -> str:
+def check_schemas(config: CatalogueConfig) -> str:
     """List the schemas; a run needs at least one."""
     count, usable = _one(config, queries.USABLE_SCHEMAS)
     if count and not usable:
@@ -52,24 +53,24 @@ def check_schemas(config: PostgresConfig) -> str:
     )
 
 
-def check_tables(config: PostgresConfig) -> str:
+def check_tables(config: CatalogueConfig) -> str:
     """Count the tables and views."""
     rows = _rows(config, queries.COUNTS)
     return f"{some(sum(tables for _, tables, _ in rows), 'table')} in {some(len(rows), 'schema')}"
 
 
-def check_views(config: PostgresConfig) -> str:
+def check_views(config: CatalogueConfig) -> str:
     """Count the views."""
     return some(_one(config, queries.VIEWS)[0], "view")
 
 
-def check_tags(config: PostgresConfig) -> str:
+def check_tags(config: CatalogueConfig) -> str:
     """Read the row-level-security policies."""
     count = len(_rows(config, queries.TAGS))
     return f"{count} row-level-security {'policy' if count == 1 else 'policies'}"
 
 
-CHECKS = tuple(
+CHECKS: tuple[Check[Any], ...] = tuple(
     Check(name, description, run, gate=gate, mandatory=mandatory, timeout_seconds=STEP_SECONDS)
     for name, description, run, gate, mandatory in (
         ("CheckAccess", "The server answers and lets the role in", check_access, True, True),
@@ -87,11 +88,11 @@ def some(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
-def _rows(config: PostgresConfig, query: str) -> list[Row]:
+def _rows(config: CatalogueConfig, query: str) -> list[Row]:
     with one_session(config) as snapshot:
         return snapshot.rows(queries.composed(query, snapshot.version))
 
 
-def _one(config: PostgresConfig, query: str) -> Row:
+def _one(config: CatalogueConfig, query: str) -> Row:
     [row] = _rows(config, query)
     return row

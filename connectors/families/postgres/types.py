@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from connectors.families.postgres.session import Row
 from connectors.models.database import Column, ColumnConstraint, DataType
 from connectors.models.names import encode_name
-from connectors.sources.postgres.session import Row
 
 NAME_LENGTH = 63
 # The first four bytes of a modifier are its own header.

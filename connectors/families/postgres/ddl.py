@@ -3,18 +3,18 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from connectors.families.sql import grouped
-from connectors.sources.postgres import ddl_queries
-from connectors.sources.postgres.columns import ColumnRows
-from connectors.sources.postgres.session import Row
-from connectors.sources.postgres.statements import (
+from connectors.families.postgres import ddl_queries
+from connectors.families.postgres.columns import ColumnRows
+from connectors.families.postgres.session import Row
+from connectors.families.postgres.statements import (
     ColumnDefinition,
     ColumnFacts,
     SequenceFacts,
     TableDefinition,
     TableFacts,
 )
-from connectors.sources.postgres.types import Types
+from connectors.families.postgres.types import Types
+from connectors.families.sql import grouped
 
 
 @dataclass(frozen=True, slots=True)

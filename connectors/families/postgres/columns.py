@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from itertools import count, repeat
 from typing import NamedTuple
 
+from connectors.families.postgres.types import Types
 from connectors.models.database import Column, ColumnConstraint
 from connectors.models.names import encode_names
-from connectors.sources.postgres.types import Types
 
 
 class ColumnRows(NamedTuple):

@@ -1,19 +1,18 @@
 """How users say which Postgres server to read, in OpenMetadata's words."""
 
-import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, cast
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from connectors.definition import FilterPattern, Model, TlsConfig, Unused
+from connectors.families.addresses import split_address
 from connectors.families.database_options import DatabaseConnection
 
 SslMode = Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
 SSL_MODES: tuple[SslMode, ...] = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 Keyword = str | int | float | bool
 DEFAULT_PORT = 5432
-MAX_PORT = 65535
 KEYWORDS = frozenset(
     {
         "application_name", "channel_binding", "client_encoding", "connect_timeout", "fallback_application_name",
@@ -51,14 +50,12 @@ class PasswordAuth(Model):
         return given
 
 
-class PostgresConfig(DatabaseConnection):
-    """A Postgres server, and which of its databases to read.
+class CatalogueConfig(DatabaseConnection):
+    """A server with Postgres's catalogue, and which of its databases to read.
 
     `connectionOptions` and `connectionArguments` hold keywords of libpq.
     """
 
-    type: Literal["Postgres"] = "Postgres"
-    scheme: Literal["postgresql+psycopg2", "pgspider+psycopg2"] = "postgresql+psycopg2"
     username: str = Field(min_length=1)
     auth_type: PasswordAuth = Field(default_factory=PasswordAuth)
     host_port: str
@@ -92,7 +89,7 @@ class PostgresConfig(DatabaseConnection):
     @field_validator("host_port")
     @classmethod
     def _is_an_address(cls, value: str) -> str:
-        split_address(value)
+        split_address(value, DEFAULT_PORT)
         return value
 
     @field_validator("connection_options", "connection_arguments")
@@ -105,7 +102,7 @@ class PostgresConfig(DatabaseConnection):
     @property
     def address(self) -> tuple[str, int]:
         """Host or socket folder, and port."""
-        return split_address(self.host_port)
+        return split_address(self.host_port, DEFAULT_PORT)
 
     def keywords(self) -> dict[str, str]:
         """What libpq is told, but for the database, the role's password and the files of `sslConfig`.
@@ -119,35 +116,19 @@ class PostgresConfig(DatabaseConnection):
         return {**given, **own, "sslmode": max(modes, key=[*SSL_MODES].index), "client_encoding": "utf8"}
 
 
+class PostgresConfig(CatalogueConfig):
+    """A Postgres server, and which of its databases to read.
+
+    `connectionOptions` and `connectionArguments` hold keywords of libpq.
+    """
+
+    type: Literal["Postgres"] = "Postgres"
+    scheme: Literal["postgresql+psycopg2", "pgspider+psycopg2"] = "postgresql+psycopg2"
+
+
 def without_nulls(given: Mapping[str, object]) -> dict[str, object]:
     """The keys that say something: OpenMetadata writes null for what is left at its default."""
     return {key: item for key, item in given.items() if item is not None}
-
-
-def split_address(text: str) -> tuple[str, int]:
-    """Host and port of `host`, `host:port`, `[v6]`, `[v6]:port` or a socket's folder with or without a port.
-
-    Raises:
-        ValueError: It is none of these; says what to write.
-    """
-    shown = f"{text!r} is not an address"
-    if "://" in text or "@" in text:
-        msg = f"{shown}; write only host:port, without scheme, user or database"
-        raise ValueError(msg)
-    if "," in text:
-        msg = f"{shown}; write one host only"
-        raise ValueError(msg)
-    parts = re.fullmatch(r"(\[[0-9A-Fa-f:.%\w]+\]|/[^:]*|[^:/\s\[\]]+)(?::(.*))?", text)
-    if parts is None:
-        msg = f"{shown}; write host:port, [IPv6 address]:port or the folder of a socket"
-        raise ValueError(msg)
-    host, port = parts[1].strip("[]"), parts[2]
-    if port is None:
-        return host, DEFAULT_PORT
-    if not (port.isascii() and port.isdigit() and 0 < int(port) <= MAX_PORT):
-        msg = f"{port!r} is not a port; write a number from 1 to {MAX_PORT} after the colon"
-        raise ValueError(msg)
-    return host, int(port)
 
 
 def check_keyword(key: str, value: Keyword) -> None:
