@@ -3,25 +3,28 @@ PYTHON ?= python3
 BIN := .venv/bin
 WORKERS ?= 4
 
-.PHONY: demo test coverage check fix serve bench soak chaos lock clean .venv
+.PHONY: demo test coverage check fix serve bench soak chaos chart image tools lock clean .venv
 .DEFAULT_GOAL := check
 
 demo: .venv  ## a whole ingestion on this machine, from an empty folder
 	$(BIN)/python -m benchmarks.demo
 
-test: .venv
+test: tools
 	$(BIN)/python -m pytest tests -n $(WORKERS) --dist loadgroup
 
-coverage: .venv  ## what the tests reach in this process; the service's own processes are not measured
+coverage: tools  ## what the tests reach in this process; the service's own processes are not measured
 	$(BIN)/python -m pytest tests -n $(WORKERS) --dist loadgroup --ignore tests/acceptance --ignore tests/chaos --cov
 
-check: .venv
+check: tools
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/pyright
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/deptry .
 	$(BIN)/vulture
+	.tools/hadolint Dockerfile
+	.tools/helm-3.17 lint --strict --quiet helm/headwater
+	.tools/helm-4.3 lint --strict --quiet helm/headwater
 	$(BIN)/python -m pytest -q tests/architecture
 
 fix: .venv
@@ -31,14 +34,23 @@ fix: .venv
 serve: .venv
 	$(BIN)/headwater serve
 
-bench: .venv
-	$(BIN)/python -m benchmarks
+bench: .venv  ## LARGE=1 measures 100,000 tables too
+	$(BIN)/python -m benchmarks $(if $(LARGE),--large)
 
 soak: .venv  ## many runs in one service, and what its process holds before and after; RUNS=1000
 	$(BIN)/python -m benchmarks.soak --runs $(or $(RUNS),1000)
 
 chaos: .venv  ## breaks two replicas, their store and their catalogue, and looks what was lost; ROUNDS=30
 	$(BIN)/python -m tests.chaos --rounds $(or $(ROUNDS),30) $(if $(SEED),--seed $(SEED))
+
+tools: .venv  ## helm, hadolint, the schemas of Kubernetes and Prometheus, in .tools
+	$(BIN)/python -m tests.deployment.tools
+
+chart: .venv  ## what of the chart follows from the settings and from values.yaml
+	$(BIN)/python -m tests.deployment.documents
+
+image: .venv  ## builds the image without an engine and tries it, or says why not; EXTRAS=embedded,postgres
+	@$(BIN)/python -m tests.deployment.image $(EXTRAS)
 
 .venv: .venv/.ready
 
@@ -53,13 +65,16 @@ chaos: .venv  ## breaks two replicas, their store and their catalogue, and looks
 
 # Needs uv, which .venv has once it was made: a change of the dependencies is locked by the tool of the last lock.
 UV ?= $(BIN)/uv
-COMPILE = $(UV) pip compile pyproject.toml --quiet --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --no-emit-find-links --no-strip-extras --custom-compile-command "make lock" --extra all $(LOCK_FLAGS)
+COMPILE_ANY = $(UV) pip compile --quiet --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-strip-extras --custom-compile-command "make lock" $(LOCK_FLAGS)
+COMPILE = $(COMPILE_ANY) pyproject.toml --extra all
 
 lock:  ## LOCK_FLAGS=--upgrade takes the newest versions
 	$(COMPILE) --output-file requirements.lock
 	$(COMPILE) --group dev --constraint requirements.lock --output-file requirements-dev.lock
+	$(COMPILE_ANY) --group build --constraint requirements-dev.lock --output-file requirements-build.lock
+	$(COMPILE_ANY) --group tools --no-deps --output-file requirements-tools.lock
 
 clean:
-	rm -rf .venv .coverage .coverage.* .hypothesis .pytest_cache .ruff_cache build dist
+	rm -rf .venv .tools .coverage .coverage.* .hypothesis .pytest_cache .ruff_cache build dist
 	find benchmarks connectors migrations service tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -5,9 +5,8 @@ what fetching the same catalogue rows and dumping them as JSON costs this machin
 those of the service's process, without the two Postgres servers.
 """
 
-import json
+import argparse
 import platform
-import resource
 import shutil
 import statistics
 import sys
@@ -21,7 +20,9 @@ from typing import Any
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from benchmarks import slow_api, slow_source
 from benchmarks.fast_api import fast_api
+from benchmarks.floor import floor_cpu_seconds
 from benchmarks.installed import core_size
 from benchmarks.postgres_catalogue import Size, build
 from benchmarks.process import forget_peak, peak_megabytes, process_cpu_seconds
@@ -32,22 +33,11 @@ SIZES = (
     Size(tables=1_000, columns=20, views=100, schemas=10),
     Size(tables=10_000, columns=20, views=1_000, schemas=100),
 )
+LARGE = Size(tables=100_000, columns=20, views=10_000, schemas=1_000)
 THREADS = (1, 4)
 MEGABYTE = 1e6
 STARTS = 3
 LOOK_SECONDS = 0.2  # looks are answered by the process that is measured
-FLOOR = (
-    """select c.oid, n.nspname, c.relname, c.relkind, obj_description(c.oid, 'pg_class')
-       from pg_class c join pg_namespace n on n.oid = c.relnamespace
-       where n.nspname like 'bench%' and c.relkind in ('r', 'v')""",
-    """select a.attrelid, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
-           col_description(a.attrelid, a.attnum)
-       from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
-       where n.nspname like 'bench%' and a.attnum > 0 and c.relkind in ('r', 'v')""",
-    "select conrelid, conname, pg_get_constraintdef(oid) from pg_constraint where conrelid <> 0",
-    """select c.oid, pg_get_viewdef(c.oid) from pg_class c join pg_namespace n on n.oid = c.relnamespace
-       where n.nspname like 'bench%' and c.relkind = 'v'""",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,21 +61,32 @@ class Measured:
 
 def main() -> int:
     """Measure and print; the exit code is 0 whatever the figures are."""
+    parser = argparse.ArgumentParser("make bench", description="Measure what runs and starts cost.")
+    parser.add_argument("--large", action="store_true", help="100,000 tables as well, which takes a quarter of an hour")
+    sizes = (*SIZES, LARGE) if parser.parse_args().large else SIZES
     began = time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix="headwater-bench-"))
     folder.chmod(0o755)
     with source(folder / "source") as url, fast_api() as catalogue:
-        measured = [measure(folder, url, catalogue, size) for size in SIZES]
+        measured = [measure(folder, url, catalogue, size) for size in sizes]
         say("Measuring starts ...")
         starts = [service_start(folder / f"service-{SIZES[0].tables}") for _ in range(STARTS)]
         small = make_conninfo(url, dbname=f"bench_{SIZES[0].tables}")
         config, place = definition("bench-start", small, catalogue, 1), conninfo_to_dict(small)
         server = f"{place['host']}/.s.PGSQL.{place.get('port', 5432)}"
         firsts = [seconds_to_first_query(folder, config, server) for _ in range(STARTS)]
+    say("Measuring what is slow ...")
+    in_flight, flows = slow_api.speedup(folder), slow_source.measure()
     shutil.rmtree(folder)
     distributions, size = core_size()
     say("", f"Python {platform.python_version()}, {platform.platform()}, {platform.machine()}", "")
     print_runs(measured)
+    name = f"API of {1000 * slow_api.REQUEST_SECONDS:.0f} ms: {slow_api.IN_FLIGHT} in flight, times one"
+    line(name, f"{in_flight:.1f}", "8")
+    name = f"source of {1000 * slow_source.CALL_SECONDS:.0f} ms: {slow_source.THREADS} threads, times one"
+    line(name, f"{flows.speedup:.1f}", "14")
+    line("  two slow items among 2,000: the others done", f"{flows.quick_done:.2f} s")
+    line("  the same at best", f"{flows.quick_best:.2f} s")
     line("headwater run, start to its first query", f"{statistics.median(firsts):.2f} s", "1 s")
     line("serve on a warm embedded store, ready after", f"{statistics.median(starts):.2f} s", "3 s")
     line("installed core without embedded database", f"{size / MEGABYTE:.0f} MB", "110 MB")
@@ -116,7 +117,7 @@ def print_runs(measured: list[Measured]) -> None:
         line(f"{name}: peak memory", f"{large.peak - small.peak:+.0f} MB", "flat")
 
 
-def line(what: str, figure: str, limit: str) -> None:
+def line(what: str, figure: str, limit: str = "") -> None:
     """One line of the table."""
     say(f"{what:48} {figure:>10} {limit:>8}".rstrip())
 
@@ -134,14 +135,6 @@ def measure(folder: Path, url: str, catalogue: str, size: Size) -> Measured:
         resting = peak_megabytes(running.pid)
         runs = tuple(measure_run(running, definition(f"bench-{n}", place, catalogue, n), n) for n in THREADS)
     return Measured(size.tables, floor, resting, runs)
-
-
-def floor_cpu_seconds(url: str) -> float:
-    """CPU of fetching the catalogue rows with psycopg and dumping them."""
-    before = own_cpu_seconds()
-    with psycopg.connect(url) as connection:
-        json.dumps([connection.execute(query).fetchall() for query in FLOOR], default=str)
-    return own_cpu_seconds() - before
 
 
 def definition(name: str, url: str, catalogue: str, threads: int) -> dict[str, Any]:
@@ -196,12 +189,6 @@ def service_start(data_dir: Path) -> float:
     """Seconds from the start of the process until it takes work, on a store that exists."""
     with service(data_dir) as running:
         return running.seconds_to_ready
-
-
-def own_cpu_seconds() -> float:
-    """User and system time of this process so far."""
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime
 
 
 if __name__ == "__main__":

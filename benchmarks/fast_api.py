@@ -1,9 +1,10 @@
-"""A catalogue that answers every request at once, so that its own cost is not ours."""
+"""A catalogue that answers every request at once, so that its own cost is not ours, or after a given time."""
 
 import contextlib
 import http.server
 import json
 import threading
+import time
 from collections.abc import Generator
 
 
@@ -11,6 +12,7 @@ class FastApi(http.server.BaseHTTPRequestHandler):
     """Accepts everything."""
 
     protocol_version = "HTTP/1.1"
+    seconds = 0.0
 
     def answer(self) -> None:
         """Read the request, say that it went well."""
@@ -21,6 +23,7 @@ class FastApi(http.server.BaseHTTPRequestHandler):
         elif "/bulk" in self.path:
             count = body.count(b'"sourceHash"')
             reply = json.dumps({"status": "success", "numberOfRowsPassed": count, "failedRequest": []}).encode()
+        time.sleep(self.seconds)
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(reply)))
@@ -36,9 +39,10 @@ for verb in ("GET", "PUT", "POST", "DELETE"):
 
 
 @contextlib.contextmanager
-def fast_api() -> Generator[str]:
-    """The address of one that runs."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), FastApi)
+def fast_api(seconds: float = 0.0) -> Generator[str]:
+    """The address of one that runs; it answers each request after so long."""
+    handler = type("Answering", (FastApi,), {"seconds": seconds})
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_address[1]}/api"

@@ -16,10 +16,10 @@ DECLARE
     listed text;
 BEGIN
     FOR number IN 1 .. schemas LOOP
-        EXECUTE format('CREATE SCHEMA %s_%s', prefix, to_char(number, 'FM000'));
+        EXECUTE format('CREATE SCHEMA %s_%s', prefix, to_char(number, 'FM0000'));
     END LOOP;
     FOR number IN 1 .. current_setting('bench.tables')::int LOOP
-        place := format('%s_%s.table_%s', prefix, to_char((number - 1) % schemas + 1, 'FM000'),
+        place := format('%s_%s.table_%s', prefix, to_char((number - 1) % schemas + 1, 'FM0000'),
                         to_char(number, 'FM000000'));
         SELECT string_agg(format('column_%s %s%s', to_char(c, 'FM000'), types[c % 10 + 1],
                                  CASE WHEN c % 3 = 0 THEN ' NOT NULL' ELSE '' END), ', ' ORDER BY c)
@@ -29,7 +29,7 @@ BEGIN
         EXECUTE format('COMMENT ON COLUMN %s.parent_id IS %L', place, 'The one before');
         IF number > schemas AND number % 5 = 0 THEN
             EXECUTE format('ALTER TABLE %s ADD FOREIGN KEY (parent_id) REFERENCES %s_%s.table_%s (id)', place, prefix,
-                           to_char((number - 2) % schemas + 1, 'FM000'), to_char(number - 1, 'FM000000'));
+                           to_char((number - 2) % schemas + 1, 'FM0000'), to_char(number - 1, 'FM000000'));
         END IF;
         IF number % 50 = 0 THEN
             COMMIT;
@@ -46,7 +46,7 @@ DECLARE
     place text;
 BEGIN
     FOR number IN 1 .. least(current_setting('bench.views')::int, current_setting('bench.tables')::int) LOOP
-        place := to_char((number - 1) % schemas + 1, 'FM000');
+        place := to_char((number - 1) % schemas + 1, 'FM0000');
         EXECUTE format('CREATE VIEW %3$s_%1$s.view_%2$s AS SELECT t.*, upper(t.id::text) AS shown '
                        'FROM %3$s_%1$s.table_%2$s t', place, to_char(number, 'FM000000'), prefix);
         IF number % 50 = 0 THEN

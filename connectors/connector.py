@@ -88,7 +88,8 @@ class CheckResult:
 class Connector(Generic[ConfigT, OptionsT]):
     """One kind of system; `name` is its module's name and what a definition's `source.type` says.
 
-    `driver` is the module that has to be installed, by the extra named like the connector.
+    `driver` is the module that has to be installed, by the extra named like the connector. `grants` are the statements
+    that give the user the rights a run needs, `tested` says on what it was: both for docs/connectors.md.
     """
 
     name: str
@@ -99,6 +100,8 @@ class Connector(Generic[ConfigT, OptionsT]):
     checks: tuple[Check[ConfigT], ...]
     topology: Callable[[RunContext[ConfigT, OptionsT]], AbstractContextManager[Node[None, Any]]]
     driver: str | None = None
+    grants: str = ""
+    tested: str = ""
 
     @property
     def installed(self) -> bool:

@@ -9,6 +9,7 @@ from psycopg import sql
 
 from service.database import migrate
 from service.database.engine import Database
+from tests import mariadb
 from tests.postgres import REPOSITORY, Server, SourceServer, shared_server
 
 
@@ -23,6 +24,15 @@ def postgres_server() -> Iterator[Server]:
 def source_server(postgres_server: Server) -> SourceServer:
     """The same server, as a place to make databases that are ingested."""
     return SourceServer(postgres_server)
+
+
+@pytest.fixture(scope="session")
+def mariadb_server() -> Iterator[mariadb.MariaDB]:
+    """A MariaDB server of this process's own."""
+    if not mariadb.installed():
+        pytest.skip("there is no MariaDB server on this machine: mariadbd and mariadb-install-db are not found")
+    with mariadb.started() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

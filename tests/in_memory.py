@@ -168,7 +168,7 @@ def column(name: str, **facts: Any) -> Column:
 
 def table(name: str, kind: TableType = TableType.REGULAR, **facts: Any) -> Table:
     """A table with one column."""
-    return replace(Table(name, kind, (column("id"),)), **facts)
+    return msgspec.structs.replace(Table(name, kind, (column("id"),)), **facts)
 
 
 def routine(name: str, **facts: Any) -> Routine:

@@ -11,6 +11,8 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+import msgspec
+
 from connectors.connector import RunContext
 from connectors.families.database_options import DatabaseConnection, DatabaseMetadata
 from connectors.families.database_rules import DatabaseRules, without_tags
@@ -56,8 +58,7 @@ class SchemaItem:
     seen_routines: list[str] = field(default_factory=list[str])
 
 
-@dataclass(frozen=True, slots=True)
-class TableItem:
+class TableItem(msgspec.Struct, frozen=True):
     """A table on the walk."""
 
     fqn: str

@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
+
 from connectors.models.database import Column, StoredProcedureCode, TableConstraint, TablePartition, TableType
 
 
@@ -38,8 +40,7 @@ class ForeignKey:
     unique: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(msgspec.Struct, frozen=True):
     """A table or view. `columns` and `constraints` hold encoded names; `definition` is a view's own text."""
 
     name: str
@@ -92,22 +93,22 @@ class DatabaseSource(Protocol):
         """Every database the definition speaks of."""
         ...
 
-    def counts(self, database: str) -> Mapping[str, Mapping[str, int]]:
+    def counts(self, database: str, /) -> Mapping[str, Mapping[str, int]]:
         """How many items of each entity type lie below each schema of `database`; may be an estimate."""
         ...
 
-    def tags(self, database: str) -> Iterable[Tag]:
+    def tags(self, database: str, /) -> Iterable[Tag]:
         """The tags that tables of `database` carry, each once."""
         ...
 
-    def schemas(self, database: str) -> Iterable[Schema]:
+    def schemas(self, database: str, /) -> Iterable[Schema]:
         """The schemas of `database`."""
         ...
 
-    def tables(self, database: str, schema: str) -> Iterable[Table]:
+    def tables(self, database: str, schema: str, /) -> Iterable[Table]:
         """The tables and views of one schema."""
         ...
 
-    def routines(self, database: str, schema: str) -> Iterable[Routine]:
+    def routines(self, database: str, schema: str, /) -> Iterable[Routine]:
         """The functions and procedures of one schema."""
         ...

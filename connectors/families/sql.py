@@ -1,14 +1,16 @@
 """Merging of ordered row streams: one query per kind of detail, never one per table."""
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from typing import Any, Generic, TypeVar
 
 RowT = TypeVar("RowT", bound=tuple[Any, ...])
 
 
 class DetailStream(Generic[RowT]):
-    """Rows ordered by an integer key in their first place, given out key by key in ascending order.
+    """Rows ordered by a key in their first place, given out key by key in ascending order.
 
+    Keys are numbers, or texts in the order of their code points.
     Holds one key's rows at a time. Rows of keys that nobody asks for are passed over.
     """
 
@@ -16,7 +18,7 @@ class DetailStream(Generic[RowT]):
         self._rows = iter(rows)
         self._next: RowT | None = next(self._rows, None)
 
-    def of(self, key: int) -> list[RowT]:
+    def of(self, key: int | str) -> list[RowT]:
         """All rows of `key`; keys must be asked for in ascending order."""
         found: list[RowT] = []
         row = self._next
@@ -26,3 +28,11 @@ class DetailStream(Generic[RowT]):
             row = next(self._rows, None)
         self._next = row
         return found
+
+
+def grouped(rows: Iterable[RowT]) -> Mapping[int, list[RowT]]:
+    """Rows by the integer in their first place, those of one key in the order they came in."""
+    groups: defaultdict[int, list[RowT]] = defaultdict(list)
+    for row in rows:
+        groups[row[0]].append(row)
+    return groups

@@ -11,7 +11,7 @@ import msgspec
 from connectors.models.names import fqn
 
 
-class Wire(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
+class Wire(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel", gc=False):
     """Anything that goes over the wire: camelCase, fields at their default left out."""
 
 

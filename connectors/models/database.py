@@ -34,7 +34,7 @@ DataType = Literal[
 ]  # fmt: skip
 
 
-class Column(Wire, frozen=True, kw_only=True):
+class Column(Wire, frozen=True):
     """One column, or one field of a STRUCT in `children`; `data_length` counts characters or bits."""
 
     name: str

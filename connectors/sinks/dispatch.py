@@ -100,6 +100,7 @@ class Dispatcher(Generic[TaskT]):
     def _append(self, task: TaskT) -> None:
         self._turns.append(Turn(task, self._rank(task)))
         self._staff()
+        self._changed.notify()  # one task needs one thread; who puts tasks in is not waiting now
 
     def _staff(self) -> None:
         while len(self._threads) < min(self._size, len(self._turns)):
@@ -108,7 +109,6 @@ class Dispatcher(Generic[TaskT]):
             thread = threading.Thread(target=run, args=(self._take,), name=name, daemon=True)
             self._threads.append(thread)
             thread.start()
-        self._changed.notify_all()
 
     def _wait(self, ready: Callable[[], bool]) -> None:
         while True:
@@ -153,6 +153,7 @@ class Dispatcher(Generic[TaskT]):
             place = self._turns.index(turn)
             self._turns[place : place + 1] = [Turn(task, self._rank(task)) for task in more]
             self._staff()
+            self._changed.notify_all()
 
     def _fail(self, error: BaseException) -> None:
         with self._changed:

@@ -1,6 +1,6 @@
 """Create requests ready to be sent: encoded once, and never decoded again on the usual way."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import md5
 
 import msgspec
@@ -31,8 +31,7 @@ class Kind:
         return self.collection.startswith("services/")
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """One create request as it goes over the wire.
 
     `number` counts what the sink was given. `record` is what it was made of, unless it came from a file.
@@ -72,7 +71,7 @@ class Encoding:
         detached = record.detached()
         if detached is record:
             return None
-        return replace(entry, body=self.body(detached), record=None, full=entry, reason=reason)
+        return msgspec.structs.replace(entry, body=self.body(detached), record=None, full=entry, reason=reason)
 
 
 def hashed(body: bytes) -> bytes:

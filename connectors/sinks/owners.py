@@ -4,7 +4,6 @@ import logging
 import threading
 import time
 from collections import OrderedDict
-from dataclasses import replace
 
 import msgspec
 
@@ -98,4 +97,4 @@ def with_resolved(entry: Entry, owners: Owners) -> Entry:
     else:
         del fields["owners"]
     body = msgspec.json.encode(fields)
-    return replace(entry, body=hashed(body) if hashed_before else body)
+    return msgspec.structs.replace(entry, body=hashed(body) if hashed_before else body)

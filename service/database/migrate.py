@@ -2,7 +2,7 @@
 
 import importlib.util
 import logging
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -10,14 +10,18 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, NullPool, create_engine, text
+from sqlalchemy import Connection, MetaData, NullPool, Table, create_engine, text
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.schema import SetTableComment
 
 from service.database.urls import connect_arguments, engine_url
 from service.errors import Conflict, Unavailable
 
 # Any number will do, as long as every release takes the same.
 _LOCK_KEY = 4_817_236_190
+_VERSION_TABLE = "alembic_version"
+# A migration that takes away what the release before still uses says `contracts = True`, and that one refuses it.
+_CONTRACTS = "contracts"
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +29,7 @@ logger = logging.getLogger(__name__)
 def upgrade(url: str) -> None:
     """Bring the database to the newest schema; replicas may call it at the same time.
 
-    Raises Conflict when the database was already brought to a schema that this release does not know.
+    A newer schema that works with this release, too, stays. Raises Conflict when there is one that does not.
     """
     with _connect(url) as connection:
         if not connection.scalar(text("select pg_try_advisory_lock(:key)"), {"key": _LOCK_KEY}):
@@ -33,11 +37,14 @@ def upgrade(url: str) -> None:
             connection.execute(text("select pg_advisory_lock(:key)"), {"key": _LOCK_KEY})
         connection.commit()
         present = _revision(connection)
-        _refuse_newer(present)
+        newer = _is_newer(connection, present)
         connection.rollback()
-        if present != head():
+        if newer:
+            logger.info("The database is at the newer schema %s, which works with this release", present)
+        elif present != head():
             logger.info("Migrating the database from %s to %s", present or "empty", head())
             command.upgrade(_config(connection), "head")
+            connection.execute(SetTableComment(Table(_VERSION_TABLE, MetaData(), comment=",".join(_works_with()))))
             connection.commit()
 
 
@@ -53,22 +60,36 @@ def current(url: str) -> str | None:
 
 
 def is_current(url: str) -> bool:
-    """Whether the database has the newest schema of this release.
+    """Whether the database has the newest schema of this release, or a newer one that works with it.
 
-    Raises Conflict when it has one that this release does not know.
+    Raises Conflict when it has a newer one that does not.
     """
-    present = current(url)
-    _refuse_newer(present)
-    return present == head()
+    with _connect(url) as connection:
+        present = _revision(connection)
+        return _is_newer(connection, present) or present == head()
 
 
-def _refuse_newer(present: str | None) -> None:
-    if present is not None and present not in {script.revision for script in _scripts().walk_revisions()}:
+def _works_with() -> Iterator[str]:
+    """The schemas whose releases work on the newest one: back to the last that took something away."""
+    for script in _scripts().walk_revisions():
+        yield script.revision
+        if vars(script.module).get(_CONTRACTS):
+            return
+
+
+def _is_newer(connection: Connection, present: str | None) -> bool:
+    if present is None or present in {script.revision for script in _scripts().walk_revisions()}:
+        return False
+    noted = connection.scalar(text("select obj_description(to_regclass(:name), 'pg_class')"), {"name": _VERSION_TABLE})
+    # The first is the schema that the note is about: one that was left by another says nothing.
+    about, *works_with = (noted or "").split(",")
+    if about != present or head() not in works_with:
         message = (
             f"the database is at schema {present}, which this release of Headwater (newest schema: {head()}) does not "
             "know; run the release that migrated it, or restore a backup from before"
         )
         raise Conflict(message)
+    return True
 
 
 @contextmanager

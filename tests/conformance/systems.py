@@ -1,6 +1,7 @@
 """A real system for every connector: what a new one adds to have the conformance tests run for it."""
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
+from tests.mariadb import PASSWORD, MariaDB
 from tests.postgres import SourceServer
 
 SHOP = Path(__file__).parents[1] / "golden" / "shop.sql"
@@ -34,7 +36,12 @@ class System:
     options: dict[str, Any]
 
 
-def postgres(request: pytest.FixtureRequest) -> System:
+def of_postgres_kind(kind: str) -> Callable[[pytest.FixtureRequest], System]:
+    """A connector of this service type, and the Postgres server whose catalogue it has in common."""
+    return lambda request: postgres(request, kind)
+
+
+def postgres(request: pytest.FixtureRequest, kind: str = "Postgres") -> System:
     """The sample database and names that no one should use, on the server that all tests share."""
     server = request.getfixturevalue("source_server")
     assert isinstance(server, SourceServer)
@@ -43,7 +50,7 @@ def postgres(request: pytest.FixtureRequest) -> System:
 
     def connection_to(host: str, port: int) -> dict[str, Any]:
         return {
-            "type": "Postgres",
+            "type": kind,
             "username": parts["user"],
             "authType": {"password": parts["password"]},
             "hostPort": f"{host}:{port}",
@@ -55,4 +62,46 @@ def postgres(request: pytest.FixtureRequest) -> System:
     return System(connection, connection_to, (str(parts["password"]),), everything)
 
 
-SYSTEMS: dict[str, Callable[[pytest.FixtureRequest], System]] = {"postgres": postgres}
+def of_mysql_kind(kind: str) -> Callable[[pytest.FixtureRequest], System]:
+    """A connector of this service type and a MariaDB server, read by a user who may read and no more."""
+
+    def prepare(request: pytest.FixtureRequest) -> System:
+        server = request.getfixturevalue("mariadb_server")
+        assert isinstance(server, MariaDB)
+        schema = server.make_schema((SHOP.parent / "shop.mariadb.sql").read_text(encoding="utf-8"))
+        user = server.make_user(f"SELECT, SHOW VIEW ON {schema}.*", "SELECT ON mysql.proc")
+
+        def connection_to(host: str, port: int) -> dict[str, Any]:
+            login = {"authType": {"password": PASSWORD}} if kind == "Mysql" else {"password": PASSWORD}
+            return {"type": kind, "username": user, "hostPort": f"{host}:{port}", "databaseSchema": schema, **login}
+
+        everything = {"includeDDL": True, "markDeletedSchemas": True, "markDeletedDatabases": True}
+        return System(connection_to("127.0.0.1", server.port), connection_to, (PASSWORD,), everything)
+
+    return prepare
+
+
+def sqlite(request: pytest.FixtureRequest) -> System:
+    """A file; another address is another file, which is not there."""
+    import sqlite3
+
+    folder = request.getfixturevalue("tmp_path_factory").mktemp("sqlite")
+    with closing(sqlite3.connect(folder / "shop.db")) as made:
+        made.executescript((SHOP.parent / "shop.sqlite.sql").read_text(encoding="utf-8"))
+
+    def connection(path: str) -> dict[str, Any]:
+        return {"type": "SQLite", "databaseMode": path, "password": PASSWORD}
+
+    everything = {"includeDDL": True, "markDeletedSchemas": True, "markDeletedDatabases": True}
+    address = str(folder / "shop.db")
+    return System(connection(address), lambda _, port: connection(f"{folder}/{port}.db"), (PASSWORD,), everything)
+
+
+SYSTEMS: dict[str, Callable[[pytest.FixtureRequest], System]] = {
+    "greenplum": of_postgres_kind("Greenplum"),
+    "mariadb": of_mysql_kind("MariaDB"),
+    "mysql": of_mysql_kind("Mysql"),
+    "postgres": postgres,
+    "sqlite": sqlite,
+    "timescale": of_postgres_kind("Timescale"),
+}

@@ -12,13 +12,13 @@ from psycopg.conninfo import conninfo_to_dict
 from connectors.cancellation import Cancellation
 from connectors.connector import RunContext
 from connectors.families.database_options import DatabaseMetadata
+from connectors.families.postgres.config import PostgresConfig
+from connectors.families.postgres.source import PostgresSource, open_source
 from connectors.models.base import CreateRequest
 from connectors.models.records import DeletionScope, Record
 from connectors.report import Report
 from connectors.runner import TopologyRunner
 from connectors.sources.postgres import CONNECTOR
-from connectors.sources.postgres.config import PostgresConfig
-from connectors.sources.postgres.source import PostgresSource, open_source
 
 Context = RunContext[PostgresConfig, DatabaseMetadata]
 

@@ -1,6 +1,7 @@
 """Which tables, routines, tags, schemas and databases are found, under which names, and what rights do to that."""
 
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from urllib.parse import quote
 
@@ -9,6 +10,8 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
+from connectors.families.postgres.tables import PIECE_TABLES
+from connectors.models.base import CreateRequest
 from tests.integration.connectors.sources.postgres_runs import Sent, context, ingest, opened, run
 from tests.postgres import SourceServer
 
@@ -54,6 +57,32 @@ def test_every_kind_of_table(postgres: SourceServer) -> None:
         "kept": "MaterializedView",
     }
     assert list(sent.requests("storedProcedures")) == []
+
+
+def test_schema_of_more_tables_than_are_read_at_a_time(postgres: SourceServer) -> None:
+    count = 2 * PIECE_TABLES + 1
+    made = f"""
+        DO $$ BEGIN
+            FOR i IN 1 .. {count} LOOP EXECUTE format('CREATE TABLE many_%s (a int NOT NULL, b text)', i); END LOOP;
+        END $$;
+        CREATE TABLE bare ();
+        CREATE TYPE late AS ENUM ('x');
+        CREATE TABLE last_of_all (l late);
+        CREATE SCHEMA elsewhere;
+        CREATE TABLE elsewhere.moved_in (x int);
+        ALTER TABLE elsewhere.moved_in SET SCHEMA public;
+        CREATE TABLE moved_out (x int);
+        ALTER TABLE moved_out SET SCHEMA elsewhere;"""
+    sent = ingest(postgres.make_database("many", made))
+    tables = list(sent.requests("tables").values())
+    assert len(tables) == sum(record.entity == "table" for record in sent.records if isinstance(record, CreateRequest))
+    in_public = Counter(table["name"] for table in tables if table["databaseSchema"].endswith(".public"))
+    assert in_public == Counter([*(f"many_{i + 1}" for i in range(count)), "bare", "last_of_all", "moved_in"])
+    assert [table["name"] for table in tables if table["databaseSchema"].endswith(".elsewhere")] == ["moved_out"]
+    by_name = {table["name"]: [column["dataTypeDisplay"] for column in table["columns"]] for table in tables}
+    assert by_name["bare"] == []
+    assert by_name["last_of_all"] == ["public.late"]
+    assert by_name[f"many_{count}"] == ["integer", "text"]
 
 
 def test_odd_names_are_kept(postgres: SourceServer) -> None:

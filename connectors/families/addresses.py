@@ -1,0 +1,31 @@
+"""Host and port as users write them."""
+
+import re
+
+MAX_PORT = 65535
+
+
+def split_address(text: str, default_port: int) -> tuple[str, int]:
+    """Host and port of `host`, `host:port`, `[v6]`, `[v6]:port` or a socket's folder with or without a port.
+
+    Raises:
+        ValueError: It is none of these; says what to write.
+    """
+    shown = f"{text!r} is not an address"
+    if "://" in text or "@" in text:
+        msg = f"{shown}; write only host:port, without scheme, user or database"
+        raise ValueError(msg)
+    if "," in text:
+        msg = f"{shown}; write one host only"
+        raise ValueError(msg)
+    parts = re.fullmatch(r"(\[[0-9A-Fa-f:.%\w]+\]|/[^:]*|[^:/\s\[\]]+)(?::(.*))?", text)
+    if parts is None:
+        msg = f"{shown}; write host:port, [IPv6 address]:port or the folder of a socket"
+        raise ValueError(msg)
+    host, port = parts[1].strip("[]"), parts[2]
+    if port is None:
+        return host, default_port
+    if not (port.isascii() and port.isdigit() and 0 < int(port) <= MAX_PORT):
+        msg = f"{port!r} is not a port; write a number from 1 to {MAX_PORT} after the colon"
+        raise ValueError(msg)
+    return host, int(port)

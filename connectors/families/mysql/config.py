@@ -1,0 +1,142 @@
+"""How users say which MySQL or MariaDB server to read, in OpenMetadata's words."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, cast
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+
+from connectors.definition import FilterPattern, Model, TlsConfig, Unused
+from connectors.families.addresses import split_address
+from connectors.families.database_options import DatabaseConnection
+
+DEFAULT_PORT = 3306
+TIMEOUTS = frozenset({"connect_timeout", "read_timeout"})
+OWN_KEYS = {
+    "host": "hostPort", "port": "hostPort", "user": "username", "password": "the password's own key",
+    "database": "databaseSchema", "ssl": "sslConfig", "ssl_ca": "sslConfig", "ssl_cert": "sslConfig",
+    "ssl_key": "sslConfig",
+}  # fmt: skip
+CLOUD_LOGINS = {"awsConfig": "AWS IAM", "azureConfig": "Azure", "gcpConfig": "Google Cloud SQL"}
+
+
+class PasswordAuth(Model):
+    """The user's password; without one the server has to let the user in as it is."""
+
+    password: SecretStr | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _only_passwords(cls, value: object) -> object:
+        if not isinstance(value, Mapping):
+            return value
+        given = cast("Mapping[str, object]", value)
+        for key, system in CLOUD_LOGINS.items():
+            if given.get(key) is not None:
+                msg = f"{key} is not supported: {system} tokens are not fetched here; give a password instead"
+                raise ValueError(msg)
+        if given.get("enableIamAuth"):
+            msg = "enableIamAuth is not supported: tokens are not fetched here; give a password instead"
+            raise ValueError(msg)
+        return {key: item for key, item in given.items() if key not in (*CLOUD_LOGINS, "enableIamAuth")}
+
+
+class InformationSchemaConfig(DatabaseConnection):
+    """A server of the MySQL kind, and which of its schemas to read.
+
+    `databaseName` is what the one database above the schemas is called. `connectionOptions` and
+    `connectionArguments` may hold `connect_timeout` and `read_timeout`, in seconds.
+    """
+
+    scheme: Literal["mysql+pymysql"] = "mysql+pymysql"
+    username: str = Field(min_length=1)
+    host_port: str
+    database_name: str = Field(default="default", min_length=1, max_length=256)
+    database_schema: str | None = None
+    connection_options: dict[str, int | str] = Field(default_factory=dict[str, int | str])
+    connection_arguments: dict[str, int | str] = Field(default_factory=dict[str, int | str])
+    sample_data_storage_config: Annotated[dict[str, Any] | None, Unused()] = None
+    supports_metadata_extraction: Annotated[bool, Unused()] = True
+    supports_dbt_extraction: Annotated[bool, Unused()] = Field(default=True, alias="supportsDBTExtraction")
+    supports_profiler: Annotated[bool, Unused()] = True
+    supports_query_comment: Annotated[bool, Unused()] = True
+
+    @field_validator("host_port")
+    @classmethod
+    def _is_an_address(cls, value: str) -> str:
+        host, _ = split_address(value, DEFAULT_PORT)
+        if host.startswith("/"):
+            msg = f"{value!r} is a socket's path, which is not supported; write host:port"
+            raise ValueError(msg)
+        return value
+
+    @field_validator("connection_options", "connection_arguments")
+    @classmethod
+    def _are_timeouts(cls, value: dict[str, int | str]) -> dict[str, int | str]:
+        for key, item in value.items():
+            if key in OWN_KEYS:
+                msg = f"{key} is not taken here; set {OWN_KEYS[key]}"
+                raise ValueError(msg)
+            if key not in TIMEOUTS:
+                msg = f"{key} is not supported; only {' and '.join(sorted(TIMEOUTS))} are"
+                raise ValueError(msg)
+            if not (f"{item}".isascii() and f"{item}".isdigit() and int(item) > 0):
+                msg = f"{key} must be a whole number of seconds above 0"
+                raise ValueError(msg)
+        return value
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port."""
+        return split_address(self.host_port, DEFAULT_PORT)
+
+    @property
+    def secret(self) -> str:
+        """The password, empty without one."""
+        return ""
+
+    @property
+    def certificates(self) -> TlsConfig | None:
+        """What TLS is to be spoken with; None for a plain connection."""
+        return None
+
+    def seconds(self, timeout: str, default: int) -> int:
+        """One of the timeouts."""
+        return int({**self.connection_options, **self.connection_arguments}.get(timeout, default))
+
+
+class MysqlConfig(InformationSchemaConfig):
+    """A MySQL server, and which of its schemas to read."""
+
+    type: Literal["Mysql"] = "Mysql"
+    auth_type: PasswordAuth = Field(default_factory=PasswordAuth)
+    ssl_config: TlsConfig | None = None
+    schema_filter_pattern: FilterPattern = FilterPattern(excludes=("^information_schema$", "^performance_schema$"))
+    use_slow_logs: Annotated[bool, Unused()] = False
+    query_history_table: Annotated[str | None, Unused()] = None
+    supports_usage_extraction: Annotated[bool, Unused()] = True
+    supports_lineage_extraction: Annotated[bool, Unused()] = True
+    supports_data_diff: Annotated[bool, Unused()] = True
+
+    @property
+    def secret(self) -> str:
+        """See InformationSchemaConfig."""
+        password = self.auth_type.password
+        return password.get_secret_value() if password else ""
+
+    @property
+    def certificates(self) -> TlsConfig | None:
+        """See InformationSchemaConfig."""
+        return self.ssl_config
+
+
+class MariaDBConfig(InformationSchemaConfig):
+    """A MariaDB server, and which of its schemas to read."""
+
+    type: Literal["MariaDB"] = "MariaDB"
+    password: SecretStr | None = None
+    supports_view_lineage_extraction: Annotated[bool, Unused()] = True
+
+    @property
+    def secret(self) -> str:
+        """See InformationSchemaConfig."""
+        return self.password.get_secret_value() if self.password else ""

@@ -1,0 +1,272 @@
+"""Types as warehouses write them, read once into OpenMetadata's columns with children.
+
+Spellings: Hive and Spark `struct<a:int,b:array<string>>`, `map<k,v>`, `uniontype<..>`; BigQuery `STRUCT<a INT64>`,
+`ARRAY<..>`; Trino `row(a integer)`, `array(..)`, `map(..)`; Snowflake `OBJECT(a NUMBER(10,2) NOT NULL)`,
+`ARRAY(.. NOT NULL)`, `MAP(..)`, `VARIANT`. A text that is none of these is UNKNOWN and shown as it is written.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from connectors.models.database import Column, DataType
+from connectors.models.names import encode_name
+
+NAMES: dict[str, DataType] = {
+    "bool": "BOOLEAN", "boolean": "BOOLEAN", "tinyint": "TINYINT", "byte": "TINYINT", "byteint": "TINYINT",
+    "smallint": "SMALLINT", "short": "SMALLINT", "int": "INT", "integer": "INT", "int64": "BIGINT",
+    "bigint": "BIGINT", "long": "BIGINT", "float": "FLOAT", "real": "FLOAT", "float4": "FLOAT",
+    "float8": "DOUBLE", "float64": "DOUBLE", "double": "DOUBLE", "double precision": "DOUBLE",
+    "decimal": "DECIMAL", "dec": "DECIMAL", "numeric": "NUMERIC", "bignumeric": "NUMERIC",
+    "bigdecimal": "NUMERIC", "number": "NUMBER", "string": "STRING", "text": "TEXT", "char": "CHAR",
+    "character": "CHAR", "varchar": "VARCHAR", "character varying": "VARCHAR", "binary": "BINARY",
+    "bytes": "BINARY", "varbinary": "VARBINARY", "date": "DATE", "time": "TIME",
+    "time with time zone": "TIME", "time without time zone": "TIME", "datetime": "DATETIME",
+    "timestamp": "TIMESTAMP", "timestamp_ntz": "TIMESTAMP", "timestamp_ltz": "TIMESTAMPZ",
+    "timestamp_tz": "TIMESTAMPZ", "timestamp with time zone": "TIMESTAMPZ",
+    "timestamp with local time zone": "TIMESTAMPZ", "timestamp without time zone": "TIMESTAMP",
+    "interval": "INTERVAL", "interval year to month": "INTERVAL", "interval day to second": "INTERVAL",
+    "json": "JSON", "variant": "VARIANT", "uuid": "UUID", "geography": "GEOGRAPHY", "geometry": "GEOMETRY",
+    "sphericalgeography": "GEOGRAPHY", "ipaddress": "INET", "void": "NULL", "null": "NULL", "unknown": "NULL",
+    "array": "ARRAY", "map": "MAP", "struct": "STRUCT", "row": "STRUCT", "object": "STRUCT",
+    "record": "RECORD", "union": "UNION", "uniontype": "UNION", "xml": "XML",
+}  # fmt: skip
+STRUCTS = frozenset({"struct", "row", "object", "record"})
+UNIONS = frozenset({"union", "uniontype"})
+NESTED = frozenset({"array", "map"}) | STRUCTS | UNIONS
+EXACT: frozenset[DataType] = frozenset({"DECIMAL", "NUMERIC", "NUMBER"})
+SIZED: frozenset[DataType] = frozenset({"CHAR", "VARCHAR", "BINARY", "VARBINARY", "STRING", "TEXT"})
+TOKEN = re.compile(
+    r"""\s*(?:(?P<quoted>`(?:[^`]|``)*`|"(?:[^"]|"")*")|(?P<text>'(?:[^'\\]|''|\\.)*')|(?P<mark>[<>(),:])"""
+    r"""|(?P<word>[^\s<>(),:`"']+))"""
+)
+# Words that a type's name may go on with.
+LATER_WORDS = frozenset({
+    "precision", "varying", "with", "without", "local", "time", "zone", "year", "day", "to", "month", "second",
+})  # fmt: skip
+CLOSING = {"<": ">", "(": ")"}
+MAX_DEPTH = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a struct."""
+
+    name: str
+    type: "NestedType"
+    required: bool = False
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NestedType:
+    """A type as it is made: `parts` are an array's element, a map's key and value, a union's alternatives."""
+
+    name: str
+    arguments: tuple[int, ...] = ()
+    parts: tuple["NestedType", ...] = ()
+    fields: tuple[Field, ...] = ()
+
+    @property
+    def data_type(self) -> DataType:
+        """OpenMetadata's word for it."""
+        return NAMES.get(self.name, "UNKNOWN")
+
+
+class NotATypeError(ValueError):
+    """A text that is no type in any of the spellings."""
+
+
+def parse_type(text: str) -> NestedType:
+    """The type that `text` spells.
+
+    Raises:
+        NotATypeError: It spells none; says where it stops making sense.
+    """
+    reader = _Reader(text)
+    found = reader.type(0)
+    if reader.kind != "end":
+        raise reader.wrong()
+    return found
+
+
+def column_of_type(
+    name: str,
+    text: str,
+    place: int,
+    *,
+    required: bool = False,
+    description: str | None = None,
+) -> Column:
+    """A column of the type that `text` spells, with its children; UNKNOWN when it spells none."""
+    try:
+        found = parse_type(text)
+    except NotATypeError:
+        found = NestedType("")
+    return _column(Field(name, found, required, description), place, text)
+
+
+def _column(field: Field, place: int, display: str) -> Column:
+    kind, found = field.type.data_type, field.type
+    numbers = found.arguments
+    exact = kind in EXACT and numbers
+    # An array's own children are those of what it is an array of.
+    inner = found
+    while inner.data_type == "ARRAY" and inner.parts:
+        inner = inner.parts[0]
+    return Column(
+        name=encode_name(field.name),
+        data_type=kind,
+        array_data_type=(found.parts[0].data_type if found.parts else "UNKNOWN") if kind == "ARRAY" else None,
+        data_length=numbers[0] if kind in SIZED and numbers else 1,
+        precision=numbers[0] if exact else None,
+        scale=(numbers[1] if len(numbers) > 1 else 0) if exact else None,
+        data_type_display=display,
+        description=field.description,
+        constraint="NOT_NULL" if field.required else "NULL",
+        ordinal_position=place,
+        children=tuple(_children(inner)) or None,
+    )
+
+
+def _children(of: NestedType) -> Iterator[Column]:
+    """A struct's fields, a map's `key` and `value`, a union's alternatives as `tag_0`, `tag_1`."""
+    fields = of.fields
+    if of.data_type == "MAP":
+        fields = tuple(Field(name, part) for name, part in zip(("key", "value"), of.parts, strict=False))
+    elif of.data_type == "UNION":
+        fields = tuple(Field(f"tag_{index}", part) for index, part in enumerate(of.parts))
+    for place, field in enumerate(fields, 1):
+        yield _column(field, place, written(field.type))
+
+
+def written(found: NestedType) -> str:
+    """The type in Hive's spelling, which `parse_type` reads back; names are quoted where they have to be."""
+    if found.fields:
+        inside = ",".join(_field(field) for field in found.fields)
+        return f"{found.name}<{inside}>"
+    if found.parts:
+        return f"{found.name}<{','.join(map(written, found.parts))}>"
+    return found.name + (f"({','.join(map(str, found.arguments))})" if found.arguments else "")
+
+
+def _field(field: Field) -> str:
+    plain = field.name.isidentifier()
+    name = field.name if plain else "`" + field.name.replace("`", "``") + "`"
+    comment = ""
+    if field.description is not None:
+        comment = " COMMENT '" + field.description.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    return f"{name}:{written(field.type)}{' NOT NULL' if field.required else ''}{comment}"
+
+
+class _Reader:
+    """Reads one text from left to right; `kind` and `value` are of the token at hand."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text.rstrip()
+        self._end = 0
+        self.kind = self.value = ""
+        self._advance()
+
+    def wrong(self) -> NotATypeError:
+        """What to raise about the token at hand."""
+        return NotATypeError(f"{self._text!r} is not a type: {self.value or 'its end'!r} is out of place")
+
+    def type(self, depth: int) -> NestedType:
+        """The type that begins here."""
+        if depth > MAX_DEPTH or self.kind != "word":
+            raise self.wrong()
+        name = self._take().lower()
+        if name in NESTED:
+            return self._nested(name, depth)
+        numbers: tuple[int, ...] = ()
+        while True:
+            if self.value == "(" and not numbers:
+                numbers = self._numbers()
+            elif self.kind == "word" and self.value.lower() in LATER_WORDS:
+                name += f" {self._take().lower()}"
+            else:
+                return NestedType(name, numbers)
+
+    def _nested(self, name: str, depth: int) -> NestedType:
+        closing = CLOSING.get(self.value)
+        if closing is None:
+            return NestedType(name)
+        self._advance()
+        parts: list[NestedType] = []
+        fields: list[Field] = []
+        while self.value != closing:
+            if parts or fields:
+                self._expect(",")
+            if name in STRUCTS:
+                fields.append(self._field(depth))
+            else:
+                parts.append(self.type(depth + 1))
+                self._notes()
+        self._expect(closing)
+        wanted = {"array": 1, "map": 2}.get(name)
+        if wanted not in (None, len(parts)):
+            raise self.wrong()
+        return NestedType(name, parts=tuple(parts), fields=tuple(fields))
+
+    def _field(self, depth: int) -> Field:
+        if self.kind not in ("word", "quoted"):
+            raise self.wrong()
+        quoted, token = self.kind == "quoted", self._take()
+        name = token[1:-1].replace(token[0] * 2, token[0]) if quoted else token
+        if self.value == ":":
+            self._advance()
+        found = self.type(depth + 1)
+        required, description = self._notes()
+        return Field(name, found, required, description)
+
+    def _notes(self) -> tuple[bool, str | None]:
+        """What may follow a type: NOT NULL, and COMMENT of Hive and Spark."""
+        required, description = False, None
+        while self.kind == "word":
+            word = self._take().upper()
+            if word == "NOT" and self.value.upper() == "NULL":
+                self._advance()
+                required = True
+            elif word == "COMMENT" and self.value.startswith("'"):
+                description = re.sub(r"\\(.)|''", lambda found: found[1] or "'", self._take()[1:-1], flags=re.DOTALL)
+            else:
+                raise self.wrong()
+        return required, description
+
+    def _numbers(self) -> tuple[int, ...]:
+        self._expect("(")
+        found: list[int] = []
+        while self.value != ")":
+            if found:
+                self._expect(",")
+            word = self._take().lower()
+            if word == "max":
+                continue
+            if not (word.isascii() and word.removeprefix("-").isdigit()):
+                raise self.wrong()
+            found.append(int(word))
+        self._expect(")")
+        return tuple(found)
+
+    def _expect(self, mark: str) -> None:
+        if self.kind != "mark" or self.value != mark:
+            raise self.wrong()
+        self._advance()
+
+    def _take(self) -> str:
+        value = self.value
+        self._advance()
+        return value
+
+    def _advance(self) -> None:
+        if self._end >= len(self._text):
+            self.kind, self.value = "end", ""
+            return
+        found = TOKEN.match(self._text, self._end)
+        if found is None:
+            self.value = self._text[self._end :]
+            raise self.wrong()
+        self.kind = str(found.lastgroup)
+        self.value = found[self.kind]
+        self._end = found.end()

@@ -1,0 +1,1 @@
+"""The catalogue of PostgreSQL 12 and newer, for every system that has it."""

@@ -1,0 +1,133 @@
+"""What the family asks, answered from a server's catalogues."""
+
+import hashlib
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Literal
+
+from connectors.connector import RunContext
+from connectors.errors import ConnectorError, FatalError, RunCancelled, SourceUnavailable
+from connectors.families.certificates import certificate_files
+from connectors.families.database_options import DatabaseMetadata
+from connectors.families.database_source import Database, Routine, Schema, Table, Tag
+from connectors.families.postgres import queries
+from connectors.families.postgres.config import CatalogueConfig
+from connectors.families.postgres.failures import DatabaseRefused, quoted
+from connectors.families.postgres.session import Sessions, Snapshot
+from connectors.families.postgres.tables import Wanted, tables
+from connectors.models.database import StoredProcedureCode
+from connectors.models.names import MAX_NAME_LENGTH
+
+Language = Literal["SQL", "Java", "JavaScript", "Python"]
+LANGUAGES: dict[str, Language] = {
+    "sql": "SQL", "plpgsql": "SQL", "java": "Java", "javau": "Java", "pljava": "Java", "plv8": "JavaScript",
+    "plls": "JavaScript", "plcoffee": "JavaScript", "plpythonu": "Python", "plpython2u": "Python",
+    "plpython3u": "Python",
+}  # fmt: skip
+
+
+class PostgresSource:
+    """One run's view of a server. Short listings are read at once, tables and routines as they are used."""
+
+    def __init__(self, config: CatalogueConfig, options: DatabaseMetadata, sessions: Sessions) -> None:
+        self._config = config
+        self._sessions = sessions
+        self._wanted = Wanted(options.include_ddl, config.classification_name if options.include_tags else None)
+
+    @property
+    def lists_all_databases(self) -> bool:
+        """Only when the definition wants all."""
+        return self._config.ingest_all_databases
+
+    def databases(self) -> Iterable[Database]:
+        """The database of the definition, or all of the server."""
+        everything, own = self._config.ingest_all_databases, self._config.database
+        query = queries.ALL_DATABASES if everything else queries.THIS_DATABASE
+        with self._sessions.snapshot(own, "the list of databases") as snapshot:
+            rows = snapshot.rows(queries.composed(query, snapshot.version))
+        # A connection pooler may know the database by another name than the server does: it is the name to ask for.
+        if everything:
+            return [Database(*row) for row in rows]
+        return [Database(own, comment, owner) for _, comment, owner, _ in rows]
+
+    def counts(self, database: str) -> Mapping[str, Mapping[str, int]]:
+        """Counts of a whole database; nothing where something is not allowed, which the listings tell in their turn."""
+        try:
+            with self._sessions.snapshot(database, f"counts in database {database}") as snapshot:
+                rows = snapshot.rows(queries.composed(queries.COUNTS, snapshot.version))
+        except (FatalError, RunCancelled, SourceUnavailable):
+            raise
+        except ConnectorError:
+            return {}
+        return {schema: {"table": tables, "storedProcedure": routines} for schema, tables, routines in rows}
+
+    def tags(self, database: str) -> Iterable[Tag]:
+        """The row-level-security policies of a database, by name."""
+        try:
+            with self._sessions.snapshot(database, f"the policies of database {database}") as snapshot:
+                rows = snapshot.rows(queries.composed(queries.TAGS, snapshot.version))
+        except DatabaseRefused:
+            return []
+        classification, meaning = self._config.classification_name, "Row-level-security policies of Postgres"
+        return [Tag(classification, meaning, name, f"Row-level-security policy {name}") for (name,) in rows]
+
+    def schemas(self, database: str) -> Iterable[Schema]:
+        """The schemas of a database, without Postgres's own."""
+        with self._sessions.snapshot(database, f"the schemas of database {database}") as snapshot:
+            return [Schema(*row) for row in snapshot.rows(queries.composed(queries.SCHEMAS, snapshot.version))]
+
+    def tables(self, database: str, schema: str) -> Iterator[Table]:
+        """The tables and views of one schema.
+
+        Raises:
+            ConnectorError: The role may not use the schema.
+        """
+        with self._sessions.snapshot(database, f"the tables of schema {database}.{schema}") as snapshot:
+            oid, usable = _schema(snapshot, database, schema)
+            if not usable:
+                message = f"permission denied for schema {schema} of database {database}"
+                grant = f"GRANT USAGE ON SCHEMA {quoted(schema)} TO {quoted(self._config.username)}"
+                raise ConnectorError(message, grant)
+            yield from tables(snapshot, database, oid, self._wanted)
+
+    def routines(self, database: str, schema: str) -> Iterator[Routine]:
+        """The functions and procedures of one schema."""
+        with self._sessions.snapshot(database, f"the routines of schema {database}.{schema}") as snapshot:
+            oid, _ = _schema(snapshot, database, schema)
+            [rows] = snapshot.streams(queries.composed(queries.ROUTINES, snapshot.version, oid))
+            for _, name, kind, language, code, description, owner, arguments in rows:
+                yield Routine(
+                    name=name if arguments is None else overload_name(name, arguments),
+                    code=StoredProcedureCode(code=code, language=LANGUAGES.get(language, "External")),
+                    is_function=kind != "p",
+                    description=description,
+                    owner=owner,
+                )
+
+
+@contextmanager
+def open_source(context: RunContext[Any, DatabaseMetadata]) -> Generator[PostgresSource]:
+    """The source of one run; one session for each thread and one for the listings above them."""
+    with certificate_files(context.connection.ssl_config, "source.serviceConnection.config.") as files:
+        sessions = Sessions(context.connection, files, context.threads + 1, context.report, context.cancellation)
+        try:
+            yield PostgresSource(context.connection, context.options, sessions)
+        finally:
+            sessions.close()
+
+
+def overload_name(name: str, arguments: str) -> str:
+    """The name of one of several routines of the same name, told apart by the types of their arguments."""
+    full = f"{name}({arguments})"
+    if len(full) <= MAX_NAME_LENGTH:
+        return full
+    return f"{name}({hashlib.sha256(arguments.encode()).hexdigest()})"
+
+
+def _schema(snapshot: Snapshot, database: str, schema: str) -> tuple[int, bool]:
+    found = snapshot.rows(queries.SCHEMA, (schema,))
+    if not found:
+        message = f"schema {schema} of database {database} was dropped during the run"
+        raise ConnectorError(message)
+    [(oid, usable)] = found
+    return oid, usable

@@ -1,0 +1,36 @@
+"""Greenplum 7, whose catalogue is PostgreSQL 12's; older ones are refused when they are connected to."""
+
+from typing import Literal
+
+from connectors.connector import Capability, Connector
+from connectors.definition import FilterPattern
+from connectors.families.database import database_topology
+from connectors.families.database_options import DatabaseMetadata
+from connectors.families.postgres.checks import CHECKS
+from connectors.families.postgres.config import CatalogueConfig
+from connectors.families.postgres.source import open_source
+
+
+class GreenplumConfig(CatalogueConfig):
+    """A Greenplum server, and which of its databases to read.
+
+    `connectionOptions` and `connectionArguments` hold keywords of libpq.
+    """
+
+    type: Literal["Greenplum"] = "Greenplum"
+    scheme: Literal["postgresql+psycopg2"] = "postgresql+psycopg2"
+    schema_filter_pattern: FilterPattern = FilterPattern(excludes=("^information_schema$", "^gp_toolkit$"))
+
+
+CONNECTOR = Connector(
+    name="greenplum",
+    service_type="Greenplum",
+    config=GreenplumConfig,
+    options=DatabaseMetadata,
+    capabilities=frozenset(Capability),
+    checks=CHECKS,
+    topology=database_topology(open_source),
+    driver="psycopg",
+    grants="GRANT CONNECT ON DATABASE <database> TO <username>;\nGRANT USAGE ON SCHEMA <schema> TO <username>;",
+    tested="PostgreSQL 18, whose catalogue it shares; not on Greenplum itself",
+)

@@ -1,0 +1,22 @@
+"""MariaDB 10.3 and newer."""
+
+from connectors.connector import Capability, Connector
+from connectors.families.database import database_topology
+from connectors.families.database_options import DatabaseMetadata
+from connectors.families.mysql.checks import CHECKS
+from connectors.families.mysql.config import MariaDBConfig
+from connectors.families.mysql.source import open_source
+
+CONNECTOR = Connector(
+    name="mariadb",
+    service_type="MariaDB",
+    config=MariaDBConfig,
+    options=DatabaseMetadata,
+    capabilities=frozenset(Capability) - {Capability.TAGS, Capability.OWNERS},
+    checks=CHECKS,
+    topology=database_topology(open_source),
+    driver="pymysql",
+    grants="GRANT SELECT, SHOW VIEW ON <schema>.* TO '<username>'@'%';\n"
+    "GRANT SELECT ON mysql.proc TO '<username>'@'%';  -- bodies of routines",
+    tested="MariaDB 10.11",
+)

@@ -1,0 +1,22 @@
+"""MySQL 5.7 and newer."""
+
+from connectors.connector import Capability, Connector
+from connectors.families.database import database_topology
+from connectors.families.database_options import DatabaseMetadata
+from connectors.families.mysql.checks import CHECKS
+from connectors.families.mysql.config import MysqlConfig
+from connectors.families.mysql.source import open_source
+
+CONNECTOR = Connector(
+    name="mysql",
+    service_type="Mysql",
+    config=MysqlConfig,
+    options=DatabaseMetadata,
+    capabilities=frozenset(Capability) - {Capability.TAGS, Capability.OWNERS},
+    checks=CHECKS,
+    topology=database_topology(open_source),
+    driver="pymysql",
+    grants="GRANT SELECT, SHOW VIEW ON <schema>.* TO '<username>'@'%';\n"
+    "GRANT SHOW_ROUTINE ON *.* TO '<username>'@'%';  -- bodies of routines, since MySQL 8.0.20",
+    tested="MariaDB 10.11; not on MySQL itself",
+)

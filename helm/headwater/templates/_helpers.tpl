@@ -1,0 +1,91 @@
+{{- define "headwater.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 50 | trimSuffix "-" }}
+{{- end }}
+
+{{- define "headwater.fullname" -}}
+{{- if .Values.fullnameOverride }}
+{{- .Values.fullnameOverride | trunc 50 | trimSuffix "-" }}
+{{- else if contains (include "headwater.name" .) .Release.Name }}
+{{- .Release.Name | trunc 50 | trimSuffix "-" }}
+{{- else }}
+{{- printf "%s-%s" .Release.Name (include "headwater.name" .) | trunc 50 | trimSuffix "-" }}
+{{- end }}
+{{- end }}
+
+{{- define "headwater.selector" -}}
+app.kubernetes.io/name: {{ include "headwater.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "headwater.labels" -}}
+{{ include "headwater.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- with .Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{- define "headwater.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create }}
+{{- default (include "headwater.fullname" .) .Values.serviceAccount.name }}
+{{- else }}
+{{- default "default" .Values.serviceAccount.name }}
+{{- end }}
+{{- end }}
+
+{{- define "headwater.image" -}}
+{{- if .Values.image.digest }}
+{{- printf "%s@%s" .Values.image.repository .Values.image.digest }}
+{{- else }}
+{{- printf "%s:%s" .Values.image.repository (default .Chart.AppVersion .Values.image.tag) }}
+{{- end }}
+{{- end }}
+
+{{/* "true" with a database of the operator's own, else empty: the store is then embedded in the one pod. */}}
+{{- define "headwater.external" -}}
+{{- with .Values.secrets.databaseUrl }}{{ if or .value .existingSecret }}true{{ end }}{{ end }}
+{{- end }}
+
+{{- define "headwater.claim" -}}
+{{- if .Values.persistence.existingClaim }}
+{{- .Values.persistence.existingClaim }}
+{{- else if and .Values.persistence.enabled (not (include "headwater.external" .)) }}
+{{- printf "%s-data" (include "headwater.fullname" .) }}
+{{- end }}
+{{- end }}
+
+{{/* A setting as the environment variable wants it. Helm reads every number as a float, and shows large ones as 1e+06. */}}
+{{- define "headwater.setting" -}}
+{{- if kindIs "slice" . }}
+{{- join "," . }}
+{{- else if kindIs "map" . }}
+{{- $pairs := list }}
+{{- range $name, $value := . }}{{ $pairs = append $pairs (printf "%s=%d" $name (int64 $value)) }}{{ end }}
+{{- join "," $pairs }}
+{{- else if kindIs "float64" . }}
+{{- if eq (floor .) . }}{{ int64 . }}{{ else }}{{ toString . }}{{ end }}
+{{- else }}
+{{- toString . }}
+{{- end }}
+{{- end }}
+
+{{- define "headwater.checks" -}}
+{{- if not (include "headwater.external" .) }}
+{{- if gt (int .Values.replicaCount) 1 }}
+{{- fail "replicaCount: more than one replica needs a database of your own; set secrets.databaseUrl" }}
+{{- end }}
+{{- if .Values.autoscaling.enabled }}
+{{- fail "autoscaling.enabled: more than one replica needs a database of your own; set secrets.databaseUrl" }}
+{{- end }}
+{{- if .Values.workers }}
+{{- fail "workers: workers in pods of their own need a database of your own; set secrets.databaseUrl" }}
+{{- end }}
+{{- end }}
+{{- range $name, $secret := .Values.secrets }}
+{{- if and $secret.value $secret.existingSecret }}
+{{- fail (printf "secrets.%s: set either value or existingSecret" $name) }}
+{{- end }}
+{{- end }}
+{{- end }}

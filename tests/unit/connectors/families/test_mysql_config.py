@@ -1,0 +1,42 @@
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from connectors.families.mysql.config import MysqlConfig
+from connectors.sources.sqlite import SQLiteConfig
+
+PLAIN: dict[str, Any] = {"username": "u", "hostPort": "db"}
+
+
+def test_the_default_port() -> None:
+    assert MysqlConfig.model_validate(PLAIN).address == ("db", 3306)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"authType": {"awsConfig": {}}}, "awsConfig is not supported: AWS IAM"),
+        ({"authType": {"gcpConfig": {}}}, "gcpConfig is not supported: Google Cloud SQL"),
+        ({"authType": {"enableIamAuth": True}}, "enableIamAuth is not supported"),
+        ({"hostPort": "/run/mysqld.sock"}, "a socket's path, which is not supported"),
+        ({"hostPort": "db:0"}, "is not a port"),
+        ({"connectionOptions": {"user": "x"}}, "set username"),
+        ({"connectionOptions": {"charset": "latin1"}}, "charset is not supported"),
+        ({"connectionArguments": {"read_timeout": "soon"}}, "whole number of seconds"),
+    ],
+)
+def test_what_is_refused(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        MysqlConfig.model_validate(PLAIN | given)
+
+
+def test_what_google_writes_without_tokens() -> None:
+    given = {"authType": {"password": "x", "enableIamAuth": False, "gcpConfig": None}}
+    assert MysqlConfig.model_validate(PLAIN | given).secret == "x"
+
+
+@pytest.mark.parametrize("given", [{}, {"databaseMode": "a.db", "connectionOptions": {"timeout": 1}}])
+def test_what_sqlite_refuses(given: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match=r"memory|timeout is not supported"):
+        SQLiteConfig.model_validate(given)
