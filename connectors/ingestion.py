@@ -45,19 +45,8 @@ def ingest(
         RunCancelled: It was told to stop.
     """
     planned = plan(raw)
-    if planned.connection is None:
-        raise ConfigurationError.at(CONNECTION, "is required here: complete the definition first")
     definition = planned.definition
-    context = RunContext(
-        service=definition.source.service_name,
-        service_type=planned.connector.service_type,
-        connection=planned.connection,
-        options=planned.options,
-        threads=planned.options.threads,
-        report=report,
-        cancellation=cancellation,
-        stored_connection=_stored_connection(planned),
-    )
+    context = _context(planned, report, cancellation)
     runner = TopologyRunner(report, cancellation, planned.options.threads, finished)
     with planned.connector.topology(context) as root:
         sink = open_sink(definition, planned.options, report, cancellation, folders)
@@ -76,6 +65,21 @@ def judge(report: Report, threshold_percent: float) -> Result:
     if report.total("failed") == 0:
         return Result.SUCCEEDED
     return Result.PARTIAL if report.success_percent() >= threshold_percent else Result.FAILED
+
+
+def _context(planned: Plan, report: Report, cancellation: Cancellation) -> RunContext[Any, Any]:
+    if planned.connection is None:
+        raise ConfigurationError.at(CONNECTION, "is required here: complete the definition first")
+    return RunContext(
+        service=planned.definition.source.service_name,
+        service_type=planned.connector.service_type,
+        connection=planned.connection,
+        options=planned.options,
+        threads=planned.options.threads,
+        report=report,
+        cancellation=cancellation,
+        stored_connection=_stored_connection(planned),
+    )
 
 
 def _stored_connection(planned: Plan) -> dict[str, Any] | None:

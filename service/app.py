@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -23,7 +24,8 @@ from service.api.router import build_api
 from service.database.engine import Database
 from service.database.listen import Listener
 from service.database.opening import open_database
-from service.errors import ServiceError, Unavailable
+from service.database.reachability import Reachability
+from service.errors import Unavailable
 from service.execution.checks import connection_checker
 from service.execution.housekeeping import Housekeeper
 from service.execution.journal import Journal
@@ -103,7 +105,7 @@ class Service:
                 rules=Rules(RegistryChecker(), vault, check_schedule),
                 metrics=metrics,
                 feed=self._feed,
-                ready=lambda: _readiness(database, worker, scheduler),
+                ready=partial(_readiness, Reachability(database), worker, scheduler),
                 check_connection=check,
                 openmetadata=openmetadata,
             )
@@ -222,22 +224,15 @@ def _runs_moved(feed: RunFeed, worker: Worker | None, run_id: str) -> None:
         worker.wake()
 
 
-def _readiness(database: Database, worker: Worker | None, scheduler: Scheduler | None) -> Sequence[Readiness]:
-    found = [_database_readiness(database)]
+def _readiness(store: Reachability, worker: Worker | None, scheduler: Scheduler | None) -> Sequence[Readiness]:
+    problem = store.problem()
+    found = [Readiness("database", not problem, problem)]
     if worker is not None:
         found.append(Readiness("worker", worker.healthy, "" if worker.healthy else "its leases could not be renewed"))
     if scheduler is not None:
         message = "" if scheduler.healthy else "the schedules could not be read"
         found.append(Readiness("timer", scheduler.healthy, message))
     return found
-
-
-def _database_readiness(database: Database) -> Readiness:
-    try:
-        database.ping()
-    except ServiceError as error:
-        return Readiness("database", ok=False, message=error.message)
-    return Readiness("database", ok=True)
 
 
 def _store_figures(database: Database) -> StoreFigures:

@@ -28,6 +28,7 @@ from connectors.report import Observer
 
 logger = logging.getLogger(__name__)
 HIGHEST_PORT = 65535
+MAX_ANSWER_BYTES = 64 * 1024**2
 JSON_PATCH = "application/json-patch+json"
 # Shorter ones are no secrets, and would be found in ordinary words.
 SHORTEST_SECRET = 8
@@ -216,13 +217,16 @@ class OpenMetadataClient:
             timeout=timeout,
             extensions={"trace": self._sockets.trace},
         ) as response:
-            parts: list[bytes] = []
+            body = bytearray()
             for part in response.iter_bytes():
                 self._check_running()
-                parts.append(part)
+                body += part
+                if len(body) > MAX_ANSWER_BYTES:
+                    msg = f"an answer of {self._connection.host_port} is longer than {MAX_ANSWER_BYTES} bytes"
+                    raise SinkUnavailable(msg, "look into the server's own log, and at what stands before it")
         kind = response.headers.get("content-type", "")
         secrets = tuple(text for text in (token, *self._extra.values()) if len(text) >= SHORTEST_SECRET)
-        return Answer(response.status_code, b"".join(parts), kind, secrets), response.headers
+        return Answer(response.status_code, bytes(body), kind, secrets), response.headers
 
     def _trouble(self, error: httpx.RequestError) -> Trouble:
         address = self._connection.host_port

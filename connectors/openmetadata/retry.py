@@ -1,7 +1,7 @@
 """When a request is sent again, and how long to wait before."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from random import SystemRandom
 
@@ -45,6 +45,7 @@ def asked_delay(retry_after: str | None, date: str | None) -> float | None:
 
 def _http_date(text: str) -> datetime | None:
     try:
-        return parsedate_to_datetime(text)
+        found = parsedate_to_datetime(text)
     except ValueError:
         return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)

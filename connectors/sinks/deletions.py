@@ -107,8 +107,12 @@ class Deletions:
         result = answer.decoded(BulkOperationResult)
         for row in result.failed_request or ():
             self._fail(scope, _name(row), answer.hiding(row.message or "refused without a reason"))
-        deleted = result.number_of_rows_passed
-        self._count(scope, len(result.success_request or ()) if deleted is None else deleted)
+        passed = result.number_of_rows_passed
+        deleted = len(result.success_request or ()) if passed is None else passed
+        self._count(scope, deleted)
+        if deleted > len(names):
+            msg = f"OpenMetadata deleted {deleted} entities below {scope.fqn}, where it had named {len(names)}"
+            raise Refused(msg, "look through what was deleted there, and report this to OpenMetadata")
 
     def _one_by_one(self, scope: DeletionScope, stale: Sequence[Listed]) -> None:
         deleted = 0
@@ -170,10 +174,11 @@ class Deletions:
         result = _accepted(answer).decoded(BulkOperationResult)
         if result.success_request is None and not result.number_of_rows_passed:
             return ()
-        if result.success_request is None:
-            msg = "OpenMetadata does not say what it would delete: nothing is deleted"
+        rows = result.success_request or ()
+        if (result.number_of_rows_passed or 0) > len(rows) or result.failed_request or result.number_of_rows_failed:
+            msg = "OpenMetadata does not name all that it would delete: nothing is deleted"
             raise Refused(msg)
-        return result.success_request
+        return rows
 
     def _ask_delete_stale(self, scope: DeletionScope, *, dry_run: bool) -> Answer:
         body = {
@@ -200,6 +205,9 @@ class Deletions:
             yield from page.data
             if not page.paging.after:
                 return
+            if page.paging.after == query.get("after"):
+                msg = f"OpenMetadata lists the same page of {scope.collection} again and again: nothing is deleted"
+                raise Refused(msg)
             query = {**query, "after": page.paging.after}
 
 

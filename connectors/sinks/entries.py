@@ -5,6 +5,7 @@ from hashlib import md5
 
 import msgspec
 
+from connectors.errors import cause_of
 from connectors.models.base import CreateRequest
 from connectors.models.database import CreateTableRequest
 from connectors.models.names import parent_fqn
@@ -52,6 +53,10 @@ class Entry(msgspec.Struct, frozen=True):
         return self.full or self
 
 
+class Unencodable(Exception):
+    """A record that cannot be written as JSON, for what a connector put into it."""
+
+
 class Encoding:
     """Turns records into bytes; for use in one thread."""
 
@@ -59,8 +64,16 @@ class Encoding:
         self._encoder = msgspec.json.Encoder()
 
     def body(self, record: CreateRequest) -> bytes:
-        """The request's JSON; the hash in it is made of these same bytes, so it changes only with them."""
-        body = self._encoder.encode(record)
+        """The request's JSON; the hash in it is made of these same bytes, so it changes only with them.
+
+        Raises:
+            Unencodable: A connector made it of something that is no text or number.
+        """
+        try:
+            body = self._encoder.encode(record)
+        except (UnicodeError, TypeError, ValueError, OverflowError, RecursionError) as error:
+            msg = f"it cannot be written as JSON: {cause_of(error)}"
+            raise Unencodable(msg) from error
         return hashed(body) if record.hashed else body
 
     def detached(self, entry: Entry, reason: str) -> Entry | None:

@@ -15,14 +15,15 @@ from connectors.definition import Model
 from connectors.errors import ConfigurationError, FatalError
 from connectors.models.base import CreateRequest
 from connectors.models.records import Record
-from connectors.report import Observer
-from connectors.sinks.entries import Encoding, Entry, Kind
+from connectors.report import Failure, Observer
+from connectors.sinks.entries import Encoding, Entry, Kind, Unencodable
 from connectors.sinks.lines import line_of
 
 T = TypeVar("T")
 FILENAME = "sink.config.filename"
 # Less than file systems take, as a suffix is added while the file is written.
 LONGEST_NAME = 200
+STAGE = "sink"
 logger = logging.getLogger(__name__)
 
 
@@ -77,7 +78,12 @@ class FileSink:
         """See Sink."""
         if not isinstance(record, CreateRequest):
             return
-        entry = Entry(0, Kind.of(type(record)), record.fqn, self._encoding.body(record), record)
+        try:
+            body = self._encoding.body(record)
+        except Unencodable as error:
+            self._report.failed(Failure(record.entity, record.fqn, STAGE, str(error)))
+            return
+        entry = Entry(0, Kind.of(type(record)), record.fqn, body, record)
         self._guarded(lambda: self._stream.write(line_of(entry)))
         self._report.counted(record.entity, "written")
 

@@ -24,7 +24,7 @@ from connectors.sinks.batches import Batch, Buffers
 from connectors.sinks.dead_letters import DeadLetters
 from connectors.sinks.deletions import DeletionPolicy, Deletions
 from connectors.sinks.dispatch import Dispatcher
-from connectors.sinks.entries import Encoding, Entry, Kind
+from connectors.sinks.entries import Encoding, Entry, Kind, Unencodable
 from connectors.sinks.ledger import Ledger
 from connectors.sinks.lines import Line, entry_of, known_kinds
 from connectors.sinks.owners import Owners, with_resolved
@@ -189,7 +189,13 @@ class MetadataRestSink:
             record = msgspec.structs.replace(record, connection=None)
         if "owners" in fields and (owners := cast("Owned", record).owners):
             record = msgspec.structs.replace(record, owners=self._owners.resolved(owners))
-        self._gather(Entry(self._number, kind, record.fqn, self._encoding.body(record), record))
+        try:
+            body = self._encoding.body(record)
+        except Unencodable as error:
+            self._ledger.failed(record.fqn, leaf=kind.leaf)
+            self._report.failed(Failure(kind.entity, record.fqn, STAGE, str(error)))
+        else:
+            self._gather(Entry(self._number, kind, record.fqn, body, record))
 
     def _exists(self, kind: Kind, fqn: str) -> bool:
         """Whether the server has that service, which is then left as it is."""

@@ -80,6 +80,10 @@ def read_bulk(answer: Answer, entries: Sequence[Entry]) -> Verdict:
         refused[place] = Refusal(status, reason, passing)
     if (result.number_of_rows_failed or 0) > len(refused):
         raise Unclear(next(iter(refused.values())).message)
+    taken = max(result.number_of_rows_passed or 0, len(result.success_request or ()))
+    if taken + len(refused) < len(entries):
+        message = f"it accounts for {taken + len(refused)} of {len(entries)} entities only"
+        raise Unclear(message)
     unchanged = sum(map(_unchanged, result.success_request or ()))
     return Verdict(refused, min(unchanged, len(entries) - len(refused)))
 

@@ -1,5 +1,6 @@
 """Probes: whether the process lives, and whether it can do its work."""
 
+import asyncio
 from typing import Literal
 
 from fastapi import APIRouter, Response
@@ -38,9 +39,10 @@ async def live() -> Live:
 
 
 @router.get("/ready", summary="Whether requests can be served", responses={503: {"model": Ready}})
-def ready(services: ServicesDep, response: Response) -> Ready:
+async def ready(services: ServicesDep, response: Response) -> Ready:
     """503 while a part of the service cannot do its work, with the part named."""
-    found = services.ready()
+    # Not among the threads of the API: those may all be waiting for a store that hangs.
+    found = await asyncio.to_thread(services.ready)
     components = [ComponentRead(component=part.component, ok=part.ok, message=part.message) for part in found]
     fine = all(part.ok for part in found)
     response.status_code = 200 if fine else 503

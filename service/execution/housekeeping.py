@@ -14,7 +14,7 @@ from service.settings import Settings
 INTERVAL_SECONDS = 600.0
 BATCH = 500
 PAUSE_SECONDS = 0.1
-JOIN_SECONDS = 10.0
+JOIN_SECONDS = 3.0
 WORKERS_KEPT = timedelta(days=1)
 
 logger = logging.getLogger(__name__)

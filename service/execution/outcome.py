@@ -88,8 +88,9 @@ def of_result(result: Result, failed: int) -> Outcome:
     """The outcome of a run that came to its end."""
     if result is Result.SUCCEEDED:
         return Finished(RunState.SUCCEEDED)
+    entities = "1 entity" if failed == 1 else f"{failed} entities"
     listed = "each is" if failed <= MAX_FAILURES else f"the first {MAX_FAILURES} are"
-    detail = f"{failed} entities failed; {listed} listed under /failures"
+    detail = f"{entities} failed; {listed} listed under /failures"
     if result is Result.PARTIAL:
         return Finished(RunState.PARTIAL, RunError(title=SOME_FAILED, detail=detail))
     return Finished(RunState.FAILED, RunError(title=TOO_MANY_FAILED, detail=detail))

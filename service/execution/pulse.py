@@ -15,7 +15,7 @@ from service.runs.repository.workers import Worker as Myself
 from service.runs.status import is_terminal
 from service.settings import Settings
 
-JOIN_SECONDS = 10.0
+JOIN_SECONDS = 3.0
 
 logger = logging.getLogger(__name__)
 

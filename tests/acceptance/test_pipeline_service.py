@@ -66,9 +66,9 @@ def known(shop: Source, catalogue: Catalogue) -> Catalogue:
     return catalogue
 
 
-def pipeline(name: str, catalogue: Catalogue, schedule: str | None = None, **fields: Any) -> Json:
-    """The body of a deployment, as the server sends it."""
-    server = {
+def server_of(catalogue: Catalogue) -> Json:
+    """How the server says it is to be reached, with keys that only its own ingestion knows."""
+    return {
         "clusterName": "openmetadata",
         "type": "OpenMetadata",
         "hostPort": catalogue.host_port,
@@ -80,6 +80,10 @@ def pipeline(name: str, catalogue: Catalogue, schedule: str | None = None, **fie
         "limitRecords": 1000,
         "supportsDataInsightExtraction": True,
     }
+
+
+def pipeline(name: str, catalogue: Catalogue, schedule: str | None = None, **fields: Any) -> Json:
+    """The body of a deployment, as the server sends it."""
     return {
         "id": str(uuid.uuid4()),
         "name": name,
@@ -87,7 +91,7 @@ def pipeline(name: str, catalogue: Catalogue, schedule: str | None = None, **fie
         "pipelineType": "metadata",
         "fullyQualifiedName": f"{SERVICE}.{name}",
         "sourceConfig": {"config": {"type": "DatabaseMetadata", "includeTables": True}},
-        "openMetadataServerConnection": server,
+        "openMetadataServerConnection": server_of(catalogue),
         "airflowConfig": {
             "pausePipeline": False,
             "concurrency": 1,
@@ -112,17 +116,12 @@ def pipeline(name: str, catalogue: Catalogue, schedule: str | None = None, **fie
     }
 
 
-def test_the_whole_life_of_a_pipeline(
+def test_a_pipeline_is_deployed_and_run(
     server: PipelineServiceClient, api: Api, name: str, shop: Source, known: Catalogue
 ) -> None:
     dag = {"dag_id": name}
-    assert server.done("/deploy", pipeline(name, known, "0 3 * * *")) == f"Workflow [{name}] has been created"
-    workflow = api.get(f"/workflows/{name}")
-    assert (workflow["schedule"]["cron"], workflow["enabled"]) == ("0 3 * * *", True)
-    assert "serviceConnection" not in workflow["config"]["source"]
-    assert TOKEN not in str(workflow)
+    assert server.done("/deploy", pipeline(name, known)) == f"Workflow [{name}] has been created"
     assert server.get("/status", dag_id=name, only_queued="true").json() == []
-
     known.hold()
     assert "has been triggered" in server.done("/trigger", dag)
     known.wait_until_held()
@@ -133,7 +132,6 @@ def test_the_whole_life_of_a_pipeline(
     assert (running["pipelineState"], running["endDate"]) == ("running", None)
     log = eventually(lambda: _log(server, name), "the log of the running run")
     assert f"of workflow {name} begins" in log
-
     known.release()
     for run in (running, queued):
         api.until(run["runId"], "succeeded")
@@ -141,26 +139,35 @@ def test_the_whole_life_of_a_pipeline(
         eventually(lambda told=told: told.states[-1:] == ["success"], "the server hears of the end under that id")
     assert known.names()["tables"] == shop.golden_names()["tables"]
 
-    server.done("/disable", dag)
-    assert api.get(f"/workflows/{name}")["enabled"] is False
-    server.done("/enable", dag)
-    assert api.get(f"/workflows/{name}")["enabled"] is True
 
+def test_a_pipeline_is_a_workflow_that_changes_with_it(
+    server: PipelineServiceClient, api: Api, name: str, known: Catalogue
+) -> None:
+    server.done("/deploy", pipeline(name, known, "0 3 * * *"))
+    workflow = api.get(f"/workflows/{name}")
+    assert (workflow["schedule"]["cron"], workflow["enabled"]) == ("0 3 * * *", True)
+    assert "serviceConnection" not in workflow["config"]["source"]
+    assert TOKEN not in str(workflow)
+    for route, enabled in (("/disable", False), ("/enable", True)):
+        server.done(route, {"dag_id": name})
+        assert api.get(f"/workflows/{name}")["enabled"] is enabled
     redeployed = pipeline(name, known, "30 4 * * *", description="later")
     assert server.done("/deploy", redeployed) == f"Workflow [{name}] has been changed"
     assert api.get(f"/workflows/{name}")["revision"] == 2
     assert server.done("/deploy", redeployed) == f"Workflow [{name}] has been unchanged"
 
+
+def test_a_pipeline_is_killed_and_deleted(server: PipelineServiceClient, api: Api, name: str, known: Catalogue) -> None:
+    dag = {"dag_id": name}
+    server.done("/deploy", pipeline(name, known))
     known.hold()
     server.done("/trigger", dag)
     known.wait_until_held()
-    killed = server.get("/status", dag_id=name).json()[0]
+    [killed] = server.get("/status", dag_id=name).json()
     server.done("/kill", dag)
     api.until(killed["runId"], "cancelled")
     assert server.get("/status", dag_id=name).json()[0]["pipelineState"] == "stopped"
     assert server.change("/kill", dag).status_code == 404
-    known.release()
-
     deleted = server.http.delete(f"{server.prefix}/delete", params=dag)
     assert (deleted.status_code, api.http.get(f"/api/v1/workflows/{name}").status_code) == (200, 404)
     assert server.change("/enable", dag).status_code == 404
@@ -180,7 +187,7 @@ def test_a_connection_is_tested_in_the_background_step_by_step(
     strange = catalogue.api.automations.add(f"{name}-3", "Nonesuch", {"hostPort": "localhost:1"})
     order = {
         "workflowType": "TEST_CONNECTION",
-        "openMetadataServerConnection": pipeline(name, catalogue)["openMetadataServerConnection"],
+        "openMetadataServerConnection": server_of(catalogue),
     }
     for automation in (right, wrong, strange):
         message = server.done("/run_automation", {**order, "name": automation.entity["name"]})

@@ -49,6 +49,8 @@ class Manners:
     failures: Literal["request", "fqn", "folded", "nothing", "counted"] = "request"
     no_bulk: bool = False
     no_progress: bool = False
+    takes: Literal["all", "first", "nothing"] = "all"
+    stale_named: int | None = None
 
 
 class Api:
@@ -122,7 +124,8 @@ class Api:
         taken: list[Body] = []
         failed: list[Body] = []
         seen: set[str] = set()
-        for body in msgspec.json.decode(raw, type=list[Body]):
+        wanted = msgspec.json.decode(raw, type=list[Body])
+        for body in wanted[: {"all": None, "first": 1, "nothing": 0}[self._manners.takes]]:
             try:
                 name = self._catalogue.fqn_of(collection, body)
                 _require_once(name, seen)
@@ -179,7 +182,9 @@ class Api:
             for each in stale:
                 self._catalogue.delete(collection, each.id, recursive=body["recursive"])
         taken = [{"request": each.fqn, "status": 200} for each in stale]
-        return Reply.json(200, _result("success", taken, [], dry_run=body["dryRun"]))
+        result = _result("success", taken, [], dry_run=body["dryRun"])
+        result["successRequest"] = taken[: self._manners.stale_named]
+        return Reply.json(200, result)
 
 
 def _answered(answer: Callable[[], Reply]) -> Reply:

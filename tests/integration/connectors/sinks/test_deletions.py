@@ -84,6 +84,16 @@ def test_too_many_at_once_are_not_believed(each_run: Run, seen: int, stays: bool
     assert len(each_run.fake.deleted("tables")) == 55 - seen
 
 
+@pytest.mark.parametrize("named", [0, 3])
+def test_what_the_server_would_delete_and_does_not_name_stays(run: Run, named: int) -> None:
+    with FakeOpenMetadata(manners=Manners(stale_named=named)) as fake:
+        run.fake = fake
+        run.deliver(tree(60))
+        report = run.deliver([*tree(0), deletion(*(f"t{number}" for number in range(10)))])
+        assert fake.deleted("tables") == set()
+    assert ["does not name all" in failure.cause for failure in report.lost] == [True]
+
+
 def test_a_share_of_nothing_lets_nothing_go(each_run: Run) -> None:
     each_run.deliver(tree(55))
     report = each_run.deliver([*tree(0), deletion(*(f"t{number}" for number in range(54)))], maxDeletedPercent=0)

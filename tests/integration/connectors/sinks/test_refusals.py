@@ -81,6 +81,40 @@ def test_what_a_server_quotes_of_a_request_goes_nowhere(run: Run) -> None:
     assert "hunter2" not in "".join(line.reason or "" for line in run.dead() if line.entity == "databaseService")
 
 
+def test_what_a_server_does_not_account_for_is_sent_again(run: Run) -> None:
+    with FakeOpenMetadata(manners=Manners(takes="first")) as fake:
+        run.fake = fake
+        report = run.deliver(tree(16))
+        assert len(fake.entities("tables")) == 16
+    assert (report.counts(), report.lost) == ({"written": 16}, [])
+
+
+def test_what_a_server_never_accounts_for_is_lost_and_named(run: Run) -> None:
+    with FakeOpenMetadata(manners=Manners(takes="nothing")) as fake:
+        run.fake = fake
+        run.deliver([*tree(3)])
+    lost = {failure.name for failure in run.report.lost}
+    assert lost == {"s.d", "s.d.x", *(f"s.d.x.t{number}" for number in range(3))}
+    assert lost == {line.fqn for line in run.dead()}
+    assert all("accounts for 0 of 1 entities" in failure.cause for failure in run.report.lost)
+
+
+def test_an_answer_without_end_is_not_read_to_its_end(
+    run: Run, fake: FakeOpenMetadata, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("connectors.openmetadata.client.MAX_ANSWER_BYTES", 10)
+    with pytest.raises(SinkUnavailable, match="longer than 10 bytes"):
+        run.sink()
+
+
+def test_an_entity_that_cannot_be_written_as_json_is_lost_and_named(run: Run, fake: FakeOpenMetadata) -> None:
+    report = run.deliver([*tree(2), table("half \ud800"), ScopeEnd("s.d.x", {})])
+    assert report.counts() == {"written": 2, "failed": 1}
+    assert [failure.name for failure in report.lost] == ["s.d.x.half \ud800"]
+    assert "cannot be written as JSON" in report.lost[0].cause
+    assert report.scopes == []
+
+
 @pytest.mark.parametrize("status", [400, 409, 422, 500])
 def test_a_whole_batch_that_is_refused_is_taken_apart(run: Run, fake: FakeOpenMetadata, status: int) -> None:
     times = 4 if status == 500 else 2

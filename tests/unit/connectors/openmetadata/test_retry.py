@@ -29,6 +29,8 @@ def test_does_what_the_server_asks_within_reason() -> None:
         ("Mon, 23 Nov 2026 10:00:30 GMT", DATE, 30.0),
         ("Mon, 23 Nov 2026 09:00:00 GMT", DATE, 0.0),
         ("Mon, 23 Nov 2026 10:00:30 GMT", None, None),
+        ("Mon, 23 Nov 2026 10:00:30", DATE, 30.0),
+        ("Mon, 23 Nov 2026 10:00:30 -0000", DATE, 30.0),
         ("soon", DATE, None),
         ("-1", DATE, None),
         ("²", DATE, None),

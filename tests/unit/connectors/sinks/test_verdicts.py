@@ -41,7 +41,7 @@ def test_everything_was_taken() -> None:
 )
 def test_a_refused_entity_is_found_by_what_the_server_calls_it(request_: Any, place: int) -> None:
     failed = [{"request": request_, "status": 400, "message": "no"}]
-    verdict = read_bulk(answer(status="partialSuccess", numberOfRowsFailed=1, failedRequest=failed), THREE)
+    verdict = read_bulk(answer(status="partialSuccess", numberOfRowsPassed=2, failedRequest=failed), THREE)
     assert {at: refusal.message for at, refusal in verdict.refused.items()} == {place: "no"}
 
 
@@ -63,6 +63,11 @@ def test_a_single_entity_is_always_meant() -> None:
         {"status": "aborted", "abortReason": "too many"},
         {"status": "partialSuccess", "numberOfRowsFailed": 2, "failedRequest": [{"request": "s.d.x.a"}]},
         {"status": "success", "numberOfRowsFailed": 1},
+        {},
+        {"status": "success"},
+        {"status": "success", "numberOfRowsPassed": 1},
+        {"status": "success", "successRequest": [{"request": "s.d.x.a"}]},
+        {"status": "partialSuccess", "numberOfRowsPassed": 1, "failedRequest": [{"request": "s.d.x.a"}]},
         {"failedRequest": [{"request": "s.d.x.a"}, {"request": "s.d.x.a"}]},
         {"failedRequest": "no list"},
     ],
@@ -86,4 +91,4 @@ def test_what_the_server_calls_unchanged_is_counted() -> None:
 @pytest.mark.parametrize(("status", "passing"), [(400, False), (404, False), (409, True), (429, True), (503, True)])
 def test_some_refusals_pass(status: int, passing: bool) -> None:
     failed = [{"request": "s.d.x.a", "status": status}]
-    assert read_bulk(answer(failedRequest=failed), THREE).refused[0].passing is passing
+    assert read_bulk(answer(numberOfRowsPassed=2, failedRequest=failed), THREE).refused[0].passing is passing
