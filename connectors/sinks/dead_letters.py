@@ -19,6 +19,7 @@ class DeadLetters:
         self._lock = threading.Lock()
         self._descriptor: int | None = None
         self._broken = False
+        self._closed = False
         self.written = 0
 
     @property
@@ -30,7 +31,7 @@ class DeadLetters:
         """Keep one entry; a file that cannot be written is reported once and must not end the run."""
         line = line_of(entry, reason)
         with self._lock:
-            if self._broken:
+            if self._broken or self._closed:
                 return
             try:
                 self._write(line)
@@ -43,6 +44,7 @@ class DeadLetters:
     def close(self) -> None:
         """Close the file, if there is one."""
         with self._lock:
+            self._closed = True
             if self._descriptor is not None:
                 os.close(self._descriptor)
                 self._descriptor = None

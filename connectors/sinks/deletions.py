@@ -85,6 +85,7 @@ class Deletions:
             self._apply(scope)
         except (Refused, UnreadableAnswer, ValueError) as error:
             logger.debug("not deleted", exc_info=True)
+            self._ledger.undeleted(scope.fqn)
             self._report.failed(Failure(scope.entity, scope.fqn, STAGE, str(error), advice_of(error), lost=False))
 
     def _apply(self, scope: DeletionScope) -> None:
@@ -164,6 +165,7 @@ class Deletions:
 
     def _fail(self, scope: DeletionScope, name: str, message: str) -> None:
         cause = f"gone from the source, but OpenMetadata does not delete it: {message}"
+        self._ledger.undeleted(scope.fqn)
         self._report.failed(Failure(scope.entity, name, STAGE, cause, lost=False))
 
     def _would_delete(self, scope: DeletionScope) -> tuple[Row, ...] | None:

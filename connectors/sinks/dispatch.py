@@ -107,8 +107,14 @@ class Dispatcher(Generic[TaskT]):
             run = contextvars.copy_context().run
             name = f"sink-{len(self._threads)}"
             thread = threading.Thread(target=run, args=(self._take,), name=name, daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:
+                if not self._threads:
+                    raise
+                logger.warning("no more than %d threads are to be had to send with", len(self._threads))
+                return
             self._threads.append(thread)
-            thread.start()
 
     def _wait(self, ready: Callable[[], bool]) -> None:
         while True:

@@ -24,6 +24,7 @@ FILENAME = "sink.config.filename"
 # Less than file systems take, as a suffix is added while the file is written.
 LONGEST_NAME = 200
 STAGE = "sink"
+PARTIAL = ".partial"
 logger = logging.getLogger(__name__)
 
 
@@ -37,6 +38,9 @@ class FileConfig(Model):
     def _stays_below(cls, value: str) -> str:
         if ".." in PurePath(value).parts or "\0" in value:
             msg = "must not contain '..'"
+            raise ValueError(msg)
+        if value.endswith(PARTIAL):
+            msg = f"must not end in {PARTIAL}: so are files called that are not finished"
             raise ValueError(msg)
         if any(len(part.encode("utf-8", "replace")) > LONGEST_NAME for part in PurePath(value).parts):
             msg = f"holds a name that is longer than {LONGEST_NAME} bytes"
@@ -67,8 +71,8 @@ class FileSink:
 
     def __init__(self, path: Path, report: Observer) -> None:
         self._path = path
-        self._partial = path.with_name(f"{path.name}.partial")
-        self._writing = path.with_name(f"{path.name}.{uuid4().hex[:8]}.partial")
+        self._partial = path.with_name(f"{path.name}{PARTIAL}")
+        self._writing = path.with_name(f"{path.name}.{uuid4().hex[:8]}{PARTIAL}")
         self._report = report
         self._encoding = Encoding()
         self._stack = ExitStack()

@@ -23,6 +23,7 @@ class Ledger:
         self._deleting: set[int] = set()
         self._failed_below: set[str] = set()
         self._unfinished: set[str] = set()
+        self._undeleted: set[str] = set()
         self._withheld: list[ScopeEnd] = []
 
     def opened(self, number: int) -> None:
@@ -56,9 +57,15 @@ class Ledger:
         """What was set aside is delivered: report the scopes withheld for it."""
         with self._lock:
             withheld, self._withheld = self._withheld, []
-            complete = [scope for scope in withheld if scope.fqn not in self._failed_below]
+            broken = self._failed_below | self._undeleted if withheld else set[str]()
+            complete = [scope for scope in withheld if scope.fqn not in broken]
         for scope in complete:
             self._report.scope_done(scope.fqn, scope.records)
+
+    def undeleted(self, fqn: str) -> None:
+        """Something of the scope could not be deleted: a later attempt has to come back to it."""
+        with self._lock:
+            self._undeleted.add(fqn)
 
     def failed_below(self, fqn: str) -> bool:
         """Whether the entity, or one below it, was refused."""
@@ -93,7 +100,7 @@ class Ledger:
             while self._ends and all(limit is None or self._ends[0][0] < limit for limit in (records, waiting)):
                 ends.append(self._ends.popleft()[1])
             self._withheld += [scope for scope in ends if scope.fqn in self._unfinished]
-            broken = (self._failed_below, self._unfinished)
+            broken = (self._failed_below, self._unfinished, self._undeleted)
             complete = [scope for scope in ends if not any(scope.fqn in names for names in broken)]
         for scope in complete:
             self._report.scope_done(scope.fqn, scope.records)

@@ -36,6 +36,8 @@ KEPT_SCOPES = 100_000
 
 Scope = tuple[str, Mapping[str, int]]
 
+JOIN_SECONDS = 10.0
+
 logger = logging.getLogger(__name__)
 
 
@@ -101,8 +103,9 @@ class Journal:
         """Write what is held, once more, and end."""
         self._closing.set()
         if self._thread.ident is not None:
-            self._thread.join()
-        self._write_all()
+            self._thread.join(JOIN_SECONDS)
+        if not self._thread.is_alive():  # else the store hangs, and would hold us, too
+            self._write_all()
 
     def open(self, lease: Lease, lapsed: Callable[[], bool] = lambda: False) -> RunJournal:
         """The journal of a run that begins; while `lapsed` it is written no further."""

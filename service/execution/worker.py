@@ -112,7 +112,7 @@ class Worker:
     # --- Claiming ------------------------------------------------------------------------------
 
     def _claim_on(self) -> None:
-        failures = 0
+        delay = RETRY_SECONDS
         while not self._draining.is_set():
             self._wake.clear()
             try:
@@ -122,12 +122,12 @@ class Worker:
             except Exception:  # nothing may end this loop: the replica would look alive and run nothing
                 logger.exception("Could not take runs from the queue")
             else:
-                failures = 0
+                delay = RETRY_SECONDS
                 if not claimed:
                     self._wake.wait(self._settings.poll_seconds)
                 continue
-            self._draining.wait(min(RETRY_SECONDS * 2**failures, LONGEST_RETRY_SECONDS))
-            failures += 1
+            self._draining.wait(delay)
+            delay = min(2 * delay, LONGEST_RETRY_SECONDS)
 
     def _claim(self) -> int:
         free = self._slots.free

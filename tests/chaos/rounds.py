@@ -5,9 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.chaos.dice import Dice
-from tests.chaos.disturbances import DISTURBANCES, Observed
+from tests.chaos.disturbances import DISTURBANCES, Observed, kill_replica
 from tests.chaos.verdict import Line, judge
-from tests.chaos.world import Scale, World, drop_doomed_table, living
+from tests.chaos.world import Scale, World, change_source, living
 from tests.postgres import SourceServer
 
 PAUSE_SECONDS = 2.0
@@ -23,9 +23,10 @@ def play(
         for number in range(1, rounds + 1):
             time.sleep(dice.between(0, PAUSE_SECONDS))
             if number == rounds // 2 + 1:
-                drop_doomed_table(world)
+                change_source(world)
             began = time.monotonic()
-            told = next(disturbances)(world, dice, observed)
+            disturb = kill_replica if number == 1 else next(disturbances)
+            told = disturb(world, dice, observed)
             say(f"{number:3}/{rounds} {told} ({time.monotonic() - began:.1f} s)")
         for replica in world.replicas:
             replica.wait_ready()

@@ -25,5 +25,6 @@ def folder() -> Iterator[Path]:
 
 @pytest.mark.timeout(300)
 def test_nothing_is_lost_doubled_or_deleted(folder: Path, source_server: SourceServer) -> None:
-    lines = play(folder, SHORT, source_server, rounds=4, seed=secrets.randbits(32), say=print)
-    assert all(line.kept for line in lines), table_of(lines)
+    seed = secrets.randbits(32)
+    lines = play(folder, SHORT, source_server, rounds=4, seed=seed, say=print)
+    assert all(line.kept for line in lines), f"seed {seed}\n{table_of(lines)}"

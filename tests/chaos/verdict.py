@@ -38,7 +38,9 @@ def judge(world: World, end: datetime, folder: Path, takeovers: list[float]) -> 
     limit = world.scale.lease_seconds + TAKEOVER_SLACK_SECONDS
     slowest = max(takeovers, default=0.0)
     found = f"{slowest:.1f} s, of {len(takeovers)}"
-    yield Line("longest from kill -9 to the run elsewhere", found, f"< {limit:g} s", slowest < limit)
+    yield Line(
+        "longest from kill -9 to the run elsewhere", found, f"< {limit:g} s", bool(takeovers) and slowest < limit
+    )
     took = cancel_stuck_run(world)
     yield Line("cancel of a stuck run in a process", f"{took:.1f} s", f"< {CANCEL_SECONDS:g} s", took < CANCEL_SECONDS)
 

@@ -26,6 +26,7 @@ from tests.postgres import REPOSITORY, SourceServer
 SHOP = REPOSITORY / "tests" / "golden" / "shop.sql"
 DOOMED = "create table sales.doomed (id int)"
 GONE = "drop table sales.doomed"
+LATE = "create table sales.late (id int)"
 # What a process that is killed has written stays with the system; only a power cut would lose it.
 STORE_PARAMETERS = {"fsync": "off", "full_page_writes": "off"}
 REQUEST_SECONDS = 0.1
@@ -203,10 +204,11 @@ def living(folder: Path, scale: Scale, sources: SourceServer) -> Generator[World
         yield world
 
 
-def drop_doomed_table(world: World) -> None:
-    """One table leaves the source: it is the only thing that may be deleted from the catalogue."""
+def change_source(world: World) -> None:
+    """One table comes; another goes, and is the only thing that may be deleted from the catalogue."""
     with psycopg.connect(world.source_url) as connection:
         connection.execute(GONE)
+        connection.execute(LATE)
 
 
 def _free_port() -> int:

@@ -205,7 +205,7 @@ def reap(session: Session, max_losses: int = 3) -> list[LostRun]:
     values = {"ids": [row.id for row in expired], "most": max_losses}
     moved = session.execute(_TAKE_BACK, values).all()
     count_failures(session, {row.workflow_id: row.id for row in moved if row.state == "failed" and row.workflow_id})
-    if any(row.state == "queued" for row in moved):
+    if moved:  # what goes back to the queue may be claimed, and what waited behind what ended
         workflows.notify(session, CHANNEL)
     return [LostRun(row.id, row.workflow, row.connector, row.was, RunState(row.state)) for row in moved]
 

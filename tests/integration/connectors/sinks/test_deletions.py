@@ -74,6 +74,7 @@ def test_too_many_at_once_are_not_believed(each_run: Run, seen: int, stays: bool
     scopes = [deletion(*(f"t{number}" for number in range(seen))), ScopeEnd("s.d.x", {})]
     report = each_run.deliver([*tree(0), *scopes])
     assert (each_run.fake.deleted("tables") == set()) is stays
+    assert report.scopes == ([] if stays else ["s.d.x"]), "a later attempt comes back to it"
     if stays:
         (failure,) = report.lost
         assert failure.stage == "delete"

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from collections.abc import Sequence
 from contextlib import ExitStack
 from itertools import pairwise
 
@@ -11,7 +12,7 @@ from sqlalchemy.orm import Session
 from service.errors import Unavailable
 from service.execution import worker as module
 from service.runs import repository
-from service.runs.repository import ClaimRequest, endings
+from service.runs.repository import ClaimRequest, endings, leases
 from service.runs.repository.journal import Lease
 from service.runs.status import RunState
 from tests.eventually import eventually
@@ -146,6 +147,20 @@ def test_errors_that_nobody_thought_of_end_neither_the_claims_nor_the_pulse(
         ask(site.database, "alter table elsewhere rename to runs")
         assert site.ended(site.queue()).state is RunState.SUCCEEDED
         assert worker.healthy
+
+
+def test_claims_go_on_after_an_outage_of_any_length(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "RETRY_SECONDS", 0.0)
+    real, refusals = leases.claim, [Unavailable("it is away")] * 1100
+
+    def claim(session: Session, request: ClaimRequest) -> Sequence[leases.ClaimedRun]:
+        if refusals:
+            raise refusals.pop()
+        return real(session, request)
+
+    monkeypatch.setattr(leases, "claim", claim)
+    with working(site):
+        assert site.ended(site.queue()).state is RunState.SUCCEEDED
 
 
 def test_without_a_thread_to_be_had_runs_go_back(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

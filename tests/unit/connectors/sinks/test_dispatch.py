@@ -11,6 +11,7 @@ from connectors.errors import RunCancelled
 from connectors.sinks.dispatch import Dispatcher
 
 Task = tuple[int | None, int]
+FULL = "can't start new thread"
 
 
 def dispatcher(
@@ -129,4 +130,32 @@ def test_a_higher_rank_that_waits_does_not_stop_what_comes_after() -> None:
     assert each.held() == [(0, 0), (3, 1)] or each.held() == [(0, 0), (3, 1), (0, 2)]
     first.set()
     each.drain()
+    each.stop(5)
+
+
+@pytest.mark.parametrize("to_be_had", [0, 1])
+def test_it_does_with_the_threads_that_are_to_be_had(to_be_had: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, left, done = threading.Thread.start, [to_be_had], list[Task]()
+
+    def start(thread: threading.Thread) -> None:
+        if thread.name.startswith("sink-") and not left[0]:
+            raise RuntimeError(FULL)
+        left[0] -= 1
+        real(thread)
+
+    def work(task: Task) -> list[Task]:
+        done.append(task)
+        return [(None, 7), (None, 8)] if task == (None, 0) else []
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    each = dispatcher(work, threads=4)
+    if to_be_had:
+        for number in range(3):
+            each.put((None, number))
+        each.drain()
+        assert sorted(number for _, number in done) == [0, 1, 2, 7, 8]
+    else:
+        with pytest.raises(RuntimeError, match=FULL):
+            each.put((None, 0))
+        assert each.held() == [(None, 0)]
     each.stop(5)
