@@ -94,6 +94,8 @@ class Service:
         self._worker = worker
         scheduler = self._scheduler(database, metrics) if "timer" in settings.roles else None
         self._listen(database, worker, scheduler)
+        if worker is not None:
+            self._parts.callback(worker.stop)  # before the listener ends: cancels are heard while runs have their grace
         check = connection_checker(resolver)
         openmetadata = OpenMetadata(check, self._tokens)
         self._parts.callback(openmetadata.stop)

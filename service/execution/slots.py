@@ -62,7 +62,7 @@ class Slots:
     def __init__(self, size: int, metrics: Metrics) -> None:
         self._size = size
         self._metrics = metrics
-        self._taken: dict[UUID, Slot] = {}
+        self._taken: list[Slot] = []
         self._changed = threading.Condition()
         self._show()
 
@@ -75,20 +75,20 @@ class Slots:
     def taken(self) -> list[Slot]:
         """Those that are."""
         with self._changed:
-            return list(self._taken.values())
+            return list(self._taken)
 
     def put(self, slot: Slot) -> None:
         """Take one."""
         with self._changed:
-            self._taken[slot.run_id] = slot
+            self._taken.append(slot)
             self._show()
             self._changed.notify_all()
 
     def release(self, slot: Slot) -> None:
         """Have one free again."""
         with self._changed:
-            if self._taken.get(slot.run_id) is slot:
-                del self._taken[slot.run_id]
+            if slot in self._taken:
+                self._taken.remove(slot)
             self._show()
             self._changed.notify_all()
 

@@ -95,7 +95,9 @@ class Worker:
         self._wake.set()
 
     def stop(self) -> None:
-        """Claim no more, let runs end within the grace, then give the rest back to the queue."""
+        """Claim no more, let runs end within the grace, then give the rest back to the queue; once is enough."""
+        if self._closing.is_set():
+            return
         self.drain()
         if self._claimer.ident is not None:
             self._claimer.join(self._stop_grace)
