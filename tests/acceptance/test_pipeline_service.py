@@ -221,6 +221,7 @@ def test_two_pipelines_of_one_name_do_not_take_each_others_place(
     [
         ({"pipelineType": "lineage"}, "pipelineType: 'lineage' is not supported"),
         ({"service": {"type": "databaseService", "name": "nowhere"}}, "no databaseService 'nowhere'"),
+        ({"service": {"type": "../x", "name": "shop"}}, "service.type"),
         ({"sourceConfig": {"config": {"nonsense": 1}}}, "nonsense: is not a known key"),
         ({"airflowConfig": {"scheduleInterval": "99 * * * *"}}, "cron"),
         ({"fullyQualifiedName": None}, "fullyQualifiedName"),
@@ -234,6 +235,12 @@ def test_a_deployment_that_cannot_be_run_is_refused_by_name(
     assert answer.status_code == 400, answer.text
     assert told in answer.json()["error"]
     assert server.change("/enable", {"dag_id": name}).status_code == 404, "nothing was stored"
+
+
+def test_a_server_that_does_not_answer_is_told(server: PipelineServiceClient, name: str, known: Catalogue) -> None:
+    away = server_of(known) | {"hostPort": "http://127.0.0.1:1/api"}
+    answer = server.change("/deploy", pipeline(name, known, openMetadataServerConnection=away))
+    assert (answer.status_code, "is not available" in answer.json()["error"]) == (424, True), answer.text
 
 
 @pytest.mark.parametrize("auth", [None, ("openmetadata", "wrong"), ("other", CREDENTIALS[1]), ("", "")])

@@ -44,6 +44,8 @@ def _refused(request: Request, error: Exception) -> JSONResponse:
         status, message = HTTPStatus.BAD_REQUEST, str(Invalid(problems_of(error)))
     elif isinstance(error, Invalid | ConfigurationError):
         status, message = HTTPStatus.BAD_REQUEST, str(error)
+    elif isinstance(error, ConnectorError):  # its server does not answer us; of 500 and more it would not tell the text
+        status, message = HTTPStatus.FAILED_DEPENDENCY, str(error)
     else:
         status, message = kind_of(error).status, str(error)
     return JSONResponse({"error": message}, status, dict(headers or {}))

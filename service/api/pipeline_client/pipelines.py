@@ -71,7 +71,7 @@ class Service(Incoming):
     """The service that a pipeline ingests; `type` is that of its entity, such as `databaseService`."""
 
     name: str = Field(min_length=1)
-    type: str = Field(min_length=1)
+    type: str = Field(pattern=r"^[A-Za-z]+$")
 
 
 class SourceConfig(Incoming):
