@@ -78,6 +78,7 @@ def started() -> Generator[MariaDB]:
     command += [
         "--bind-address=127.0.0.1",
         f"--socket={folder}/s",
+        f"--tmpdir={folder}",  # in a shared one a server that starts removes the others' files
         "--skip-name-resolve",
         "--innodb-flush-log-at-trx-commit=0",
     ]

@@ -180,7 +180,7 @@ def test_what_is_wrong_is_named_with_its_path(path: str, value: object, message:
 
 @pytest.mark.parametrize(
     "path",
-    ["source", "source.type", "source.serviceName", "source.serviceConnection", "source.serviceConnection.config"],
+    ["source", "source.type", "source.serviceName", "source.serviceConnection.config"],
 )
 def test_what_is_required_is_missed_by_name(path: str) -> None:
     assert problems(without(path)) == {path: "is required"}
@@ -242,9 +242,16 @@ def value_at(dumped: Mapping[str, Any], path: str) -> object:
     return value
 
 
-@pytest.mark.parametrize("path", ["source", "source.type", "source.serviceName", "source.serviceConnection"])
+@pytest.mark.parametrize("path", ["source", "source.type", "source.serviceName"])
 def test_null_is_not_enough_where_something_is_required(path: str) -> None:
     assert list(problems(changed(path, None))) == [path]
+
+
+def test_a_connection_is_required_where_no_server_has_one() -> None:
+    alone = {key: value for key, value in without("source.serviceConnection").items() if key != "workflowConfig"}
+    [message] = problems(alone | {"sink": {"type": "file", "config": {"filename": "x"}}}).values()
+    assert message.startswith("source.serviceConnection is required")
+    assert parse(WorkflowDefinition, without("source.serviceConnection")).source.service_connection is None
 
 
 def test_a_catalogue_needs_a_server_and_a_file_does_not() -> None:
