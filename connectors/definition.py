@@ -28,6 +28,7 @@ SECRET_KEY = re.compile(r"password|passwd|passphrase|secret|token|private_?key|a
 FORBIDDEN_IN_SERVICES = re.compile(r'::|["\r\n]')
 HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 Path = tuple[str | int, ...]
+STEPS_OF_OTHERS = frozenset({"processor", "stage", "bulkSink"})
 
 
 class Unused:
@@ -137,7 +138,32 @@ class TlsConfig(Model):
     ssl_key: SecretStr | None = None
 
 
-class OpenMetadataConnection(Model):
+class OtherWorkflows(Model):
+    """Keys of a server's connection by which OpenMetadata indexes and counts what it holds itself."""
+
+    include_topics: Annotated[bool, Unused()] = True
+    include_tables: Annotated[bool, Unused()] = True
+    include_dashboards: Annotated[bool, Unused()] = True
+    include_pipelines: Annotated[bool, Unused()] = True
+    include_ml_models: Annotated[bool, Unused()] = True
+    include_users: Annotated[bool, Unused()] = True
+    include_teams: Annotated[bool, Unused()] = True
+    include_glossary_terms: Annotated[bool, Unused()] = True
+    include_tags: Annotated[bool, Unused()] = True
+    include_policy: Annotated[bool, Unused()] = True
+    include_messaging_services: Annotated[bool, Unused()] = True
+    include_database_services: Annotated[bool, Unused()] = True
+    include_pipeline_services: Annotated[bool, Unused()] = True
+    limit_records: Annotated[int, Unused()] = 1000
+    elastics_search: Annotated[dict[str, Any] | None, Unused()] = Field(default=None, repr=False)
+    database_filter_pattern: Annotated[FilterPattern, Unused()] = FilterPattern()
+    schema_filter_pattern: Annotated[FilterPattern, Unused()] = FilterPattern()
+    table_filter_pattern: Annotated[FilterPattern, Unused()] = FilterPattern()
+    supports_data_insight_extraction: Annotated[bool, Unused()] = True
+    supports_elastic_search_reindexing_extraction: Annotated[bool, Unused()] = True
+
+
+class OpenMetadataConnection(OtherWorkflows):
     """The OpenMetadata server that takes the metadata."""
 
     host_port: str
@@ -221,6 +247,15 @@ class WorkflowDefinition(Model):
     ingestion_runner_name: Annotated[str | None, Unused()] = None
     enable_streamable_logs: bool = False
 
+    @model_validator(mode="before")
+    @classmethod
+    def _without_steps_of_others(cls, value: object) -> object:
+        """OpenMetadata writes null for the steps that only its other workflows have."""
+        if not isinstance(value, Mapping):
+            return value
+        given = cast("Mapping[str, object]", value)
+        return {key: item for key, item in given.items() if item is not None or key not in STEPS_OF_OTHERS}
+
     @model_validator(mode="after")
     def _server_is_named(self) -> "WorkflowDefinition":
         if self.sink.type == "metadata-rest" and self.workflow_config.open_metadata_server_config is None:
@@ -258,7 +293,8 @@ class WorkflowDefinition(Model):
 
 def known_only(server: Mapping[str, Any]) -> dict[str, Any]:
     """How to reach a server as that one wrote it, without the keys that only its own ingestion knows."""
-    known = {info.alias or name for name, info in OpenMetadataConnection.model_fields.items()}
+    fields = OpenMetadataConnection.model_fields.items()
+    known = {info.alias or name for name, info in fields if name not in OtherWorkflows.model_fields}
     return {key: value for key, value in server.items() if key in known}
 
 

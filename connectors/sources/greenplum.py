@@ -1,9 +1,9 @@
 """Greenplum 7, whose catalogue is PostgreSQL 12's; older ones are refused when they are connected to."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from connectors.connector import Capability, Connector
-from connectors.definition import FilterPattern
+from connectors.definition import FilterPattern, Unused
 from connectors.families.database import database_topology
 from connectors.families.database_options import DatabaseMetadata
 from connectors.families.postgres.checks import CHECKS
@@ -20,6 +20,7 @@ class GreenplumConfig(CatalogueConfig):
     type: Literal["Greenplum"] = "Greenplum"
     scheme: Literal["postgresql+psycopg2"] = "postgresql+psycopg2"
     schema_filter_pattern: FilterPattern = FilterPattern(excludes=("^information_schema$", "^gp_toolkit$"))
+    supports_view_lineage_extraction: Annotated[bool, Unused()] = True
 
 
 CONNECTOR = Connector(

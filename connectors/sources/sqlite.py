@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 Row = tuple[Any, ...]
 DATABASE, SCHEMA = "default", "main"
+MEMORY = ":memory:"
 BUSY_SECONDS = 10.0
 STEPS_BETWEEN_LOOKS = 10_000
 
@@ -75,14 +76,15 @@ SIZE = re.compile(r"\((\d+)(?:\s*,\s*(\d+))?\)")
 
 
 class SQLiteConfig(DatabaseConnection):
-    """A file that the service can read: its path as `databaseMode` or as `database`.
+    """A file that the service can read: its path as `databaseMode`, what its database is called as `database`.
 
-    `:memory:` is refused, as nobody else's memory can be read.
+    Without `databaseMode` the path may be written as `database`. `:memory:` is refused, as nobody else's memory can
+    be read.
     """
 
     type: Literal["SQLite"] = "SQLite"
     scheme: Literal["sqlite+pysqlite"] = "sqlite+pysqlite"
-    database_mode: str = Field(default=":memory:", min_length=1)
+    database_mode: str = Field(default=MEMORY, min_length=1)
     database: str | None = None
     username: Annotated[str | None, Unused()] = None
     password: Annotated[SecretStr | None, Unused()] = None
@@ -106,7 +108,7 @@ class SQLiteConfig(DatabaseConnection):
 
     @model_validator(mode="after")
     def _is_a_file(self) -> "SQLiteConfig":
-        if self.path == ":memory:":
+        if self.path == MEMORY:
             msg = "databaseMode :memory: holds nothing; write the path of a file as databaseMode or database"
             raise ValueError(msg)
         return self
@@ -114,7 +116,12 @@ class SQLiteConfig(DatabaseConnection):
     @property
     def path(self) -> str:
         """The file to read."""
-        return self.database or self.database_mode
+        return self.database_mode if self.database_mode != MEMORY else self.database or MEMORY
+
+    @property
+    def database_name(self) -> str:
+        """What the one database is called."""
+        return DATABASE if self.database_mode == MEMORY else self.database or DATABASE
 
 
 class Reader:
@@ -165,8 +172,9 @@ def failure(error: "sqlite3.Error", path: str) -> ConnectorError:
 class SQLiteSource:
     """One run's view of a file: one schema in one database."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: Reader, name: str = DATABASE) -> None:
         self._reader = reader
+        self._name = name
 
     @property
     def lists_all_databases(self) -> bool:
@@ -175,8 +183,8 @@ class SQLiteSource:
 
     def databases(self) -> Iterable[Database]:
         """The one database, once the file was opened."""
-        self.counts(DATABASE)
-        return [Database(DATABASE)]
+        self.counts(self._name)
+        return [Database(self._name)]
 
     def counts(self, _database: str) -> Mapping[str, Mapping[str, int]]:
         """The count of tables and views."""
@@ -300,7 +308,8 @@ def constraints(primary: list[str], uniques: list[list[str]]) -> tuple[TableCons
 @contextmanager
 def open_source(context: RunContext[SQLiteConfig, DatabaseMetadata]) -> Generator[SQLiteSource]:
     """The source of one run."""
-    yield SQLiteSource(Reader(context.connection, context.report, context.cancellation))
+    config = context.connection
+    yield SQLiteSource(Reader(config, context.report, context.cancellation), config.database_name)
 
 
 def check_access(config: SQLiteConfig) -> str:

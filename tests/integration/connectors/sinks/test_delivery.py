@@ -1,5 +1,6 @@
 """What reaches the server, in which requests and in which order."""
 
+import re
 import threading
 import time
 
@@ -9,7 +10,7 @@ from connectors.models.database import CreateStoredProcedureRequest, StoredProce
 from connectors.models.records import ScopeEnd
 from connectors.models.tags import CreateClassificationRequest, CreateTagRequest
 from tests.fake_openmetadata import FakeOpenMetadata, Fault, Manners
-from tests.integration.connectors.sinks.harness import Run, database, schema, service, table, tree
+from tests.integration.connectors.sinks.harness import Run, database, deletion, schema, service, table, tree
 
 
 def test_everything_arrives_once_and_is_counted(fake: FakeOpenMetadata, run: Run) -> None:
@@ -183,3 +184,22 @@ def test_procedures_and_tables_travel_in_their_own_requests(fake: FakeOpenMetada
     report = run.deliver([*tree(3), *procedures])
     assert report.counts("storedProcedure") == {"written": 3}
     assert [len(request.bodies) for request in fake.sent("PUT", "/storedProcedures/bulk")] == [3]
+
+
+@pytest.mark.parametrize("version", ["1.12.3", "2.0.7"])
+def test_no_other_endpoint_is_asked(run: Run, version: str) -> None:
+    tags = [CreateClassificationRequest(name="pii", description=""), CreateTagRequest(name="t", classification="pii")]
+    with FakeOpenMetadata(version) as fake:
+        run.fake = fake
+        run.deliver([*tags, *tree(9), table("gone", owners=("ann",)), deletion(*(f"t{each}" for each in range(9)))])
+        assert fake.deleted("tables") == {"s.d.x.gone"}
+        asked = {f"{request.method} {request.path.removeprefix('/api/v1')}" for request in fake.requests}
+    known = (
+        r"GET /system/version",
+        r"GET /(services/databaseServices|users|teams)/name/[^/]+",
+        r"PUT /(services/databaseServices|classifications|tags)",
+        r"PUT /(databases|databaseSchemas|tables)(/bulk)?",
+        r"GET /tables",
+        r"DELETE /tables/(deleteStale|[-0-9a-f]{36})",
+    )
+    assert [each for each in asked if not any(re.fullmatch(pattern, each) for pattern in known)] == []

@@ -1,0 +1,275 @@
+"""Each key of OpenMetadata's definitions is supported, accepted without effect, or refused by name."""
+
+import copy
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors import registry
+from connectors.cancellation import Cancellation
+from connectors.connector import RunContext
+from connectors.errors import ConfigurationError
+from connectors.families.certificates import certificate_files
+from connectors.families.database_options import DatabaseMetadata
+from connectors.families.mysql.config import MysqlConfig
+from connectors.families.postgres.config import PostgresConfig
+from connectors.report import Report
+from connectors.sources.sqlite import SQLiteConfig, open_source
+from tests.unit.connectors.test_definition import SERVER
+
+ADDRESS: dict[str, Any] = {"username": "u", "hostPort": "db:1"}
+REQUIRED: dict[str, dict[str, Any]] = {
+    "postgres": {**ADDRESS, "database": "shop"},
+    "greenplum": {**ADDRESS, "database": "shop"},
+    "timescale": {**ADDRESS, "database": "shop"},
+    "mysql": ADDRESS,
+    "mariadb": ADDRESS,
+    "sqlite": {"databaseMode": "/shop.db"},
+}
+PATTERN = {"includes": ["a"], "excludes": []}
+COMMON: dict[str, Any] = {
+    "connectionOptions": {},
+    "connectionArguments": None,
+    "databaseFilterPattern": PATTERN,
+    "schemaFilterPattern": PATTERN,
+    "tableFilterPattern": PATTERN,
+}
+ROUTINES: dict[str, Any] = {"storedProcedureFilterPattern": PATTERN}
+TLS: dict[str, Any] = {"sslConfig": {"caCertificate": "/ca", "sslCertificate": None, "sslKey": None}}
+POSTGRES: dict[str, Any] = {
+    **COMMON,
+    **TLS,
+    "authType": {"password": "p"},
+    "ingestAllDatabases": True,
+    "sslMode": "require",
+    "scheme": "postgresql+psycopg2",
+    "connectionArguments": {"connect_timeout": 5},
+}
+SUPPORTED: dict[str, dict[str, Any]] = {
+    "postgres": {**POSTGRES, **ROUTINES, "type": "Postgres", "classificationName": "Tags"},
+    "greenplum": {**POSTGRES, "type": "Greenplum"},
+    "timescale": {**POSTGRES, "type": "Timescale", "classificationName": "Tags"},
+    "mysql": {
+        **COMMON,
+        **ROUTINES,
+        **TLS,
+        "type": "Mysql",
+        "scheme": "mysql+pymysql",
+        "authType": {"password": "p"},
+        "databaseName": "shop",
+        "databaseSchema": "sales",
+        "connectionArguments": {"read_timeout": 5},
+    },
+    "mariadb": {
+        **COMMON,
+        **ROUTINES,
+        "type": "MariaDB",
+        "scheme": "mysql+pymysql",
+        "password": "p",
+        "databaseName": "shop",
+        "databaseSchema": "sales",
+    },
+    "sqlite": {**COMMON, "type": "SQLite", "scheme": "sqlite+pysqlite", "database": "shop"},
+}
+ALWAYS_UNUSED: dict[str, Any] = {
+    "sampleDataStorageConfig": {"config": {}},
+    "supportsMetadataExtraction": True,
+    "supportsDBTExtraction": True,
+    "supportsProfiler": True,
+    "supportsQueryComment": True,
+}
+FOR_USAGE: dict[str, Any] = {
+    "supportsUsageExtraction": True,
+    "supportsLineageExtraction": True,
+    "supportsDataDiff": True,
+}
+POSTGRES_UNUSED: dict[str, Any] = {
+    **ALWAYS_UNUSED,
+    **FOR_USAGE,
+    "queryStatementSource": "pg_stat_statements",
+    "supportsDatabase": True,
+}
+UNUSED: dict[str, dict[str, Any]] = {
+    "postgres": POSTGRES_UNUSED,
+    "greenplum": {**ALWAYS_UNUSED, "supportsDatabase": True, "supportsViewLineageExtraction": True},
+    "timescale": POSTGRES_UNUSED,
+    "mysql": {**ALWAYS_UNUSED, **FOR_USAGE, "useSlowLogs": True, "queryHistoryTable": "mysql.general_log"},
+    "mariadb": {**ALWAYS_UNUSED, "supportsViewLineageExtraction": True},
+    "sqlite": {
+        **ALWAYS_UNUSED,
+        "supportsViewLineageExtraction": True,
+        "hostPort": "x",
+        "username": "u",
+        "password": "p",
+    },
+}
+CONNECTION = "source.serviceConnection.config"
+OPTIONS = "source.sourceConfig.config"
+OF_SERVER = "workflowConfig.openMetadataServerConfig"
+UNUSED_ELSEWHERE: list[tuple[str, object]] = [
+    ("ingestionRunnerName", "runner"),
+    (f"{OPTIONS}.queryLogDuration", 2),
+    (f"{OPTIONS}.queryParsingTimeoutLimit", 100),
+    (f"{OPTIONS}.jsonSchemaSampleSize", 20),
+    (f"{OF_SERVER}.clusterName", "prod"),
+    (f"{OF_SERVER}.secretsManagerLoader", "env"),
+    *(
+        (f"{OF_SERVER}.include{kind}", True)
+        for kind in (
+            "Topics", "Tables", "Dashboards", "Pipelines", "MlModels", "Users", "Teams", "GlossaryTerms", "Tags",
+            "Policy", "MessagingServices", "DatabaseServices", "PipelineServices",
+        )
+    ),
+    (f"{OF_SERVER}.limitRecords", 1000),
+    (f"{OF_SERVER}.elasticsSearch", {"type": "elasticsearch", "config": {}}),
+    *((f"{OF_SERVER}.{kind}FilterPattern", PATTERN) for kind in ("database", "schema", "table")),
+    (f"{OF_SERVER}.supportsDataInsightExtraction", True),
+    (f"{OF_SERVER}.supportsElasticSearchReindexingExtraction", True),
+]  # fmt: skip
+OTHER_TYPES = [
+    "DatabaseLineage", "DatabaseUsage", "Profiler", "AutoClassification", "DashboardMetadata", "MessagingMetadata",
+    "PipelineMetadata", "MlModelMetadata", "StorageMetadata", "SearchMetadata", "ApiMetadata", "DriveMetadata",
+    "McpMetadata", "DBT", "TestSuite", "Application", "ReverseIngestion",
+]  # fmt: skip
+
+
+def changed(kind: str, path: str = "", value: object = None) -> dict[str, Any]:
+    """A definition of this connector with one key set."""
+    raw: dict[str, Any] = {
+        "source": {
+            "type": kind,
+            "serviceName": "svc",
+            "serviceConnection": {"config": copy.deepcopy(REQUIRED[kind])},
+            "sourceConfig": {"config": {}},
+        },
+        "workflowConfig": {"openMetadataServerConfig": copy.deepcopy(SERVER)},
+    }
+    if path:
+        *parents, last = path.split(".")
+        place = raw
+        for key in parents:
+            place = place.setdefault(key, {})
+        place[last] = value
+    return raw
+
+
+def each(keys: dict[str, dict[str, Any]]) -> list[tuple[str, str, object]]:
+    """Connector, key and value."""
+    return [(kind, key, value) for kind, values in keys.items() for key, value in values.items()]
+
+
+@pytest.mark.parametrize(("kind", "key", "value"), each(SUPPORTED) + each(REQUIRED))
+def test_a_key_of_a_connection_is_supported(kind: str, key: str, value: object) -> None:
+    assert registry.plan(changed(kind, f"{CONNECTION}.{key}", value)).notes == ()
+
+
+@pytest.mark.parametrize(("kind", "key", "value"), each(UNUSED))
+def test_a_key_of_a_connection_is_accepted_without_effect(kind: str, key: str, value: object) -> None:
+    path = f"{CONNECTION}.{key}"
+    assert registry.plan(changed(kind, path, value)).notes == (f"{path} has no effect on metadata ingestion",)
+
+
+@pytest.mark.parametrize("kind", REQUIRED)
+def test_a_connection_with_every_key_is_taken(kind: str) -> None:
+    everything = {**REQUIRED[kind], **SUPPORTED[kind], **UNUSED[kind]}
+    planned = registry.plan(changed(kind, CONNECTION, everything))
+    assert len(planned.notes) == len(UNUSED[kind])
+    optional = dict.fromkeys({**SUPPORTED[kind], **UNUSED[kind]})
+    assert registry.plan(changed(kind, CONNECTION, {**optional, **REQUIRED[kind]})).notes == ()
+
+
+@pytest.mark.parametrize(("path", "value"), UNUSED_ELSEWHERE)
+def test_a_key_is_accepted_without_effect(path: str, value: object) -> None:
+    planned = registry.plan(changed("postgres", path, value))
+    assert planned.notes == (f"{path} has no effect on metadata ingestion",)
+    assert registry.plan(changed("postgres", path)).notes == ()
+
+
+@pytest.mark.parametrize("path", ["processor", "stage", "bulkSink"])
+def test_steps_of_other_workflows_may_be_null(path: str) -> None:
+    registry.plan(changed("postgres", path))
+    with pytest.raises(ConfigurationError, match=f"{path}: is not a known key"):
+        registry.plan(changed("postgres", path, {"type": "x"}))
+
+
+@pytest.mark.parametrize("key", ["username", "hostPort", "database"])
+@pytest.mark.parametrize("kind", ["postgres", "greenplum", "timescale"])
+def test_what_a_connection_needs_is_missed_by_name(kind: str, key: str) -> None:
+    raw = changed(kind)
+    del raw["source"]["serviceConnection"]["config"][key]
+    with pytest.raises(ConfigurationError, match=f"{CONNECTION}.{key}: is required"):
+        registry.plan(raw)
+
+
+@pytest.mark.parametrize(
+    ("kind", "key", "value", "told"),
+    [
+        ("postgres", "authType", {"awsConfig": {"awsRegion": "x"}}, "awsConfig is not supported"),
+        ("postgres", "authType", {"azureConfig": {}}, "azureConfig is not supported"),
+        ("postgres", "sslMode", "always", "sslMode"),
+        ("postgres", "connectionOptions", {"charset": "x"}, "charset is not a connection keyword"),
+        ("postgres", "connectionArguments", {"host": "x"}, "set hostPort"),
+        ("mysql", "authType", {"awsConfig": {"awsRegion": "x"}}, "awsConfig is not supported"),
+        ("mysql", "authType", {"azureConfig": {}}, "azureConfig is not supported"),
+        ("mysql", "authType", {"password": "p", "gcpConfig": {"type": "gcp_adc"}}, "gcpConfig is not supported"),
+        ("mysql", "authType", {"enableIamAuth": True}, "enableIamAuth is not supported"),
+        ("mysql", "connectionOptions", {"charset": "utf8"}, "charset is not supported"),
+        ("mysql", "sslMode", "require", "sslMode"),
+        ("mariadb", "sslConfig", {}, "sslConfig: is not a known key"),
+        ("mariadb", "authType", {"password": "p"}, "authType: is not a known key"),
+        ("sqlite", "databaseMode", ":memory:", "databaseMode :memory: holds nothing"),
+        ("sqlite", "connectionArguments", {"timeout": 5}, "timeout is not supported"),
+    ],
+)
+def test_a_key_of_a_connection_is_refused_by_name(kind: str, key: str, value: object, told: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        registry.plan(changed(kind, f"{CONNECTION}.{key}", value))
+    assert told in str(caught.value)
+
+
+@pytest.mark.parametrize("written", OTHER_TYPES)
+def test_source_options_of_other_workflows_are_refused_by_name(written: str) -> None:
+    with pytest.raises(ConfigurationError, match=rf"{OPTIONS}\.type"):
+        registry.plan(changed("postgres", f"{OPTIONS}.type", written))
+
+
+def test_the_stricter_of_two_ssl_modes_holds() -> None:
+    given = {**REQUIRED["postgres"], "sslMode": "require", "connectionArguments": {"sslmode": "disable"}}
+    assert PostgresConfig.model_validate(given).keywords()["sslmode"] == "require"
+    given = {**given, "connectionOptions": {"options": "-c a=b"}, "connectionArguments": {"sslmode": "verify-full"}}
+    keywords = PostgresConfig.model_validate(given).keywords()
+    assert (keywords["sslmode"], keywords["options"]) == ("verify-full", "-c a=b")
+    assert (keywords["host"], keywords["port"], keywords["user"]) == ("db", "1", "u")
+
+
+def test_certificates_are_text_or_files(tmp_path: Path) -> None:
+    authority = tmp_path / "ca.pem"
+    authority.touch()
+    pem = "-----BEGIN KEY-----"
+    given = {**ADDRESS, "sslConfig": {"caCertificate": str(authority), "sslCertificate": None, "sslKey": pem}}
+    with certificate_files(MysqlConfig.model_validate(given).certificates) as files:
+        assert files["sslrootcert"] == str(authority)
+        assert Path(files["sslkey"]).read_text() == f"{pem}\n"
+        assert set(files) == {"sslrootcert", "sslkey"}
+    assert not Path(files["sslkey"]).exists()
+
+
+@pytest.mark.parametrize(
+    ("mode", "database", "name"),
+    [("{}", "shop", "shop"), ("{}", None, "default"), (":memory:", "{}", "default"), (None, "{}", "default")],
+)
+def test_of_sqlite_the_mode_is_the_path_and_the_database_a_name(
+    tmp_path: Path, mode: str | None, database: str | None, name: str
+) -> None:
+    file = tmp_path / "shop.db"
+    with closing(sqlite3.connect(file)) as made:
+        made.execute("CREATE TABLE orders (id)")
+    written = {"databaseMode": mode, "database": database}
+    config = SQLiteConfig.model_validate({key: text and text.format(file) for key, text in written.items()})
+    context = RunContext("svc", "SQLite", config, DatabaseMetadata(), 1, Report(), Cancellation())
+    with open_source(context) as source:
+        assert [each.name for each in source.databases()] == [name]
+        assert [each.name for each in source.tables(name, "main")] == ["orders"]
