@@ -5,12 +5,17 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 from psycopg import sql
 
 from service.database import migrate
 from service.database.engine import Database
 from tests import mariadb
 from tests.postgres import REPOSITORY, Server, SourceServer, shared_server
+
+# A busy machine is no fault of the examples.
+settings.register_profile("shared machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("shared machine")
 
 
 @pytest.fixture(scope="session")
