@@ -61,7 +61,7 @@ def _make_base() -> None:
     if found is None:
         message = "the Dockerfile names no BASE"
         raise LookupError(message)
-    name = f"docker.io/library/{found[1]}"
+    name = f"localhost/{found[1]}"
     if subprocess.run([*_buildah(), "images", "--quiet", name], check=False, capture_output=True).returncode == 0:
         return
     tree = STORE / "tree"
