@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import TracebackType
-from typing import NoReturn
+from typing import Any, NoReturn
 from urllib.parse import quote, urlencode
 
 import httpx
@@ -215,7 +215,7 @@ class OpenMetadataClient:
             content=call.body,
             headers=self._headers(token, call),
             timeout=timeout,
-            extensions={"trace": self._sockets.trace},
+            extensions={"trace": self._trace},
         ) as response:
             body = bytearray()
             for part in response.iter_bytes():
@@ -227,6 +227,12 @@ class OpenMetadataClient:
         kind = response.headers.get("content-type", "")
         secrets = tuple(text for text in (token, *self._extra.values()) if len(text) >= SHORTEST_SECRET)
         return Answer(response.status_code, bytes(body), kind, secrets), response.headers
+
+    def _trace(self, event: str, info: Mapping[str, Any]) -> None:
+        """Look once more right before the first byte goes out: the process may have stood still since the last look."""
+        if event.endswith(".send_request_headers.started"):
+            self._check_running()
+        self._sockets.trace(event, info)
 
     def _trouble(self, error: httpx.RequestError) -> Trouble:
         address = self._connection.host_port
