@@ -57,8 +57,8 @@ def load(url: str) -> dict[str, Any]:
     conninfo = make_conninfo(url, dbname=connection["database"])
     build(conninfo, ARCHIVE)
     with psycopg.connect(conninfo, autocommit=True) as shop:
-        for number in range(1, ARCHIVE.schemas + 1):
-            shop.execute(f"grant usage on schema {ARCHIVE.prefix}_{number:03} to reader".encode())
+        for schema in ARCHIVE.schema_names:
+            shop.execute(f"grant usage on schema {schema} to reader".encode())
     say(
         f"A Postgres is up as the source: a small shop, and an archive of {ARCHIVE.tables:,} tables "
         f"(made in {time.monotonic() - began:.1f} s)"

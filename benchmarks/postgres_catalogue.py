@@ -68,6 +68,11 @@ class Size:
     schemas: int = 10
     prefix: str = "bench"
 
+    @property
+    def schema_names(self) -> list[str]:
+        """What the schemas are called, as in TABLES."""
+        return [f"{self.prefix}_{number:04}" for number in range(1, self.schemas + 1)]
+
 
 def build(conninfo: str, size: Size) -> None:
     """Add this much to a database: the tables and views are dealt out evenly to the schemas.
