@@ -40,14 +40,14 @@ logger = logging.getLogger(__name__)
 STOPPING = (RunCancelled, FatalError, SourceUnavailable, SinkUnavailable, MemoryError)
 
 
-class Told:
+class FailureLog:
     """How often each kind of failure was logged: the first with their traceback, which costs most, then as lines."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._times = Counter[tuple[str, str]]()
 
-    def once_more(self, entity: str, stage: str) -> tuple[int, bool]:
+    def next_line(self, entity: str, stage: str) -> tuple[int, bool]:
         """The level for the next one, and whether with its traceback; whoever wants all of very many asks for DEBUG."""
         with self._lock:
             self._times[entity, stage] += 1
@@ -68,7 +68,7 @@ class TopologyRunner:
     cancellation: Cancellation
     threads: int = 1
     finished: frozenset[str] = frozenset()
-    told: Told = field(default_factory=Told, repr=False)
+    failure_log: FailureLog = field(default_factory=FailureLog, repr=False)
 
     def run(self, root: Node[None, Any], write: Callable[[Record], None]) -> None:
         """Walk everything below `root`; `write` takes the records and may block, which slows the source.
@@ -196,7 +196,7 @@ class Walk:
                 raise
             except Exception as error:  # a connector may raise anything: its scope is incomplete, the walk goes on
                 words = (node.entity, parent_name, cause_of(error))
-                level, in_full = self.runner.told.once_more(node.entity, "produce")
+                level, in_full = self.runner.failure_log.next_line(node.entity, "produce")
                 logger.log(level, "the listing of %s below %s broke off: %s", *words, exc_info=in_full)
                 self._fail(node, "produce", parent_name, error)
                 listing.complete = False
@@ -229,7 +229,7 @@ class Walk:
             raise
         except Exception as error:  # nothing is lost by it but the progress shown
             words = (node.entity, node.name(item), cause_of(error))
-            level, in_full = self.runner.told.once_more(node.entity, "expect")
+            level, in_full = self.runner.failure_log.next_line(node.entity, "expect")
             logger.log(level, "what lies below %s %s cannot be counted: %s", *words, exc_info=in_full)
             return
         for entity, count in counts.items():
@@ -246,7 +246,7 @@ class Walk:
         except (SkipEntity, *STOPPING):
             raise
         except Exception as error:  # a connector may raise anything: one entity is lost, the walk goes on
-            level, in_full = self.runner.told.once_more(node.entity, stage)
+            level, in_full = self.runner.failure_log.next_line(node.entity, stage)
             words = (node.entity, name, stage, cause_of(error))
             logger.log(level, "%s %s is lost at %s: %s", *words, exc_info=in_full)
             self._fail(node, stage, name, error)

@@ -154,7 +154,7 @@ def test_a_pipeline_is_a_workflow_that_changes_with_it(
     redeployed = pipeline(name, known, "30 4 * * *", description="later")
     assert server.done("/deploy", redeployed) == f"Workflow [{name}] has been changed"
     assert api.get(f"/workflows/{name}")["revision"] == 2
-    assert server.done("/deploy", redeployed) == f"Workflow [{name}] has been unchanged"
+    assert server.done("/deploy", redeployed) == f"Workflow [{name}] is as it was"
 
 
 def test_a_pipeline_is_killed_and_deleted(server: PipelineServiceClient, api: Api, name: str, known: Catalogue) -> None:

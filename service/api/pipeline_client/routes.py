@@ -110,7 +110,8 @@ def deploy(pipeline: Annotated[IngestionPipeline, Body()], services: ServicesDep
         name = workflow_name(pipeline.name)
         require_same(repository.find_locked(session, name), pipeline)
         stored = operations.apply(session, pipeline.definition(kind.lower()), services.rules)
-    return Message(message=f"Workflow [{name}] has been {stored.change}")
+    became = "is as it was" if stored.change == "unchanged" else f"has been {stored.change}"
+    return Message(message=f"Workflow [{name}] {became}")
 
 
 @router.post("/trigger")
