@@ -61,6 +61,7 @@ class Run:
     report: Kept = field(default_factory=Kept)
     cancellation: Cancellation = field(default_factory=Cancellation)
     retry: RetryPolicy = QUICK
+    sinks: list[MetadataRestSink] = field(default_factory=list)
 
     @property
     def dead_letters(self) -> Path:
@@ -78,7 +79,8 @@ class Run:
     def sink(
         self, server: Mapping[str, Any] | None = None, override: bool = False, **settings: Any
     ) -> MetadataRestSink:
-        return MetadataRestSink(self.target(server, override, **settings), self.report, self.cancellation)
+        self.sinks.append(MetadataRestSink(self.target(server, override, **settings), self.report, self.cancellation))
+        return self.sinks[-1]
 
     def deliver(self, records: Iterable[Record], **settings: Any) -> Kept:
         """A whole run as `connectors.ingestion` does it."""

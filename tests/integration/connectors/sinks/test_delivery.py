@@ -9,6 +9,7 @@ import pytest
 from connectors.models.database import CreateStoredProcedureRequest, StoredProcedureCode
 from connectors.models.records import ScopeEnd
 from connectors.models.tags import CreateClassificationRequest, CreateTagRequest
+from tests.eventually import eventually
 from tests.fake_openmetadata import FakeOpenMetadata, Fault, Manners
 from tests.integration.connectors.sinks.harness import Run, database, deletion, schema, service, table, tree
 
@@ -101,11 +102,8 @@ def test_a_slow_source_shows_progress(fake: FakeOpenMetadata, run: Run, monkeypa
         sink.write(record)
     time.sleep(0.1)
     sink.write(table("late"))
-    for _ in range(100):
-        if fake.entities("tables"):
-            break
-        time.sleep(0.02)
-    assert set(fake.entities("tables")) >= {"s.d.x.t0", "s.d.x.t1", "s.d.x.t2"}
+    early = {"s.d.x.t0", "s.d.x.t1", "s.d.x.t2"}
+    eventually(lambda: early <= set(fake.entities("tables")), "what was held arrives before the source is done")
     sink.close()
 
 
@@ -165,11 +163,7 @@ def test_a_scope_is_done_while_the_run_goes_on(fake: FakeOpenMetadata, run: Run)
         *(table(f"t{n}", "s.d.y") for n in range(4)),
     ]:
         sink.write(record)
-    for _ in range(100):
-        if run.report.scopes:
-            break
-        time.sleep(0.02)
-    assert run.report.scopes == ["s.d.x"]
+    eventually(lambda: run.report.scopes == ["s.d.x"], "the first schema is done before the second")
     sink.close()
 
 
