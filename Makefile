@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 WORKERS ?= 4
 
-.PHONY: demo test coverage check fix serve bench soak chaos chart image tools lock clean .venv
+.PHONY: demo test coverage check fix serve bench soak chaos chart image tools systems lock lock-systems clean .venv
 .DEFAULT_GOAL := check
 
 demo: .venv  ## a whole ingestion on this machine, from an empty folder
@@ -46,6 +46,12 @@ chaos: .venv  ## breaks two replicas, their store and their catalogue, and looks
 tools: .venv  ## helm, hadolint, the schemas of Kubernetes and Prometheus, in .tools
 	$(BIN)/python -m tests.deployment.tools
 
+# Those that CI installs: the quick ones. The others: tests/systems/requirements.
+SYSTEMS ?= moto
+
+systems: .venv  ## real systems to ingest from, in .systems; SYSTEMS="moto ..."
+	$(BIN)/python -m tests.systems $(SYSTEMS)
+
 chart: .venv  ## what of the chart follows from the settings and from values.yaml
 	$(BIN)/python -m tests.deployment.documents
 
@@ -75,6 +81,12 @@ lock:  ## LOCK_FLAGS=--upgrade takes the newest versions
 	$(COMPILE_ANY) --group build --constraint requirements-dev.lock --output-file requirements-build.lock
 	$(COMPILE_ANY) --group tools --no-deps --output-file requirements-tools.lock
 
+lock-systems: $(patsubst %.in,%.txt,$(wildcard tests/systems/requirements/*.in))  ## what `make systems` installs
+
+tests/systems/requirements/%.txt: tests/systems/requirements/%.in
+	$(UV) pip compile --quiet --python-version 3.11 --no-emit-index-url --no-emit-find-links --no-annotate \
+		--no-strip-extras --custom-compile-command "make lock-systems" $(LOCK_FLAGS) $< --output-file $@
+
 clean:
-	rm -rf .venv .tools .coverage .coverage.* .hypothesis .pytest_cache .ruff_cache build dist
+	rm -rf .venv .tools .systems .coverage .coverage.* .hypothesis .pytest_cache .ruff_cache build dist
 	find benchmarks connectors migrations service tests -name __pycache__ -type d -prune -exec rm -rf {} +

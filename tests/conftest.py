@@ -10,8 +10,9 @@ from psycopg import sql
 
 from service.database import migrate
 from service.database.engine import Database
-from tests import mariadb
-from tests.postgres import REPOSITORY, Server, SourceServer, shared_server
+from tests import mariadb, systems
+from tests.postgres import Server, SourceServer, shared_server
+from tests.sharing import REPOSITORY, shared
 
 # A busy machine is no fault of the examples.
 settings.register_profile("shared machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -38,6 +39,14 @@ def mariadb_server() -> Iterator[mariadb.MariaDB]:
         pytest.skip("there is no MariaDB server on this machine: mariadbd and mariadb-install-db are not found")
     with mariadb.started() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def moto_server() -> Iterator[str]:
+    """Where Amazon's services answer, all on one server that all tests share."""
+    systems.require("moto")
+    with shared("tests.systems.moto") as server:
+        yield server["endpoint"]
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ from typing import Any
 from connectors import registry
 from connectors.connector import Connector
 from connectors.definition import Unused
-from tests.postgres import REPOSITORY
+from tests.sharing import REPOSITORY
 
 PAGE = REPOSITORY / "docs" / "connectors.md"
 HEAD = """# Connectors

@@ -15,7 +15,7 @@ from typing import Any
 import pymysql
 from pymysql.constants import CLIENT
 
-from tests.postgres import fast_folder
+from tests.sharing import fast_folder
 
 STARTING_SECONDS = 60.0
 PASSWORD = "s3cret-of-mariadb"

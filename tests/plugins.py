@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.postgres import REPOSITORY
+from tests.sharing import REPOSITORY
 
 
 def installed_in(folder: Path) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 
 from tests.eventually import eventually
-from tests.postgres import REPOSITORY
+from tests.sharing import REPOSITORY
 
 HEADWATER = (sys.executable, "-m", "service")
 LISTENING = re.compile(r"Listening on (http://[\d.]+:\d+)")

@@ -9,7 +9,8 @@ import psycopg
 from psycopg import sql
 from sqlalchemy.engine import make_url
 
-from tests.postgres import REPOSITORY, SourceServer
+from tests.postgres import SourceServer
+from tests.sharing import REPOSITORY
 
 GOLDEN = REPOSITORY / "tests" / "golden"
 SERVICE = "shop"

@@ -13,7 +13,7 @@ from tests.acceptance.api import Api, config_of
 from tests.acceptance.catalogues import Catalogue
 from tests.acceptance.processes import HEADWATER, environment_with, headwater
 from tests.acceptance.sources import Source
-from tests.postgres import REPOSITORY
+from tests.sharing import REPOSITORY
 
 UNKNOWN_TYPE = json.dumps(config_of({"type": "Oracle"}, sink={"type": "file"})).replace('"postgres"', '"oracel"')
 

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from tests.acceptance.processes import environment_with
-from tests.postgres import REPOSITORY
+from tests.sharing import REPOSITORY
 
 
 @pytest.mark.timeout(240)

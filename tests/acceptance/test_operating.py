@@ -15,7 +15,7 @@ from tests.acceptance.catalogues import Catalogue
 from tests.acceptance.processes import headwater, is_alive, replica
 from tests.acceptance.sources import Source
 from tests.eventually import eventually
-from tests.postgres import fast_folder
+from tests.sharing import fast_folder
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from tests.acceptance.catalogues import Catalogue
 from tests.acceptance.conftest import ClientOf, StartReplica
 from tests.acceptance.processes import HEADWATER, environment_with, headwater
 from tests.acceptance.sources import Source
-from tests.postgres import REPOSITORY
+from tests.sharing import REPOSITORY
 
 MIGRATION = '''"""What a next release might do."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from service.settings import Settings, variable
-from tests.postgres import REPOSITORY
+from tests.sharing import REPOSITORY
 
 DOCUMENTS = sorted([REPOSITORY / "README.md", *(REPOSITORY / "docs").glob("*.md")])
 TEST = re.compile(r"(tests/[\w/]+\.py)::(\w+)")

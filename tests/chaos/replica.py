@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from tests.acceptance.processes import HEADWATER, environment_with
-from tests.postgres import REPOSITORY
+from tests.sharing import REPOSITORY
 
 READY_SECONDS = 60.0
 LOOK_SECONDS = 0.05

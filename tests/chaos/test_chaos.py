@@ -10,7 +10,8 @@ import pytest
 from tests.chaos.rounds import play
 from tests.chaos.verdict import table_of
 from tests.chaos.world import Scale
-from tests.postgres import SourceServer, fast_folder
+from tests.postgres import SourceServer
+from tests.sharing import fast_folder
 
 SHORT = Scale(workflows=6, interval_seconds=3, lease_seconds=2.0, outage_seconds=4.0)
 

@@ -21,7 +21,8 @@ from service.database import migrate
 from service.database.embedded import EmbeddedPostgres
 from tests.chaos.replica import LOOK_SECONDS, Replica
 from tests.fake_openmetadata import FakeOpenMetadata
-from tests.postgres import REPOSITORY, SourceServer
+from tests.postgres import SourceServer
+from tests.sharing import REPOSITORY
 
 SHOP = REPOSITORY / "tests" / "golden" / "shop.sql"
 DOOMED = "create table sales.doomed (id int)"

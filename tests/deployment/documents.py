@@ -15,7 +15,7 @@ from typing import Any, cast
 import yaml
 
 from service.settings import Settings
-from tests.postgres import REPOSITORY
+from tests.sharing import REPOSITORY
 
 CHART = REPOSITORY / "helm" / "headwater"
 # What the chart decides itself, as the pods are made for it.

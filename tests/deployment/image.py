@@ -13,7 +13,7 @@ import sys
 from pathlib import Path, PurePosixPath
 
 from tests.deployment.tools import TOOLS
-from tests.postgres import REPOSITORY
+from tests.sharing import REPOSITORY
 
 STORE = TOOLS / "images"
 IMAGE = "headwater:tried"

@@ -12,7 +12,7 @@ import yaml
 from service.metrics import Metrics, StoreFigures
 from tests.deployment.chart import of_kind, rendered
 from tests.deployment.tools import PROMTOOL
-from tests.postgres import REPOSITORY
+from tests.sharing import REPOSITORY
 
 METRIC = re.compile(r"\bheadwater_\w+")
 RUNBOOK = REPOSITORY / "docs" / "runbook.md"

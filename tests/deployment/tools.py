@@ -14,7 +14,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from tests.postgres import REPOSITORY
+from tests.sharing import REPOSITORY
 
 TOOLS = REPOSITORY / ".tools"
 LOCK = REPOSITORY / "requirements-tools.lock"

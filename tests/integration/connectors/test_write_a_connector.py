@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.postgres import REPOSITORY
+from tests.sharing import REPOSITORY
 
 PAGE = (REPOSITORY / "docs" / "write-a-connector.md").read_text(encoding="utf-8")
 

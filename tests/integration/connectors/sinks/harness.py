@@ -61,7 +61,7 @@ class Run:
     report: Kept = field(default_factory=Kept)
     cancellation: Cancellation = field(default_factory=Cancellation)
     retry: RetryPolicy = QUICK
-    sinks: list[MetadataRestSink] = field(default_factory=list)
+    sinks: list[MetadataRestSink] = field(default_factory=list[MetadataRestSink])
 
     @property
     def dead_letters(self) -> Path:

@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from service.database.embedded import EmbeddedPostgres
-from tests.postgres import PARAMETERS, Server, SourceServer, fast_folder
+from tests.postgres import PARAMETERS, Server, SourceServer
+from tests.sharing import fast_folder
 
 OLDER = Path("/usr/lib/postgresql/15/bin")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.postgres import fast_folder
+from tests.sharing import fast_folder
 
 
 @pytest.fixture

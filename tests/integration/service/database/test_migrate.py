@@ -11,7 +11,7 @@ from alembic.script import ScriptDirectory
 from service.database import migrate
 from service.database.engine import Database
 from service.errors import Conflict, Unavailable
-from tests.postgres import REPOSITORY
+from tests.sharing import REPOSITORY
 
 
 def set_revision(url: str, revision: str) -> None:

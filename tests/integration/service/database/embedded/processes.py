@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psycopg
 
-from tests.postgres import REPOSITORY
+from tests.sharing import REPOSITORY
 
 HOLDER = """
 import sys, threading

@@ -16,7 +16,7 @@ from service.database.embedded.account import Account, founding_account, server_
 from service.database.embedded.binaries import find_binaries
 from service.errors import Invalid, Unavailable
 from tests.integration.service.database.embedded.processes import holding, read, write
-from tests.postgres import REPOSITORY
+from tests.sharing import REPOSITORY
 
 SITE = sysconfig.get_path("purelib")
 SYSTEM_PYTHON = "/usr/bin/python3.11"

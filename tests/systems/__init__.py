@@ -1,0 +1,103 @@
+"""Real systems to ingest from that come as Python packages, each in a venv of its own, never a dependency of ours.
+
+`make systems SYSTEMS="moto ..."` installs them as tests/systems/requirements/<name>.txt says; tests that need one that
+is not installed are left out, and say so. `make lock-systems` writes those files from the .in beside them.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import venv
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.eventually import eventually
+from tests.sharing import REPOSITORY
+
+FOLDER = REPOSITORY / ".systems"
+REQUIREMENTS = Path(__file__).parent / "requirements"
+STARTING_SECONDS = 90.0
+STOPPING_SECONDS = 10.0
+
+
+def program(system: str, name: str) -> str:
+    """The path of a program of the system's own venv."""
+    return str(FOLDER / system / "bin" / name)
+
+
+def installed(system: str) -> bool:
+    """Whether this machine has the system, as its requirements say now."""
+    ready = FOLDER / system / ".ready"
+    return ready.exists() and ready.read_text(encoding="utf-8") == _wanted(system)
+
+
+def require(system: str) -> None:
+    """Leave the test out where the system is not installed."""
+    if not installed(system):
+        pytest.skip(f"{system} is not installed here: make systems SYSTEMS={system}")
+
+
+def install(system: str) -> None:
+    """Make the system's venv anew, unless it is there already."""
+    if installed(system):
+        return
+    folder = FOLDER / system
+    shutil.rmtree(folder, ignore_errors=True)
+    venv.create(folder, with_pip=True)
+    pip = [folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "--no-deps", "-r", REQUIREMENTS / f"{system}.txt"], check=True)
+    (folder / ".ready").write_text(_wanted(system), encoding="utf-8")
+
+
+@contextmanager
+def running(
+    command: list[str], folder: Path, ready: Callable[[], bool], environment: Mapping[str, str] | None = None
+) -> Generator["subprocess.Popen[bytes]"]:
+    """A server in a process group of its own, its output in a file of `folder`, ended with the block."""
+    folder.mkdir(parents=True, exist_ok=True)
+    log = folder / "output.log"
+    with log.open("wb") as output:
+        server = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=os.environ | (environment or {}),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+    def is_ready() -> bool:
+        assert server.poll() is None, f"{command[0]} ended: {_tail(log)}"
+        return ready()
+
+    try:
+        eventually(is_ready, f"{command[0]} answers", STARTING_SECONDS)
+        yield server
+    finally:
+        _stop(server)
+
+
+def _stop(server: "subprocess.Popen[bytes]") -> None:
+    for sign in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(server.pid, sign)
+            server.wait(STOPPING_SECONDS)
+        except ProcessLookupError:
+            break
+        except subprocess.TimeoutExpired:
+            continue
+    server.wait()
+
+
+def _tail(log: Path) -> str:
+    return log.read_text(encoding="utf-8", errors="replace")[-2000:]
+
+
+def _wanted(system: str) -> str:
+    return f"{sys.version}\n" + (REQUIREMENTS / f"{system}.txt").read_text(encoding="utf-8")
