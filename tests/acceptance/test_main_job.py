@@ -11,7 +11,7 @@ from tests.acceptance.sources import SERVICE, Source
 
 def shortly() -> dict[str, str]:
     """A schedule that is due in a moment."""
-    return {"at": (datetime.now(UTC) + timedelta(seconds=0.7)).isoformat()}
+    return {"at": (datetime.now(UTC) + timedelta(seconds=2)).isoformat()}
 
 
 def test_a_scheduled_workflow_fills_the_catalogue(api: Api, name: str, shop: Source, catalogue: Catalogue) -> None:
@@ -28,7 +28,7 @@ def test_a_scheduled_workflow_fills_the_catalogue(api: Api, name: str, shop: Sou
     assert (run["workflow"], run["revision"], run["attempt"]) == (name, created["revision"], 1)
     assert run["worker"]
     assert run["queuedAt"] <= run["startedAt"] <= run["finishedAt"]
-    assert datetime.fromisoformat(run["queuedAt"]) - datetime.fromisoformat(tick) < timedelta(seconds=5)
+    assert datetime.fromisoformat(run["queuedAt"]) - datetime.fromisoformat(tick) < timedelta(seconds=30)
 
 
 def test_counts_and_progress_tell_what_was_found(api: Api, name: str, shop: Source, catalogue: Catalogue) -> None:

@@ -25,7 +25,8 @@ def test_a_tick_during_a_run_is_skipped_and_shown(api: Api, name: str, shop: Sou
 
 def test_ticks_during_a_run_wait_for_its_end(api: Api, name: str, shop: Source, catalogue: Catalogue) -> None:
     catalogue.hold()
-    api.create(name, config_of(shop.connection(), catalogue), schedule=EVERY_SECOND, policy={"overlap": "queue"})
+    policy = {"overlap": "queue", "misfire": "all"}
+    api.create(name, config_of(shop.connection(), catalogue), schedule=EVERY_SECOND, policy=policy)
     first, second, third = (run["id"] for run in api.some_runs(name, 3)[:3])
     assert [api.run(run)["state"] for run in (first, second, third)] == ["running", "queued", "queued"]
     api.post(f"/workflows/{name}/pause")

@@ -9,7 +9,7 @@ import pytest
 from connectors.models.database import CreateStoredProcedureRequest, StoredProcedureCode
 from connectors.models.records import ScopeEnd
 from connectors.models.tags import CreateClassificationRequest, CreateTagRequest
-from tests.eventually import eventually
+from tests.eventually import PATIENCE_SECONDS, eventually
 from tests.fake_openmetadata import FakeOpenMetadata, Fault, Manners
 from tests.integration.connectors.sinks.harness import Run, database, deletion, schema, service, table, tree
 
@@ -123,7 +123,7 @@ def test_writing_waits_for_a_slow_server(fake: FakeOpenMetadata, run: Run) -> No
     thread = threading.Thread(target=write)
     thread.start()
     assert not written.wait(0.2)
-    assert written.wait(5)
+    assert written.wait(PATIENCE_SECONDS)
     thread.join()
     sink.close()
     assert len(fake.entities("tables")) == 6

@@ -1,6 +1,6 @@
 import json
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -18,6 +18,7 @@ from service.database.engine import Database
 from service.runs import repository as runs
 from service.runs.repository import Ending, Lease, LogLine
 from service.runs.status import RunState
+from tests.eventually import eventually
 from tests.integration.service.api.serving import claim, create, problems, services_on, serving, start
 from tests.postgres import Server
 
@@ -57,11 +58,6 @@ def log(database: Database, lease: Lease, *messages: str) -> None:
 def finish(database: Database, lease: Lease) -> None:
     with database.session() as session:
         assert runs.finish(session, lease, Ending(RunState.SUCCEEDED, {"written": 2}))
-
-
-def until(condition: Callable[[], bool]) -> bool:
-    waiting = threading.Event()
-    return any(condition() or waiting.wait(0.05) for _ in range(100))
 
 
 def test_a_run_is_followed_to_its_end(client: httpx.Client, database: Database) -> None:
@@ -121,7 +117,7 @@ def test_a_client_that_leaves_leaves_nothing_behind(client: httpx.Client, servic
     with following(client, run) as stream:
         next(stream)
         assert services.feed.followers == 1
-    assert until(lambda: services.feed.followers == 0)
+    eventually(lambda: services.feed.followers == 0)
 
 
 def test_an_idle_stream_holds_no_connection_of_the_store(database_url: str) -> None:
@@ -165,7 +161,7 @@ def test_a_stream_outlives_an_outage_of_the_store(
         admin.execute(
             "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", [name.as_string()[1:-1]]
         )
-        assert until(lambda: client.get("/api/v1/runs").status_code == 503)
+        eventually(lambda: client.get("/api/v1/runs").status_code == 503)
         threading.Event().wait(2 * events.POLL_SECONDS)
         admin.execute(sql.SQL("alter database {} allow_connections true").format(name))
         claim(database)
@@ -189,6 +185,6 @@ def test_a_notification_is_passed_on_at_once(
     with following(client, run) as stream:
         assert [next(stream).kind, next(stream).kind] == ["state", "progress"]
         claim(database)
-        until(lambda: services.feed.followers == 1)
+        eventually(lambda: services.feed.followers == 1)
         threading.Timer(0.3, services.feed.notify, [run["id"]]).start()
         assert next(stream).data["state"] == "running"

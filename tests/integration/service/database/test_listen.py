@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from service.database.listen import Listener
+from tests.eventually import PATIENCE_SECONDS
 
 Heard = queue.Queue[tuple[str, str]]
 
@@ -23,13 +24,13 @@ def listener(empty_database_url: str, heard: Heard) -> Iterator[Listener]:
         empty_database_url, ["runs", "Workflows"], lambda channel, payload: heard.put((channel, payload))
     )
     listener.start()
-    assert listener.wait_connected(10)
+    assert listener.wait_connected(PATIENCE_SECONDS)
     yield listener
     listener.close()
 
 
 def next_calls(heard: Heard, number: int) -> list[tuple[str, str]]:
-    return [heard.get(timeout=10) for _ in range(number)]
+    return [heard.get(timeout=PATIENCE_SECONDS) for _ in range(number)]
 
 
 def notify(url: str, channel: str, payload: str) -> None:
@@ -89,7 +90,7 @@ def test_it_closes_at_once(listener: Listener) -> None:
     began = time.monotonic()
     listener.close()
     listener.close()
-    assert time.monotonic() - began < 0.5
+    assert time.monotonic() - began < 3
 
 
 def test_it_closes_at_once_while_there_is_no_server(heard: Heard) -> None:
@@ -100,7 +101,7 @@ def test_it_closes_at_once_while_there_is_no_server(heard: Heard) -> None:
     assert not listener.wait_connected(0.5)
     began = time.monotonic()
     listener.close()
-    assert time.monotonic() - began < 0.5
+    assert time.monotonic() - began < 3
     assert heard.empty()
 
 

