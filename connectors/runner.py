@@ -24,7 +24,7 @@ from connectors.errors import (
     advice_of,
     cause_of,
 )
-from connectors.models.base import CreateRequest
+from connectors.models.base import Request
 from connectors.models.records import Record, ScopeEnd
 from connectors.report import Failure, Report
 from connectors.topology import Filtered, ItemT, Node, ParentT
@@ -240,7 +240,7 @@ class Walk:
         began = time.monotonic()
         try:
             for record in make():
-                if isinstance(record, CreateRequest):
+                if isinstance(record, Request):
                     self.scope_records[record.entity] += 1
                 self.write(record)
         except (SkipEntity, *STOPPING):

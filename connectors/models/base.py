@@ -16,10 +16,11 @@ class Wire(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename
 
 
 class EntityReference(Wire, frozen=True, kw_only=True):
-    """Points at an entity by `name`; the sink puts in the `id` that the server knows it by."""
+    """Points at an entity by a name; the sink puts in the `id` that the server knows it by."""
 
     type: str
     name: str | None = None
+    fully_qualified_name: str | None = None
     id: str | None = None
 
 
@@ -32,12 +33,12 @@ class TagLabel(Wire, frozen=True, kw_only=True, omit_defaults=False):
     state: Literal["Suggested", "Confirmed"] = "Suggested"
 
 
-class CreateRequest(Wire, frozen=True, kw_only=True):
-    """A create-or-update request for one entity.
+class Request(Wire, frozen=True, kw_only=True):
+    """What the server is asked to store.
 
-    `entity` is the entity's type, `collection` its path below /api/v1, `rank` orders parents before
-    children, `bulk` says whether the collection takes many at once, `hashed` whether it has a sourceHash, `leaf` that
-    no entity lies in it.
+    `entity` is its type, `collection` its path below /api/v1, `rank` orders what is stored first, `bulk` says whether
+    the collection takes many at once, `hashed` whether it has a sourceHash, `leaf` that no entity lies in it, `joins`
+    that it joins entities which the server may not have.
     """
 
     entity: ClassVar[str]
@@ -46,6 +47,20 @@ class CreateRequest(Wire, frozen=True, kw_only=True):
     bulk: ClassVar[bool] = True
     hashed: ClassVar[bool] = True
     leaf: ClassVar[bool] = False
+    joins: ClassVar[bool] = False
+
+    @property
+    def fqn(self) -> str:
+        """The fully qualified name of the entity that it is about."""
+        raise NotImplementedError
+
+    def detached(self) -> "Request":
+        """The same without what points at entities that may not exist yet."""
+        return self
+
+
+class CreateRequest(Request, frozen=True, kw_only=True):
+    """A create-or-update request for one entity; parents have a lower `rank` than their children."""
 
     name: str
     display_name: str | None = None
@@ -61,7 +76,3 @@ class CreateRequest(Wire, frozen=True, kw_only=True):
         """The entity's own fully qualified name."""
         own = fqn(self.name)
         return f"{self.parent}.{own}" if self.parent else own
-
-    def detached(self) -> "CreateRequest":
-        """The same entity without what points at entities that may not exist yet."""
-        return self

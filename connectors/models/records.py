@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from connectors.models.base import CreateRequest
+from connectors.models.base import Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,4 +29,4 @@ class ScopeEnd:
     records: Mapping[str, int]
 
 
-Record = CreateRequest | DeletionScope | ScopeEnd
+Record = Request | DeletionScope | ScopeEnd

@@ -1,4 +1,4 @@
-"""Create requests ready to be sent: encoded once, and never decoded again on the usual way."""
+"""Requests ready to be sent: encoded once, and never decoded again on the usual way."""
 
 from dataclasses import dataclass
 from hashlib import md5
@@ -6,7 +6,7 @@ from hashlib import md5
 import msgspec
 
 from connectors.errors import cause_of
-from connectors.models.base import CreateRequest
+from connectors.models.base import Request
 from connectors.models.database import CreateTableRequest
 from connectors.models.names import parent_fqn
 
@@ -20,11 +20,12 @@ class Kind:
     rank: int
     bulk: bool
     leaf: bool = False
+    joins: bool = False
 
     @classmethod
-    def of(cls, request: type[CreateRequest]) -> "Kind":
-        """The kind that a create request says it is."""
-        return cls(request.entity, request.collection, request.rank, request.bulk, request.leaf)
+    def of(cls, request: type[Request]) -> "Kind":
+        """The kind that a request says it is."""
+        return cls(request.entity, request.collection, request.rank, request.bulk, request.leaf, request.joins)
 
     @property
     def service(self) -> bool:
@@ -33,19 +34,22 @@ class Kind:
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """One create request as it goes over the wire.
+    """One request as it goes over the wire.
 
     `number` counts what the sink was given. `record` is what it was made of, unless it came from a file.
     `full` is the complete request when this is its detached form, and `reason` why it had to be detached.
+    `path` and `payload` are what is sent where, when that is not `body` to its collection.
     """
 
     number: int
     kind: Kind
     fqn: str
     body: bytes
-    record: CreateRequest | None = None
+    record: Request | None = None
     full: "Entry | None" = None
     reason: str = ""
+    path: str = ""
+    payload: bytes = b""
 
     @property
     def whole(self) -> "Entry":
@@ -63,7 +67,7 @@ class Encoding:
     def __init__(self) -> None:
         self._encoder = msgspec.json.Encoder()
 
-    def body(self, record: CreateRequest) -> bytes:
+    def body(self, record: Request) -> bytes:
         """The request's JSON; the hash in it is made of these same bytes, so it changes only with them.
 
         Raises:

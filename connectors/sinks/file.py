@@ -13,7 +13,7 @@ from pydantic import Field, field_validator
 
 from connectors.definition import Model
 from connectors.errors import ConfigurationError, FatalError
-from connectors.models.base import CreateRequest
+from connectors.models.base import Request
 from connectors.models.records import Record
 from connectors.report import Failure, Observer
 from connectors.sinks.entries import Encoding, Entry, Kind, Unencodable
@@ -80,7 +80,7 @@ class FileSink:
 
     def write(self, record: Record) -> None:
         """See Sink."""
-        if not isinstance(record, CreateRequest):
+        if not isinstance(record, Request):
             return
         try:
             body = self._encoding.body(record)

@@ -1,4 +1,4 @@
-"""The JSON Lines that the file sink, dead letters and replays share: one create request per line."""
+"""The JSON Lines that the file sink, dead letters and replays share: one request per line."""
 
 import gzip
 import re
@@ -11,7 +11,7 @@ from typing import BinaryIO, cast
 import msgspec
 
 from connectors.errors import ConfigurationError
-from connectors.models.base import CreateRequest
+from connectors.models.base import Request
 from connectors.models.database import (
     CreateDatabaseRequest,
     CreateDatabaseSchemaRequest,
@@ -19,11 +19,12 @@ from connectors.models.database import (
     CreateStoredProcedureRequest,
     CreateTableRequest,
 )
+from connectors.models.lineage import AddLineageRequest
 from connectors.models.names import split_fqn
 from connectors.models.tags import CreateClassificationRequest, CreateTagRequest
 from connectors.sinks.entries import Entry, Kind
 
-REQUESTS: tuple[type[CreateRequest], ...] = (
+REQUESTS: tuple[type[Request], ...] = (
     CreateClassificationRequest,
     CreateDatabaseServiceRequest,
     CreateTagRequest,
@@ -31,6 +32,7 @@ REQUESTS: tuple[type[CreateRequest], ...] = (
     CreateDatabaseSchemaRequest,
     CreateTableRequest,
     CreateStoredProcedureRequest,
+    AddLineageRequest,
 )
 COLLECTION = re.compile(r"[A-Za-z]+(/[A-Za-z]+)*")
 GZIP_MAGIC = b"\x1f\x8b"
@@ -100,7 +102,7 @@ def entry_of(line: Line, number: int, kinds: Mapping[str, Kind]) -> Entry:
 
 
 def known_kinds() -> dict[str, Kind]:
-    """The kinds of all create requests, by collection."""
+    """The kinds of all requests, by collection."""
     return {request.collection: Kind.of(request) for request in REQUESTS}
 
 

@@ -1,4 +1,4 @@
-"""The sink `metadata-rest`: create requests to an OpenMetadata server, in bulk and several requests at a time."""
+"""The sink `metadata-rest`: requests to an OpenMetadata server, in bulk and several requests at a time."""
 
 import logging
 import time
@@ -14,7 +14,7 @@ from pydantic import Field
 from connectors.cancellation import Cancellation
 from connectors.definition import Model, OpenMetadataConnection, Unused
 from connectors.errors import SinkUnavailable, advice_of, cause_of
-from connectors.models.base import CreateRequest, EntityReference
+from connectors.models.base import EntityReference, Request
 from connectors.models.records import DeletionScope, Record, ScopeEnd
 from connectors.openmetadata.client import Limits, OpenMetadataClient, by_name
 from connectors.openmetadata.retry import RetryPolicy
@@ -27,7 +27,7 @@ from connectors.sinks.dispatch import Dispatcher
 from connectors.sinks.entries import Encoding, Entry, Kind, Unencodable
 from connectors.sinks.ledger import Ledger
 from connectors.sinks.lines import Line, entry_of, known_kinds
-from connectors.sinks.owners import Owners, with_resolved
+from connectors.sinks.references import References, addressed, with_resolved
 from connectors.sinks.sending import STAGE, Sender
 
 logger = logging.getLogger(__name__)
@@ -118,11 +118,11 @@ class MetadataRestSink:
         self._sender = Sender(self._client, report, self._ledger, self._dead_letters, query)
         policy = DeletionPolicy(config.max_deleted_percent, config.dry_run_deletions)
         self._deletions = Deletions(self._client, report, self._ledger, policy)
-        self._owners = Owners(self._client)
+        self._references = References(self._client)
         self._buffers = Buffers(config.bulk_sink_batch_size, config.batch_bytes, BUFFER_SECONDS)
         self._dispatcher = Dispatcher(self._work, _rank, cancellation, config.in_flight)
         self._encoding = Encoding()
-        self._kinds: dict[type[CreateRequest], Kind] = {}
+        self._kinds: dict[type[Request], Kind] = {}
         self._known = known_kinds()
         self._number = 0
         self._ended = False
@@ -133,7 +133,7 @@ class MetadataRestSink:
         """See Sink."""
         self._dispatcher.check()
         self._number += 1
-        if isinstance(record, CreateRequest):
+        if isinstance(record, Request):
             self._write_request(record)
         elif isinstance(record, ScopeEnd):
             self._ledger.end(self._number, record)
@@ -148,7 +148,9 @@ class MetadataRestSink:
         self._number += 1
         entry = entry_of(line, self._number, self._known)
         if b'"owners"' in entry.body:
-            entry = with_resolved(entry, self._owners)
+            entry = with_resolved(entry, self._references)
+        if entry.kind.joins:
+            entry = addressed(entry, self._references)
         if not (entry.kind.service and self._exists(entry.kind, entry.fqn)):
             self._gather(entry)
 
@@ -178,7 +180,7 @@ class MetadataRestSink:
         finally:
             self._end()
 
-    def _write_request(self, record: CreateRequest) -> None:
+    def _write_request(self, record: Request) -> None:
         kind = self._kinds.get(type(record))
         if kind is None:
             kind = self._kinds[type(record)] = Kind.of(type(record))
@@ -188,14 +190,18 @@ class MetadataRestSink:
         if kind.service and not self._connection.store_service_connection and "connection" in fields:
             record = msgspec.structs.replace(record, connection=None)
         if "owners" in fields and (owners := cast("Owned", record).owners):
-            record = msgspec.structs.replace(record, owners=self._owners.resolved(owners))
+            record = msgspec.structs.replace(record, owners=self._references.resolved(owners))
         try:
             body = self._encoding.body(record)
         except Unencodable as error:
             self._ledger.failed(record.fqn, leaf=kind.leaf)
             self._report.failed(Failure(kind.entity, record.fqn, STAGE, str(error)))
         else:
-            self._gather(Entry(self._number, kind, record.fqn, body, record))
+            entry = Entry(self._number, kind, record.fqn, body, record)
+            if kind.joins:  # both ends may still be under way, or come later
+                self._sender.later(entry)
+            else:
+                self._gather(entry)
 
     def _exists(self, kind: Kind, fqn: str) -> bool:
         """Whether the server has that service, which is then left as it is."""
@@ -256,12 +262,16 @@ class MetadataRestSink:
             self._dispatcher.put_at_once(Deletion(number, scope))
 
     def _complete(self) -> None:
-        """Send again in full what had to be detached, now that everything it may refer to was delivered."""
+        """Send what waited, and again in full what had to be detached, now that all that it refers to was delivered."""
         if self._sender.set_aside.count:
-            logger.info("%d entities are sent again with their references", self._sender.set_aside.count)
+            logger.info("%d requests are sent that refer to others", self._sender.set_aside.count)
         for line in self._sender.set_aside.taken():
             self._number += 1
-            self._gather(entry_of(line, self._number, self._known), late=True)
+            entry = entry_of(line, self._number, self._known)
+            if entry.kind.joins:
+                self._gather(addressed(entry, self._references))
+            else:
+                self._gather(entry, late=True)
         self.flush()
         self._ledger.completed()
 
@@ -278,7 +288,10 @@ class MetadataRestSink:
                 if lost and not batch.late:
                     self._report.failed(Failure(entry.kind.entity, entry.fqn, STAGE, reason, advice))
         for line in self._sender.set_aside.taken():
-            self._dead_letters.add(entry_of(line, 0, self._known), f"delivered incomplete: {line.reason}")
+            entry = entry_of(line, 0, self._known)
+            self._dead_letters.add(entry, reason if entry.kind.joins else f"delivered incomplete: {line.reason}")
+            if lost and entry.kind.joins:
+                self._report.failed(Failure(entry.kind.entity, entry.fqn, STAGE, reason, advice))
 
     def _end(self) -> None:
         self._ended = True

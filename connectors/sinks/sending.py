@@ -70,8 +70,9 @@ class Sender:
 
     def _send_one(self, batch: Batch) -> list[Batch]:
         collection = batch.kind.collection
-        body = batch.entries[0].body
-        answer = self._client.request(f"put {collection}", "PUT", f"/{collection}", body=body)
+        entry = batch.entries[0]
+        path, body = entry.path or f"/{collection}", entry.payload or entry.body
+        answer = self._client.request(f"put {collection}", "PUT", path, body=body)
         if answer.ok:
             return self._account(batch, Verdict())
         return self._account(batch, Verdict({0: Refusal(answer.status, answer.message())}))
@@ -138,14 +139,15 @@ class Sender:
     def _count(self, batch: Batch, taken: list[Entry], unchanged: int) -> None:
         for entry in taken:
             if entry.full is not None:
-                self._ledger.set_aside(entry.fqn)
-                self._complete_later(entry.full, entry.reason)
+                self.later(entry.full, entry.reason)
         if len(taken) > unchanged:
             self._report.counted(batch.kind.entity, "written", len(taken) - unchanged)
         if unchanged:
             self._report.counted(batch.kind.entity, "unchanged", unchanged)
 
-    def _complete_later(self, entry: Entry, reason: str) -> None:
+    def later(self, entry: Entry, reason: str = "") -> None:
+        """Keep a request until everything else was delivered."""
+        self._ledger.set_aside(entry.fqn)
         try:
             self.set_aside.add(entry, reason)
         except OSError:
@@ -153,6 +155,10 @@ class Sender:
             self._dead_letters.add(entry, reason)
 
     def _give_up(self, entry: Entry, refusal: Refusal, *, alone: bool) -> None:
+        if entry.kind.joins and refusal.status == HTTPStatus.NOT_FOUND:
+            logger.info("the %s to %s is left out: %s", entry.kind.entity, entry.fqn, refusal.message)
+            self._report.counted(entry.kind.entity, "filtered")
+            return
         cause = f"OpenMetadata refuses it (HTTP {refusal.status}): {refusal.message}"
         if alone and refusal.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             with self._lock:

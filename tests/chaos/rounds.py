@@ -30,9 +30,9 @@ def play(
             say(f"{number:3}/{rounds} {told} ({time.monotonic() - began:.1f} s)")
         for replica in world.replicas:
             replica.wait_ready()
-        end = world.end_schedules()
+        ends = world.end_schedules()
         _settle(world)
-        return list(judge(world, end, folder, observed.takeovers))
+        return list(judge(world, ends, folder, observed.takeovers))
 
 
 def _settle(world: World) -> None:

@@ -27,10 +27,10 @@ class Line:
     kept: bool
 
 
-def judge(world: World, end: datetime, folder: Path, takeovers: list[float]) -> Iterator[Line]:
+def judge(world: World, ends: dict[str, datetime], folder: Path, takeovers: list[float]) -> Iterator[Line]:
     """Every promise, kept or not."""
     runs = [run for name in world.names for run in world.everything("/runs", workflow=name)]
-    yield from _of_ticks(world, end, runs)
+    yield from _of_ticks(world, ends, runs)
     with FakeOpenMetadata(keep_requests=False) as undisturbed:
         delivered = world.ingest_undisturbed(undisturbed, folder)
         yield from _of_catalogue(world.catalogue, undisturbed)
@@ -45,8 +45,8 @@ def judge(world: World, end: datetime, folder: Path, takeovers: list[float]) -> 
     yield Line("cancel of a stuck run in a process", f"{took:.1f} s", f"< {CANCEL_SECONDS:g} s", took < CANCEL_SECONDS)
 
 
-def _of_ticks(world: World, end: datetime, runs: list[dict[str, Any]]) -> Iterator[Line]:
-    due = {(name, tick) for name in world.names for tick in world.ticks_until(end)}
+def _of_ticks(world: World, ends: dict[str, datetime], runs: list[dict[str, Any]]) -> Iterator[Line]:
+    due = {(name, tick) for name in world.names for tick in world.ticks_until(ends[name])}
     made = Counter((run["workflow"], datetime.fromisoformat(run["scheduledFor"])) for run in runs)
     yield Line("ticks with a run", str(len(made.keys() & due)), str(len(due)), made.keys() >= due)
     stray = sorted(made.keys() - due)

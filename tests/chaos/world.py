@@ -31,7 +31,7 @@ LATE = "create table sales.late (id int)"
 # What a process that is killed has written stays with the system; only a power cut would lose it.
 STORE_PARAMETERS = {"fsync": "off", "full_page_writes": "off"}
 REQUEST_SECONDS = 0.1
-NOTICE_SECONDS = 0.5
+NOTICE_STEPS = 2
 PATIENCE_SECONDS = 120.0
 
 
@@ -149,17 +149,20 @@ class World:
             schedule = {"intervalSeconds": self.scale.interval_seconds, "start": self.start.isoformat()}
             self.create(name, schedule=schedule, policy=policy, config=self.config(name, 1 + number % 3))
 
-    def end_schedules(self) -> datetime:
-        """Let no tick come after a moment that lies between two ticks, and wait for it; the moment."""
+    def end_schedules(self) -> dict[str, datetime]:
+        """Let no tick come after a moment between two ticks, one for each workflow, and wait for the last of them."""
+        ends = {name: self._end_schedule(name) for name in self.names}
+        self.await_that("the end of the schedules", lambda: datetime.now(UTC) > max(ends.values()))
+        return ends
+
+    def _end_schedule(self, name: str) -> datetime:
         step = self.scale.interval_seconds
-        end = datetime.fromtimestamp((int(time.time() + NOTICE_SECONDS * len(self.names)) // step + 2.5) * step, UTC)
-        for name in self.names:
-            # A change of the schedule drops what is due under the old one and has not fired yet.
-            self.await_that("a moment between ticks", lambda name=name: self._between_ticks(name))
-            schedule = {"intervalSeconds": step, "start": self.start.isoformat(), "end": end.isoformat()}
-            answer = self.replicas[0].client.patch(f"/api/v1/workflows/{name}", json={"schedule": schedule})
-            assert answer.is_success, answer.text
-        self.await_that("the end of the schedules", lambda: datetime.now(UTC) > end)
+        # A change of the schedule drops what is due under the old one and has not fired yet.
+        self.await_that("a moment between ticks", lambda: self._between_ticks(name))
+        end = datetime.fromtimestamp((int(time.time()) // step + NOTICE_STEPS + 0.5) * step, UTC)
+        schedule = {"intervalSeconds": step, "start": self.start.isoformat(), "end": end.isoformat()}
+        answer = self.replicas[0].client.patch(f"/api/v1/workflows/{name}", json={"schedule": schedule})
+        assert answer.is_success, answer.text
         return end
 
     def _between_ticks(self, name: str) -> bool:

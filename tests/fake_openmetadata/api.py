@@ -1,5 +1,6 @@
 """The routes of the fake server."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from tests.fake_openmetadata.pipelines import PIPELINES, Pipelines
 
 FIRST_WITH_TABLES_BULK = Version(1, 13, 0)
 FIRST_WITH_DELETE_STALE = Version(2, 0, 0)
+LINEAGE = re.compile(r"lineage/(\w+)/name/(.+)/(\w+)/name/(.+)")
 STALE_KEYS = {"scopeFqn", "scopeEntityType", "seenFqns", "recursive", "hardDelete", "dryRun"}
 
 
@@ -72,6 +74,8 @@ class Api:
         if path.startswith(f"{AUTOMATIONS}/"):
             rest = path.removeprefix(f"{AUTOMATIONS}/")
             return _answered(lambda: Reply.json(200, self.automations.answer(method, rest, raw)))
+        if method == "PUT" and (ends := LINEAGE.fullmatch(path)):
+            return _answered(lambda: Reply.json(200, self._joined(ends, raw)))
         for collection in COLLECTIONS:
             if path == collection or path.startswith(f"{collection}/"):
                 rest = path.removeprefix(collection).removeprefix("/")
@@ -144,6 +148,9 @@ class Api:
         name = self._catalogue.fqn_of(collection, body)
         names: dict[str, object] = {"request": body, "fqn": name, "folded": {"fullyQualifiedName": name.upper()}}
         return names.get(self._manners.failures)
+
+    def _joined(self, ends: re.Match[str], raw: bytes) -> Body:
+        return self._catalogue.join((ends[1], ends[2]), (ends[3], ends[4]), msgspec.json.decode(raw, type=Body))
 
     def _get(self, collection: str, name: str) -> Reply:
         entity = self._catalogue.find(collection, name)

@@ -39,6 +39,9 @@ COLLECTIONS: Mapping[str, Collection] = {
 }
 
 
+EDGE = checker("AddLineageRequest")
+
+
 class Refused(Exception):
     """The server does not take a request."""
 
@@ -78,6 +81,7 @@ class Catalogue:
     """Thread-safe; every public method is one transaction."""
 
     entities: dict[str, dict[str, Entity]] = field(default_factory=lambda: {name: {} for name in COLLECTIONS})
+    edges: dict[tuple[str, str], Body] = field(default_factory=dict[tuple[str, str], Body])
     unchanged: int = 0
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _checks: dict[str, Check] = field(default_factory=dict[str, Check])
@@ -142,6 +146,28 @@ class Catalogue:
             entity = Entity(str(uuid.uuid4()), name, name, {"name": name})
             self.entities[collection][name] = entity
             return entity.id
+
+    def join(self, origin: tuple[str, str], target: tuple[str, str], details: Body) -> Body:
+        """Keep an edge between two entities, each a type and a name; raises Refused."""
+        with self._lock:
+            left, right = self._end(*origin), self._end(*target)
+            ends = {"fromEntity": {"id": left.id, "type": origin[0]}, "toEntity": {"id": right.id, "type": target[0]}}
+            if (error := EDGE({"edge": {**ends, "lineageDetails": details}})) is not None:
+                raise Refused(400, f"[{error}]")
+            for columns in details.get("columnsLineage") or ():
+                for column in (*columns["fromColumns"], columns["toColumn"]):
+                    *table, name = split_fqn(column)
+                    if fqn(*table) not in (left.fqn, right.fqn) or name not in self._columns(fqn(*table)):
+                        raise Refused(400, f"Invalid column name {column}")
+            self.edges[left.fqn, right.fqn] = details
+            return {"message": "lineage added"}
+
+    def _end(self, kind: str, name: str) -> Entity:
+        [collection] = [key for key, rules in COLLECTIONS.items() if rules.entity == kind] or [""]
+        entity = self.find(collection, name) if collection else None
+        if entity is None:
+            raise Refused(404, f"{kind} instance for {name} not found")
+        return entity
 
     def _below(self, collection: str, scope: tuple[str, ...]) -> Iterator[Entity]:
         for name, entity in sorted(self.entities[collection].items()):

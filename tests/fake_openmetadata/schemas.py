@@ -19,6 +19,7 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
     "CreateIngestionPipelineRequest": ("name", "pipelineType", "service", "sourceConfig", "airflowConfig"),
     "PipelineStatus": ("runId", "pipelineState", "startDate", "timestamp"),
     "ProgressUpdate": ("runId", "timestamp", "updateType"),
+    "AddLineageRequest": ("edge",),
     "CreateTagRequest": ("name", "description", "classification"),
 }
 TYPES: Mapping[str, Callable[[object], bool]] = {

@@ -37,7 +37,7 @@ def test_an_unknown_owner_is_left_out_with_one_warning(
 def test_an_owner_that_appears_later_is_found(
     fake: FakeOpenMetadata, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("connectors.sinks.owners.MISS_SECONDS", 0.0)
+    monkeypatch.setattr("connectors.sinks.references.MISS_SECONDS", 0.0)
     sink = run.sink()
     for record in [*tree(0), table("a", owners=("ann",))]:
         sink.write(record)
@@ -49,7 +49,7 @@ def test_an_owner_that_appears_later_is_found(
 
 
 def test_the_cache_is_bounded(fake: FakeOpenMetadata, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("connectors.sinks.owners.MOST_KEPT", 2)
+    monkeypatch.setattr("connectors.sinks.references.MOST_KEPT", 2)
     for name in "abc":
         fake.catalogue.add_person("users", name)
     tables = [table(f"t{number}", owners=(owner,)) for number, owner in enumerate("abca")]

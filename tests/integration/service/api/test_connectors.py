@@ -93,7 +93,7 @@ def test_a_missing_secret_of_a_workflow_is_named(client: httpx.Client) -> None:
 def test_only_so_many_connections_are_tested_at_once(services: Services) -> None:
     while services.check_slots.acquire(blocking=False):
         pass
-    with serving(build_api(services)) as address, httpx.Client(base_url=address) as client:
+    with serving(build_api(services)) as address, httpx.Client(base_url=address, timeout=60) as client:
         url = f"{CONNECTORS}/postgres/check"
         problem(client.post(url, json={"connection": AWAY}), 503)
         services.check_slots.release()

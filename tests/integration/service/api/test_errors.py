@@ -48,7 +48,7 @@ def test_any_other_request_id_is_replaced(client: httpx.Client, given: str) -> N
 def lost_client() -> Iterator[httpx.Client]:
     """A client of an API whose database is away."""
     database = Database("postgresql://headwater:hunter2@127.0.0.1:1/headwater")
-    with serving(build_api(services_on(database))) as address, httpx.Client(base_url=address) as client:
+    with serving(build_api(services_on(database))) as address, httpx.Client(base_url=address, timeout=60) as client:
         yield client
     database.dispose()
 
@@ -93,7 +93,10 @@ def failing(app: FastAPI) -> FastAPI:
 @pytest.fixture
 def failing_client(database: Database) -> Iterator[httpx.Client]:
     """A client of an API with endpoints that go wrong."""
-    with serving(failing(build_api(services_on(database)))) as address, httpx.Client(base_url=address) as client:
+    with (
+        serving(failing(build_api(services_on(database)))) as address,
+        httpx.Client(base_url=address, timeout=60) as client,
+    ):
         yield client
 
 
@@ -161,7 +164,7 @@ def test_nothing_of_a_refused_change_is_kept(services: Services) -> None:
         raise RuntimeError(message)
 
     app.add_api_route("/half", half_done)
-    with serving(app) as address, httpx.Client(base_url=address) as client:
+    with serving(app) as address, httpx.Client(base_url=address, timeout=60) as client:
         problem(client.get("/half"), 500)
         assert client.get("/api/v1/secrets").json()["data"] == []
 

@@ -179,6 +179,6 @@ def test_the_page_needs_nothing_from_elsewhere(client: httpx.Client) -> None:
 
 def test_without_its_role_the_api_has_probes_and_metrics_only(services: Services) -> None:
     worker = replace(services, settings=Settings(roles=("timer", "worker")))
-    with serving(build_api(worker)) as url, httpx.Client(base_url=url) as client:
+    with serving(build_api(worker)) as url, httpx.Client(base_url=url, timeout=60) as client:
         assert [client.get(path).status_code for path in ("/health/live", "/health/ready", "/metrics")] == [200] * 3
         assert {client.get(path).status_code for path in ("/api/v1/workflows", "/docs", "/openapi.json")} == {404}

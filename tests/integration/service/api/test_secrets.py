@@ -51,7 +51,7 @@ def test_a_misfit_is_refused_without_being_repeated(client: httpx.Client, name: 
 def keyless_client(database: Database) -> Iterator[httpx.Client]:
     """A client of an API that has no key to encrypt with."""
     services = services_on(database, Vault())
-    with serving(build_api(services)) as address, httpx.Client(base_url=address) as client:
+    with serving(build_api(services)) as address, httpx.Client(base_url=address, timeout=60) as client:
         yield client
 
 

@@ -14,7 +14,7 @@ from service.workflows.schemas import WorkflowPatch
 from tests.integration.service.workflows.makers import RULES, ask, make_workflow
 
 HOURLY = {"intervalSeconds": 3600}
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 def make(database: Database, name: str = "shop", **fields: object) -> UUID:

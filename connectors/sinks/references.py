@@ -1,4 +1,4 @@
-"""The ids of owners, which sources know by name."""
+"""The ids of owners and others that a request refers to, which sources know by name."""
 
 import logging
 import threading
@@ -9,24 +9,25 @@ import msgspec
 
 from connectors.errors import ConfigurationError
 from connectors.models.base import EntityReference
+from connectors.models.lineage import AddLineageRequest
 from connectors.openmetadata.answers import UnreadableAnswer
 from connectors.openmetadata.client import OpenMetadataClient, by_name
 from connectors.sinks.entries import Entry, hashed
 
-COLLECTIONS = (("user", "users"), ("team", "teams"))
+COLLECTIONS = {"user": "users", "team": "teams", "pipeline": "pipelines", "storedProcedure": "storedProcedures"}
 MOST_KEPT = 10_000
 MISS_SECONDS = 60.0
 logger = logging.getLogger(__name__)
 
 
 class Identified(msgspec.Struct, frozen=True):
-    """What we need of a user or team."""
+    """What we need of an entity."""
 
     id: str
 
 
-class Owners:
-    """Thread-safe; asks the server once per owner, and for one it does not know again after a minute."""
+class References:
+    """Thread-safe; asks the server once for each, and for one it does not know again after a minute."""
 
     def __init__(self, client: OpenMetadataClient) -> None:
         self._client = client
@@ -35,13 +36,14 @@ class Owners:
         self._missing: dict[tuple[str, str], float] = {}
         self._warned: set[tuple[str, str]] = set()
 
-    def resolved(self, owners: tuple[EntityReference, ...]) -> tuple[EntityReference, ...]:
-        """The same owners by id, without those that the server does not know."""
-        known = (owner if owner.id else self._known(owner) for owner in owners)
-        return tuple(owner for owner in known if owner is not None)
+    def resolved(self, references: tuple[EntityReference, ...]) -> tuple[EntityReference, ...]:
+        """The same by id, without those that the server does not know."""
+        known = (each if each.id else self.known(each) for each in references)
+        return tuple(each for each in known if each is not None)
 
-    def _known(self, owner: EntityReference) -> EntityReference | None:
-        key = (owner.type, owner.name or "")
+    def known(self, reference: EntityReference) -> EntityReference | None:
+        """The same by id; None if the server does not know it."""
+        key = (reference.type, reference.fully_qualified_name or reference.name or "")
         with self._lock:
             if key in self._found:
                 self._found.move_to_end(key)
@@ -61,10 +63,10 @@ class Owners:
 
     def _ask(self, key: tuple[str, str]) -> EntityReference | None:
         kind, name = key
-        collection = dict(COLLECTIONS).get(kind)
+        collection = COLLECTIONS.get(kind)
         if collection is None or not name:
             return None
-        answer = self._client.request("get_owner", "GET", by_name(collection, name))
+        answer = self._client.request(f"get {collection}", "GET", by_name(collection, name))
         try:
             return EntityReference(type=kind, id=answer.decoded(Identified).id) if answer.ok else None
         except UnreadableAnswer:
@@ -74,10 +76,10 @@ class Owners:
     def _warn(self, key: tuple[str, str]) -> None:
         if key not in self._warned and len(self._warned) < MOST_KEPT:
             self._warned.add(key)
-            logger.warning("OpenMetadata has no %s %r: what it owns is sent without this owner", *key)
+            logger.warning("OpenMetadata has no %s %r: what refers to it is sent without it", *key)
 
 
-def with_resolved(entry: Entry, owners: Owners) -> Entry:
+def with_resolved(entry: Entry, references: References) -> Entry:
     """An entry from a file with its owners by id, and with the hash that a run would have sent.
 
     Raises:
@@ -88,7 +90,7 @@ def with_resolved(entry: Entry, owners: Owners) -> Entry:
         given = msgspec.json.decode(fields.get("owners", b"[]"), type=tuple[EntityReference, ...])
     except msgspec.MsgspecError as error:
         raise ConfigurationError.at(entry.fqn, f"its request cannot be read: {error}") from error
-    resolved = owners.resolved(given)
+    resolved = references.resolved(given)
     if resolved == given:
         return entry
     hashed_before = fields.pop("sourceHash", None) is not None
@@ -98,3 +100,21 @@ def with_resolved(entry: Entry, owners: Owners) -> Entry:
         del fields["owners"]
     body = msgspec.json.encode(fields)
     return msgspec.structs.replace(entry, body=hashed(body) if hashed_before else body)
+
+
+def addressed(entry: Entry, references: References) -> Entry:
+    """An edge as the server takes it by name: the ends in the path, and only the details sent.
+
+    Raises:
+        ConfigurationError: The request, which is of a file, cannot be read.
+    """
+    try:
+        edge = msgspec.json.decode(entry.body, type=AddLineageRequest).edge
+    except msgspec.MsgspecError as error:
+        raise ConfigurationError.at(entry.fqn, f"its request cannot be read: {error}") from error
+    details = edge.lineage_details
+    if details.pipeline is not None:
+        details = msgspec.structs.replace(details, pipeline=references.known(details.pipeline))
+    ends = [by_name(end.type, end.fully_qualified_name or "") for end in (edge.from_entity, edge.to_entity)]
+    path = f"/{entry.kind.collection}{''.join(ends)}"
+    return msgspec.structs.replace(entry, path=path, payload=msgspec.json.encode(details))
