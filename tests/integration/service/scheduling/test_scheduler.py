@@ -46,7 +46,7 @@ def start(database: Database) -> Iterator[Start]:
         yield start
 
 
-def soon(database: Database, seconds: float = 0.5) -> dict[str, str]:
+def soon(database: Database, seconds: float = 2) -> dict[str, str]:
     """A schedule that is due in a moment by the database's clock."""
     [(now,)] = ask(database, "select now()")
     assert isinstance(now, datetime)
@@ -82,28 +82,28 @@ class TestChangesAreHeard:
 
     def test_a_new_schedule_and_a_resumed_one(self, database: Database) -> None:
         make(database)
-        make(database, "paused", schedule=soon(database, 1))
+        make(database, "paused", schedule=soon(database))
         pause(database, "paused")
         edit(database, schedule=soon(database))
         resume(database, "paused")
         eventually(lambda: ticks(database) and ticks(database, "paused"))
 
     def test_a_paused_a_deleted_and_an_edited_one_are_silent(self, database: Database) -> None:
-        schedule = soon(database, 0.3)
+        schedule = soon(database, 3)
         for name in ("paused", "deleted", "edited"):
             make(database, name, schedule=schedule)
         pause(database, "paused")
         edit(database, "edited", schedule=None)
         with database.session() as session:
             run_operations.delete_workflow(session, "deleted")
-        make(database, "later", schedule=soon(database, 0.4))
+        make(database, "later", schedule=soon(database, 3.1))
         eventually(lambda: bool(ticks(database, "later")))
         assert ask(database, "select distinct workflow from runs") == [("later",)]
 
 
 def test_a_change_that_nobody_was_told_of_is_found_by_the_next_full_reading(database: Database, start: Start) -> None:
     start(1)
-    make(database, schedule=soon(database, 0.1))
+    make(database, schedule=soon(database))
     eventually(lambda: ticks(database))
 
 
@@ -154,7 +154,7 @@ def test_it_outlives_an_error_that_nobody_thought_of(
     scheduler.changed("")
     eventually(lambda: "The schedules could not be read" in caplog.text)
     ask(database, "alter table elsewhere rename to workflows")
-    make(database, schedule=soon(database, 0.1))
+    make(database, schedule=soon(database))
     eventually(lambda: ticks(database))
 
 
@@ -182,11 +182,11 @@ class TestClocks:
     ) -> None:
         clock.shift(hours * 3600)
         start(hears=True)
-        schedule = soon(database, 1)
+        schedule = soon(database)
         make(database, schedule=schedule)
-        assert eventually(lambda: ticks(database)) > 0.7
+        eventually(lambda: ticks(database))
         [tick] = ticks(database)
-        assert clock.now() - tick < 60 * SECOND
+        assert timedelta(0) <= clock.now() - tick < 60 * SECOND
 
     def test_a_clock_that_is_set_is_noticed_by_the_next_full_reading(
         self, clock: DatabaseClock, database: Database, start: Start
