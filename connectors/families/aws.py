@@ -1,0 +1,280 @@
+"""Amazon's services: credentials as OpenMetadata writes them, clients of boto3, and what their errors mean."""
+
+import time
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, cast
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+
+from connectors.cancellation import Cancellation
+from connectors.definition import Model, Unused
+from connectors.errors import ConfigurationError, ConnectorError, FatalError, SourceUnavailable
+from connectors.report import Report
+
+if TYPE_CHECKING:
+    import boto3
+    from botocore.exceptions import ClientError
+
+CONNECT_SECONDS, READ_SECONDS, TRIES, CONNECTIONS = 10, 60, 5, 16
+SESSION_NAME = "OpenMetadataSession"
+SERVER_ERROR = 500
+REFUSED = frozenset({
+    "AuthFailure", "ExpiredToken", "ExpiredTokenException", "IncompleteSignature", "InvalidAccessKeyId",
+    "InvalidClientTokenId", "InvalidSignatureException", "SignatureDoesNotMatch", "UnrecognizedClientException",
+})  # fmt: skip
+DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403"})
+BUSY = frozenset({
+    "LimitExceededException", "ProvisionedThroughputExceededException", "RequestLimitExceeded",
+    "RequestTimeout", "SlowDown", "Throttling", "ThrottlingException", "TooManyRequestsException",
+})  # fmt: skip
+
+
+class Paginator(Protocol):
+    """Of one operation that lists."""
+
+    def paginate(self, **query: object) -> Iterable[dict[str, Any]]:
+        """The answers, page by page."""
+        ...
+
+
+class Client(Protocol):
+    """A client of boto3; its operations are made when it is."""
+
+    def assume_role(self, **query: object) -> dict[str, Any]:
+        """Of `sts` only."""
+        ...
+
+    def get_paginator(self, operation: str, /) -> Paginator:
+        """For an operation that lists."""
+        ...
+
+    def close(self) -> None:
+        """Give the connections back."""
+        ...
+
+
+class MakesClients(Protocol):
+    """A session of boto3, without the names of all services there are."""
+
+    def client(self, service: str, /, **options: object) -> Client:
+        """A client of one service."""
+        ...
+
+
+class AwsCredentials(Model):
+    """Who asks, and where. Without a key boto3 looks for one: the environment's, the pod's or the machine's role."""
+
+    aws_region: str = Field(min_length=1)
+    aws_access_key_id: str | None = None
+    aws_secret_access_key: SecretStr | None = None
+    aws_session_token: SecretStr | None = None
+    end_point_url: str | None = Field(default=None, alias="endPointURL")
+    profile_name: str | None = None
+    assume_role_arn: str | None = None
+    assume_role_session_name: str = SESSION_NAME
+    assume_role_source_identity: str | None = None
+    enabled: Annotated[bool, Unused()] = False
+
+    @field_validator("end_point_url")
+    @classmethod
+    def _is_an_address(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("http://", "https://")):
+            msg = f"{value!r} is not an http or https address; write it like https://glue.eu-west-1.amazonaws.com"
+            raise ValueError(msg)
+        return value
+
+    @model_validator(mode="after")
+    def _key_is_whole(self) -> "AwsCredentials":
+        if (self.aws_access_key_id is None) != (self.aws_secret_access_key is None):
+            msg = (
+                "awsAccessKeyId and awsSecretAccessKey belong together; give both, or neither to have boto3 find a key"
+            )
+            raise ValueError(msg)
+        if self.aws_session_token is not None and self.aws_access_key_id is None:
+            msg = "awsSessionToken needs awsAccessKeyId and awsSecretAccessKey"
+            raise ValueError(msg)
+        return self
+
+
+class AwsService:
+    """Thread-safe. One of Amazon's services, such as `glue`: its operations by boto3's names, with time limits.
+
+    Raises:
+        FatalError: The profile is not known here, or the region or the address is none.
+    """
+
+    def __init__(self, credentials: AwsCredentials, service: str, report: Report, cancellation: Cancellation) -> None:
+        self._report = report
+        self._cancellation = cancellation
+        with translated("the credentials are looked up"):
+            self._client = _client(_session(credentials), service, credentials)
+
+    def call(self, operation: str, **query: object) -> dict[str, Any]:
+        """The answer to one operation.
+
+        Raises:
+            FatalError, SourceUnavailable, ConnectorError: See `failure`.
+        """
+        self._cancellation.check()
+        began = time.monotonic()
+        with translated(_shown(operation, query)):
+            answer: dict[str, Any] = getattr(self._client, operation)(**query)
+        self._report.queried(time.monotonic() - began)
+        return answer
+
+    def pages(self, operation: str, key: str, **query: object) -> Iterator[Any]:
+        """What lies below `key` in the pages of a listing, one page in memory at a time; raises like `call`."""
+        what = _shown(operation, query)
+        with translated(what):
+            following: Iterator[dict[str, Any]] = iter(self._client.get_paginator(operation).paginate(**query))
+        while True:
+            self._cancellation.check()
+            began = time.monotonic()
+            with translated(what):
+                page = next(following, None)
+            self._report.queried(time.monotonic() - began)
+            if page is None:
+                return
+            yield from listed(page, key, what)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._client.close()
+
+
+def listed(answer: Mapping[str, Any], key: str, what: str) -> list[Any]:
+    """What an answer has below `key`, which every true one has: an answer without it is no empty listing."""
+    found = answer.get(key)
+    if not isinstance(found, list):
+        msg = f"{what}: the answer has no {key}"
+        raise SourceUnavailable(msg, "see whether endPointURL is the address of Amazon's service or of its like")
+    return cast("list[Any]", found)
+
+
+def _shown(operation: str, query: Mapping[str, object]) -> str:
+    names = ", ".join(str(value) for value in query.values() if isinstance(value, str))
+    return f"{operation} {names}".rstrip()
+
+
+@contextmanager
+def translated(what: str) -> Generator[None]:
+    """Errors of boto3 as ours; `what` says what was tried."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except ClientError as error:
+        raise _refusal(error, what) from error
+    except BotoCoreError as error:
+        raise failure(error, what) from error
+
+
+def failure(error: Exception, what: str) -> ConnectorError:
+    """What an error that is no answer means, and how to mend it."""
+    from botocore import exceptions
+
+    message = f"{what}: {error}"
+    lacking = (exceptions.NoCredentialsError, exceptions.PartialCredentialsError, exceptions.CredentialRetrievalError)
+    if isinstance(error, lacking):
+        advice = "give awsAccessKeyId and awsSecretAccessKey, or run where the pod or the machine has a role"
+        return FatalError(message, advice)
+    if isinstance(error, exceptions.ProfileNotFound):
+        return FatalError(message, "correct profileName, or write that profile to ~/.aws/config where the service runs")
+    if isinstance(error, exceptions.SSLError):
+        return FatalError(message, "have AWS_CA_BUNDLE name the certificates of the authority that signed the server's")
+    if isinstance(error, exceptions.ParamValidationError | exceptions.UnknownEndpointError):
+        return FatalError(message, "correct awsRegion or endPointURL")
+    return SourceUnavailable(message, "see whether the address of the service can be reached, and what answers there")
+
+
+def _refusal(error: "ClientError", what: str) -> ConnectorError:
+    told = error.response.get("Error", {})
+    code = told.get("Code", "")
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    message = f"{what}: {code}: {told.get('Message', '')}"
+    if code in REFUSED:
+        return FatalError(message, "correct awsAccessKeyId, awsSecretAccessKey and awsSessionToken; they are refused")
+    if code in DENIED:
+        return ConnectorError(message, f"allow {error.operation_name} on it in the user's or the role's policy")
+    if code in BUSY or status >= SERVER_ERROR:
+        return SourceUnavailable(message, "try again later, or raise the account's limits")
+    return ConnectorError(message)
+
+
+def _session(credentials: AwsCredentials) -> "boto3.Session":
+    """A session that acts as the credentials say; a role that is assumed is assumed anew before it expires."""
+    import boto3
+
+    secret, token = credentials.aws_secret_access_key, credentials.aws_session_token
+    own = boto3.Session(
+        aws_access_key_id=credentials.aws_access_key_id,
+        aws_secret_access_key=secret.get_secret_value() if secret else None,
+        aws_session_token=token.get_secret_value() if token else None,
+        region_name=credentials.aws_region,
+        profile_name=credentials.profile_name,
+    )
+    return own if credentials.assume_role_arn is None else _assumed(own, credentials)
+
+
+def _client(session: "boto3.Session", service: str, credentials: AwsCredentials) -> Client:
+    from botocore.config import Config
+
+    config = Config(
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=READ_SECONDS,
+        retries={"mode": "standard", "total_max_attempts": TRIES},
+        max_pool_connections=CONNECTIONS,
+        user_agent_extra="headwater",
+    )
+    makes = cast("MakesClients", session)
+    return makes.client(service, config=config, endpoint_url=credentials.end_point_url)
+
+
+def _assumed(own: "boto3.Session", credentials: AwsCredentials) -> "boto3.Session":
+    import boto3
+    from botocore.credentials import CredentialProvider, DeferredRefreshableCredentials
+    from botocore.session import get_session
+
+    request = {"RoleArn": credentials.assume_role_arn, "RoleSessionName": credentials.assume_role_session_name}
+    if credentials.assume_role_source_identity:
+        request["SourceIdentity"] = credentials.assume_role_source_identity
+    sts = _client(own, "sts", credentials)
+
+    def assume() -> dict[str, Any]:
+        try:
+            with translated(f"assume_role {credentials.assume_role_arn}"):
+                given = sts.assume_role(**request)["Credentials"]
+        except (FatalError, SourceUnavailable):
+            raise
+        except ConnectorError as error:  # without the role, nothing can be asked
+            raise FatalError(error.message, error.advice) from error
+        return {
+            "access_key": given["AccessKeyId"],
+            "secret_key": given["SecretAccessKey"],
+            "token": given["SessionToken"],
+            "expiry_time": given["Expiration"].isoformat(),
+        }
+
+    class AssumedRole(CredentialProvider):
+        METHOD = CANONICAL_NAME = "headwater-assumed-role"
+
+        def load(self) -> DeferredRefreshableCredentials:
+            return DeferredRefreshableCredentials(refresh_using=assume, method=self.METHOD)
+
+    core = get_session()
+    core.get_component("credential_provider").insert_before("env", AssumedRole())
+    return boto3.Session(botocore_session=core, region_name=credentials.aws_region)
+
+
+def require_boto3(path: str, extra: str) -> None:
+    """Refuse a definition that needs boto3 where there is none; for connectors that can do without it.
+
+    Raises:
+        ConfigurationError: It is not installed.
+    """
+    from importlib.util import find_spec
+
+    if find_spec("boto3") is None:
+        message = f"needs the driver boto3; install it: pip install 'headwater[{extra}]'"
+        raise ConfigurationError.at(path, message)
