@@ -17,6 +17,8 @@ from pydantic import BaseModel
 from connectors.cancellation import Cancellation
 from connectors.definition import SourceOptions
 from connectors.errors import advice_of, cause_of
+from connectors.models.kinds import SERVICES
+from connectors.models.services import CreateServiceRequest
 from connectors.report import Report
 from connectors.topology import Node
 
@@ -40,6 +42,25 @@ class Capability(StrEnum):
     OWNERS = "owners"
     DDL = "ddl"
     DELETIONS = "deletions"
+    TOPICS = "topics"
+    MESSAGE_SCHEMAS = "messageSchemas"
+
+
+OF_DATABASES = frozenset(
+    {
+        Capability.DATABASES,
+        Capability.SCHEMAS,
+        Capability.TABLES,
+        Capability.VIEWS,
+        Capability.STORED_PROCEDURES,
+        Capability.CONSTRAINTS,
+        Capability.COMMENTS,
+        Capability.TAGS,
+        Capability.OWNERS,
+        Capability.DDL,
+        Capability.DELETIONS,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +123,16 @@ class Connector(Generic[ConfigT, OptionsT]):
     driver: str | None = None
     grants: str = ""
     tested: str = ""
+
+    @property
+    def family(self) -> str:
+        """The family it belongs to, by the `type` that its source options have in definitions."""
+        return str(self.options.model_fields["type"].default)
+
+    @property
+    def service(self) -> type[CreateServiceRequest]:
+        """The kind of service that its entities lie in."""
+        return SERVICES[self.family]
 
     @property
     def installed(self) -> bool:

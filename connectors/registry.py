@@ -77,7 +77,7 @@ def plan(raw: Mapping[str, Any], *, confined: bool = False) -> Plan:
     """
     definition = parse(WorkflowDefinition, raw)
     source = definition.source
-    connector = _usable(source.type)
+    connector = usable(source.type)
     problems: list[Problem] = []
 
     def part(key: str, model: type[ModelT], value: object) -> ModelT | None:
@@ -102,7 +102,12 @@ def plan(raw: Mapping[str, Any], *, confined: bool = False) -> Plan:
     return Plan(definition, connector, connection, options, tuple(_secrets(definition, connection)), notes)
 
 
-def _usable(kind: str) -> Connector[Any, Any]:
+def usable(kind: str) -> Connector[Any, Any]:
+    """The connector that a definition's `source.type` names.
+
+    Raises:
+        ConfigurationError: There is none, or its driver is missing; names the mend.
+    """
     wanted = kind.lower()
     base = next((wanted.removesuffix(suffix) for suffix in LATER_KINDS if wanted.endswith(suffix)), wanted)
     if base != wanted and base in names():
@@ -161,7 +166,7 @@ def connection_secrets(name: str, connection: Mapping[str, Any]) -> tuple[Path, 
     Raises:
         ConfigurationError: There is no such connector, or the connection does not fit it.
     """
-    return tuple(secret_paths(parse(_usable(name).config, connection, "")))
+    return tuple(secret_paths(parse(usable(name).config, connection, "")))
 
 
 def check(name: str, connection: Mapping[str, Any]) -> Iterator[CheckResult]:
@@ -170,5 +175,5 @@ def check(name: str, connection: Mapping[str, Any]) -> Iterator[CheckResult]:
     Raises:
         ConfigurationError: There is no such connector, or the connection does not fit it.
     """
-    connector = _usable(name)
+    connector = usable(name)
     yield from run_checks(connector.checks, parse(connector.config, connection, ""))

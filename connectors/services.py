@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import msgspec
 
+from connectors import registry
 from connectors.cancellation import Cancellation
 from connectors.definition import OpenMetadataConnection, WorkflowDefinition, known_only, parse
 from connectors.errors import ConfigurationError, SinkUnavailable
@@ -19,7 +20,6 @@ from connectors.report import Report
 SERVICE = "source.serviceName"
 TYPE = "source.type"
 SERVER = "openMetadataServerConnection"
-DATABASE_SERVICE = "databaseService"
 MASK = "***"
 # For people who wait for the answer, unlike for a run.
 QUICK = Limits(connect_seconds=5.0, read_seconds=10.0, connections=1, retry=RetryPolicy(tries=2, few_tries=1))
@@ -76,12 +76,13 @@ def completed(raw: Mapping[str, Any], cancellation: Cancellation, tokens: Path |
         ConfigurationError, SinkUnavailable, FatalError: See `read_service`.
     """
     definition = parse(WorkflowDefinition, raw)
+    connector = registry.usable(definition.source.type)
     server = definition.workflow_config.open_metadata_server_config
     if definition.source.service_connection is not None or server is None:
         return dict(raw)
     name = definition.source.service_name
     with OpenMetadataClient(server, Report(), cancellation, tokens=tokens) as client:
-        service = read_service(client, DATABASE_SERVICE, name)
+        service = read_service(client, connector.service.entity, name)
     if service.service_type.lower() != definition.source.type.lower():
         message = f"is {definition.source.type!r}, but the service {name!r} of OpenMetadata is {service.service_type}"
         raise ConfigurationError.at(TYPE, message)

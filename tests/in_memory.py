@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from connectors.cancellation import Cancellation
-from connectors.connector import Capability, Connector, RunContext
+from connectors.connector import OF_DATABASES, Connector, RunContext
 from connectors.families.database import database_topology
 from connectors.families.database_options import DatabaseConnection, DatabaseMetadata
 from connectors.families.database_source import Database, Routine, Schema, Table, Tag
@@ -199,7 +199,7 @@ def connector(source: MemorySource) -> Connector[DatabaseConnection, DatabaseMet
         service_type="CustomDatabase",
         config=DatabaseConnection,
         options=DatabaseMetadata,
-        capabilities=frozenset(Capability),
+        capabilities=OF_DATABASES,
         checks=(),
         topology=database_topology(opened),
     )

@@ -17,6 +17,7 @@ from connectors.connector import RunContext
 from connectors.families.database_options import DatabaseConnection, DatabaseMetadata
 from connectors.families.database_rules import DatabaseRules, without_tags
 from connectors.families.database_source import Database, DatabaseSource, ForeignKey, Routine, Schema, Table
+from connectors.families.service import service_request
 from connectors.models.base import CreateRequest, EntityReference, TagLabel
 from connectors.models.database import (
     VIEW_TYPES,
@@ -136,15 +137,10 @@ class DatabaseWalk:
         """The one service of the run."""
         return (self._context.service,)
 
-    def service(self, name: str) -> Iterable[Record]:
+    def service(self, _name: str) -> Iterable[Record]:
         """The service's own record."""
-        stored = self._context.stored_connection
-        yield CreateDatabaseServiceRequest(
-            name=name,
-            service_type=self._context.service_type,
-            connection=None if stored is None else {"config": stored},
-            owners=self._rules.owners.service(),
-        )
+        request = service_request(self._context, CreateDatabaseServiceRequest)
+        yield msgspec.structs.replace(request, owners=self._rules.owners.service())
 
     def databases(self, _service: str) -> Iterable[DatabaseItem | Filtered]:
         """The databases that the filters keep."""

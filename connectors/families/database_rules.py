@@ -6,25 +6,12 @@ import msgspec
 
 from connectors.definition import FilterPattern
 from connectors.families.database_options import DatabaseConnection, DatabaseMetadata, OwnerNames
-from connectors.filters import Filter, compile_filter
+from connectors.families.patterns import EntityFilter
 from connectors.models.base import EntityReference
 from connectors.models.database import Column
 from connectors.models.names import fqn
 
 TEAM_PREFIX = "team:"
-
-
-@dataclass(frozen=True, slots=True)
-class EntityFilter:
-    """The patterns of the connection, always on bare names, and those of the source options; both have to keep."""
-
-    connection: Filter
-    options: Filter
-    by_fqn: bool
-
-    def keeps(self, name: str, fqn: str) -> bool:
-        """Whether an entity is to be ingested."""
-        return self.connection.keeps(name) and self.options.keeps(fqn if self.by_fqn else name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +91,7 @@ class DatabaseRules:
         """The rules of one definition."""
 
         def both(of_connection: FilterPattern, of_options: FilterPattern) -> EntityFilter:
-            return EntityFilter(
-                compile_filter(of_connection.includes, of_connection.excludes),
-                compile_filter(of_options.includes, of_options.excludes),
-                options.use_fqn_for_filtering,
-            )
+            return EntityFilter.of(of_connection, of_options, by_fqn=options.use_fqn_for_filtering)
 
         return cls(
             both(connection.database_filter_pattern, options.database_filter_pattern),

@@ -1,12 +1,13 @@
 """Databases, schemas, tables and stored procedures, as OpenMetadata's create requests name them."""
 
 from enum import StrEnum
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import msgspec
 
 from connectors.models.base import CreateRequest, EntityReference, TagLabel, Wire
 from connectors.models.names import split_fqn
+from connectors.models.services import CreateServiceRequest
 
 
 class TableType(StrEnum):
@@ -82,18 +83,11 @@ class TablePartition(Wire, frozen=True, kw_only=True):
     columns: tuple[PartitionColumn, ...]
 
 
-class CreateDatabaseServiceRequest(CreateRequest, frozen=True, kw_only=True):
-    """A database service; `connection` is left out when it is not to be stored on the server."""
+class CreateDatabaseServiceRequest(CreateServiceRequest, frozen=True, kw_only=True):
+    """A database service."""
 
     entity: ClassVar[str] = "databaseService"
     collection: ClassVar[str] = "services/databaseServices"
-    rank: ClassVar[int] = 0
-    bulk: ClassVar[bool] = False
-    hashed: ClassVar[bool] = False
-
-    service_type: str
-    connection: dict[str, Any] | None = None
-    owners: tuple[EntityReference, ...] = ()
 
 
 class CreateDatabaseRequest(CreateRequest, frozen=True, kw_only=True):

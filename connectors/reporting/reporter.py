@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from connectors.cancellation import Cancellation
+from connectors.connector import Connector
 from connectors.definition import OpenMetadataConnection, WorkflowDefinition, parse
 from connectors.errors import ConnectorError, RunCancelled
 from connectors.openmetadata.client import Limits, OpenMetadataClient
@@ -206,19 +207,19 @@ class PipelineReporter:
 
 
 def reporter_of(
-    raw: Mapping[str, Any], source: str, run_id: str, account: Account, tokens: Path | None = None
+    raw: Mapping[str, Any], connector: Connector[Any, Any], run_id: str, account: Account, tokens: Path | None = None
 ) -> PipelineReporter | None:
     """The reporter of a run of this definition, whose references below `workflowConfig` are resolved.
 
-    `source` is the type of the service as OpenMetadata writes it. None if no pipeline or no server is named.
+    None if no pipeline or no server is named.
     """
     definition = parse(WorkflowDefinition, raw)
     connection = definition.workflow_config.open_metadata_server_config
     if definition.ingestion_pipeline_fqn is None or connection is None:
         return None
     service, began = definition.source.service_name, milliseconds(account.clock())
-    subject = Subject(definition.ingestion_pipeline_fqn, run_id, service, source, began)
-    config = {"type": "DatabaseMetadata", **definition.source.source_config.config}
+    subject = Subject(definition.ingestion_pipeline_fqn, run_id, service, connector.service_type, began)
+    config = {"type": connector.family, **definition.source.source_config.config}
     with_logs = definition.enable_streamable_logs
     return PipelineReporter(Reported(subject, connection, account, config, with_logs, tokens))
 

@@ -10,13 +10,13 @@ from urllib.parse import quote
 import msgspec
 
 from connectors.errors import ConnectorError
+from connectors.models.kinds import SERVICES
 from connectors.models.names import split_fqn
 from connectors.openmetadata.answers import Answer, UnreadableAnswer
 from connectors.openmetadata.client import OpenMetadataClient, by_name
 from connectors.reporting.documents import Subject
 
 PIPELINES = "/services/ingestionPipelines"
-SERVICES = {"DatabaseMetadata": ("services/databaseServices", "databaseService")}
 MISSING = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED})
 
 
@@ -73,13 +73,12 @@ class PipelineServer:
 
     def _make_pipeline(self) -> None:
         service, *rest = split_fqn(self._subject.pipeline)
-        kind = str(self._source_config.get("type", "DatabaseMetadata"))
-        if service != self._subject.service or len(rest) != 1 or kind not in SERVICES:
+        kind = SERVICES.get(str(self._source_config.get("type")))
+        if service != self._subject.service or len(rest) != 1 or kind is None:
             msg = f"there is no ingestion pipeline {self._subject.pipeline!r}"
             raise NoSuchEndpoint(msg, "make it in OpenMetadata, or correct ingestionPipelineFQN")
-        collection, entity = SERVICES[kind]
         # The service itself is made by the sink of a first run: until then this is tried again.
-        answer = self._checked(self._client.request("report", "GET", by_name(collection, service)))
+        answer = self._checked(self._client.request("report", "GET", by_name(kind.collection, service)))
         try:
             found = answer.decoded(dict[str, Any])["id"]
         except (UnreadableAnswer, KeyError) as error:
@@ -88,7 +87,7 @@ class PipelineServer:
         document = {
             "name": rest[0],
             "pipelineType": "metadata",
-            "service": {"id": found, "type": entity},
+            "service": {"id": found, "type": kind.entity},
             "sourceConfig": {"config": dict(self._source_config)},
             "airflowConfig": {},
         }

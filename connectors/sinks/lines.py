@@ -11,29 +11,10 @@ from typing import BinaryIO, cast
 import msgspec
 
 from connectors.errors import ConfigurationError
-from connectors.models.base import Request
-from connectors.models.database import (
-    CreateDatabaseRequest,
-    CreateDatabaseSchemaRequest,
-    CreateDatabaseServiceRequest,
-    CreateStoredProcedureRequest,
-    CreateTableRequest,
-)
-from connectors.models.lineage import AddLineageRequest
+from connectors.models.kinds import REQUESTS
 from connectors.models.names import split_fqn
-from connectors.models.tags import CreateClassificationRequest, CreateTagRequest
 from connectors.sinks.entries import Entry, Kind
 
-REQUESTS: tuple[type[Request], ...] = (
-    CreateClassificationRequest,
-    CreateDatabaseServiceRequest,
-    CreateTagRequest,
-    CreateDatabaseRequest,
-    CreateDatabaseSchemaRequest,
-    CreateTableRequest,
-    CreateStoredProcedureRequest,
-    AddLineageRequest,
-)
 COLLECTION = re.compile(r"[A-Za-z]+(/[A-Za-z]+)*")
 GZIP_MAGIC = b"\x1f\x8b"
 LONGEST_LINE = 64 * 1024 * 1024

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from connectors.connector import Capability, Connector
+from connectors.connector import OF_DATABASES, Connector
 from connectors.definition import FilterPattern, Unused
 from connectors.families.database import database_topology
 from connectors.families.database_options import DatabaseMetadata
@@ -28,7 +28,7 @@ CONNECTOR = Connector(
     service_type="Greenplum",
     config=GreenplumConfig,
     options=DatabaseMetadata,
-    capabilities=frozenset(Capability),
+    capabilities=OF_DATABASES,
     checks=CHECKS,
     topology=database_topology(open_source),
     driver="psycopg",

@@ -1,6 +1,6 @@
 """MySQL 5.7 and newer."""
 
-from connectors.connector import Capability, Connector
+from connectors.connector import OF_DATABASES, Capability, Connector
 from connectors.families.database import database_topology
 from connectors.families.database_options import DatabaseMetadata
 from connectors.families.mysql.checks import CHECKS
@@ -12,7 +12,7 @@ CONNECTOR = Connector(
     service_type="Mysql",
     config=MysqlConfig,
     options=DatabaseMetadata,
-    capabilities=frozenset(Capability) - {Capability.TAGS, Capability.OWNERS},
+    capabilities=OF_DATABASES - {Capability.TAGS, Capability.OWNERS},
     checks=CHECKS,
     topology=database_topology(open_source),
     driver="pymysql",

@@ -1,6 +1,6 @@
 """PostgreSQL 12 and newer."""
 
-from connectors.connector import Capability, Connector
+from connectors.connector import OF_DATABASES, Connector
 from connectors.families.database import database_topology
 from connectors.families.database_options import DatabaseMetadata
 from connectors.families.postgres.checks import CHECKS
@@ -12,7 +12,7 @@ CONNECTOR = Connector(
     service_type="Postgres",
     config=PostgresConfig,
     options=DatabaseMetadata,
-    capabilities=frozenset(Capability),
+    capabilities=OF_DATABASES,
     checks=CHECKS,
     topology=database_topology(open_source),
     driver="psycopg",

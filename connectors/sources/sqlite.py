@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from connectors.cancellation import Cancellation
-from connectors.connector import Capability, Check, Connector, RunContext
+from connectors.connector import OF_DATABASES, Capability, Check, Connector, RunContext
 from connectors.definition import Unused
 from connectors.errors import ConnectorError, FatalError, SourceUnavailable
 from connectors.families.database import database_topology
@@ -331,8 +331,7 @@ CONNECTOR = Connector(
     service_type="SQLite",
     config=SQLiteConfig,
     options=DatabaseMetadata,
-    capabilities=frozenset(Capability)
-    - {Capability.STORED_PROCEDURES, Capability.COMMENTS, Capability.TAGS, Capability.OWNERS},
+    capabilities=OF_DATABASES - {Capability.STORED_PROCEDURES, Capability.COMMENTS, Capability.TAGS, Capability.OWNERS},
     checks=(
         Check("CheckAccess", "The file can be opened", check_access, gate=True, mandatory=True),
         Check("GetTables", "The tables and views can be listed", check_tables, mandatory=True),

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from connectors.connector import Capability, Connector
+from connectors.connector import OF_DATABASES, Connector
 from connectors.definition import FilterPattern
 from connectors.families.database import database_topology
 from connectors.families.database_options import DatabaseMetadata
@@ -30,7 +30,7 @@ CONNECTOR = Connector(
     service_type="Timescale",
     config=TimescaleConfig,
     options=DatabaseMetadata,
-    capabilities=frozenset(Capability),
+    capabilities=OF_DATABASES,
     checks=CHECKS,
     topology=database_topology(open_source),
     driver="psycopg",

@@ -69,7 +69,7 @@ def main(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
 def reported(config: Json, report: Report, redact: Callable[[str], str]) -> Generator[list[Result]]:
     """While inside, the server hears of the run if the definition names its pipeline; the result is put in the list."""
     run_id = str(config.get("pipelineRunId") or uuid4())
-    reporter = reporter_of(config, plan(config).connector.service_type, run_id, Account(report, redact, clock.now))
+    reporter = reporter_of(config, plan(config).connector, run_id, Account(report, redact, clock.now))
     results: list[Result] = []
     if reporter is None:
         yield results

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from connectors.connector import Connector
 from connectors.reporting.documents import Account, End, PipelineState
 from connectors.reporting.reporter import PipelineReporter, reporter_of
 from service import clock
@@ -24,9 +25,9 @@ LAST_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What a run reads, as the server knows it."""
+    """What a run reads, and by which connector."""
 
-    service_type: str
+    connector: Connector[Any, Any]
     config: Mapping[str, Any]
 
 
@@ -43,7 +44,7 @@ class Reporting:
         """Report an attempt from now on, if its definition asks for that."""
         run = str(journal.lease.run_id)
         account = Account(journal.report, journal.redactor.apply, clock.now)
-        reporter = reporter_of(source.config, source.service_type, run, account, self._tokens)
+        reporter = reporter_of(source.config, source.connector, run, account, self._tokens)
         if reporter is None:
             return
         with self._lock:

@@ -191,7 +191,7 @@ class RunExecutor:
         except ConfigurationError:  # the run fails of it right after this
             return
         logs.redact(values)
-        self.reporting.begin(attempt.journal, Source(planned.connector.service_type, config))
+        self.reporting.begin(attempt.journal, Source(planned.connector, config))
 
 
 def _carry_over(claim: ClaimedRun, report: Report) -> None:

@@ -1,5 +1,7 @@
 """Runs of any connector against its system."""
 
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -11,6 +13,7 @@ from connectors.models.base import CreateRequest
 from connectors.models.database import VIEW_TYPES, CreateTableRequest
 from connectors.report import Report
 from connectors.runner import TopologyRunner
+from connectors.topology import Node
 from tests.conformance.systems import System
 from tests.in_memory import RecordingSink, Walked
 
@@ -44,21 +47,32 @@ class Bench:
 
     def run(self, threads: int, sink: RecordingSink | None = None, cancellation: Cancellation | None = None) -> Walked:
         """Walk the whole system."""
+        walked, stop = Walked(sink or RecordingSink(), Report()), cancellation or Cancellation()
+        with self._topology(threads, walked.report, stop) as root:
+            TopologyRunner(walked.report, stop, threads).run(root, walked.sink.write)
+        return walked
+
+    @property
+    def has_scopes(self) -> bool:
+        """Whether its family marks what a later attempt may skip."""
+        with self._topology(1, Report(), Cancellation()) as root:
+            return any(node.scope for node in nodes_below(root))
+
+    def _topology(
+        self, threads: int, report: Report, cancellation: Cancellation
+    ) -> AbstractContextManager[Node[None, Any]]:
         plan = registry.plan(self.definition(threads=threads))
         assert plan.connection is not None
-        walked, stop = Walked(sink or RecordingSink(), Report()), cancellation or Cancellation()
         context = RunContext(
             service=SERVICE,
             service_type=plan.connector.service_type,
             connection=plan.connection,
             options=plan.options,
             threads=threads,
-            report=walked.report,
-            cancellation=stop,
+            report=report,
+            cancellation=cancellation,
         )
-        with plan.connector.topology(context) as root:
-            TopologyRunner(walked.report, stop, threads).run(root, walked.sink.write)
-        return walked
+        return plan.connector.topology(context)
 
     @cached_property
     def standard(self) -> Walked:
@@ -69,6 +83,13 @@ class Bench:
     def threaded(self) -> Walked:
         """A run in the multithread flow."""
         return self.run(4)
+
+
+def nodes_below(node: Node[Any, Any]) -> Iterator[Node[Any, Any]]:
+    """A topology's nodes."""
+    yield node
+    for child in node.children:
+        yield from nodes_below(child)
 
 
 def in_flow(bench: Bench, threads: int) -> Walked:

@@ -32,6 +32,8 @@ COLLECTIONS: Mapping[str, Collection] = {
     "storedProcedures": Collection(
         "storedProcedure", "CreateStoredProcedureRequest", ("databaseSchema", "databaseSchemas")
     ),
+    "services/messagingServices": Collection("messagingService", "CreateMessagingServiceRequest", bulk=False),
+    "topics": Collection("topic", "CreateTopicRequest", ("service", "services/messagingServices")),
     "classifications": Collection("classification", "CreateClassificationRequest", bulk=False),
     "tags": Collection("tag", "CreateTagRequest", ("classification", "classifications"), bulk=False),
     "users": Collection("user", None, bulk=False),

@@ -81,10 +81,11 @@ class Pipelines:
     def _make(self, body: Body) -> Body:
         if error := CREATE(body):
             raise Refused(400, error)
-        services = self._catalogue.entities["services/databaseServices"].values()
+        kind = body["service"]["type"]
+        services = self._catalogue.entities.get(f"services/{kind}s", {}).values()
         [service] = [each for each in services if each.id == body["service"]["id"]] or [None]
         if service is None:
-            raise Refused(404, "databaseService instance not found")
+            raise Refused(404, f"{kind} instance not found")
         self.made[child_fqn(service.fqn, body["name"])] = body
         return {"id": str(uuid.uuid4()), **body}
 

@@ -15,6 +15,8 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
     "CreateDatabaseSchemaRequest": ("name", "database"),
     "CreateTableRequest": ("name", "columns", "databaseSchema"),
     "CreateStoredProcedureRequest": ("name", "storedProcedureCode", "databaseSchema"),
+    "CreateMessagingServiceRequest": ("name", "serviceType"),
+    "CreateTopicRequest": ("name", "service", "partitions"),
     "CreateClassificationRequest": ("name", "description"),
     "CreateIngestionPipelineRequest": ("name", "pipelineType", "service", "sourceConfig", "airflowConfig"),
     "PipelineStatus": ("runId", "pipelineState", "startDate", "timestamp"),

@@ -1,0 +1,108 @@
+"""Systems whose entities lie directly in their service: the topology service > items, for any family.
+
+A family says what it lists and what becomes of a row; the service's own record, filters, counting, names and deletions
+are decided here, once.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from connectors.connector import RunContext
+from connectors.families.patterns import EntityFilter
+from connectors.models.base import CreateRequest
+from connectors.models.names import child_fqn, encode_name, fqn
+from connectors.models.records import DeletionScope, Record
+from connectors.models.services import CreateServiceRequest
+from connectors.topology import Filtered, Node
+
+RowT = TypeVar("RowT")
+
+
+@dataclass(frozen=True, slots=True)
+class Item(Generic[RowT]):
+    """A row on the walk; `service` is the service's fully qualified name, `fqn` the item's own."""
+
+    service: str
+    fqn: str
+    row: RowT
+
+
+@dataclass(slots=True)
+class Listing(Generic[RowT]):
+    """One kind of entity that lies in a service.
+
+    `rows` lists them all, `name` gives a row's own name, `stages` make its records. `marks_deleted` says whether those
+    that are gone are deleted, `count` how many there are, where the source can tell. `children` are walked below each.
+    """
+
+    request: type[CreateRequest]
+    rows: Callable[[], Iterable[RowT]]
+    name: Callable[[RowT], str]
+    stages: tuple[Callable[[Item[RowT]], Iterable[Record]], ...]
+    keeps: EntityFilter
+    marks_deleted: bool
+    count: Callable[[], int] | None = None
+    children: tuple[Node[Item[RowT], Any], ...] = ()
+    seen: list[str] = field(default_factory=list[str])
+
+    def node(self, service: type[CreateServiceRequest]) -> Node[str, Item[RowT]]:
+        """The listing as a part of a topology, below the fully qualified name of a service."""
+
+        def gone(name: str, complete: bool) -> Iterator[Record]:
+            """What to delete: only when everything was listed, and all of it handed over."""
+            if self.marks_deleted and complete:
+                kind = self.request
+                yield DeletionScope(name, service.entity, kind.entity, kind.collection, tuple(self.seen))
+
+        return Node(
+            entity=self.request.entity,
+            name=lambda item: item.fqn,
+            produce=self._produced,
+            stages=self.stages,
+            children=self.children,
+            finish=gone,
+            parallel=True,
+        )
+
+    def _produced(self, service: str) -> Iterator[Item[RowT] | Filtered]:
+        self.seen.clear()
+        for row in self.rows():
+            name = self.name(row)
+            own = child_fqn(service, encode_name(name))
+            self.seen.append(own)
+            yield Item(service, own, row) if self.keeps.keeps(name, own) else Filtered(own)
+
+
+def service_topology(
+    context: RunContext[Any, Any], request: type[CreateServiceRequest], listings: tuple[Listing[Any], ...]
+) -> Node[None, str]:
+    """The tree of one run: its service, and below it every listing."""
+
+    def produce(_nothing: None) -> Iterable[str]:
+        return (fqn(context.service),)
+
+    def service(_name: str) -> Iterable[Record]:
+        yield service_request(context, request)
+
+    def expect(_name: str) -> Mapping[str, int]:
+        return {listing.request.entity: listing.count() for listing in listings if listing.count is not None}
+
+    return Node(
+        entity=request.entity,
+        name=lambda name: name,
+        produce=produce,
+        stages=(service,),
+        children=tuple(listing.node(request) for listing in listings),
+        expect=expect,
+    )
+
+
+def service_request(context: RunContext[Any, Any], request: type[CreateServiceRequest]) -> CreateServiceRequest:
+    """The record of a run's service."""
+    stored = context.stored_connection
+    return request(
+        name=context.service,
+        service_type=context.service_type,
+        connection=None if stored is None else {"config": stored},
+    )

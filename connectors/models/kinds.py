@@ -1,0 +1,33 @@
+"""Every kind of entity that is sent, in one place: a new family adds its lines here and nowhere else."""
+
+from collections.abc import Mapping
+
+from connectors.models.base import Request
+from connectors.models.database import (
+    CreateDatabaseRequest,
+    CreateDatabaseSchemaRequest,
+    CreateDatabaseServiceRequest,
+    CreateStoredProcedureRequest,
+    CreateTableRequest,
+)
+from connectors.models.lineage import AddLineageRequest
+from connectors.models.messaging import CreateMessagingServiceRequest, CreateTopicRequest
+from connectors.models.services import CreateServiceRequest
+from connectors.models.tags import CreateClassificationRequest, CreateTagRequest
+
+# By the `type` of the source options, which tells the family.
+SERVICES: Mapping[str, type[CreateServiceRequest]] = {
+    "DatabaseMetadata": CreateDatabaseServiceRequest,
+    "MessagingMetadata": CreateMessagingServiceRequest,
+}
+REQUESTS: tuple[type[Request], ...] = (
+    *SERVICES.values(),
+    CreateClassificationRequest,
+    CreateTagRequest,
+    CreateDatabaseRequest,
+    CreateDatabaseSchemaRequest,
+    CreateTableRequest,
+    CreateStoredProcedureRequest,
+    CreateTopicRequest,
+    AddLineageRequest,
+)
