@@ -13,7 +13,7 @@ from connectors.cancellation import Cancellation
 from connectors.connector import CheckResult
 from connectors.definition import Model, OpenMetadataConnection, known_only, parse
 from connectors.errors import ConfigurationError, SinkUnavailable
-from connectors.openmetadata.answers import UnreadableAnswer
+from connectors.http.answers import UnreadableAnswer
 from connectors.openmetadata.client import OpenMetadataClient, by_name
 from connectors.report import Report
 from connectors.services import QUICK

@@ -28,6 +28,7 @@ SECRET_KEY = re.compile(r"password|passwd|passphrase|secret|token|private_?key|a
 FORBIDDEN_IN_SERVICES = re.compile(r'::|["\r\n]')
 HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 Path = tuple[str | int, ...]
+VerifySsl = Literal["no-ssl", "ignore", "validate"]
 STEPS_OF_OTHERS = frozenset({"processor", "stage", "bulkSink"})
 
 
@@ -172,7 +173,7 @@ class OpenMetadataConnection(OtherWorkflows):
     api_version: Literal["v1"] = "v1"
     cluster_name: Annotated[str, Unused()] = "openmetadata"
     extra_headers: dict[str, SecretStr] = Field(default_factory=dict[str, SecretStr])
-    verify_ssl: Literal["no-ssl", "ignore", "validate"] = Field(default="no-ssl", alias="verifySSL")
+    verify_ssl: VerifySsl = Field(default="no-ssl", alias="verifySSL")
     ssl_config: TlsConfig | None = None
     enable_version_validation: bool = True
     store_service_connection: bool = True

@@ -11,10 +11,10 @@ from connectors import registry
 from connectors.cancellation import Cancellation
 from connectors.definition import OpenMetadataConnection, WorkflowDefinition, known_only, parse
 from connectors.errors import ConfigurationError, SinkUnavailable
+from connectors.http.answers import UnreadableAnswer
+from connectors.http.retry import RetryPolicy
 from connectors.models.names import fqn
-from connectors.openmetadata.answers import UnreadableAnswer
 from connectors.openmetadata.client import Limits, OpenMetadataClient, by_name
-from connectors.openmetadata.retry import RetryPolicy
 from connectors.report import Report
 
 SERVICE = "source.serviceName"

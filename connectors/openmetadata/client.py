@@ -18,9 +18,9 @@ import httpx
 from connectors.cancellation import Cancellation
 from connectors.definition import OpenMetadataConnection
 from connectors.errors import ConfigurationError, FatalError, RunCancelled, SinkUnavailable
-from connectors.openmetadata.answers import Answer, UnreadableAnswer
-from connectors.openmetadata.retry import BROKEN, BUSY, TOO_SLOW, RetryPolicy, asked_delay
-from connectors.openmetadata.sockets import Sockets
+from connectors.http.answers import Answer, UnreadableAnswer
+from connectors.http.retry import BROKEN, BUSY, TOO_SLOW, RetryPolicy, asked_delay
+from connectors.http.sockets import Sockets
 from connectors.openmetadata.tls import advice_on_tls, tls_context
 from connectors.openmetadata.token import Token
 from connectors.openmetadata.versions import Version, parse_version, require_known

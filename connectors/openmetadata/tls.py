@@ -1,19 +1,11 @@
-"""How the server's certificate is checked and ours is shown."""
+"""TLS as a connection to OpenMetadata asks for it."""
 
 import ssl
-import tempfile
-from collections.abc import Generator
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
 
-import httpx
-from pydantic import SecretStr
+from connectors.definition import OpenMetadataConnection
+from connectors.http import tls
 
-from connectors.definition import OpenMetadataConnection, TlsConfig
-from connectors.errors import ConfigurationError
-
-PREFIX = "workflowConfig.openMetadataServerConfig.sslConfig"
-NOT_TLS = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"})
+PREFIX = "workflowConfig.openMetadataServerConfig."
 
 
 def tls_context(connection: OpenMetadataConnection) -> ssl.SSLContext:
@@ -22,70 +14,9 @@ def tls_context(connection: OpenMetadataConnection) -> ssl.SSLContext:
     Raises:
         ConfigurationError: A certificate or key cannot be used; names its key.
     """
-    if connection.host_port.startswith("http:"):
-        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # never used: loading the usual authorities would cost 30 ms
-    config = connection.ssl_config or TlsConfig()
-    context = _trusting(config, only_given=connection.verify_ssl == "validate")
-    if connection.verify_ssl == "ignore":
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    if config.ssl_certificate is not None:
-        _show(context, config.ssl_certificate, config.ssl_key)
-    return context
-
-
-def _trusting(config: TlsConfig, *, only_given: bool) -> ssl.SSLContext:
-    if config.ca_certificate is None or not only_given:
-        return httpx.create_ssl_context()
-    text = config.ca_certificate.get_secret_value()
-    try:
-        if _is_pem(text):
-            return ssl.create_default_context(cadata=text)
-        return ssl.create_default_context(cafile=text)
-    except (OSError, ValueError) as error:
-        raise _unusable(error, "caCertificate", "certificate") from error
-
-
-def _show(context: ssl.SSLContext, certificate: SecretStr, key: SecretStr | None) -> None:
-    with ExitStack() as stack:
-        certificate_file = stack.enter_context(_as_file(certificate))
-        key_file = stack.enter_context(_as_file(key)) if key else None
-        try:
-            context.load_cert_chain(certificate_file, key_file, password=lambda: "")
-        except (OSError, ValueError) as error:
-            raise _unusable(error, "sslCertificate", "certificate and key") from error
-
-
-@contextmanager
-def _as_file(secret: SecretStr) -> Generator[str, None, None]:
-    """OpenSSL reads keys from files only: text is lent to it in one that only we can read."""
-    text = secret.get_secret_value()
-    if not _is_pem(text):
-        yield text
-        return
-    with tempfile.TemporaryDirectory(prefix="headwater-tls-") as folder:
-        file = Path(folder, "pem")
-        file.write_text(text, encoding="ascii", errors="replace")
-        yield str(file)
-
-
-def _is_pem(text: str) -> bool:
-    return "-----BEGIN" in text
-
-
-def _unusable(error: Exception, key: str, what: str) -> ConfigurationError:
-    reason = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
-    path = f"{PREFIX}.{key}"
-    return ConfigurationError.at(path, f"is neither the text nor the path of a usable PEM {what}: {reason}")
+    return tls.tls_context(connection.host_port, connection.verify_ssl, connection.ssl_config, PREFIX)
 
 
 def advice_on_tls(error: BaseException) -> str | None:
-    """What to do about a connection that no retry will make secure; None when that is not what failed."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return f"set verifySSL to validate and {PREFIX}.caCertificate to the authority that signed the certificate"
-        if isinstance(cause, ssl.SSLError) and cause.reason in NOT_TLS:
-            return "the server does not speak TLS at this address: write http:// in hostPort"
-        cause = cause.__cause__ or cause.__context__
-    return None
+    """See connectors.http.tls."""
+    return tls.advice_on_tls(error, PREFIX)

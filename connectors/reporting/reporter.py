@@ -14,8 +14,8 @@ from connectors.cancellation import Cancellation
 from connectors.connector import Connector
 from connectors.definition import OpenMetadataConnection, WorkflowDefinition, parse
 from connectors.errors import ConnectorError, RunCancelled
+from connectors.http.retry import RetryPolicy
 from connectors.openmetadata.client import Limits, OpenMetadataClient
-from connectors.openmetadata.retry import RetryPolicy
 from connectors.report import Report
 from connectors.reporting.documents import Account, End, PipelineState, Subject, progress_document, status_document
 from connectors.reporting.lines import LogLines

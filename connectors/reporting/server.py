@@ -10,9 +10,9 @@ from urllib.parse import quote
 import msgspec
 
 from connectors.errors import ConnectorError
+from connectors.http.answers import Answer, UnreadableAnswer
 from connectors.models.kinds import SERVICES
 from connectors.models.names import split_fqn
-from connectors.openmetadata.answers import Answer, UnreadableAnswer
 from connectors.openmetadata.client import OpenMetadataClient, by_name
 from connectors.reporting.documents import Subject
 

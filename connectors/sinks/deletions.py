@@ -8,9 +8,9 @@ from http import HTTPStatus
 import msgspec
 
 from connectors.errors import ConnectorError, advice_of
+from connectors.http.answers import Answer, UnreadableAnswer
 from connectors.models.names import split_fqn
 from connectors.models.records import DeletionScope
-from connectors.openmetadata.answers import Answer, UnreadableAnswer
 from connectors.openmetadata.client import OpenMetadataClient
 from connectors.openmetadata.versions import FIRST_WITH_DELETE_STALE
 from connectors.report import Failure, Observer

@@ -14,10 +14,10 @@ from pydantic import Field
 from connectors.cancellation import Cancellation
 from connectors.definition import Model, OpenMetadataConnection, Unused
 from connectors.errors import SinkUnavailable, advice_of, cause_of
+from connectors.http.retry import RetryPolicy
 from connectors.models.base import EntityReference, Request
 from connectors.models.records import DeletionScope, Record, ScopeEnd
 from connectors.openmetadata.client import Limits, OpenMetadataClient, by_name
-from connectors.openmetadata.retry import RetryPolicy
 from connectors.openmetadata.versions import FIRST_WITH_OVERRIDE
 from connectors.report import Failure, Observer
 from connectors.sinks.batches import Batch, Buffers

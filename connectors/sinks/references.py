@@ -8,9 +8,9 @@ from collections import OrderedDict
 import msgspec
 
 from connectors.errors import ConfigurationError
+from connectors.http.answers import UnreadableAnswer
 from connectors.models.base import EntityReference
 from connectors.models.lineage import AddLineageRequest
-from connectors.openmetadata.answers import UnreadableAnswer
 from connectors.openmetadata.client import OpenMetadataClient, by_name
 from connectors.sinks.entries import Entry, hashed
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 
 from connectors.errors import SinkUnavailable
-from connectors.openmetadata.answers import Answer
+from connectors.http.answers import Answer
 from connectors.openmetadata.client import OpenMetadataClient, TookTooLong
 from connectors.report import Failure, Observer
 from connectors.sinks.batches import Batch

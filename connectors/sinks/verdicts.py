@@ -7,8 +7,8 @@ from typing import Any, cast
 
 import msgspec
 
+from connectors.http.answers import Answer, UnreadableAnswer
 from connectors.models.names import parent_fqn, split_fqn
-from connectors.openmetadata.answers import Answer, UnreadableAnswer
 from connectors.sinks.entries import Entry
 
 LOST = frozenset({"failure", "aborted"})

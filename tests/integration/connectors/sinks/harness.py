@@ -8,6 +8,7 @@ from typing import Any
 
 from connectors.cancellation import Cancellation
 from connectors.definition import OpenMetadataConnection
+from connectors.http.retry import RetryPolicy
 from connectors.models.base import EntityReference
 from connectors.models.database import (
     Column,
@@ -20,7 +21,6 @@ from connectors.models.database import (
     TableType,
 )
 from connectors.models.records import DeletionScope, Record
-from connectors.openmetadata.retry import RetryPolicy
 from connectors.report import Failure, Report
 from connectors.sinks.lines import Line, read_lines
 from connectors.sinks.metadata_rest import MetadataRestConfig, MetadataRestSink, Target

@@ -9,8 +9,8 @@ import pytest
 from connectors.cancellation import Cancellation
 from connectors.definition import OpenMetadataConnection
 from connectors.errors import ConfigurationError, ConnectorError, FatalError, RunCancelled, SinkUnavailable
+from connectors.http.retry import RetryPolicy
 from connectors.openmetadata.client import Limits, OpenMetadataClient, TookTooLong
-from connectors.openmetadata.retry import RetryPolicy
 from connectors.report import Report
 from tests.fake_openmetadata import FakeOpenMetadata, Fault
 

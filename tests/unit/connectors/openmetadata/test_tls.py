@@ -8,8 +8,8 @@ import pytest
 from connectors.cancellation import Cancellation
 from connectors.definition import OpenMetadataConnection
 from connectors.errors import ConfigurationError, FatalError
+from connectors.http.retry import RetryPolicy
 from connectors.openmetadata.client import Limits, OpenMetadataClient
-from connectors.openmetadata.retry import RetryPolicy
 from connectors.openmetadata.versions import Version
 from connectors.report import Report
 from tests.fake_openmetadata import FakeOpenMetadata

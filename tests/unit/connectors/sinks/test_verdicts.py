@@ -3,8 +3,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from connectors.http.answers import Answer
 from connectors.models.names import fqn
-from connectors.openmetadata.answers import Answer
 from connectors.sinks.entries import Entry, Kind
 from connectors.sinks.verdicts import Unclear, read_bulk
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.openmetadata.retry import RetryPolicy, asked_delay
+from connectors.http.retry import RetryPolicy, asked_delay
 
 DATE = "Mon, 23 Nov 2026 10:00:00 GMT"
 

@@ -1,6 +1,6 @@
 import pytest
 
-from connectors.openmetadata.answers import LONGEST_MESSAGE, Answer, UnreadableAnswer
+from connectors.http.answers import LONGEST_MESSAGE, Answer, UnreadableAnswer
 
 
 @pytest.mark.parametrize(

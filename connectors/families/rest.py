@@ -1,0 +1,315 @@
+"""One run's or one check's way to a system's REST API."""
+
+import contextvars
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, NoReturn, TypeVar
+
+import httpx
+
+from connectors.cancellation import Cancellation
+from connectors.definition import TlsConfig, VerifySsl
+from connectors.errors import ConnectorError, FatalError, RunCancelled, SourceUnavailable
+from connectors.families.rest_failures import Refused, Vanished
+from connectors.http.answers import Answer, UnreadableAnswer
+from connectors.http.retry import BROKEN, BUSY, TOO_SLOW, RetryPolicy, asked_delay
+from connectors.http.sockets import Sockets
+from connectors.http.tls import advice_on_tls, tls_context
+from connectors.report import Observer
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+ItemT = TypeVar("ItemT")
+Query = Mapping[str, str | int | list[str]]
+SHORTEST_SECRET = 4
+UNAUTHORIZED, FORBIDDEN, NOT_FOUND, GONE = 401, 403, 404, 410
+
+
+@dataclass(frozen=True, slots=True)
+class RestLimits:
+    """Seconds for a connection, the next part of an answer and all of it; requests at a time; bytes of an answer."""
+
+    connect_seconds: float = 10.0
+    read_seconds: float = 60.0
+    answer_seconds: float = 300.0
+    connections: int = 4
+    answer_bytes: int = 64 * 1024**2
+    retry: RetryPolicy = field(default_factory=lambda: RetryPolicy(tries=5))
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """An API: `system` is its name in messages, `address` its base URL, which the user gave as `key`.
+
+    `prefix` is where `verifySSL` and `sslConfig` lie. `secrets` never show up in a message.
+    `login` gives the headers of a session and is asked again when they are refused; `credentials` names the
+    keys to mend then.
+    """
+
+    system: str
+    address: str
+    key: str = "hostPort"
+    prefix: str = ""
+    verify_ssl: VerifySsl = "no-ssl"
+    certificates: TlsConfig | None = None
+    headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    auth: httpx.BasicAuth | None = field(default=None, repr=False)
+    login: "Callable[[RestClient], Mapping[str, str]] | None" = field(default=None, repr=False)
+    credentials: str = "the credentials"
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request, as often as it is sent."""
+
+    method: str
+    path: str
+    query: Query
+    body: Any = field(default=None, repr=False)
+    signed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why one try brought nothing, and how often it is worth trying."""
+
+    reason: str
+    tries: int
+    asked: float | None = None
+    answer: Answer | None = None
+
+
+class RestClient:
+    """Thread-safe. Asks until it is answered, the tries are used up or the run stops."""
+
+    def __init__(
+        self, endpoint: Endpoint, report: Observer, cancellation: Cancellation, limits: RestLimits | None = None
+    ) -> None:
+        self._endpoint = endpoint
+        self._report = report
+        self._cancellation = cancellation
+        self._limits = limits or RestLimits()
+        self._sockets = Sockets()
+        self._abandoned = threading.Event()
+        self._session: Mapping[str, str] | None = None
+        self._logging_in = threading.Lock()
+        self._http = httpx.Client(
+            verify=tls_context(endpoint.address, endpoint.verify_ssl, endpoint.certificates, endpoint.prefix),
+            headers={"User-Agent": "headwater", "Accept": "application/json", **endpoint.headers},
+            auth=endpoint.auth,
+            limits=httpx.Limits(max_connections=self._limits.connections, keepalive_expiry=30.0),
+        )
+        self._ahead = ThreadPoolExecutor(self._limits.connections, thread_name_prefix="ahead")
+        self._stack = ExitStack()
+        self._stack.enter_context(cancellation.interrupting(self.abandon))
+
+    def __enter__(self) -> "RestClient":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Break off what is still asked, and give the connections back."""
+        self._stack.close()
+        self.abandon()
+        self._ahead.shutdown(cancel_futures=True)
+        self._http.close()
+
+    def abandon(self) -> None:
+        """Break off every request and every wait of this client; there will be no more."""
+        self._abandoned.set()
+        self._sockets.break_off()
+
+    def get(self, path: str, kind: type[T], query: Query | None = None) -> T:
+        """What a GET of `path` answers, as `kind`.
+
+        Raises:
+            Vanished: There is nothing at this path.
+            Refused: The user may not read it.
+            ConnectorError: The answer is an error or cannot be read.
+            SourceUnavailable: No answer after all tries.
+            FatalError: The credentials or the address are refused.
+            RunCancelled: The run was told to stop.
+        """
+        return self._ask(Call("GET", path, query or {}), kind)
+
+    def post(self, path: str, kind: type[T], body: object, *, signed: bool = True) -> T:
+        """What a POST of `body`, as JSON, answers; for questions only, as it may be sent twice. Raises what get does.
+
+        What is not `signed` goes without the headers of the session: logging in itself.
+        """
+        return self._ask(Call("POST", path, {}, body, signed), kind)
+
+    def ahead(
+        self, items: Iterable[ItemT], work: Callable[[ItemT], T], width: int | None = None
+    ) -> Generator[tuple[ItemT, "Future[T]"]]:
+        """Each item with what `work` on it brings, in order; that of the next `width` items is under way meanwhile.
+
+        An error of `work` comes out of its future, so that it is the item's own. `work` may not call `ahead`.
+        """
+        waiting = deque[tuple[ItemT, Future[T]]]()
+        try:
+            for item in items:
+                context = contextvars.copy_context()
+                waiting.append((item, self._ahead.submit(context.run, work, item)))
+                if len(waiting) > (width or self._limits.connections):
+                    yield waiting.popleft()
+            while waiting:
+                yield waiting.popleft()
+        finally:
+            for _, future in waiting:
+                future.cancel()
+
+    def _ask(self, call: Call, kind: type[T]) -> T:
+        answer = self._answer(call)
+        if not answer.ok:
+            self._refuse(call, answer)
+        try:
+            return answer.decoded(kind)
+        except UnreadableAnswer as error:
+            advice = (
+                f"see whether {self._endpoint.key} is the address of {self._endpoint.system}'s API, and its version"
+            )
+            msg = f"{self._named(call)} answers something else than {self._endpoint.system} does: {error}"
+            raise ConnectorError(answer.hiding(msg), advice) from error
+
+    def _answer(self, call: Call) -> Answer:
+        failures = 0
+        while True:
+            outcome = self._try(call)
+            if isinstance(outcome, Answer):
+                return outcome
+            failures += 1
+            delay = self._limits.retry.delay(failures, outcome.asked)
+            remaining = self._cancellation.remaining()
+            if failures >= outcome.tries or (remaining is not None and delay >= remaining):
+                return self._out_of_tries(call, outcome, failures)
+            logger.info("%s again in %.1f s: %s", self._named(call), delay, outcome.reason)
+            self._abandoned.wait(delay)
+
+    def _try(self, call: Call) -> Answer | Trouble:
+        """One try; a session that is refused counts only when a new one is refused too."""
+        session = self._headers(call, refused=None)
+        outcome = self._once(call, session)
+        if isinstance(outcome, Answer) and outcome.status == UNAUTHORIZED and call.signed and self._endpoint.login:
+            logger.info("%s ended the session; logging in again", self._endpoint.system)
+            outcome = self._once(call, self._headers(call, refused=session))
+        return outcome
+
+    def _headers(self, call: Call, refused: Mapping[str, str] | None) -> Mapping[str, str]:
+        if self._endpoint.login is None or not call.signed:
+            return {}
+        with self._logging_in:
+            if self._session is None or self._session is refused:
+                self._session = self._endpoint.login(self)
+            return self._session
+
+    def _once(self, call: Call, session: Mapping[str, str]) -> Answer | Trouble:
+        self._check_running()
+        began = time.monotonic()
+        try:
+            answer, headers = self._exchange(call, session)
+        except httpx.RequestError as error:
+            self._check_running()
+            return self._trouble(error)
+        finally:
+            self._report.queried(time.monotonic() - began)
+        if answer.status not in BUSY and answer.status != BROKEN:
+            return answer
+        few = answer.status in TOO_SLOW or answer.status == BROKEN
+        tries = self._limits.retry.few_tries if few else self._limits.retry.tries
+        asked = asked_delay(headers.get("retry-after"), headers.get("date"))
+        return Trouble(f"it answers {answer.status}: {answer.message()}", tries, asked, answer)
+
+    def _exchange(self, call: Call, session: Mapping[str, str]) -> tuple[Answer, httpx.Headers]:
+        latest = time.monotonic() + self._limits.answer_seconds
+        remaining = self._cancellation.remaining()
+        patience = self._limits.read_seconds if remaining is None else min(self._limits.read_seconds, remaining + 0.1)
+        with self._http.stream(
+            call.method,
+            self._endpoint.address + call.path,
+            params=dict(call.query) or None,
+            json=call.body,
+            headers=dict(session),
+            timeout=httpx.Timeout(patience, connect=min(self._limits.connect_seconds, patience), pool=None),
+            extensions={"trace": self._sockets.trace},
+        ) as response:
+            body = self._read(response, latest)
+        secrets = (*self._endpoint.secrets, *session.values())
+        kept = tuple(text for text in secrets if len(text) >= SHORTEST_SECRET)
+        return Answer(response.status_code, body, response.headers.get("content-type", ""), kept), response.headers
+
+    def _read(self, response: httpx.Response, latest: float) -> bytes:
+        body = bytearray()
+        for part in response.iter_bytes():
+            self._check_running()
+            body += part
+            if len(body) > self._limits.answer_bytes:
+                msg = f"an answer of {self._endpoint.address} is longer than {self._limits.answer_bytes} bytes"
+                raise ConnectorError(msg, f"see what stands before {self._endpoint.system}")
+            if time.monotonic() > latest:
+                msg = "too slow"
+                raise httpx.ReadTimeout(msg)
+        return bytes(body)
+
+    def _trouble(self, error: httpx.RequestError) -> Trouble:
+        endpoint, retry = self._endpoint, self._limits.retry
+        if isinstance(error, httpx.ReadTimeout | httpx.WriteTimeout):
+            limits = self._limits
+            reason = f"no answer within {limits.read_seconds:g} s, or not all of it within {limits.answer_seconds:g} s"
+            return Trouble(reason, retry.few_tries)
+        if isinstance(error, httpx.ConnectTimeout):
+            return Trouble(f"no connection within {self._limits.connect_seconds:g} s", retry.tries)
+        if isinstance(error, httpx.UnsupportedProtocol | httpx.LocalProtocolError):
+            msg = f"{endpoint.address} cannot be asked: {error}"
+            raise FatalError(msg, f"correct {endpoint.key}") from error
+        if (advice := advice_on_tls(error, endpoint.prefix, endpoint.key)) is not None:
+            msg = f"no secure connection to {endpoint.address}: {error}"
+            raise FatalError(msg, advice) from error
+        return Trouble(str(error) or type(error).__name__, retry.tries)
+
+    def _out_of_tries(self, call: Call, trouble: Trouble, failures: int) -> Answer:
+        self._check_running()
+        if trouble.answer is not None and trouble.answer.status == BROKEN:
+            return trouble.answer
+        times = "once" if failures == 1 else f"{failures} times"
+        msg = f"{self._named(call)} is not available (tried {times}): {trouble.reason}"
+        advice = f"see whether {self._endpoint.key} is right and can be reached from here, and the server is up"
+        raise SourceUnavailable(msg, advice)
+
+    def _refuse(self, call: Call, answer: Answer) -> NoReturn:
+        endpoint, named = self._endpoint, self._named(call)
+        if answer.status == UNAUTHORIZED:
+            msg = f"{endpoint.system} at {endpoint.address} does not let the user in: {answer.message()}"
+            raise FatalError(msg, f"correct {endpoint.credentials}")
+        if answer.status == FORBIDDEN:
+            msg = f"{named} is forbidden: {answer.message()}"
+            raise Refused(msg, "let the user read it, or leave it out by a filter")
+        if answer.status in (NOT_FOUND, GONE):
+            msg = f"{named} is not there: {answer.message()}"
+            raise Vanished(msg, f"it was removed during the run, or {endpoint.key} is not the API's address")
+        if answer.redirect:
+            msg = f"{named} redirects to another address"
+            raise FatalError(msg, f"write the final address in {endpoint.key}, or correct {endpoint.credentials}")
+        msg = f"{named} answers {answer.status}: {answer.message()}"
+        raise ConnectorError(msg, f"look into the log of {endpoint.system}")
+
+    def _named(self, call: Call) -> str:
+        return f"{self._endpoint.system}'s {call.path} at {self._endpoint.address}"
+
+    def _check_running(self) -> None:
+        self._cancellation.check()
+        if self._abandoned.is_set():
+            msg = "the run has ended"
+            raise RunCancelled(msg)

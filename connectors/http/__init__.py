@@ -1,0 +1,1 @@
+"""What speaking HTTP takes, whoever is spoken to: answers, retries, broken-off connections, TLS."""

@@ -1,0 +1,95 @@
+"""How the server's certificate is checked and ours is shown."""
+
+import ssl
+import tempfile
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import httpx
+from pydantic import SecretStr
+
+from connectors.definition import TlsConfig, VerifySsl
+from connectors.errors import ConfigurationError
+
+NOT_TLS = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"})
+
+
+def tls_context(address: str, verify: VerifySsl, given: TlsConfig | None, prefix: str = "") -> ssl.SSLContext:
+    """The TLS side of a connection whose `sslConfig` lies below `prefix`.
+
+    Raises:
+        ConfigurationError: A certificate or key cannot be used; names its key.
+    """
+    if address.startswith("http:"):
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # never used: loading the usual authorities would cost 30 ms
+    config = given or TlsConfig()
+    context = _trusting(config, prefix, only_given=verify == "validate")
+    if verify == "ignore":
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if config.ssl_certificate is not None:
+        _show(context, config.ssl_certificate, config.ssl_key, prefix)
+    return context
+
+
+def _trusting(config: TlsConfig, prefix: str, *, only_given: bool) -> ssl.SSLContext:
+    if config.ca_certificate is None or not only_given:
+        return httpx.create_ssl_context()
+    text = config.ca_certificate.get_secret_value()
+    try:
+        if _is_pem(text):
+            return ssl.create_default_context(cadata=text)
+        return ssl.create_default_context(cafile=text)
+    except (OSError, ValueError) as error:
+        raise _unusable(error, f"{prefix}sslConfig.caCertificate", "certificate") from error
+
+
+def _show(context: ssl.SSLContext, certificate: SecretStr, key: SecretStr | None, prefix: str) -> None:
+    with ExitStack() as stack:
+        certificate_file = stack.enter_context(_as_file(certificate))
+        key_file = stack.enter_context(_as_file(key)) if key else None
+        try:
+            context.load_cert_chain(certificate_file, key_file, password=lambda: "")
+        except (OSError, ValueError) as error:
+            raise _unusable(error, f"{prefix}sslConfig.sslCertificate", "certificate and key") from error
+
+
+@contextmanager
+def _as_file(secret: SecretStr) -> Generator[str, None, None]:
+    """OpenSSL reads keys from files only: text is lent to it in one that only we can read."""
+    text = secret.get_secret_value()
+    if not _is_pem(text):
+        yield text
+        return
+    with tempfile.TemporaryDirectory(prefix="headwater-tls-") as folder:
+        file = Path(folder, "pem")
+        file.write_text(text, encoding="ascii", errors="replace")
+        yield str(file)
+
+
+def _is_pem(text: str) -> bool:
+    return "-----BEGIN" in text
+
+
+def _unusable(error: Exception, path: str, what: str) -> ConfigurationError:
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
+    return ConfigurationError.at(path, f"is neither the text nor the path of a usable PEM {what}: {reason}")
+
+
+def advice_on_tls(error: BaseException, prefix: str = "", key: str = "hostPort") -> str | None:
+    """What to do about a connection that no retry will make secure; None when that is not what failed.
+
+    `key` is what holds the address.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return (
+                f"set {prefix}verifySSL to validate and {prefix}sslConfig.caCertificate to the authority that signed "
+                "the certificate"
+            )
+        if isinstance(cause, ssl.SSLError) and cause.reason in NOT_TLS:
+            return f"the server does not speak TLS at this address: write http:// in {key}"
+        cause = cause.__cause__ or cause.__context__
+    return None
