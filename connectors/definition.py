@@ -23,6 +23,7 @@ from pydantic.alias_generators import to_camel
 
 from connectors.errors import ConfigurationError, Problem
 from connectors.models.names import split_fqn
+from connectors.source_files import EVERY_FILE, SourceFiles
 
 SECRET_KEY = re.compile(r"password|passwd|passphrase|secret|token|private_?key|api_?key|authorization", re.IGNORECASE)
 FORBIDDEN_IN_SERVICES = re.compile(r'::|["\r\n]')
@@ -299,14 +300,14 @@ def known_only(server: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in server.items() if key in known}
 
 
-def parse(model: type[ModelT], raw: object, prefix: str = "") -> ModelT:
-    """Validate `raw`; the paths of the problems are below `prefix`.
+def parse(model: type[ModelT], raw: object, prefix: str = "", files: SourceFiles = EVERY_FILE) -> ModelT:
+    """Validate `raw`, which may name no other `files`; the paths of the problems are below `prefix`.
 
     Raises:
         ConfigurationError: Names the path of every offending field.
     """
     try:
-        return model.model_validate(raw)
+        return model.model_validate(raw, context=files)
     except ValidationError as error:
         raise ConfigurationError(problems_of(error, prefix)) from None
 

@@ -44,7 +44,7 @@ def ingest(
         FatalError: The run failed, and a retry would not help.
         RunCancelled: It was told to stop.
     """
-    planned = plan(raw)
+    planned = plan(raw, files=folders.sources)
     definition = planned.definition
     context = _context(planned, report, cancellation)
     runner = TopologyRunner(report, cancellation, planned.options.threads, finished)

@@ -20,6 +20,7 @@ from connectors.connector import CheckResult, Connector, run_checks
 from connectors.definition import Model, ModelT, Path, SourceOptions, Unused, WorkflowDefinition, parse, secret_paths
 from connectors.errors import ConfigurationError, Problem, cause_of
 from connectors.sinks.opening import SERVER, check_sink_config
+from connectors.source_files import EVERY_FILE, SourceFiles
 
 logger = logging.getLogger(__name__)
 
@@ -67,10 +68,10 @@ def get(name: str) -> Connector[Any, Any]:
     return cast("Connector[Any, Any]", module.CONNECTOR)
 
 
-def plan(raw: Mapping[str, Any], *, confined: bool = False) -> Plan:
+def plan(raw: Mapping[str, Any], *, confined: bool = False, files: SourceFiles = EVERY_FILE) -> Plan:
     """Validate a whole definition, as far as that can be done without connecting to anything.
 
-    A `confined` one may name no file of its own choice to write to.
+    A `confined` one may name no file of its own choice to write to, and any only some `files` to read from.
 
     Raises:
         ConfigurationError: Names the path of every offending field, below the definition's own top.
@@ -82,7 +83,7 @@ def plan(raw: Mapping[str, Any], *, confined: bool = False) -> Plan:
 
     def part(key: str, model: type[ModelT], value: object) -> ModelT | None:
         try:
-            return parse(model, value, key)
+            return parse(model, value, key, files)
         except ConfigurationError as error:
             problems.extend(error.problems)
             return None
@@ -169,11 +170,13 @@ def connection_secrets(name: str, connection: Mapping[str, Any]) -> tuple[Path, 
     return tuple(secret_paths(parse(usable(name).config, connection, "")))
 
 
-def check(name: str, connection: Mapping[str, Any]) -> Iterator[CheckResult]:
+def check(name: str, connection: Mapping[str, Any], files: SourceFiles = EVERY_FILE) -> Iterator[CheckResult]:
     """Test a connection whose secret references have been resolved; each step's result as soon as it is there.
+
+    It may name no other `files` of this machine.
 
     Raises:
         ConfigurationError: There is no such connector, or the connection does not fit it.
     """
     connector = usable(name)
-    yield from run_checks(connector.checks, parse(connector.config, connection, ""))
+    yield from run_checks(connector.checks, parse(connector.config, connection, "", files))

@@ -17,6 +17,7 @@ from cryptography.fernet import Fernet
 from fastapi import FastAPI
 from typing_extensions import override
 
+from connectors.source_files import SourceFiles
 from service import logs
 from service.api.dependencies import Readiness, Services
 from service.api.feed import RunFeed
@@ -96,7 +97,7 @@ class Service:
         self._listen(database, worker, scheduler)
         if worker is not None:
             self._parts.callback(worker.stop)  # before the listener ends: cancels are heard while runs have their grace
-        check = connection_checker(resolver)
+        check = connection_checker(resolver, self._sources)
         openmetadata = OpenMetadata(check, self._tokens)
         self._parts.callback(openmetadata.stop)
         self._parts.callback(self._feed.close)
@@ -104,7 +105,7 @@ class Service:
             Services(
                 settings=settings,
                 database=database,
-                rules=Rules(RegistryChecker(), vault, check_schedule),
+                rules=Rules(RegistryChecker(self._sources), vault, check_schedule),
                 metrics=metrics,
                 feed=self._feed,
                 ready=partial(_readiness, Reachability(database), worker, scheduler),
@@ -117,6 +118,11 @@ class Service:
     def _tokens(self) -> Path:
         """The folder of the files that a token may be read from."""
         return self.settings.secrets_dir or self.settings.data_dir / "secrets"
+
+    @property
+    def _sources(self) -> SourceFiles:
+        """The files that connectors may read."""
+        return SourceFiles(self.settings.source_dirs or (self.settings.data_dir / "sources",))
 
     def _start_worker(self, database: Database, vault: Vault, resolver: SecretResolver, metrics: Metrics) -> Worker:
         journal = Journal(database, self.settings.log_lines_per_run)
@@ -132,7 +138,16 @@ class Service:
         reporting = Reporting(self._tokens)
         self._parts.callback(reporting.stop)
         executor = RunExecutor(
-            database, vault, resolver, metrics, journal, reporting, data_dir, self._tokens, self._environ
+            database,
+            vault,
+            resolver,
+            metrics,
+            journal,
+            reporting,
+            data_dir,
+            self._tokens,
+            self._sources,
+            self._environ,
         )
         worker = Worker(self.settings, database, executor, metrics)
         self._parts.callback(worker.stop)

@@ -69,6 +69,7 @@ def _default_heartbeat(data: Mapping[str, object]) -> float:
 
 
 _Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_list), Field(min_length=1)]
+_Folders = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split_list)]
 _Roles = Annotated[tuple[Role, ...], NoDecode, BeforeValidator(_split_list), Field(min_length=1)]
 _Limits = Annotated[dict[str, Annotated[int, Field(ge=0)]], NoDecode, BeforeValidator(_split_limits)]
 
@@ -148,6 +149,10 @@ class Settings(BaseSettings):
         default=None,
         description="Fernet keys (32 bytes, urlsafe base64), comma separated: the first encrypts, all decrypt.",
     )
+    source_dirs: _Folders = Field(
+        default=(),
+        description="Folders of files that connectors may read: a comma list. Unset: sources in the data folder.",
+    )
     secrets_dir: Path | None = Field(default=None, description="Folder with one file per secret, named as the secret.")
 
     openmetadata_username: str | None = Field(
@@ -206,6 +211,15 @@ class Settings(BaseSettings):
         if len(set(value)) != len(value):
             message = "names each one once"
             raise ValueError(message)
+        return value
+
+    @field_validator("source_dirs")
+    @classmethod
+    def _check_full_paths(cls, value: tuple[Path, ...]) -> tuple[Path, ...]:
+        for folder in value:
+            if not folder.is_absolute():
+                message = f"{folder} is not a full path; begin it with /"
+                raise ValueError(message)
         return value
 
     @field_validator("heartbeat_seconds")

@@ -16,6 +16,7 @@ from connectors.sinks.base import Sink
 from connectors.sinks.file import FILENAME, FileConfig, FileSink, file_path
 from connectors.sinks.metadata_rest import MetadataRestConfig, MetadataRestSink, Target
 from connectors.sinks.replay import replay
+from connectors.source_files import EVERY_FILE, SourceFiles
 
 CONFIG = "sink.config"
 SERVER = "workflowConfig.openMetadataServerConfig"
@@ -26,13 +27,14 @@ logger = logging.getLogger(__name__)
 class Folders:
     """What a run may touch of this machine's files.
 
-    `files` bounds what the file sink writes and `tokens` what a token is read from (None: anywhere); `dead_letters` is
-    one file.
+    `files` bounds what the file sink writes and `tokens` what a token is read from (None: anywhere), `sources` what
+    a connector reads; `dead_letters` is one file.
     """
 
     files: Path | None
     dead_letters: Path
     tokens: Path | None = None
+    sources: SourceFiles = EVERY_FILE
 
 
 def check_sink_config(definition: WorkflowDefinition, *, confined: bool) -> None:

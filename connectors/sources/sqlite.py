@@ -10,7 +10,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, PrivateAttr, SecretStr, ValidationInfo, field_validator, model_validator
 
 from connectors.cancellation import Cancellation
 from connectors.connector import OF_DATABASES, Capability, Check, Connector, RunContext
@@ -30,6 +30,7 @@ from connectors.models.database import (
 )
 from connectors.models.names import encode_name
 from connectors.report import Report
+from connectors.source_files import EVERY_FILE, SourceFiles, allowed_files
 
 if TYPE_CHECKING:
     import sqlite3
@@ -79,7 +80,7 @@ class SQLiteConfig(DatabaseConnection):
     """A file that the service can read: its path as `databaseMode`, what its database is called as `database`.
 
     Without `databaseMode` the path may be written as `database`. `:memory:` is refused, as nobody else's memory can
-    be read.
+    be read, and so is a file that does not lie where the service may read; a relative path begins there.
     """
 
     type: Literal["SQLite"] = "SQLite"
@@ -97,6 +98,7 @@ class SQLiteConfig(DatabaseConnection):
     supports_dbt_extraction: Annotated[bool, Unused()] = Field(default=True, alias="supportsDBTExtraction")
     supports_profiler: Annotated[bool, Unused()] = True
     supports_query_comment: Annotated[bool, Unused()] = True
+    _files: SourceFiles = PrivateAttr(default=EVERY_FILE)
 
     @field_validator("connection_options", "connection_arguments")
     @classmethod
@@ -107,16 +109,27 @@ class SQLiteConfig(DatabaseConnection):
         return value
 
     @model_validator(mode="after")
-    def _is_a_file(self) -> "SQLiteConfig":
+    def _is_a_file(self, info: ValidationInfo) -> "SQLiteConfig":
         if self.path == MEMORY:
             msg = "databaseMode :memory: holds nothing; write the path of a file as databaseMode or database"
             raise ValueError(msg)
+        self._files = allowed_files(info)
+        self.place()
         return self
 
     @property
     def path(self) -> str:
-        """The file to read."""
+        """The file to read, as it is written."""
         return self.database_mode if self.database_mode != MEMORY else self.database or MEMORY
+
+    def place(self) -> Path:
+        """Where the file lies. Raises ValueError where it may not be read."""
+        key = "databaseMode" if self.database_mode != MEMORY else "database"
+        try:
+            return self._files.place(self.path)
+        except ValueError as error:
+            msg = f"{key} {error}"
+            raise ValueError(msg) from None
 
     @property
     def database_name(self) -> str:
@@ -128,6 +141,7 @@ class Reader:
     """Opens the file, read-only, and asks."""
 
     def __init__(self, config: SQLiteConfig, report: Report, cancellation: Cancellation) -> None:
+        self._config = config
         self._path = config.path
         self._report = report
         self._cancellation = cancellation
@@ -138,7 +152,7 @@ class Reader:
         import sqlite3
 
         self._cancellation.check()
-        address = f"{Path(self._path).absolute().as_uri()}?mode=ro"
+        address = f"{self._place().as_uri()}?mode=ro"
         try:
             with closing(
                 sqlite3.connect(address, uri=True, timeout=BUSY_SECONDS, check_same_thread=False, isolation_level=None)
@@ -149,6 +163,13 @@ class Reader:
         except sqlite3.Error as error:
             self._cancellation.check()
             raise failure(error, self._path) from error
+
+    def _place(self) -> Path:
+        """Looked up anew each time: since the definition was checked, a link may have been put there."""
+        try:
+            return self._config.place()
+        except ValueError as error:
+            raise FatalError(str(error)) from None
 
     def rows(self, connection: "sqlite3.Connection", query: str, *parameters: str) -> Iterator[Row]:
         """The rows of one query, one at a time."""

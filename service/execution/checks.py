@@ -5,13 +5,18 @@ from dataclasses import replace
 
 from connectors import registry
 from connectors.connector import CheckResult
+from connectors.source_files import EVERY_FILE, SourceFiles
 from service.execution.secrets import SecretResolver
 from service.logs import Redactor
 from service.workflows.documents import Json
 
 
-def connection_checker(resolver: SecretResolver) -> Callable[[str, Json], Iterator[CheckResult]]:
+def connection_checker(
+    resolver: SecretResolver, files: SourceFiles = EVERY_FILE
+) -> Callable[[str, Json], Iterator[CheckResult]]:
     """What checks a connection given by its connector's name and its config, secrets as references or in plain text.
+
+    A connection may read no other `files` of this machine.
 
     Raises:
         ConfigurationError: A secret is missing, or the config does not fit the connector.
@@ -21,7 +26,7 @@ def connection_checker(resolver: SecretResolver) -> Callable[[str, Json], Iterat
         resolved, values = resolver.resolve(connection, registry.connection_secrets(connector, connection))
         redactor = Redactor()
         redactor.add(values)
-        for result in registry.check(connector, resolved):
+        for result in registry.check(connector, resolved, files):
             advice = None if result.advice is None else redactor.apply(result.advice)
             yield replace(result, message=redactor.apply(result.message), advice=advice)
 

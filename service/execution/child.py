@@ -22,6 +22,7 @@ import msgspec
 from connectors.cancellation import Cancellation
 from connectors.ingestion import Folders, ingest
 from connectors.report import Failure, Outcome, Report
+from connectors.source_files import SourceFiles
 from service.execution.messages import Assignment, Broken, Call, Ended, Events, encode, sendable
 
 FLUSH_SECONDS = 0.2
@@ -121,7 +122,10 @@ class TellingHandler(logging.Handler):
 
 def work(assignment: Assignment, teller: Teller, cancellation: Cancellation) -> Ended:
     """Do what was assigned; whatever happens is an end."""
-    folders = Folders(Path(assignment.files), Path(assignment.dead_letters), Path(assignment.tokens))
+    sources = None if assignment.sources is None else tuple(map(Path, assignment.sources))
+    folders = Folders(
+        Path(assignment.files), Path(assignment.dead_letters), Path(assignment.tokens), SourceFiles(sources)
+    )
     finished = frozenset(assignment.finished)
     limits = _limit_memory(assignment.memory_limit_mb)
     try:

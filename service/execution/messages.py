@@ -37,6 +37,7 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     files: str
     dead_letters: str
     tokens: str
+    sources: list[str] | None
     finished: list[str]
     log_level: int
     timeout_seconds: float | None

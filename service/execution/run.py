@@ -10,6 +10,7 @@ from connectors.ingestion import Folders, Result, ingest, judge
 from connectors.registry import Plan, plan
 from connectors.report import Report
 from connectors.services import completed
+from connectors.source_files import SourceFiles
 from service import clock, logs
 from service.database.engine import Database
 from service.errors import Invalid, Unavailable
@@ -60,6 +61,7 @@ class RunExecutor:
     reporting: Reporting
     data_dir: Path
     tokens: Path
+    sources: SourceFiles
     environ: Mapping[str, str]
 
     def begin(self, claim: ClaimedRun, held_until: float) -> Attempt:
@@ -138,6 +140,7 @@ class RunExecutor:
             files=self.data_dir / "files",
             dead_letters=self.data_dir / "dead-letters" / f"{claim.lease.run_id}.jsonl",
             tokens=self.tokens,
+            sources=self.sources,
         )
         finished = frozenset(claim.checkpoints)
         if claim.policy.isolation is Isolation.THREAD:
@@ -148,6 +151,7 @@ class RunExecutor:
             files=str(folders.files),
             dead_letters=str(folders.dead_letters),
             tokens=str(folders.tokens),
+            sources=None if folders.sources.folders is None else list(map(str, folders.sources.folders)),
             finished=sorted(finished),
             log_level=level,
             timeout_seconds=claim.policy.timeout_seconds,

@@ -2,13 +2,17 @@
 
 from connectors import registry
 from connectors.errors import ConfigurationError
+from connectors.source_files import EVERY_FILE, SourceFiles
 from service.errors import Invalid, Problem
 from service.workflows.documents import Json
 from service.workflows.operations import CheckedDefinition
 
 
 class RegistryChecker:
-    """The DefinitionChecker of the running service."""
+    """The DefinitionChecker of the running service; definitions may read no other `files`."""
+
+    def __init__(self, files: SourceFiles = EVERY_FILE) -> None:
+        self._files = files
 
     def check(self, config: Json) -> CheckedDefinition:
         """The config as it will be stored.
@@ -17,7 +21,7 @@ class RegistryChecker:
             Invalid: No connector takes it; the paths begin inside the config.
         """
         try:
-            plan = registry.plan(config, confined=True)
+            plan = registry.plan(config, confined=True, files=self._files)
         except ConfigurationError as error:
             raise Invalid(Problem(problem.path, problem.message) for problem in error.problems) from error
         return CheckedDefinition(plan.connector.name, config, plan.secret_paths, plan.notes)

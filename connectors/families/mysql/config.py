@@ -1,13 +1,13 @@
 """How users say which MySQL or MariaDB server to read, in OpenMetadata's words."""
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator
 
-from connectors.definition import FilterPattern, Model, TlsConfig, Unused
+from connectors.definition import FilterPattern, TlsConfig, Unused
 from connectors.families.addresses import split_address
 from connectors.families.database_options import DatabaseConnection
+from connectors.families.password_auth import PasswordAuth
 
 DEFAULT_PORT = 3306
 TIMEOUTS = frozenset({"connect_timeout", "read_timeout"})
@@ -16,28 +16,6 @@ OWN_KEYS = {
     "database": "databaseSchema", "ssl": "sslConfig", "ssl_ca": "sslConfig", "ssl_cert": "sslConfig",
     "ssl_key": "sslConfig",
 }  # fmt: skip
-CLOUD_LOGINS = {"awsConfig": "AWS IAM", "azureConfig": "Azure", "gcpConfig": "Google Cloud SQL"}
-
-
-class PasswordAuth(Model):
-    """The user's password; without one the server has to let the user in as it is."""
-
-    password: SecretStr | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _only_passwords(cls, value: object) -> object:
-        if not isinstance(value, Mapping):
-            return value
-        given = cast("Mapping[str, object]", value)
-        for key, system in CLOUD_LOGINS.items():
-            if given.get(key) is not None:
-                msg = f"{key} is not supported: {system} tokens are not fetched here; give a password instead"
-                raise ValueError(msg)
-        if given.get("enableIamAuth"):
-            msg = "enableIamAuth is not supported: tokens are not fetched here; give a password instead"
-            raise ValueError(msg)
-        return {key: item for key, item in given.items() if key not in (*CLOUD_LOGINS, "enableIamAuth")}
 
 
 class InformationSchemaConfig(DatabaseConnection):

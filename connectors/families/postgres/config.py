@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, cast
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from connectors.definition import FilterPattern, Model, TlsConfig, Unused
+from connectors.definition import FilterPattern, TlsConfig, Unused
 from connectors.families.addresses import split_address
 from connectors.families.database_options import DatabaseConnection
+from connectors.families.password_auth import PasswordAuth
 
 SslMode = Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
 SSL_MODES: tuple[SslMode, ...] = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
@@ -30,24 +31,6 @@ OWN_KEYS = {
     "host": "hostPort", "hostaddr": "hostPort", "port": "hostPort", "user": "username", "username": "username",
     "password": "authType.password", "dbname": "database", "database": "database",
 }  # fmt: skip
-
-
-class PasswordAuth(Model):
-    """The role's password; without one the server has to trust the role or its certificate."""
-
-    password: SecretStr | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _only_passwords(cls, value: object) -> object:
-        if not isinstance(value, Mapping):
-            return value
-        given = without_nulls(cast("Mapping[str, object]", value))
-        for key, system in (("awsConfig", "AWS IAM"), ("azureConfig", "Azure")):
-            if key in given:
-                msg = f"{key} is not supported: {system} tokens are not fetched here; give a password instead"
-                raise ValueError(msg)
-        return given
 
 
 class CatalogueConfig(DatabaseConnection):

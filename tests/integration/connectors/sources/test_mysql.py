@@ -15,9 +15,10 @@ from connectors.cancellation import Cancellation
 from connectors.connector import RunContext
 from connectors.errors import ConnectorError, FatalError, RunCancelled, SourceUnavailable
 from connectors.families.database_options import DatabaseMetadata
-from connectors.families.mysql.config import MysqlConfig, PasswordAuth
+from connectors.families.mysql.config import MysqlConfig
 from connectors.families.mysql.session import Sessions
 from connectors.families.mysql.source import open_source
+from connectors.families.password_auth import PasswordAuth
 from connectors.models.database import CreateTableRequest
 from connectors.report import Report
 from connectors.runner import TopologyRunner

@@ -13,6 +13,7 @@ import psycopg
 from cryptography.fernet import Fernet
 from psycopg import sql
 
+from connectors.source_files import SourceFiles
 from service.database.engine import Database
 from service.errors import ServiceError
 from service.execution.journal import Journal
@@ -121,7 +122,16 @@ def working(site: Site, **chosen: Any) -> Generator[Worker]:
     handler = RunLogHandler(journal.log)
     tokens = site.folder / "secrets"
     executor = RunExecutor(
-        site.database, VAULT, secrets, metrics, journal, Reporting(tokens), site.folder, tokens, site.environ
+        site.database,
+        VAULT,
+        secrets,
+        metrics,
+        journal,
+        Reporting(tokens),
+        site.folder,
+        tokens,
+        SourceFiles((site.folder / "sources",)),
+        site.environ,
     )
     worker = Worker(settings, site.database, executor, metrics, STOP_GRACE_SECONDS)
     with heard_by(handler):

@@ -102,6 +102,7 @@ def test_whatever_happens_is_an_end(tmp_path: Path, ends: tuple[socket.socket, s
         files=str(tmp_path),
         dead_letters=str(tmp_path / "dead"),
         tokens=str(tmp_path),
+        sources=None,
         finished=[],
         log_level=20,
         timeout_seconds=None,

@@ -1,0 +1,45 @@
+"""Files of this machine that a definition may name as a source: those below the folders that the operator allows."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationInfo
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFiles:
+    """The `folders` whose files may be read, links followed; None: every file."""
+
+    folders: tuple[Path, ...] | None = None
+
+    def place(self, path: str) -> Path:
+        """Where `path` really lies; a relative one begins at the first folder.
+
+        Raises:
+            ValueError: It lies below none of the folders; says what to do.
+        """
+        if self.folders is None:
+            return _resolved(Path(path))
+        roots = [folder.resolve() for folder in self.folders]
+        found = _resolved(roots[0] / path if roots else Path(path))
+        if not any(found.is_relative_to(root) for root in roots):
+            allowed = " or ".join(map(str, roots)) or "no folder at all"
+            msg = f"{path!r} does not lie below {allowed}; move it there, or have HEADWATER_SOURCE_DIRS allow its place"
+            raise ValueError(msg)
+        return found
+
+
+def _resolved(path: Path) -> Path:
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError, ValueError) as error:  # links that go round in circles, a null byte
+        msg = f"{str(path)!r} is not a path that can be followed: {error}; correct it"
+        raise ValueError(msg) from None
+
+
+EVERY_FILE = SourceFiles()
+
+
+def allowed_files(info: ValidationInfo) -> SourceFiles:
+    """What the definition at hand may read, as whoever validates it said; see `connectors.definition.parse`."""
+    return info.context if isinstance(info.context, SourceFiles) else EVERY_FILE

@@ -1,0 +1,59 @@
+"""Which files of this machine a definition may name."""
+
+from pathlib import Path
+
+import pytest
+
+from connectors.source_files import EVERY_FILE, SourceFiles
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> SourceFiles:
+    """Two folders that may be read, with a file beside them that may not, and links to it."""
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "shop.db").touch()
+    (tmp_path / "private.db").touch()
+    (tmp_path / "one" / "link.db").symlink_to(tmp_path / "private.db")
+    (tmp_path / "one" / "up").symlink_to(tmp_path)
+    (tmp_path / "entrance").symlink_to(tmp_path / "two")
+    return SourceFiles((tmp_path / "one", tmp_path / "entrance"))
+
+
+@pytest.mark.parametrize(
+    "path", ["one/shop.db", "two/shop.db", "entrance/shop.db", "one/up/two/shop.db", "one/not-there"]
+)
+def test_what_lies_below_a_folder_may_be_read(folders: SourceFiles, tmp_path: Path, path: str) -> None:
+    assert folders.place(str(tmp_path / path)) == (tmp_path / path).resolve()
+
+
+@pytest.mark.parametrize(
+    "path", ["private.db", "one/../private.db", "one/link.db", "one/up/private.db", "one-more/shop.db", "."]
+)
+def test_what_lies_elsewhere_may_not(folders: SourceFiles, tmp_path: Path, path: str) -> None:
+    with pytest.raises(ValueError, match=r"does not lie below .*HEADWATER_SOURCE_DIRS") as caught:
+        folders.place(f"{tmp_path}/{path}")
+    assert str(tmp_path / "one") in str(caught.value)
+
+
+def test_what_cannot_be_followed_is_no_path(folders: SourceFiles, tmp_path: Path) -> None:
+    (tmp_path / "one" / "circle").symlink_to(tmp_path / "one" / "circle")
+    for path in ("circle", "\0"):
+        for files in (folders, EVERY_FILE):
+            with pytest.raises(ValueError, match="is not a path that can be followed"):
+                files.place(str(tmp_path / "one" / path))
+
+
+def test_a_relative_path_begins_at_the_first_folder(folders: SourceFiles, tmp_path: Path) -> None:
+    assert folders.place("shop.db") == (tmp_path / "one" / "shop.db").resolve()
+    with pytest.raises(ValueError, match="does not lie below"):
+        folders.place("../private.db")
+
+
+def test_without_a_folder_nothing_may_be_read() -> None:
+    with pytest.raises(ValueError, match="no folder at all"):
+        SourceFiles(()).place("/shop.db")
+
+
+def test_by_default_everything_may_be_read(tmp_path: Path) -> None:
+    assert EVERY_FILE.place(str(tmp_path / "shop.db")) == tmp_path.resolve() / "shop.db"
