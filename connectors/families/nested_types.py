@@ -2,7 +2,8 @@
 
 Spellings: Hive and Spark `struct<a:int,b:array<string>>`, `map<k,v>`, `uniontype<..>`; BigQuery `STRUCT<a INT64>`,
 `ARRAY<..>`; Trino `row(a integer)`, `array(..)`, `map(..)`; Snowflake `OBJECT(a NUMBER(10,2) NOT NULL)`,
-`ARRAY(.. NOT NULL)`, `MAP(..)`, `VARIANT`. A text that is none of these is UNKNOWN and shown as it is written.
+`ARRAY(.. NOT NULL)`, `MAP(..)`, `VARIANT`; Postgres, Cockroach and DuckDB `text[]`. A text that is none of these is
+UNKNOWN and shown as it is written.
 """
 
 import re
@@ -29,6 +30,10 @@ NAMES: dict[str, DataType] = {
     "json": "JSON", "variant": "VARIANT", "uuid": "UUID", "geography": "GEOGRAPHY", "geometry": "GEOMETRY",
     "sphericalgeography": "GEOGRAPHY", "ipaddress": "INET", "void": "NULL", "null": "NULL", "unknown": "NULL",
     "array": "ARRAY", "map": "MAP", "struct": "STRUCT", "row": "STRUCT", "object": "STRUCT",
+    "timestamptz": "TIMESTAMPZ", "timetz": "TIME", "bytea": "BYTEA", "inet": "INET", "jsonb": "JSON", "bit": "BIT",
+    "bit varying": "BIT", "varbit": "BIT", "oid": "UINT", "name": "VARCHAR", "int2": "SMALLINT", "int4": "INT",
+    "int8": "BIGINT", "super": "SUPER", "hllsketch": "HLLSKETCH", "varbyte": "VARBINARY", "bpchar": "CHAR",
+    "nvarchar": "VARCHAR", "nchar": "CHAR", "tsvector": "TSVECTOR", "tsquery": "TSQUERY",
     "record": "RECORD", "union": "UNION", "uniontype": "UNION", "xml": "XML",
 }  # fmt: skip
 STRUCTS = frozenset({"struct", "row", "object", "record"})
@@ -43,6 +48,10 @@ TOKEN = re.compile(
 # Words that a type's name may go on with.
 LATER_WORDS = frozenset({
     "precision", "varying", "with", "without", "local", "time", "zone", "year", "day", "to", "month", "second",
+})  # fmt: skip
+# What a geometry is of.
+SHAPES = frozenset({
+    "geometry", "point", "linestring", "polygon", "multipoint", "multilinestring", "multipolygon", "geometrycollection",
 })  # fmt: skip
 CLOSING = {"<": ">", "(": ")"}
 MAX_DEPTH = 64
@@ -159,6 +168,14 @@ def _field(field: Field) -> str:
     return f"{name}:{written(field.type)}{' NOT NULL' if field.required else ''}{comment}"
 
 
+def _without_brackets(word: str) -> tuple[str, int]:
+    """The word, and the number of array brackets that end it."""
+    plain = word.rstrip("[]")
+    brackets = word[len(plain) :]
+    count = len(brackets) // 2
+    return (plain, count) if brackets == "[]" * count else (word, 0)
+
+
 class _Reader:
     """Reads one text from left to right; `kind` and `value` are of the token at hand."""
 
@@ -176,17 +193,35 @@ class _Reader:
         """The type that begins here."""
         if depth > MAX_DEPTH or self.kind != "word":
             raise self.wrong()
-        name = self._take().lower()
-        if name in NESTED:
-            return self._nested(name, depth)
+        name, arrays = _without_brackets(self._take().lower())
+        if name in NESTED and not arrays:
+            found = self._nested(name, depth)
+        else:
+            found, arrays = self._named(name, arrays)
+        if self.kind == "word" and self.value.startswith("["):
+            rest, more = _without_brackets(self._take())
+            if rest:
+                raise self.wrong()
+            arrays += more
+        if arrays + depth > MAX_DEPTH:
+            raise self.wrong()
+        for _ in range(arrays):
+            found = NestedType("array", parts=(found,))
+        return found
+
+    def _named(self, name: str, arrays: int) -> tuple[NestedType, int]:
+        """A type of one or more words with its numbers; the last word may say that it is an array."""
         numbers: tuple[int, ...] = ()
-        while True:
+        while not arrays:
             if self.value == "(" and not numbers:
                 numbers = self._numbers()
-            elif self.kind == "word" and self.value.lower() in LATER_WORDS:
-                name += f" {self._take().lower()}"
-            else:
-                return NestedType(name, numbers)
+                continue
+            word, brackets = _without_brackets(self.value.lower())
+            if self.kind != "word" or word not in LATER_WORDS:
+                break
+            self._advance()
+            name, arrays = f"{name} {word}", brackets
+        return NestedType(name, numbers), arrays
 
     def _nested(self, name: str, depth: int) -> NestedType:
         closing = CLOSING.get(self.value)
@@ -237,11 +272,13 @@ class _Reader:
     def _numbers(self) -> tuple[int, ...]:
         self._expect("(")
         found: list[int] = []
+        first = True
         while self.value != ")":
-            if found:
+            if not first:
                 self._expect(",")
+            first = False
             word = self._take().lower()
-            if word == "max":
+            if word == "max" or word in SHAPES:
                 continue
             if not (word.isascii() and word.removeprefix("-").isdigit()):
                 raise self.wrong()

@@ -41,11 +41,11 @@ def of_postgres_kind(kind: str) -> Callable[[pytest.FixtureRequest], System]:
     return lambda request: postgres(request, kind)
 
 
-def postgres(request: pytest.FixtureRequest, kind: str = "Postgres") -> System:
+def postgres(request: pytest.FixtureRequest, kind: str = "Postgres", content: str | None = None) -> System:
     """The sample database and names that no one should use, on the server that all tests share."""
     server = request.getfixturevalue("source_server")
     assert isinstance(server, SourceServer)
-    url = server.make_database("conformance", SHOP.read_text(encoding="utf-8") + MORE_OF_POSTGRES)
+    url = server.make_database("conformance", content or SHOP.read_text(encoding="utf-8") + MORE_OF_POSTGRES)
     parts = conninfo_to_dict(url)
 
     def connection_to(host: str, port: int) -> dict[str, Any]:
@@ -60,6 +60,16 @@ def postgres(request: pytest.FixtureRequest, kind: str = "Postgres") -> System:
     everything = {"includeOwners": True, "includeDDL": True, "markDeletedSchemas": True, "markDeletedDatabases": True}
     connection = connection_to(str(parts["host"]), int(str(parts["port"])))
     return System(connection, connection_to, (str(parts["password"]),), everything)
+
+
+def read_by_names(kind: str) -> Callable[[pytest.FixtureRequest], System]:
+    """A connector of this service type, and Postgres with rows recorded for what of the catalogue it has not."""
+
+    def prepare(request: pytest.FixtureRequest) -> System:
+        parts = (SHOP.parent / f"{name}.sql" for name in ("shop.by_name", kind.lower()))
+        return postgres(request, kind, "".join(part.read_text(encoding="utf-8") for part in parts))
+
+    return prepare
 
 
 def of_mysql_kind(kind: str) -> Callable[[pytest.FixtureRequest], System]:
@@ -98,10 +108,12 @@ def sqlite(request: pytest.FixtureRequest) -> System:
 
 
 SYSTEMS: dict[str, Callable[[pytest.FixtureRequest], System]] = {
+    "cockroach": read_by_names("Cockroach"),
     "greenplum": of_postgres_kind("Greenplum"),
     "mariadb": of_mysql_kind("MariaDB"),
     "mysql": of_mysql_kind("Mysql"),
     "postgres": postgres,
+    "redshift": read_by_names("Redshift"),
     "sqlite": sqlite,
     "timescale": of_postgres_kind("Timescale"),
 }

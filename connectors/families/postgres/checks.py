@@ -9,7 +9,7 @@ from connectors.connector import Check
 from connectors.errors import ConnectorError
 from connectors.families.certificates import certificate_files
 from connectors.families.postgres import queries
-from connectors.families.postgres.config import CatalogueConfig
+from connectors.families.postgres.config import CatalogueConfig, ServerConfig
 from connectors.families.postgres.failures import quoted
 from connectors.families.postgres.session import Row, Sessions, Snapshot
 from connectors.report import Report
@@ -18,7 +18,7 @@ STEP_SECONDS = 30.0
 
 
 @contextmanager
-def one_session(config: CatalogueConfig) -> Generator[Snapshot]:
+def one_session(config: ServerConfig) -> Generator[Snapshot]:
     """A session for one step, ended in the server when the step has to be given up."""
     with certificate_files(config.ssl_config) as files:
         sessions = Sessions(config, files, 1, Report(), Cancellation(STEP_SECONDS))
@@ -29,11 +29,11 @@ def one_session(config: CatalogueConfig) -> Generator[Snapshot]:
             sessions.close()
 
 
-def check_access(config: CatalogueConfig) -> str:
+def check_access(config: ServerConfig) -> str:
     """Log in and see what answers."""
     with one_session(config) as snapshot:
         [(version, user)] = snapshot.rows("SELECT current_setting('server_version'), current_user")
-        return f"Postgres {version}, as {user}"
+        return f"{config.dialect.system} {version}, as {user}"
 
 
 def check_databases(config: CatalogueConfig) -> str:

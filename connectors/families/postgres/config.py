@@ -1,7 +1,7 @@
 """How users say which Postgres server to read, in OpenMetadata's words."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, ClassVar, Literal, cast
 
 from pydantic import Field, field_validator, model_validator
 
@@ -9,6 +9,7 @@ from connectors.definition import FilterPattern, TlsConfig, Unused
 from connectors.families.addresses import split_address
 from connectors.families.database_options import DatabaseConnection
 from connectors.families.password_auth import PasswordAuth
+from connectors.families.postgres.dialect import POSTGRES, Dialect
 
 SslMode = Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
 SSL_MODES: tuple[SslMode, ...] = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
@@ -33,11 +34,13 @@ OWN_KEYS = {
 }  # fmt: skip
 
 
-class CatalogueConfig(DatabaseConnection):
-    """A server with Postgres's catalogue, and which of its databases to read.
+class ServerConfig(DatabaseConnection):
+    """A server that speaks Postgres's protocol, and which of its databases to read.
 
     `connectionOptions` and `connectionArguments` hold keywords of libpq.
     """
+
+    dialect: ClassVar[Dialect] = POSTGRES
 
     username: str = Field(min_length=1)
     auth_type: PasswordAuth = Field(default_factory=PasswordAuth)
@@ -46,21 +49,10 @@ class CatalogueConfig(DatabaseConnection):
     ingest_all_databases: bool = False
     ssl_mode: SslMode = Field(default="disable", alias="sslMode")
     ssl_config: TlsConfig | None = None
-    classification_name: str = Field(default="PostgresPolicyTags", min_length=1, max_length=256)
     connection_options: dict[str, Keyword] = Field(default_factory=dict[str, Keyword])
     connection_arguments: dict[str, Keyword] = Field(default_factory=dict[str, Keyword])
-    database_filter_pattern: FilterPattern = FilterPattern(excludes=("^template1$", "^template0$"))
-    schema_filter_pattern: FilterPattern = FilterPattern(excludes=("^information_schema$",))
-    query_statement_source: Annotated[str, Unused()] = "pg_stat_statements"
-    sample_data_storage_config: Annotated[dict[str, Any] | None, Unused()] = None
     supports_metadata_extraction: Annotated[bool, Unused()] = True
-    supports_usage_extraction: Annotated[bool, Unused()] = True
-    supports_lineage_extraction: Annotated[bool, Unused()] = True
-    supports_dbt_extraction: Annotated[bool, Unused()] = Field(default=True, alias="supportsDBTExtraction")
     supports_profiler: Annotated[bool, Unused()] = True
-    supports_database: Annotated[bool, Unused()] = True
-    supports_query_comment: Annotated[bool, Unused()] = True
-    supports_data_diff: Annotated[bool, Unused()] = True
 
     @model_validator(mode="before")
     @classmethod
@@ -97,6 +89,33 @@ class CatalogueConfig(DatabaseConnection):
         modes = [mode for mode in (self.ssl_mode, given.get("sslmode")) if mode]
         own = {"host": host, "port": str(port), "user": self.username}
         return {**given, **own, "sslmode": max(modes, key=[*SSL_MODES].index), "client_encoding": "utf8"}
+
+
+class MainstreamConfig(ServerConfig):
+    """What OpenMetadata does more with such a server than read its metadata.
+
+    `connectionOptions` and `connectionArguments` hold keywords of libpq.
+    """
+
+    sample_data_storage_config: Annotated[dict[str, Any] | None, Unused()] = None
+    supports_usage_extraction: Annotated[bool, Unused()] = True
+    supports_lineage_extraction: Annotated[bool, Unused()] = True
+    supports_dbt_extraction: Annotated[bool, Unused()] = Field(default=True, alias="supportsDBTExtraction")
+    supports_database: Annotated[bool, Unused()] = True
+    supports_query_comment: Annotated[bool, Unused()] = True
+    supports_data_diff: Annotated[bool, Unused()] = True
+
+
+class CatalogueConfig(MainstreamConfig):
+    """A server with Postgres's catalogue, and which of its databases to read.
+
+    `connectionOptions` and `connectionArguments` hold keywords of libpq.
+    """
+
+    classification_name: str = Field(default="PostgresPolicyTags", min_length=1, max_length=256)
+    database_filter_pattern: FilterPattern = FilterPattern(excludes=("^template1$", "^template0$"))
+    schema_filter_pattern: FilterPattern = FilterPattern(excludes=("^information_schema$",))
+    query_statement_source: Annotated[str, Unused()] = "pg_stat_statements"
 
 
 class PostgresConfig(CatalogueConfig):

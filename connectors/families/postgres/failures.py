@@ -4,7 +4,7 @@ import re
 from typing import TYPE_CHECKING
 
 from connectors.errors import ConnectorError, FatalError, SourceUnavailable
-from connectors.families.postgres.config import CatalogueConfig
+from connectors.families.postgres.config import ServerConfig
 
 if TYPE_CHECKING:
     import psycopg
@@ -27,7 +27,7 @@ class DatabaseRefused(ConnectorError):
     """One of several databases cannot be opened; the others may be."""
 
 
-def connect_failure(error: "psycopg.Error", config: CatalogueConfig, database: str) -> ConnectorError:
+def connect_failure(error: "psycopg.Error", config: ServerConfig, database: str) -> ConnectorError:
     """What a failed connection means: to be retried only where time can heal it."""
     detail = _detail(str(error))
     message = f"cannot connect to database {database!r} at {config.host_port}: {detail}"
@@ -77,12 +77,12 @@ def _detail(text: str) -> str:
     return "; ".join(unique) or "no reason given"
 
 
-def _lasting_advice(detail: str, config: CatalogueConfig, database: str) -> str | None:
+def _lasting_advice(detail: str, config: ServerConfig, database: str) -> str | None:
     """What the user has to change, None where waiting may be enough."""
     if PASSING.search(detail):
         return None
     if NOT_POSTGRES.search(detail):
-        return f"what answers at hostPort {config.host_port} is not Postgres; correct hostPort"
+        return f"what answers at hostPort {config.host_port} is not {config.dialect.system}; correct hostPort"
     for pattern, advice in (
         ("password authentication failed|no password supplied", "correct username and authType.password"),
         ("role .* does not exist|not permitted to log in", "correct username, or let that role log in"),

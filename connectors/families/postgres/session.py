@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from connectors.cancellation import Cancellation
 from connectors.errors import ConnectorError, FatalError
-from connectors.families.postgres.config import CatalogueConfig
+from connectors.families.postgres.config import ServerConfig
+from connectors.families.postgres.dialect import Dialect
 from connectors.families.postgres.failures import DatabaseRefused, connect_failure, query_failure
 from connectors.report import Report
 
@@ -25,18 +26,9 @@ CONNECT_SECONDS = 10
 STATEMENT_SECONDS = 300
 CANCEL_SECONDS = 5
 CANCEL_AGAIN_SECONDS = 1
-OLDEST_VERSION = 120000
 FETCH_ROWS = 2000
 # Dead peers are noticed within a minute; what the user says of these keywords goes before.
 KEEPALIVE = {"keepalives_idle": "20", "keepalives_interval": "10", "keepalives_count": "3", "tcp_user_timeout": "60000"}
-# Names come out qualified whatever the role's search path; cursors are planned to be read to their end.
-SETTINGS = (
-    "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
-    "SET LOCAL search_path = ''",
-    "SET LOCAL idle_in_transaction_session_timeout = 0",
-    "SET LOCAL cursor_tuple_fraction = 1",
-    "SET LOCAL jit = off",
-)
 NO_FILE = "/dev/null/none"
 TRANSACTION_TIMEOUT_SINCE = 170000
 logger = logging.getLogger(__name__)
@@ -46,7 +38,7 @@ class Sessions:
     """The sessions of one run, at most `limit` at a time; those given back are used again."""
 
     def __init__(
-        self, config: CatalogueConfig, files: Mapping[str, str], limit: int, report: Report, cancellation: Cancellation
+        self, config: ServerConfig, files: Mapping[str, str], limit: int, report: Report, cancellation: Cancellation
     ) -> None:
         self._config = config
         self._files = files
@@ -69,7 +61,7 @@ class Sessions:
             DatabaseRefused: It lets us into others, not into this database.
         """
         connection = self._take(database)
-        snapshot = Snapshot(connection, subject, self._report, self._cancellation)
+        snapshot = Snapshot(connection, subject, self._report, self._cancellation, self._config.dialect)
         try:
             snapshot.begin()
             yield snapshot
@@ -154,10 +146,11 @@ class Sessions:
                 self._refused[database] = failure
             raise failure from error
         self._report.queried(time.monotonic() - began)
-        if connection.info.server_version < OLDEST_VERSION:
+        dialect = self._config.dialect
+        if connection.info.server_version < dialect.oldest:
             connection.close()
             version = connection.info.server_version // 10000
-            message = f"{self._config.host_port} runs Postgres {version}; 12 or newer is needed"
+            message = f"{self._config.host_port} runs Postgres {version}; {dialect.oldest // 10000} or newer is needed"
             raise FatalError(message)
         return connection
 
@@ -165,11 +158,14 @@ class Sessions:
 class Snapshot:
     """A read-only transaction: every row read through it is of the same moment."""
 
-    def __init__(self, connection: "Connection", subject: str, report: Report, cancellation: Cancellation) -> None:
+    def __init__(
+        self, connection: "Connection", subject: str, report: Report, cancellation: Cancellation, dialect: Dialect
+    ) -> None:
         self._connection = connection
         self._subject = subject
         self._report = report
         self._cancellation = cancellation
+        self._dialect = dialect
         self._cursors = 0
 
     @property
@@ -181,7 +177,7 @@ class Snapshot:
         """Start the transaction; a query may last until the run's deadline, but not for ever."""
         remaining = self._cancellation.remaining()
         seconds = STATEMENT_SECONDS if remaining is None else min(STATEMENT_SECONDS, remaining + 1)
-        settings = [*SETTINGS, f"SET LOCAL statement_timeout = {int(seconds * 1000)}"]
+        settings = [*self._dialect.settings, f"SET LOCAL statement_timeout = {int(seconds * 1000)}"]
         if self.version >= TRANSACTION_TIMEOUT_SINCE:
             settings.append("SET LOCAL transaction_timeout = 0")
         self._run(lambda: self._connection.execute("; ".join(settings).encode()))
@@ -197,7 +193,8 @@ class Snapshot:
 
     def rows(self, query: str, parameters: Sequence[object] | None = None) -> list[Row]:
         """All rows of one small query."""
-        return self._run(lambda: self._connection.execute(query.encode(), parameters, binary=True).fetchall())
+        binary = self._dialect.binary
+        return self._run(lambda: self._connection.execute(query.encode(), parameters, binary=binary).fetchall())
 
     def streams(self, *queries: str) -> tuple[Iterator[Row], ...]:
         """The rows of queries that are read side by side, each a piece at a time."""

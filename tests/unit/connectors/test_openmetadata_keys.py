@@ -25,6 +25,8 @@ REQUIRED: dict[str, dict[str, Any]] = {
     "postgres": {**ADDRESS, "database": "shop"},
     "greenplum": {**ADDRESS, "database": "shop"},
     "timescale": {**ADDRESS, "database": "shop"},
+    "cockroach": {**ADDRESS, "database": "shop"},
+    "redshift": {**ADDRESS, "database": "shop"},
     "mysql": ADDRESS,
     "mariadb": ADDRESS,
     "sqlite": {"databaseMode": "/shop.db"},
@@ -52,6 +54,13 @@ SUPPORTED: dict[str, dict[str, Any]] = {
     "postgres": {**POSTGRES, **ROUTINES, "type": "Postgres", "classificationName": "Tags"},
     "greenplum": {**POSTGRES, "type": "Greenplum"},
     "timescale": {**POSTGRES, "type": "Timescale", "classificationName": "Tags"},
+    "cockroach": {
+        **POSTGRES,
+        "type": "Cockroach",
+        "scheme": "cockroachdb+psycopg2",
+        "databaseSchema": "sales",
+    },
+    "redshift": {**POSTGRES, **ROUTINES, "type": "Redshift", "scheme": "redshift+psycopg2"},
     "mysql": {
         **COMMON,
         **ROUTINES,
@@ -96,6 +105,16 @@ UNUSED: dict[str, dict[str, Any]] = {
     "postgres": POSTGRES_UNUSED,
     "greenplum": {**ALWAYS_UNUSED, "supportsDatabase": True, "supportsViewLineageExtraction": True},
     "timescale": POSTGRES_UNUSED,
+    "cockroach": {"supportsMetadataExtraction": True, "supportsProfiler": True},
+    "redshift": {
+        **ALWAYS_UNUSED,
+        **FOR_USAGE,
+        "supportsDatabase": True,
+        "supportsIncrementalMetadataExtraction": True,
+        "supportsSystemProfile": True,
+        "clusterIdentifier": "c",
+        "workgroupName": "w",
+    },
     "mysql": {**ALWAYS_UNUSED, **FOR_USAGE, "useSlowLogs": True, "queryHistoryTable": "mysql.general_log"},
     "mariadb": {**ALWAYS_UNUSED, "supportsViewLineageExtraction": True},
     "sqlite": {
@@ -196,7 +215,7 @@ def test_steps_of_other_workflows_may_be_null(path: str) -> None:
 
 
 @pytest.mark.parametrize("key", ["username", "hostPort", "database"])
-@pytest.mark.parametrize("kind", ["postgres", "greenplum", "timescale"])
+@pytest.mark.parametrize("kind", ["postgres", "greenplum", "timescale", "cockroach", "redshift"])
 def test_what_a_connection_needs_is_missed_by_name(kind: str, key: str) -> None:
     raw = changed(kind)
     del raw["source"]["serviceConnection"]["config"][key]
@@ -212,6 +231,7 @@ def test_what_a_connection_needs_is_missed_by_name(kind: str, key: str) -> None:
         ("postgres", "sslMode", "always", "sslMode"),
         ("postgres", "connectionOptions", {"charset": "x"}, "charset is not a connection keyword"),
         ("postgres", "connectionArguments", {"host": "x"}, "set hostPort"),
+        ("redshift", "authType", {"awsConfig": {"awsRegion": "x"}}, "awsConfig is not supported"),
         ("mysql", "authType", {"awsConfig": {"awsRegion": "x"}}, "awsConfig is not supported"),
         ("mysql", "authType", {"azureConfig": {}}, "azureConfig is not supported"),
         ("mysql", "authType", {"password": "p", "gcpConfig": {"type": "gcp_adc"}}, "gcpConfig is not supported"),

@@ -54,6 +54,20 @@ def in_parentheses(found: NestedType) -> str:
     return written(found)
 
 
+def with_brackets(found: NestedType) -> str:
+    """The same type as DuckDB writes it: an array's element comes before its brackets."""
+    if found.name == "array" and found.parts:
+        return f"{with_brackets(found.parts[0])}[]"
+    if found.fields:
+        inside = ", ".join(
+            f'"{field.name.replace(chr(34), chr(34) * 2)}" {with_brackets(field.type)}'
+            + (" NOT NULL" if field.required else "")
+            for field in found.fields
+        )
+        return f"{found.name}({inside})"
+    return f"{found.name}({', '.join(map(with_brackets, found.parts))})" if found.parts else written(found)
+
+
 def without_comments(found: NestedType) -> NestedType:
     fields = tuple(Field(field.name, without_comments(field.type), field.required) for field in found.fields)
     return NestedType(found.name, found.arguments, tuple(map(without_comments, found.parts)), fields)
@@ -67,6 +81,11 @@ def test_what_is_written_is_read_back(found: NestedType) -> None:
 @given(TYPES)
 def test_the_other_spelling_is_read_back(found: NestedType) -> None:
     assert parse_type(in_parentheses(found)) == without_comments(found)
+
+
+@given(TYPES)
+def test_brackets_are_read_back(found: NestedType) -> None:
+    assert parse_type(with_brackets(found)) == without_comments(found)
 
 
 @given(st.text())
@@ -95,6 +114,11 @@ def shape(column: Column) -> object:
         ("uniontype<int,struct<a:string>>", ("c", "UNION", [("tag_0", "INT"), ("tag_1", "STRUCT", [("a", "STRING")])])),
         ("struct<`a:b`:int COMMENT 'it\\'s',timestamp:date>", ("c", "STRUCT", [("a:b", "INT"), ("timestamp", "DATE")])),
         ("JSON", ("c", "JSON")),
+        ("GEOMETRY(POINT,4326)", ("c", "GEOMETRY")),
+        ("text[]", ("c", "ARRAY[TEXT]")),
+        ("numeric(6,2)[][]", ("c", "ARRAY[ARRAY]")),
+        ("timestamp(3) with time zone[]", ("c", "ARRAY[TIMESTAMPZ]")),
+        ("struct(a int[])[]", ("c", "ARRAY[STRUCT]", [("a", "ARRAY[INT]")])),
         ("ARRAY", ("c", "ARRAY[UNKNOWN]")),
         ("struct<a:int", ("c", "UNKNOWN")),
         ("wonder<int>", ("c", "UNKNOWN")),
@@ -113,7 +137,13 @@ def test_what_fields_say() -> None:
     assert (whole.precision, whole.scale, whole.ordinal_position) == (3, 0, 3)
 
 
-@pytest.mark.parametrize("text", ["", "<", "array<>", "array<int,int>", "map<int>", "struct<a>", "int)", "decimal(x)"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "<", "array<>", "array<int,int>", "map<int>", "struct<a>", "int)", "decimal(x)", "struct<a:int>[",
+        "numeric(1)[x]", "int[] x",
+    ],
+)  # fmt: skip
 def test_what_is_no_type(text: str) -> None:
     with pytest.raises(NotATypeError, match=re.escape("is not a type")):
         parse_type(text)

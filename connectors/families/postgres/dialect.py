@@ -1,0 +1,28 @@
+"""What servers that speak Postgres's protocol differ in."""
+
+from dataclasses import dataclass
+
+# Names come out qualified whatever the role's search path; cursors are planned to be read to their end.
+POSTGRES_SETTINGS = (
+    "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+    "SET LOCAL search_path = ''",
+    "SET LOCAL idle_in_transaction_session_timeout = 0",
+    "SET LOCAL cursor_tuple_fraction = 1",
+    "SET LOCAL jit = off",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How a server is spoken to: `settings` begin a transaction, versions before the `oldest` are refused.
+
+    `oldest` is a number like psycopg's server_version, 120000 for 12; `binary` says that it sends rows in binary form.
+    """
+
+    system: str = "Postgres"
+    oldest: int = 120000
+    settings: tuple[str, ...] = POSTGRES_SETTINGS
+    binary: bool = True
+
+
+POSTGRES = Dialect()
