@@ -31,6 +31,7 @@ from service.execution.checks import connection_checker
 from service.execution.housekeeping import Housekeeper
 from service.execution.journal import Journal
 from service.execution.openmetadata import OpenMetadata
+from service.execution.outbox import Outbox
 from service.execution.reporting import Reporting
 from service.execution.run import RunExecutor
 from service.execution.secrets import SecretResolver
@@ -135,7 +136,10 @@ class Service:
         self._parts.callback(housekeeper.stop)
         housekeeper.start()
         data_dir = self.settings.data_dir
-        reporting = Reporting(self._tokens)
+        outbox = Outbox(database, vault, resolver, self._tokens)
+        self._parts.callback(outbox.stop)
+        outbox.start()
+        reporting = Reporting(database, self._tokens)
         self._parts.callback(reporting.stop)
         executor = RunExecutor(
             database,

@@ -26,6 +26,14 @@ class PipelineState(StrEnum):
     STOPPED = "stopped"
 
 
+FINAL_UPDATES = {
+    PipelineState.SUCCESS: "PIPELINE_COMPLETE",
+    PipelineState.PARTIAL_SUCCESS: "PIPELINE_COMPLETE",
+    PipelineState.FAILED: "ERROR",
+    PipelineState.STOPPED: "ERROR",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Subject:
     """The run that is reported: `pipeline` is a fully qualified name, `started_ms` milliseconds since 1970."""

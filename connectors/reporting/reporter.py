@@ -17,11 +17,20 @@ from connectors.errors import ConnectorError, RunCancelled
 from connectors.http.retry import RetryPolicy
 from connectors.openmetadata.client import Limits, OpenMetadataClient
 from connectors.report import Report
-from connectors.reporting.documents import Account, End, PipelineState, Subject, progress_document, status_document
+from connectors.reporting.documents import (
+    FINAL_UPDATES,
+    Account,
+    End,
+    PipelineState,
+    Subject,
+    progress_document,
+    status_document,
+)
 from connectors.reporting.lines import LogLines
 from connectors.reporting.server import NoSuchEndpoint, PipelineServer
 
 logger = logging.getLogger(__name__)
+STOP_SECONDS = 1.0
 LIMITS = Limits(connect_seconds=5.0, read_seconds=15.0, connections=1, retry=RetryPolicy(tries=1, few_tries=1))
 
 
@@ -57,6 +66,8 @@ class PipelineReporter:
 
     def __init__(self, reported: Reported) -> None:
         self._reported = reported
+        self._over: Callable[[bool], None] | None = None
+        self._told = False
         self._lines = LogLines()
         self._ended = threading.Event()
         self._end: End | None = None
@@ -68,8 +79,12 @@ class PipelineReporter:
         context = contextvars.copy_context()
         self._thread = threading.Thread(target=context.run, args=(self._work,), name="pipeline-reporter", daemon=True)
 
-    def start(self) -> None:
-        """Begin to tell."""
+    def start(self, over: Callable[[bool], None] | None = None) -> None:
+        """Begin to tell.
+
+        `over` is called when the final state was told or could not be, with whether it was; not for a run that goes on.
+        """
+        self._over = over
         try:
             self._thread.start()
         except RuntimeError as error:
@@ -104,6 +119,9 @@ class PipelineReporter:
         if self._thread.ident is not None:
             self._thread.join(seconds)
         self._stop.cancel("the time for the last report is over")
+        self._ended.set()
+        if self._thread.ident is not None:
+            self._thread.join(STOP_SECONDS)
 
     def _work(self) -> None:
         reported = self._reported
@@ -117,6 +135,18 @@ class PipelineReporter:
             logger.warning("The run is not reported to OpenMetadata: %s", error)
         except Exception:  # whatever goes wrong here is no fault of the run
             logger.exception("The run is not reported to OpenMetadata any more")
+        finally:
+            self._ended.wait()  # what could not be told at the start is to be told at the end by others
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        end = self._end
+        if self._over is None or end is None or end.state is PipelineState.QUEUED:
+            return
+        try:
+            self._over(self._told)
+        except Exception:  # others find the run by themselves, a little later
+            logger.exception("Whether OpenMetadata was told of the run could not be noted")
 
     def _tell(self, server: PipelineServer) -> None:
         pace = self._reported.pace
@@ -153,17 +183,21 @@ class PipelineReporter:
         self._closing = True
         reported = self._reported
         status = status_document(reported.subject, reported.account, end, self._now())
-        steps = [lambda: self._try("status", lambda: server.status(status))]
+        steps = [lambda: self._tell_final(server, status)]
         if end.state is PipelineState.QUEUED:  # said late, it would hide what the next attempt says
             steps[0]()
             self._tell_lines(server)
             return
-        update = "ERROR" if end.state in (PipelineState.FAILED, PipelineState.STOPPED) else "PIPELINE_COMPLETE"
+        update = FINAL_UPDATES[end.state]
         progress = progress_document(reported.subject, reported.account.report, update, self._now())
         steps.append(lambda: self._try("progress", lambda: server.progress(progress)))
         if reported.with_logs:
             steps.append(lambda: self._tell_lines(server) and self._try("logs", server.close_logs))
         self._insist(steps)
+
+    def _tell_final(self, server: PipelineServer, status: Mapping[str, Any]) -> bool:
+        self._told = self._try("status", lambda: server.status(status))
+        return self._told
 
     def _insist(self, steps: list[Callable[[], bool]]) -> None:
         """Take the steps until each has succeeded, in their order: the server must know the run first."""

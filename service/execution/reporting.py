@@ -5,16 +5,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from connectors.connector import Connector
 from connectors.reporting.documents import Account, End, PipelineState
 from connectors.reporting.reporter import PipelineReporter, reporter_of
 from service import clock
+from service.database.engine import Database
 from service.execution.journal import RunJournal
 from service.execution.outcome import SOME_FAILED, TOO_MANY_FAILED, Finished, Outcome, TryAgain
+from service.runs import repository
+from service.runs.repository import reports
+from service.runs.schemas import RunError
 from service.runs.status import RunState
 
+# The worker of a run tries so long to tell its end, before others do.
+HEAD_START = 75.0
 STATES = {
+    RunState.QUEUED: PipelineState.QUEUED,
     RunState.SUCCEEDED: PipelineState.SUCCESS,
     RunState.PARTIAL: PipelineState.PARTIAL_SUCCESS,
     RunState.FAILED: PipelineState.FAILED,
@@ -34,7 +42,8 @@ class Source:
 class Reporting:
     """The reporters of this replica's attempts, each known by the attempt's journal."""
 
-    def __init__(self, tokens: Path | None = None) -> None:
+    def __init__(self, database: Database, tokens: Path | None = None) -> None:
+        self._database = database
         self._tokens = tokens
         self._lock = threading.Lock()
         self._reporters: dict[int, PipelineReporter] = {}
@@ -50,7 +59,12 @@ class Reporting:
         with self._lock:
             self._reporters[id(journal)] = reporter
         journal.listener = lambda line: reporter.logged(line.at, line.level, line.logger, line.message)
-        reporter.start()
+        reporter.start(lambda told: self._over(journal.lease.run_id, told=told))
+
+    def tells(self, journal: RunJournal) -> bool:
+        """Whether the end of an attempt will be told from here."""
+        with self._lock:
+            return id(journal) in self._reporters
 
     def end(self, journal: RunJournal, outcome: Outcome) -> None:
         """Tell how an attempt ended, now that it is stored; nobody waits for that."""
@@ -76,12 +90,23 @@ class Reporting:
         for reporter in reporters:
             reporter.wait(max(0.0, until - clock.monotonic()))
 
+    def _over(self, run_id: UUID, *, told: bool) -> None:
+        with self._database.session() as session:
+            if told:
+                reports.note_told(session, run_id, repository.get(session, run_id).state)
+            else:
+                reports.hand_over(session, run_id)
+
 
 def end_of(outcome: Outcome) -> End:
     """An outcome in OpenMetadata's words; a run that is tried again is queued."""
     if not isinstance(outcome, Finished):
         return End(PipelineState.QUEUED, str(outcome.error.detail) if isinstance(outcome, TryAgain) else None)
-    error = outcome.error
+    return end_in(outcome.state, outcome.error)
+
+
+def end_in(state: RunState, error: RunError | None) -> End:
+    """How a run stands in OpenMetadata's words; that entities failed is told by themselves."""
     if error is None or error.title in (SOME_FAILED, TOO_MANY_FAILED):
-        return End(STATES[outcome.state])
-    return End(STATES[outcome.state], ": ".join(filter(None, (error.title, error.detail))))
+        return End(STATES[state])
+    return End(STATES[state], ": ".join(filter(None, (error.title, error.detail))))

@@ -20,7 +20,7 @@ from service.execution.observer import RunObserver
 from service.execution.outcome import Disowned, Finished, GivenBack, Outcome, TryAgain, of_error, of_result, redacted
 from service.execution.process import ingest_in_process
 from service.execution.progress import counts_document, progress_document
-from service.execution.reporting import Reporting, Source
+from service.execution.reporting import HEAD_START, Reporting, Source
 from service.execution.secrets import SecretResolver
 from service.execution.stopping import StopSwitch
 from service.metrics import Metrics
@@ -127,7 +127,9 @@ class RunExecutor:
             match outcome:
                 case Finished(state, error):
                     progress["etaSeconds"] = None
-                    return endings.finish(session, lease, endings.Ending(state, counts, progress, error))
+                    head_start = HEAD_START if self.reporting.tells(attempt.journal) else 0.0
+                    ending = endings.Ending(state, counts, progress, error, head_start=head_start)
+                    return endings.finish(session, lease, ending)
                 case TryAgain(delay, error):
                     return endings.retry_later(session, lease, error, delay, counts)
                 case GivenBack():

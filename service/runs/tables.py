@@ -21,6 +21,7 @@ ACTIVE = text("state in ('queued', 'running')")
 QUEUED = text("state = 'queued'")
 RUNNING = text("state = 'running'")
 SUCCESSFUL = text("state in ('succeeded', 'partial')")
+UNTOLD = text("pipeline is not null and told is distinct from state")
 NOW: Any = {"server_default": func.now()}
 ZERO: Any = {"server_default": text("0")}
 EMPTY: Any = {"server_default": text("'{}'")}
@@ -73,7 +74,9 @@ def _one_of(table: str, column: str, words: Iterable[StrEnum]) -> CheckConstrain
 class RunRow(SQLModel, table=True):
     """One execution of one revision; outlives its workflow.
 
-    No index has `lease_until`, `progress` or `counts`, so that heartbeats touch no index.
+    No index has `lease_until`, `progress` or `counts`, so that heartbeats touch no index. `pipeline` is the one of an
+    OpenMetadata server that the run belongs to, `told` the last state that the server was told by others than the
+    run's own worker while it ran, and `report_at` when somebody is to try that next.
     """
 
     __tablename__: ClassVar[Any] = "runs"
@@ -114,6 +117,7 @@ class RunRow(SQLModel, table=True):
         Index("ix_runs_workflow", "workflow", text("queued_at desc"), text("id desc")),
         Index("ix_runs_state", "state", text("queued_at desc"), text("id desc")),
         Index("ix_runs_finished_at", "finished_at", postgresql_where=text("finished_at is not null")),
+        Index("ix_runs_untold", "report_at", postgresql_where=UNTOLD),
         Index("ix_runs_success", "workflow_id", text("finished_at desc"), postgresql_where=SUCCESSFUL),
         {"postgresql_with": {"fillfactor": 85}},
     )
@@ -148,6 +152,9 @@ class RunRow(SQLModel, table=True):
     counts: Json = Field(default_factory=dict, sa_type=Document, nullable=False, sa_column_kwargs=EMPTY)
     progress: Json = Field(default_factory=dict, sa_type=Document, nullable=False, sa_column_kwargs=EMPTY)
     error: Json | None = Field(default=None, sa_type=Document)
+    pipeline: str | None = Field(default=None, sa_type=Text)
+    told: str | None = Field(default=None, sa_type=Text)
+    report_at: datetime = Field(sa_type=Timestamp, sa_column_kwargs=NOW)
 
 
 def _run_key(table: str) -> tuple[ForeignKey]:

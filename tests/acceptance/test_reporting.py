@@ -47,7 +47,7 @@ def test_a_run_is_reported_from_start_to_end(
     told = catalogue.api.pipelines.of(PIPELINE, run)
     eventually(lambda: any(each["updateType"] == "PROCESSING" for each in told.progress), "progress while it runs")
     eventually(lambda: told.logs, "log lines while it runs")
-    assert told.states == ["running"]
+    assert told.begun == ["running"]
     catalogue.release()
     counts = api.until(run, "succeeded")["counts"]
     told_end(catalogue, run, "success")
@@ -136,7 +136,7 @@ def test_a_server_without_progress_hears_of_the_state(api: Api, name: str, shop:
         api.create(name, reported(config_of(shop.connection(), catalogue), with_logs=True))
         run = api.until(api.start(name), "succeeded")["id"]
         told = catalogue.api.pipelines.of(PIPELINE, run)
-        eventually(lambda: told.states == ["running", "success"], "the end is reported")
+        eventually(lambda: told.begun == ["running", "success"], "the end is reported")
         assert len(catalogue.sent("PUT", f"/progress/{PIPELINE}/{run}")) == 1
 
 
@@ -169,7 +169,7 @@ def test_the_command_line_reports_too(shop: Source, catalogue: Catalogue, tmp_pa
     file.write_text(json.dumps(config), encoding="utf-8")
     assert headwater("run", "-c", file).returncode == 0
     told = catalogue.api.pipelines.of(PIPELINE, run)
-    assert told.states == ["running", "success"]
+    assert told.begun == ["running", "success"]
     assert told.logs_closed
 
 

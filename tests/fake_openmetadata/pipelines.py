@@ -31,6 +31,11 @@ class Told:
         states = [str(status["pipelineState"]) for status in self.statuses]
         return [state for at, state in enumerate(states) if at == 0 or states[at - 1] != state]
 
+    @property
+    def begun(self) -> list[str]:
+        """The states since it began: how long it waited before that is a matter of luck."""
+        return [state for state in self.states if state != "queued"]
+
 
 class Pipelines:
     """Thread-safe. An `old` server knows statuses only."""

@@ -28,6 +28,7 @@ _CANCEL = text("""
         finished_at = case r.state when 'queued' then now() end,
         cancel_requested_at = coalesce(cancel_requested_at, now()),
         cancel_reason = coalesce(cancel_reason, :reason),
+        report_at = case r.state when 'queued' then now() else r.report_at end,
         error = case r.state when 'queued'
             then jsonb_build_object('title', 'Cancelled', 'detail', coalesce(cancel_reason, :reason)) else r.error end
     from held where r.id = held.id

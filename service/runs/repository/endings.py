@@ -19,13 +19,17 @@ from service.workflows.documents import Json
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """What a run came to. `progress` None leaves the last one; `outcome` None is the attempt's own word for `state`."""
+    """What a run came to. `progress` None leaves the last one; `outcome` None is the attempt's own word for `state`.
+
+    For `head_start` seconds nobody else tells an OpenMetadata server of it: its worker does.
+    """
 
     state: RunState
     counts: Json = field(default_factory=dict[str, JsonValue])
     progress: Json | None = None
     error: RunError | None = None
     outcome: AttemptOutcome | None = None
+    head_start: float = 0.0
 
 
 # Taken before the run itself, as by everybody else; most successes change nothing and wait for nobody.
@@ -38,7 +42,7 @@ _FINISH = text("""
     with ended as (
         update runs set state = :state, finished_at = now(), lease_until = null,
             counts = cast(:counts as jsonb), progress = coalesce(cast(:progress as jsonb), progress),
-            error = cast(:error as jsonb)
+            error = cast(:error as jsonb), report_at = now() + make_interval(secs => :head_start)
         where id = :run and token = :token and state = 'running'
         returning id, workflow_id, pool
     ), noted as (
@@ -57,7 +61,7 @@ _RETRY = text("""
     ), ended as (
         update runs r set state = case when unwanted then 'cancelled' else 'queued' end,
             finished_at = case when unwanted then now() end,
-            worker = case when unwanted then worker end, lease_until = null,
+            worker = case when unwanted then worker end, lease_until = null, report_at = now(),
             available_at = now() + make_interval(secs => :delay),
             counts = cast(:counts as jsonb), error = cast(:error as jsonb)
         from held where r.id = held.id
@@ -78,7 +82,7 @@ _RELEASE = text("""
         update runs r set state = case when unwanted then 'cancelled' else 'queued' end,
             finished_at = case when unwanted then now() end,
             worker = case when unwanted then worker end, lease_until = null, available_at = now(),
-            attempt = case when unwanted then attempt else attempt - 1 end,
+            report_at = now(), attempt = case when unwanted then attempt else attempt - 1 end,
             error = case when unwanted then jsonb_build_object(
                 'title', 'Cancelled', 'detail', coalesce(cancel_reason, 'the workflow was deleted')) end
         from held where r.id = held.id
@@ -122,6 +126,7 @@ def finish(session: Session, lease: Lease, ending: Ending) -> bool:
         counts=packed(ending.counts),
         progress=packed(ending.progress),
         error=_packed_error(ending.error),
+        head_start=ending.head_start,
     )
     if ended is None:
         return False

@@ -141,6 +141,7 @@ _TAKE_BACK = text("""
         select *, case when unwanted then 'cancelled' when hopeless then 'failed' else 'queued' end as next from held
     ), moved as (
         update runs r set state = next, losses = losses + 1, lease_until = null, available_at = now(),
+            report_at = now(),
             worker = case next when 'queued' then null else r.worker end,
             finished_at = case next when 'queued' then null else now() end,
             error = case next

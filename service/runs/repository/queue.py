@@ -16,12 +16,13 @@ from service.runs.repository.cancel import cancel_active
 from service.runs.status import ACTIVE, RunState, Trigger
 from service.runs.tables import RunRow
 from service.workflows import repository as workflows
-from service.workflows.documents import Json
+from service.workflows.documents import Json, merge_patch
 from service.workflows.schemas import Overlap, read_policy
 from service.workflows.tables import WorkflowRow
 
 CHANNEL = "headwater_runs"
 CHUNK = 5000
+PIPELINE = "ingestionPipelineFQN"
 SUPERSEDED = "superseded by a newer run of the workflow"
 
 
@@ -52,6 +53,7 @@ class TickRun:
 _ENQUEUE_TICKS = text("""
     with due as (
         select gen_random_uuid() as run, w.id, w.name, w.connector, w.revision, w.policy, t.scheduled_for,
+            w.config ->> 'ingestionPipelineFQN' as pipeline,
             coalesce(t.overlap, w.policy ->> 'overlap') as overlap
         from unnest(cast(:ids as uuid[]), cast(:instants as timestamptz[]), cast(:overlaps as text[]))
             as t(workflow_id, scheduled_for, overlap)
@@ -69,7 +71,7 @@ _ENQUEUE_TICKS = text("""
         select *, overlap = 'skip' and before is not null as skipped from placed
     )
     insert into runs (id, workflow_id, workflow, connector, revision, trigger, scheduled_for, state, overlap, priority,
-                      pool, policy, queued_at, finished_at, error)
+                      pool, policy, queued_at, finished_at, error, pipeline)
     select run, id, name, connector, revision, cast(:trigger as text), scheduled_for,
         case when skipped then 'skipped' else 'queued' end, overlap,
         coalesce(cast(policy ->> 'priority' as integer), 0), coalesce(policy ->> 'pool', 'default'), policy,
@@ -77,7 +79,8 @@ _ENQUEUE_TICKS = text("""
         case when skipped then now() end,
         case when skipped then jsonb_build_object(
             'title', 'Skipped: an earlier run was still active', 'detail', 'run ' || before || ' had not ended',
-            'advice', 'run the workflow less often, or set policy.overlap to queue or cancelRunning') end
+            'advice', 'run the workflow less often, or set policy.overlap to queue or cancelRunning') end,
+        case when not skipped then pipeline end
     from judged order by id, scheduled_for
     on conflict (workflow_id, scheduled_for) where scheduled_for is not null do nothing
     returning id, workflow_id, overlap""")
@@ -182,5 +185,6 @@ def _insert(session: Session, workflow: WorkflowRow, new: NewRun, overlap: Overl
         policy=workflow.policy,
         overrides=new.overrides,
         idempotency_key=new.idempotency_key,
+        pipeline=merge_patch(workflow.config, new.overrides).get(PIPELINE),
     )
     return session.scalars(statement.returning(RunRow)).one()

@@ -121,13 +121,14 @@ def working(site: Site, **chosen: Any) -> Generator[Worker]:
     metrics, journal = Metrics(), Journal(site.database, settings.log_lines_per_run)
     handler = RunLogHandler(journal.log)
     tokens = site.folder / "secrets"
+    reporting = Reporting(site.database, tokens)
     executor = RunExecutor(
         site.database,
         VAULT,
         secrets,
         metrics,
         journal,
-        Reporting(tokens),
+        reporting,
         site.folder,
         tokens,
         SourceFiles((site.folder / "sources",)),

@@ -1,0 +1,73 @@
+"""Tells an OpenMetadata server once where a run stands that nobody is running."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from connectors.cancellation import Cancellation
+from connectors.definition import OpenMetadataConnection, parse, secret_paths
+from connectors.definition import Path as KeyPath
+from connectors.openmetadata.client import Limits, OpenMetadataClient
+from connectors.openmetadata.retry import RetryPolicy
+from connectors.report import Report
+from connectors.reporting.documents import (
+    FINAL_UPDATES,
+    Account,
+    End,
+    PipelineState,
+    Subject,
+    progress_document,
+    status_document,
+)
+from connectors.reporting.server import NotReported, PipelineServer
+
+LIMITS = Limits(connect_seconds=5.0, read_seconds=15.0, connections=1, retry=RetryPolicy(tries=1, few_tries=1))
+SERVER = "workflowConfig.openMetadataServerConfig"
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a run stands, and since when, in milliseconds since 1970; `source_config` is for a pipeline to be made."""
+
+    subject: Subject
+    account: Account
+    end: End
+    since_ms: int
+    source_config: Mapping[str, Any]
+    with_logs: bool = False
+
+
+def server_secrets(server: Mapping[str, Any]) -> tuple[KeyPath, ...]:
+    """Where the secret texts of a server's connection stand, which may be references.
+
+    Raises:
+        ConfigurationError: It is not one.
+    """
+    return tuple(secret_paths(parse(OpenMetadataConnection, server, SERVER)))
+
+
+def tell(standing: Standing, server: Mapping[str, Any], cancellation: Cancellation, tokens: Path | None = None) -> None:
+    """Tell it.
+
+    Raises:
+        NoSuchEndpoint: There is no such pipeline, and none can be made.
+        ConnectorError: The server was not told; it may be later.
+    """
+    connection = parse(OpenMetadataConnection, server, SERVER)
+    with OpenMetadataClient(connection, Report(), cancellation, LIMITS, tokens) as client:
+        pipeline = PipelineServer(client, standing.subject, standing.source_config)
+        pipeline.status(status_document(standing.subject, standing.account, standing.end, standing.since_ms))
+        if standing.end.state is PipelineState.QUEUED:
+            return
+        update = FINAL_UPDATES[standing.end.state]
+        progress = progress_document(standing.subject, standing.account.report, update, standing.since_ms)
+        try:
+            pipeline.progress(progress)
+            if standing.with_logs:
+                pipeline.close_logs()
+        except NotReported as error:  # older servers know the state only, which is what counts
+            logger.debug("OpenMetadata was not told the progress of run %s: %s", standing.subject.run_id, error)
