@@ -126,6 +126,23 @@ class Sink(Model):
     config: dict[str, Any] = Field(default_factory=dict[str, Any])
 
 
+# How people log in at the server. A bot shows a token, whichever it is.
+AuthProvider = Literal[
+    "openmetadata",
+    "no-auth",
+    "basic",
+    "google",
+    "okta",
+    "auth0",
+    "azure",
+    "custom-oidc",
+    "aws-cognito",
+    "ldap",
+    "saml",
+]
+WITHOUT_TOKEN = frozenset({"no-auth", "basic"})
+
+
 class SecurityConfig(Model):
     """The bot's token: the text itself, `secret:<name>`, or the path of a file that holds it."""
 
@@ -169,7 +186,7 @@ class OpenMetadataConnection(OtherWorkflows):
     """The OpenMetadata server that takes the metadata."""
 
     host_port: str
-    auth_provider: Literal["openmetadata", "no-auth", "basic"] = "openmetadata"
+    auth_provider: AuthProvider = "openmetadata"
     security_config: SecurityConfig | None = None
     api_version: Literal["v1"] = "v1"
     cluster_name: Annotated[str, Unused()] = "openmetadata"
@@ -218,8 +235,8 @@ class OpenMetadataConnection(OtherWorkflows):
 
     @model_validator(mode="after")
     def _token_is_given(self) -> "OpenMetadataConnection":
-        if self.auth_provider == "openmetadata" and self.security_config is None:
-            msg = "authProvider openmetadata needs securityConfig.jwtToken (or set authProvider to no-auth)"
+        if self.auth_provider not in WITHOUT_TOKEN and self.security_config is None:
+            msg = f"authProvider {self.auth_provider} needs securityConfig.jwtToken (or set authProvider to no-auth)"
             raise ValueError(msg)
         return self
 
@@ -230,6 +247,7 @@ class WorkflowConfig(Model):
     logger_level: Literal["DEBUG", "INFO", "WARN", "ERROR"] = "INFO"
     raise_on_error: bool = True
     success_threshold: int = Field(default=90, ge=0, le=100)
+    config: Annotated[dict[str, Any] | None, Unused()] = Field(default=None, repr=False)
     open_metadata_server_config: OpenMetadataConnection | None = None
 
 
@@ -257,6 +275,25 @@ class WorkflowDefinition(Model):
             return value
         given = cast("Mapping[str, object]", value)
         return {key: item for key, item in given.items() if item is not None or key not in STEPS_OF_OTHERS}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _service_is_the_pipelines(cls, value: object) -> object:
+        """A pipeline belongs to a service, whose name its own begins with."""
+        if not isinstance(value, Mapping):
+            return value
+        given = cast("Mapping[str, object]", value)
+        source, pipeline = given.get("source"), given.get("ingestionPipelineFQN")
+        if not (isinstance(source, Mapping) and isinstance(pipeline, str)):
+            return given
+        source = cast("Mapping[str, object]", source)
+        if source.get("serviceName") is not None:
+            return given
+        try:
+            service = split_fqn(pipeline)[0]
+        except ValueError:  # which is told of the pipeline itself
+            return given
+        return {**given, "source": {**source, "serviceName": service}}
 
     @model_validator(mode="after")
     def _server_is_named(self) -> "WorkflowDefinition":

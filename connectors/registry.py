@@ -19,6 +19,7 @@ import connectors.sources
 from connectors.connector import CheckResult, Connector, run_checks
 from connectors.definition import Model, ModelT, Path, SourceOptions, Unused, WorkflowDefinition, parse, secret_paths
 from connectors.errors import ConfigurationError, Problem, cause_of
+from connectors.sinks.opening import CONFIG as SINK
 from connectors.sinks.opening import SERVER, check_sink_config
 from connectors.source_files import EVERY_FILE, SourceFiles
 
@@ -91,14 +92,23 @@ def plan(raw: Mapping[str, Any], *, confined: bool = False, files: SourceFiles =
     given = source.service_connection
     connection = part(CONNECTION, connector.config, given.config) if given is not None else None
     options = part(OPTIONS, connector.options, source.source_config.config)
+    sink: Model | None = None
     try:
-        check_sink_config(definition, confined=confined)
+        sink = check_sink_config(definition, confined=confined)
     except ConfigurationError as error:
         problems.extend(error.problems)
     if problems or options is None:
         raise ConfigurationError(problems)
-    server = definition.workflow_config.open_metadata_server_config
-    parts = [("", definition), (f"{SERVER}.", server), (f"{CONNECTION}.", connection), (f"{OPTIONS}.", options)]
+    run = definition.workflow_config
+    server = run.open_metadata_server_config
+    parts: list[tuple[str, BaseModel | None]] = [
+        ("", definition),
+        ("workflowConfig.", run),
+        (f"{SERVER}.", server),
+        (f"{SINK}.", sink),
+        (f"{CONNECTION}.", connection),
+        (f"{OPTIONS}.", options),
+    ]
     notes = tuple(note for prefix, part in parts if part is not None for note in _notes(prefix, part))
     return Plan(definition, connector, connection, options, tuple(_secrets(definition, connection)), notes)
 

@@ -56,10 +56,14 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """How a run, or one attempt of it, stands or ended; `error` when something ended it."""
+    """How a run, or one attempt of it, stands or ended; `error` when something ended it.
+
+    `warnings` is how many lines of that level it logged.
+    """
 
     state: PipelineState
     error: str | None = None
+    warnings: int = 0
 
 
 def status_document(subject: Subject, account: Account, end: End, now_ms: int) -> dict[str, Any]:
@@ -69,7 +73,7 @@ def status_document(subject: Subject, account: Account, end: End, now_ms: int) -
         "pipelineState": end.state,
         "startDate": subject.started_ms,
         "timestamp": subject.started_ms,
-        "status": _steps(subject, account, end.error),
+        "status": _steps(subject, account, end),
     }
     if end.state not in (PipelineState.QUEUED, PipelineState.RUNNING):
         document["endDate"] = now_ms
@@ -101,15 +105,15 @@ def bounded(text: str) -> str:
     return text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}…"
 
 
-def _steps(subject: Subject, account: Account, error: str | None) -> list[dict[str, Any]]:
-    report, redact = account.report, account.redact
+def _steps(subject: Subject, account: Account, end: End) -> list[dict[str, Any]]:
+    report, redact, error = account.report, account.redact, end.error
     by_stage, latest = report.snapshot_failures()
     in_sink = sum(count for stage, count in by_stage.items() if stage in SINK_STAGES)
     read = [failure for failure in latest if failure.stage not in SINK_STAGES]
     sent = [failure for failure in latest if failure.stage in SINK_STAGES]
     processed = sum(done for done, _ in report.snapshot_progress().values())
     source = _step(subject.source, processed, sum(by_stage.values()) - in_sink, read, redact)
-    source["filtered"] = report.total("filtered")
+    source |= {"filtered": report.total("filtered"), "warnings": end.warnings}
     if error is not None:
         source["errors"] += 1
         told = {"name": subject.source, "error": bounded(redact(error))}

@@ -5,7 +5,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from connectors.reporting.lines import LogLines
 from connectors.reporting.server import NoSuchEndpoint, PipelineServer
 
 logger = logging.getLogger(__name__)
+WARNING = logging.getLevelName(logging.WARNING)
 STOP_SECONDS = 1.0
 LIMITS = Limits(connect_seconds=5.0, read_seconds=15.0, connections=1, retry=RetryPolicy(tries=1, few_tries=1))
 
@@ -68,6 +69,7 @@ class PipelineReporter:
         self._reported = reported
         self._over: Callable[[bool], None] | None = None
         self._told = False
+        self._warnings = 0
         self._lines = LogLines()
         self._ended = threading.Event()
         self._end: End | None = None
@@ -92,7 +94,12 @@ class PipelineReporter:
 
     def logged(self, at: datetime, level: str, name: str, message: str) -> None:
         """Pass a log line on, if the definition asks for that."""
-        if self._reported.with_logs and not self._ended.is_set():
+        if self._ended.is_set():
+            return
+        if level == WARNING:
+            with self._lock:
+                self._warnings += 1
+        if self._reported.with_logs:
             self._lines.add(f"{at.isoformat(timespec='milliseconds')} {level:<7} {name}: {message}")
 
     def end(self, end: End) -> None:
@@ -166,7 +173,7 @@ class PipelineReporter:
 
     def _tell_state(self, server: PipelineServer, state: PipelineState, kind: str) -> None:
         reported = self._reported
-        status = status_document(reported.subject, reported.account, End(state), self._now())
+        status = status_document(reported.subject, reported.account, End(state, warnings=self._warnings), self._now())
         self._known = self._try("status", lambda: server.status(status)) or self._known
         if self._known:
             progress = progress_document(reported.subject, reported.account.report, kind, self._now())
@@ -182,7 +189,8 @@ class PipelineReporter:
     def _tell_end(self, server: PipelineServer, end: End) -> None:
         self._closing = True
         reported = self._reported
-        status = status_document(reported.subject, reported.account, end, self._now())
+        warned = replace(end, warnings=self._warnings)
+        status = status_document(reported.subject, reported.account, warned, self._now())
         steps = [lambda: self._tell_final(server, status)]
         if end.state is PipelineState.QUEUED:  # said late, it would hide what the next attempt says
             steps[0]()

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from connectors.cancellation import Cancellation
+from connectors.definition import Model, SourceOptions, WorkflowConfig, WorkflowDefinition, parse, secret_paths
 from connectors.definition import Path as SecretPath
 from connectors.definition import Sink as SinkDefinition
-from connectors.definition import SourceOptions, WorkflowConfig, WorkflowDefinition, parse, secret_paths
 from connectors.errors import ConfigurationError
 from connectors.report import Observer
 from connectors.sinks.base import Sink
@@ -37,8 +37,8 @@ class Folders:
     sources: SourceFiles = EVERY_FILE
 
 
-def check_sink_config(definition: WorkflowDefinition, *, confined: bool) -> None:
-    """Whether the sink can be opened, as far as that can be told without opening it.
+def check_sink_config(definition: WorkflowDefinition, *, confined: bool) -> Model:
+    """The config of the sink, which can be opened, as far as that can be told without opening it.
 
     A `confined` run writes its files below a folder that is not known yet.
 
@@ -46,11 +46,11 @@ def check_sink_config(definition: WorkflowDefinition, *, confined: bool) -> None
         ConfigurationError: Names the path of every offending key.
     """
     if definition.sink.type == "metadata-rest":
-        parse(MetadataRestConfig, definition.sink.config, CONFIG)
-        return
-    filename = parse(FileConfig, definition.sink.config, CONFIG).filename
-    if confined and Path(filename).is_absolute():
+        return parse(MetadataRestConfig, definition.sink.config, CONFIG)
+    config = parse(FileConfig, definition.sink.config, CONFIG)
+    if confined and Path(config.filename).is_absolute():
         raise ConfigurationError.at(FILENAME, "must be relative: it is taken below the service's folder for files")
+    return config
 
 
 def open_sink(

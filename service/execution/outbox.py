@@ -7,6 +7,7 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -14,6 +15,7 @@ from typing import Any, cast
 from connectors import registry
 from connectors.cancellation import Cancellation
 from connectors.errors import ConfigurationError, ConnectorError, RunCancelled, SinkUnavailable, advice_of
+from connectors.models.names import split_fqn
 from connectors.report import Failure, Progress, Report
 from connectors.reporting.documents import Account, Subject
 from connectors.reporting.reporter import milliseconds
@@ -120,11 +122,11 @@ class Outbox:
             message = f"{address} did not answer a moment ago"
             raise SinkUnavailable(message)
         with self._database.session() as session:
-            report = report_of(run, reports.losses(session, run.run_id))
+            losses = reports.losses(session, run.run_id)
+        account = Account(report_of(run, losses), redactor.apply, clock.now)
+        standing = _standing(run, config, account, losses.warnings)
         try:
-            tell(
-                _standing(run, config, Account(report, redactor.apply, clock.now)), server, self._closing, self._tokens
-            )
+            tell(standing, server, self._closing, self._tokens)
         except SinkUnavailable:
             away.add(address)
             raise
@@ -156,14 +158,14 @@ def report_of(run: Untold, losses: Losses) -> Report:
     return report
 
 
-def _standing(run: Untold, config: Json, account: Account) -> Standing:
-    service = value_at(config, ("source", "serviceName"))
+def _standing(run: Untold, config: Json, account: Account, warnings: int) -> Standing:
+    service = value_at(config, ("source", "serviceName")) or split_fqn(run.pipeline)[0]
     source = value_at(config, ("source", "sourceConfig", "config"))
     began = run.started_at or run.queued_at
     return Standing(
         subject=Subject(run.pipeline, str(run.run_id), str(service), _service_type(run), milliseconds(began)),
         account=account,
-        end=end_in(run.state, run.error),
+        end=replace(end_in(run.state, run.error), warnings=warnings),
         since_ms=milliseconds(run.finished_at or run.queued_at),
         source_config={"type": "DatabaseMetadata", **(source if isinstance(source, dict) else {})},
         with_logs=config.get("enableStreamableLogs") is True,

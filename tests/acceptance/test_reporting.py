@@ -122,6 +122,35 @@ def test_lost_entities_are_failures_of_the_sink(api: Api, name: str, shop: Sourc
     assert any("customer" in each["name"] for each in sink["failures"])
 
 
+def test_warnings_are_counted(api: Api, name: str, shop: Source, catalogue: Catalogue) -> None:
+    catalogue.api.pipelines.add(PIPELINE)
+    config = reported(config_of(shop.connection(), catalogue))
+    config["sink"]["config"]["api_endpoint"] = "http://elsewhere:8585/api"
+    api.create(name, config)
+    run = api.until(api.start(name), "succeeded")["id"]
+    source, sink = told_end(catalogue, run, "success").statuses[-1]["status"]
+    lines = api.get(f"/runs/{run}/logs", limit=1000)["data"]
+    assert source["warnings"] == len([line for line in lines if line["level"] == "WARNING"]) > 0
+    assert sink["warnings"] == 0
+
+
+def test_nothing_else_of_the_pipelines_is_asked(api: Api, name: str, shop: Source, catalogue: Catalogue) -> None:
+    catalogue.api.pipelines.add(PIPELINE)
+    api.create(name, reported(config_of(shop.connection(), catalogue), with_logs=True))
+    run = api.until(api.start(name), "succeeded")["id"]
+    told = told_end(catalogue, run, "success")
+    eventually(lambda: told.logs_closed, "the logs are closed")
+    about = "/api/v1/services/ingestionPipelines/"
+    asked = {(each.method, each.path.removeprefix(about)) for each in catalogue.requests if about in each.path}
+    of_run = f"{PIPELINE}/{run}"
+    assert asked == {
+        ("PUT", f"{PIPELINE}/pipelineStatus"),
+        ("PUT", f"progress/{of_run}"),
+        ("POST", f"logs/{of_run}"),
+        ("POST", f"logs/{of_run}/close"),
+    }
+
+
 def test_a_pipeline_that_is_missing_is_made(api: Api, name: str, shop: Source, catalogue: Catalogue) -> None:
     api.create(name, reported(config_of(shop.connection(), catalogue)))
     run = api.until(api.start(name), "succeeded")["id"]

@@ -12,7 +12,7 @@ from sqlmodel import col
 
 from service.runs.schemas import RunError
 from service.runs.status import RunState
-from service.runs.tables import FailureRow
+from service.runs.tables import FailureRow, LogRow
 from service.workflows.documents import Json, merge_patch
 
 BATCH = 50
@@ -51,10 +51,11 @@ class Untold:
 
 @dataclass(frozen=True, slots=True)
 class Losses:
-    """How many entities a run lost at each stage, and the last of them."""
+    """How many entities a run lost at each stage, the last of them, and how many warnings it logged."""
 
     by_stage: Mapping[str, int]
     last: Sequence[FailureRow]
+    warnings: int
 
 
 # Whoever takes a run has it until the next try is due, which is the later the longer it was tried: with these bounds
@@ -106,7 +107,8 @@ def losses(session: Session, run_id: UUID) -> Losses:
     of_run = col(FailureRow.run_id) == run_id
     counted = session.execute(select(col(FailureRow.stage), func.count()).where(of_run).group_by(col(FailureRow.stage)))
     latest = select(FailureRow).where(of_run).order_by(col(FailureRow.id).desc()).limit(FAILURES_TOLD)
-    return Losses(dict(counted.all()), session.scalars(latest).all()[::-1])
+    warned = select(func.count()).where(col(LogRow.run_id) == run_id, col(LogRow.level) == "WARNING")
+    return Losses(dict(counted.all()), session.scalars(latest).all()[::-1], session.scalar(warned) or 0)
 
 
 def _untold(row: Row[*tuple[Any, ...]]) -> Untold:

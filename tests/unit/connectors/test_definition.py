@@ -133,9 +133,7 @@ def test_keys_that_are_taken(path: str, value: object) -> None:
     parse(WorkflowDefinition, changed(path, value))
 
 
-@pytest.mark.parametrize(
-    "path", ["processor", "stage", "bulkSink", "source.sourcePythonClass", "workflowConfig.config"]
-)
+@pytest.mark.parametrize("path", ["processor", "stage", "bulkSink", "source.sourcePythonClass"])
 def test_keys_of_other_workflows_are_refused_by_name(path: str) -> None:
     assert problems(changed(path, {"type": "query-parser"})) == {path: UNKNOWN}
 
@@ -154,7 +152,7 @@ REFUSED: list[tuple[str, object, str]] = [
     ("workflowConfig.successThreshold", 101, "less than or equal to 100"),
     ("workflowConfig.successThreshold", -1, "greater than or equal to 0"),
     ("workflowConfig.successThreshold", "most", "valid integer"),
-    ("workflowConfig.openMetadataServerConfig.authProvider", "google", "'openmetadata', 'no-auth' or 'basic'"),
+    ("workflowConfig.openMetadataServerConfig.authProvider", "kerberos", "'openmetadata', 'no-auth', 'basic'"),
     ("workflowConfig.openMetadataServerConfig.apiVersion", "v2", "'v1'"),
     ("workflowConfig.openMetadataServerConfig.verifySSL", "no", "'no-ssl', 'ignore' or 'validate'"),
     ("workflowConfig.openMetadataServerConfig.secretsManagerProvider", "aws", "write secrets as secret:<name>"),
@@ -186,6 +184,27 @@ def test_what_is_wrong_is_named_with_its_path(path: str, value: object, message:
 )
 def test_what_is_required_is_missed_by_name(path: str) -> None:
     assert problems(without(path)) == {path: "is required"}
+
+
+def test_the_service_may_be_that_of_the_pipeline() -> None:
+    raw = without("source.serviceName")
+    raw["ingestionPipelineFQN"] = '"my.shop".nightly'
+    assert parse(WorkflowDefinition, raw).source.service_name == "my.shop"
+    raw["source"]["serviceName"] = "other"
+    assert parse(WorkflowDefinition, raw).source.service_name == "other"
+
+
+def test_a_pipeline_that_is_none_has_no_service() -> None:
+    raw = {**without("source.serviceName"), "ingestionPipelineFQN": '"shop.nightly'}
+    assert set(problems(raw)) == {"source.serviceName", "ingestionPipelineFQN"}
+
+
+def test_what_other_providers_ask_for_is_refused_by_name() -> None:
+    given = server(authProvider="google", securityConfig={"secretKey": "x"})
+    assert problems(given, WorkflowConfig) == {
+        "openMetadataServerConfig.securityConfig.jwtToken": "is required",
+        "openMetadataServerConfig.securityConfig.secretKey": UNKNOWN,
+    }
 
 
 def test_all_problems_are_told_at_once() -> None:
@@ -270,6 +289,10 @@ def test_a_catalogue_needs_a_server_and_a_file_does_not() -> None:
         ({"securityConfig": ..., "authProvider": ...}, False),
         ({"securityConfig": ..., "authProvider": "no-auth"}, True),
         ({"authProvider": "no-auth"}, True),
+        ({"authProvider": "google"}, True),
+        ({"authProvider": "custom-oidc"}, True),
+        ({"securityConfig": ..., "authProvider": "google"}, False),
+        ({"securityConfig": ..., "authProvider": "azure"}, False),
         ({"authProvider": ...}, True),
     ],
 )

@@ -130,6 +130,10 @@ OPTIONS = "source.sourceConfig.config"
 OF_SERVER = "workflowConfig.openMetadataServerConfig"
 UNUSED_ELSEWHERE: list[tuple[str, object]] = [
     ("ingestionRunnerName", "runner"),
+    ("workflowConfig.config", {"type": "dataInsight"}),
+    ("sink.config.api_endpoint", "http://elsewhere:8585/api"),
+    ("sink.config.enable_async_pipeline", True),
+    ("sink.config.async_pipeline_workers", 4),
     (f"{OPTIONS}.queryLogDuration", 2),
     (f"{OPTIONS}.queryParsingTimeoutLimit", 100),
     (f"{OPTIONS}.jsonSchemaSampleSize", 20),
