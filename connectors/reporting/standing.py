@@ -9,6 +9,7 @@ from typing import Any
 from connectors.cancellation import Cancellation
 from connectors.definition import OpenMetadataConnection, parse, secret_paths
 from connectors.definition import Path as KeyPath
+from connectors.models.names import split_fqn
 from connectors.openmetadata.client import Limits, OpenMetadataClient
 from connectors.openmetadata.retry import RetryPolicy
 from connectors.report import Report
@@ -39,6 +40,11 @@ class Standing:
     since_ms: int
     source_config: Mapping[str, Any]
     with_logs: bool = False
+
+
+def service_of(pipeline: str) -> str:
+    """The name of the service that a pipeline belongs to."""
+    return split_fqn(pipeline)[0]
 
 
 def server_secrets(server: Mapping[str, Any]) -> tuple[KeyPath, ...]:

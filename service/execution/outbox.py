@@ -15,12 +15,11 @@ from typing import Any, cast
 from connectors import registry
 from connectors.cancellation import Cancellation
 from connectors.errors import ConfigurationError, ConnectorError, RunCancelled, SinkUnavailable, advice_of
-from connectors.models.names import split_fqn
 from connectors.report import Failure, Progress, Report
 from connectors.reporting.documents import Account, Subject
 from connectors.reporting.reporter import milliseconds
 from connectors.reporting.server import NoSuchEndpoint
-from connectors.reporting.standing import Standing, server_secrets, tell
+from connectors.reporting.standing import Standing, server_secrets, service_of, tell
 from service import clock, logs
 from service.database.engine import Database
 from service.errors import Invalid, ServiceError
@@ -159,7 +158,7 @@ def report_of(run: Untold, losses: Losses) -> Report:
 
 
 def _standing(run: Untold, config: Json, account: Account, warnings: int) -> Standing:
-    service = value_at(config, ("source", "serviceName")) or split_fqn(run.pipeline)[0]
+    service = value_at(config, ("source", "serviceName")) or service_of(run.pipeline)
     source = value_at(config, ("source", "sourceConfig", "config"))
     began = run.started_at or run.queued_at
     return Standing(
