@@ -17,8 +17,12 @@ from cryptography.fernet import Fernet
 from fastapi import FastAPI
 from typing_extensions import override
 
+from connectors.errors import ConfigurationError
 from connectors.source_files import SourceFiles
 from service import logs
+from service.access.authentication import KeyRing
+from service.access.repository import CHANNEL as KEYS_CHANNEL
+from service.access.repository import has_keys
 from service.api.dependencies import Readiness, Services
 from service.api.feed import RunFeed
 from service.api.router import build_api
@@ -26,7 +30,7 @@ from service.database.engine import Database
 from service.database.listen import Listener
 from service.database.opening import open_database
 from service.database.reachability import Reachability
-from service.errors import Unavailable
+from service.errors import Invalid, Problem, Unavailable
 from service.execution.checks import connection_checker
 from service.execution.housekeeping import Housekeeper
 from service.execution.journal import Journal
@@ -40,7 +44,7 @@ from service.metrics import Metrics, StoreFigures
 from service.runs.repository import CANCEL_CHANNEL, RUNS_CHANNEL, count_by_state, last_successes
 from service.scheduling.scheduler import Scheduler
 from service.scheduling.triggers import check_schedule
-from service.settings import Settings
+from service.settings import ADMIN_KEY_RULE, Settings, is_admin_key, variable
 from service.workflows import repository as workflows
 from service.workflows.checking import RegistryChecker
 from service.workflows.operations import Rules
@@ -60,6 +64,7 @@ class Service:
         self.settings = settings
         self._feed = RunFeed()
         self._worker: Worker | None = None
+        self._listener: Listener | None = None
         self._environ = environ
         self._parts = ExitStack()
 
@@ -92,10 +97,13 @@ class Service:
         resolver = SecretResolver(
             settings.secrets_dir, self._environ, lambda name: _stored_secret(database, vault, name)
         )
+        keys = KeyRing(database, admin_keys(settings, self._environ), self._is_listening)
         worker = self._start_worker(database, vault, resolver, metrics) if "worker" in settings.roles else None
         self._worker = worker
         scheduler = self._scheduler(database, metrics) if "timer" in settings.roles else None
-        self._listen(database, worker, scheduler)
+        self._listen(database, keys, worker, scheduler)
+        if settings.auth == "keys":
+            _warn_without_keys(database, settings)
         if worker is not None:
             self._parts.callback(worker.stop)  # before the listener ends: cancels are heard while runs have their grace
         check = connection_checker(resolver, self._sources)
@@ -112,6 +120,7 @@ class Service:
                 ready=partial(_readiness, Reachability(database), worker, scheduler),
                 check_connection=check,
                 openmetadata=openmetadata,
+                keys=keys,
             )
         )
 
@@ -164,16 +173,20 @@ class Service:
         self._parts.callback(scheduler.stop)
         return scheduler
 
-    def _listen(self, database: Database, worker: Worker | None, scheduler: Scheduler | None) -> None:
+    def _is_listening(self) -> bool:
+        return self._listener is not None and self._listener.connected
+
+    def _listen(self, database: Database, keys: KeyRing, worker: Worker | None, scheduler: Scheduler | None) -> None:
         calls: dict[str, Callable[[str], None]] = {}
+        calls[KEYS_CHANNEL] = lambda _: keys.forget()
         calls[RUNS_CHANNEL] = lambda run_id: _runs_moved(self._feed, worker, run_id)
         if worker is not None:
             calls[CANCEL_CHANNEL] = lambda _: worker.look_for_cancels()
         if scheduler is not None:
             calls[workflows.CHANNEL] = scheduler.changed
-        listener = Listener(database.url, calls, lambda channel, payload: calls[channel](payload))
-        listener.start()
-        self._parts.callback(listener.close)
+        self._listener = Listener(database.url, calls, lambda channel, payload: calls[channel](payload))
+        self._listener.start()
+        self._parts.callback(self._listener.close)
 
 
 class HttpServer(uvicorn.Server):
@@ -212,7 +225,14 @@ def _serve(service: Service, address: socket.socket) -> None:
     app = service.start()
     try:
         config = uvicorn.Config(
-            app, log_config=None, access_log=False, timeout_graceful_shutdown=HTTP_GRACE_SECONDS, backlog=BACKLOG
+            app,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=HTTP_GRACE_SECONDS,
+            backlog=BACKLOG,
+            proxy_headers=bool(service.settings.trusted_proxies),
+            forwarded_allow_ips=list(service.settings.trusted_proxies),
         )
         host, port, *_ = address.getsockname()
         logger.info("Listening on http://%s:%d", f"[{host}]" if ":" in host else host, port)
@@ -266,6 +286,28 @@ def _stored_secret(database: Database, vault: Vault, name: str) -> str | None:
     with database.session() as session:
         ciphertext = workflows.find_secret(session, name)
     return None if ciphertext is None else vault.decrypt(ciphertext)
+
+
+def admin_keys(settings: Settings, environ: Mapping[str, str]) -> Sequence[str]:
+    """The keys of administrators, references resolved. Raises ConfigurationError for one that leads nowhere."""
+    name = variable("admin_key")
+    places = [f"{name}.{at}" for at in range(len(settings.admin_keys))]
+    given = dict(zip(places, settings.admin_keys, strict=True))
+    resolver = SecretResolver(settings.secrets_dir, environ)
+    try:
+        resolved, _ = resolver.resolve(given, [(place,) for place in places])
+    except ConfigurationError as error:
+        raise Invalid(Problem(name, problem.message) for problem in error.problems) from None
+    keys = [str(resolved[place]) for place in places]
+    if not all(map(is_admin_key, keys)):
+        raise Invalid([Problem(name, ADMIN_KEY_RULE)])
+    return keys
+
+
+def _warn_without_keys(database: Database, settings: Settings) -> None:
+    with database.session() as session:
+        if not settings.admin_keys and not has_keys(session):
+            logger.warning("Nobody has an API key: set HEADWATER_ADMIN_KEY, or use `headwater keys create`")
 
 
 def secret_keys(settings: Settings) -> Sequence[str]:

@@ -1,11 +1,14 @@
 """Errors of the service, named by what they mean to the caller.
 
 ServiceError
-├── NotFound       the thing asked for does not exist
-├── Conflict       it cannot be done in the present state
-├── Invalid        the input is wrong; `problems` says where and how
-├── TooLarge       the input is larger than a limit
-└── Unavailable    something needed does not answer now; trying again may help
+├── NotFound         the thing asked for does not exist
+├── Conflict         it cannot be done in the present state
+├── Invalid          the input is wrong; `problems` says where and how
+├── TooLarge         the input is larger than a limit
+├── Unauthenticated  nobody knows who asks
+├── Forbidden        who asks is known, and may not
+├── TooMany          the same caller asked too often; later it may
+└── Unavailable      something needed does not answer now; trying again may help
 """
 
 from collections.abc import Iterable
@@ -66,3 +69,19 @@ class TooLarge(ServiceError):
 
 class Unavailable(ServiceError):
     """Something needed does not answer now; the same call may succeed later."""
+
+
+class Unauthenticated(ServiceError):
+    """The caller did not show who they are."""
+
+
+class Forbidden(ServiceError):
+    """The caller may not do this."""
+
+
+class TooMany(ServiceError):
+    """The caller asks too often; after `retry_after_seconds` the same call may succeed."""
+
+    def __init__(self, message: str, retry_after_seconds: float) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds

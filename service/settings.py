@@ -25,11 +25,20 @@ from service.errors import Invalid, Problem
 PREFIX = "HEADWATER_"
 Role = Literal["api", "timer", "worker"]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+Auth = Literal["keys", "none"]
+ADMIN_KEY_RULE = (
+    "every key must be 32 to 256 visible ASCII characters without a comma; make one with `openssl rand -hex 32`, "
+    "or name one as secret:<name>"
+)
 
 _SECRET_VALUE = re.compile(r"HEADWATER_SECRET_\w+")
 # Kubernetes describes every Service of a namespace to its pods in variables of these names and values.
 _SERVICE_LINK = re.compile(r"HEADWATER_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)")
 _SERVICE_LINK_VALUE = re.compile(r"(tcp|udp|sctp)://")
+# What the commands read beside the settings.
+_OTHER_VARIABLES = frozenset({"HEADWATER_API_KEY"})
+_ADMIN_KEY = re.compile(r"[!-+\--~]{32,256}")
+_REFERENCE = "secret:"
 _FERNET_KEY_BYTES = 32
 _DATABASE_URL = re.compile(r"(postgres|postgresql)(\+psycopg)?://")
 
@@ -63,6 +72,12 @@ def default_data_dir() -> Path:
     return (Path(base) if base else Path.home() / ".local" / "share") / "headwater"
 
 
+def _default_auth(data: Mapping[str, object]) -> Auth:
+    host = data.get("host")
+    loopback = isinstance(host, str) and _is_loopback(host)
+    return "none" if loopback and data.get("admin_key") is None else "keys"
+
+
 def _default_heartbeat(data: Mapping[str, object]) -> float:
     lease = data.get("lease_seconds")
     return lease / 6 if isinstance(lease, float) else 5.0
@@ -71,6 +86,7 @@ def _default_heartbeat(data: Mapping[str, object]) -> float:
 _Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_list), Field(min_length=1)]
 _Folders = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split_list)]
 _Roles = Annotated[tuple[Role, ...], NoDecode, BeforeValidator(_split_list), Field(min_length=1)]
+_Addresses = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_list)]
 _Limits = Annotated[dict[str, Annotated[int, Field(ge=0)]], NoDecode, BeforeValidator(_split_limits)]
 
 
@@ -85,8 +101,38 @@ class Settings(BaseSettings):
     port: int = Field(
         default=8080, ge=0, le=65535, description="TCP port of the API, 0 to 65535; 0 takes any free port."
     )
-    allow_unauthenticated: bool = Field(
-        default=False, description="Serve on an address other than loopback although the API asks for no credentials."
+    admin_key: SecretStr | None = Field(
+        default=None,
+        description=(
+            "Keys with the role admin, to make others with, comma separated: each 32 characters or more, or "
+            "secret:<name>, which is a file of the secrets folder or HEADWATER_SECRET_<NAME>."
+        ),
+    )
+    auth: Auth = Field(
+        default_factory=_default_auth,
+        description=(
+            "keys: callers show an API key; none: nobody does, on loopback only. Unset: none on loopback without an "
+            "admin_key, else keys."
+        ),
+    )
+    metrics_auth: Auth = Field(
+        default="none", description="keys: a scrape of /metrics shows an API key as well; none: it is open."
+    )
+    rate_limit: float = Field(
+        default=100,
+        ge=0,
+        le=1_000_000,
+        description="Requests a second by one key, by one address without; twice as many at once. 0: no limit.",
+    )
+    failed_logins_per_minute: int = Field(
+        default=20,
+        ge=1,
+        le=100_000,
+        description="Wrong credentials by one address until it has to wait, 1 to 100000 a minute.",
+    )
+    trusted_proxies: _Addresses = Field(
+        default=(),
+        description="Proxies whose X-Forwarded-For is believed: a comma list of addresses and networks.",
     )
     roles: _Roles = Field(
         default=("api", "timer", "worker"), description="What this replica does: a comma list of api, timer, worker."
@@ -138,6 +184,9 @@ class Settings(BaseSettings):
     retention_runs_per_workflow: int = Field(
         default=1000, ge=1, le=1_000_000, description="Finished runs kept of one workflow, 1 to 1000000."
     )
+    retention_audit_days: float = Field(
+        default=365, gt=0, le=36500, description="Days the record of a change is kept, up to 36500."
+    )
     log_lines_per_run: int = Field(
         default=10_000,
         ge=0,
@@ -168,6 +217,11 @@ class Settings(BaseSettings):
     )
 
     @property
+    def admin_keys(self) -> tuple[str, ...]:
+        """The keys of administrators, references among them."""
+        return _keys(self.admin_key)
+
+    @property
     def secret_keys(self) -> tuple[str, ...]:
         """The Fernet keys, the encrypting one first; empty when none is set."""
         return _keys(self.secret_key)
@@ -185,16 +239,34 @@ class Settings(BaseSettings):
         del settings_cls, env_settings, dotenv_settings, file_secret_settings
         return (init_settings,)
 
-    @field_validator("allow_unauthenticated")
+    @field_validator("admin_key")
     @classmethod
-    def _guard_open_address(cls, value: bool, info: ValidationInfo) -> bool:
+    def _check_admin_key(cls, value: SecretStr | None) -> SecretStr | None:
+        if not all(key.startswith(_REFERENCE) or is_admin_key(key) for key in _keys(value)):
+            raise ValueError(ADMIN_KEY_RULE)
+        return value
+
+    @field_validator("auth")
+    @classmethod
+    def _guard_open_address(cls, value: Auth, info: ValidationInfo) -> Auth:
         host = info.data.get("host")
-        if isinstance(host, str) and not value and not _is_loopback(host):
+        if isinstance(host, str) and value == "none" and not _is_loopback(host):
             message = (
-                f"HEADWATER_HOST={host} would offer an API without authentication to the network; bind 127.0.0.1, "
-                "or set this to true where something in front of the service authenticates"
+                f"HEADWATER_HOST={host} would offer an API without authentication to the network; set this to keys and "
+                "HEADWATER_ADMIN_KEY to the first key, or bind 127.0.0.1"
             )
             raise ValueError(message)
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _check_addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for address in value:
+            try:
+                ipaddress.ip_network(address, strict=False)
+            except ValueError as error:
+                message = f"{address!r} is neither an address nor a network such as 10.0.0.0/8"
+                raise ValueError(message) from error
         return value
 
     @field_validator("database_url")
@@ -290,7 +362,7 @@ class _Environ(EnvSettingsSource):
 
 def _unknown_variables(given: Mapping[str, str], known: Mapping[str, str]) -> Iterator[Problem]:
     for name, value in given.items():
-        if name in known or _SECRET_VALUE.fullmatch(name) or _SERVICE_LINK.fullmatch(name):
+        if name in known or name in _OTHER_VARIABLES or _SECRET_VALUE.fullmatch(name) or _SERVICE_LINK.fullmatch(name):
             continue
         if _SERVICE_LINK_VALUE.match(value):
             continue
@@ -312,6 +384,11 @@ def _problem(field: str, kind: str, message: str, given: object) -> Problem:
 def _keys(value: SecretStr | None) -> tuple[str, ...]:
     text = value.get_secret_value() if value is not None else ""
     return tuple(key.strip() for key in text.split(",") if key.strip())
+
+
+def is_admin_key(key: str) -> bool:
+    """Whether this will do as a key of an administrator: nobody guesses it, and a header can carry it."""
+    return _ADMIN_KEY.fullmatch(key) is not None
 
 
 def _is_fernet_key(key: str) -> bool:

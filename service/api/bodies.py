@@ -8,6 +8,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.routing import APIRoute
 from typing_extensions import override
 
+from service.api.callers import require_role, required_role
 from service.api.formats import Format, read_document
 from service.errors import ServiceError, TooLarge
 from service.workflows.documents import Json
@@ -22,19 +23,22 @@ class UnsupportedFormat(ServiceError):
 
 
 class DocumentRoute(APIRoute):
-    """A route whose body is one JSON or YAML object, whatever of the two the caller prefers."""
+    """A route for callers with a role, whose body is one JSON or YAML object, whatever of the two they prefer."""
 
     @override
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """The usual handler, given the document that the body holds."""
+        """The usual handler, given the document that the body holds; for strangers nothing is read."""
         handle = super().get_route_handler()
-        if self.body_field is None:
-            return handle
 
         async def handle_document(request: Request) -> Response:
-            return await handle(await _with_document(request))
+            self.admit(request)
+            return await handle(request if self.body_field is None else await _with_document(request))
 
         return handle_document
+
+    def admit(self, request: Request) -> None:
+        """Raises Unauthenticated or Forbidden."""
+        require_role(request, required_role(self))
 
 
 class _DocumentRequest(Request):

@@ -7,18 +7,21 @@ from fastapi import APIRouter, Body, Path
 from connectors import registry
 from connectors.connector import CheckResult, Connector
 from connectors.errors import ConfigurationError
+from service.access.roles import Role
 from service.api import examples
 from service.api.bodies import DocumentRoute
+from service.api.callers import CallerDep, needs
 from service.api.dependencies import BASE, MAX_CHECKS, Services, ServicesDep
-from service.errors import Conflict, NotFound, Unavailable
+from service.errors import Conflict, Forbidden, NotFound, Unavailable
 from service.workflows.documents import Json
 from service.workflows.operations import problems_under
 from service.workflows.schemas import Document
-from service.workflows.vault import merge_masked
+from service.workflows.vault import merge_masked, refers_to_secrets
 from service.workflows.wire import Input, Output, Page
 
 router = APIRouter(prefix=f"{BASE}/connectors", tags=["connectors"], route_class=DocumentRoute)
 
+WITH_SECRETS = "with the role operator a connection is tested without secret:<name> in it; this needs the role admin"
 ConnectorName = Annotated[str, Path(description="The connector's name: `source.type` of a definition.")]
 
 
@@ -110,11 +113,19 @@ def read_connector(name: ConnectorName) -> ConnectorRead:
     )
 
 
-@router.post("/{name}/check", summary="Test a connection")
+@router.post("/{name}/check", summary="Test a connection", openapi_extra=needs(Role.OPERATOR))
 def check_connection(
-    name: ConnectorName, check: Annotated[ConnectionCheck, Body(examples=[examples.CHECK])], services: ServicesDep
+    name: ConnectorName,
+    check: Annotated[ConnectionCheck, Body(examples=[examples.CHECK])],
+    services: ServicesDep,
+    caller: CallerDep,
 ) -> CheckReport:
-    """Try a connection step by step, storing nothing."""
+    """Try a connection step by step, storing nothing. One with `secret:<name>` in it is for an admin.
+
+    It could send the secret anywhere.
+    """
+    if not caller.role.includes(Role.ADMIN) and refers_to_secrets(check.connection):
+        raise Forbidden(WITH_SECRETS)
     connector_named(name)
     with problems_under("connection"):
         connection = merge_masked(check.connection, {})

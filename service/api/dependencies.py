@@ -11,7 +11,11 @@ from pydantic import AfterValidator, AwareDatetime, Field
 from sqlalchemy.orm import Session
 
 from connectors.connector import CheckResult
+from service.access.audit import Actor, Trail
+from service.access.authentication import Caller, KeyRing
 from service.api.bodies import DEFAULT_MAX_BODY_BYTES
+from service.api.callers import caller_of
+from service.api.errors import request_id_of
 from service.api.feed import RunFeed
 from service.database.engine import Database
 from service.execution.openmetadata import OpenMetadata
@@ -52,6 +56,7 @@ class Services:
     ready: Callable[[], Sequence[Readiness]]
     check_connection: Callable[[str, Json], Iterator[CheckResult]]
     openmetadata: OpenMetadata
+    keys: KeyRing
     max_body_bytes: int = DEFAULT_MAX_BODY_BYTES
     check_slots: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(MAX_CHECKS))
 
@@ -75,17 +80,34 @@ def session_of(services: ServicesDep) -> Iterator[Session]:
 SessionDep = Annotated[Session, Depends(session_of, scope="function")]
 
 
+def actor_of(request: Request) -> Actor:
+    """Who makes the changes of this request."""
+    caller = caller_of(request)
+    address = request.client.host if request.client is not None else None
+    return Actor(caller.name, caller.via, caller.key_prefix, address, request_id_of(request))
+
+
+async def trail_of(request: Request, session: SessionDep) -> Trail:
+    """Where the changes of this request are noted."""
+    return Trail(session, actor_of(request))
+
+
+TrailDep = Annotated[Trail, Depends(trail_of)]
+
+
 @dataclass(frozen=True, slots=True)
 class Work:
     """What a change of the store needs: it is durable before its answer is sent, or did not happen."""
 
     session: Session
     rules: Rules
+    trail: Trail
+    caller: Caller
 
 
-async def work_of(session: SessionDep, services: ServicesDep) -> Work:
-    """The session of the request and what definitions are held against."""
-    return Work(session, services.rules)
+async def work_of(request: Request, session: SessionDep, services: ServicesDep, trail: TrailDep) -> Work:
+    """The session of the request, what definitions are held against, who makes the change and where it is noted."""
+    return Work(session, services.rules, trail, caller_of(request))
 
 
 WorkDep = Annotated[Work, Depends(work_of)]

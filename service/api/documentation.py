@@ -1,22 +1,29 @@
 """The OpenAPI document, and a page that shows it without anything from elsewhere."""
 
-from collections.abc import Callable, Iterator
+import base64
+import hashlib
+import re
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from importlib.resources import files
 from typing import Any, cast
 
 from fastapi import APIRouter, FastAPI
 from fastapi.responses import HTMLResponse
+from fastapi.routing import APIRoute
 
 from service.api import examples
-from service.api.bodies import JSON_TYPE, YAML_TYPES
+from service.api.bodies import JSON_TYPE, YAML_TYPES, DocumentRoute
+from service.api.callers import needs, required_role
 from service.api.errors import KINDS, PROBLEM_JSON, ProblemDocument
 
 DESCRIPTION = (
     "Schedules metadata ingestion. Workflows hold definitions as OpenMetadata takes them; their schedules, or a "
-    "request, make runs of them. Bodies are JSON or YAML. Every error is a problem document (RFC 9457)."
+    "request, make runs of them. Bodies are JSON or YAML. Every error is a problem document (RFC 9457). Where the "
+    "service asks for API keys, they are sent as `Authorization: Bearer hw_...`; `x-required-role` is the least role."
 )
 FIRST_ERROR = 400
+SCHEME = "apiKey"
 
 router = APIRouter(include_in_schema=False)
 
@@ -30,6 +37,8 @@ def tags() -> list[Node]:
         {"name": "runs", "description": "Executions of workflows: start, follow, cancel, retry, read."},
         {"name": "connectors", "description": "The systems that can be ingested from."},
         {"name": "secrets", "description": "Values that definitions refer to as `secret:<name>`."},
+        {"name": "keys", "description": "API keys and their roles: viewer, operator, admin."},
+        {"name": "audit", "description": "Who changed what, and when."},
         {"name": "health", "description": "Probes and metrics."},
     ]
 
@@ -40,18 +49,23 @@ def problem_responses() -> dict[int | str, Node]:
     return {status: {"model": ProblemDocument, "description": title} for status, title in sorted(titles.items())}
 
 
-def complete(app: FastAPI) -> None:
-    """Let the app's document say what fastapi cannot know: media types of errors and bodies, examples."""
-    generate = app.openapi
-    app.openapi = _completed(generate)
+def complete(app: FastAPI, routes: Iterable[APIRoute]) -> None:
+    """Let the app's document say what fastapi cannot know: media types of errors and bodies, roles, examples."""
+    guarded = [route for route in routes if isinstance(route, DocumentRoute)]
+    app.openapi = _completed(app.openapi, guarded)
 
 
-def _completed(generate: Callable[[], Node]) -> Callable[[], Node]:
+def _completed(generate: Callable[[], Node], guarded: Iterable[DocumentRoute]) -> Callable[[], Node]:
     @cache
     def document() -> Node:
         generated = generate()
         for operation in _operations(generated):
             _complete_operation(operation)
+        for route in guarded:
+            for method in route.methods or ():
+                operation = generated["paths"][route.path_format][method.lower()]
+                operation |= {"security": [{SCHEME: []}]} | needs(required_role(route))
+        generated["components"]["securitySchemes"] = {SCHEME: {"type": "http", "scheme": "bearer"}}
         schemas = generated["components"]["schemas"]
         for name, example in (("WorkflowCreate", examples.SHOP), ("RunRead", examples.RUN)):
             schemas[name]["examples"] = [example]
@@ -79,4 +93,21 @@ def _complete_operation(operation: Node) -> None:
 @router.get("/docs")
 def docs() -> HTMLResponse:
     """The OpenAPI document for people."""
-    return HTMLResponse(files("service.api").joinpath("docs.html").read_text(encoding="utf-8"))
+    page = files("service.api").joinpath("docs.html").read_text(encoding="utf-8")
+    return HTMLResponse(page, headers={"Content-Security-Policy": _policy(page)})
+
+
+def _policy(page: str) -> str:
+    """What the page may do: run the script that stands in it, and no other, and fetch the document."""
+    digests = {
+        tag: " ".join(_source(text) for text in re.findall(rf"<{tag}>(.*?)</{tag}>", page, re.DOTALL))
+        for tag in ("script", "style")
+    }
+    return (
+        f"default-src 'none'; script-src {digests['script']}; style-src {digests['style']}; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+
+
+def _source(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

@@ -1,6 +1,7 @@
 """Every error as a problem document (RFC 9457)."""
 
 import logging
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -13,9 +14,21 @@ from fastapi.responses import JSONResponse
 from pydantic import Field
 
 from connectors.errors import ConfigurationError
+from service.access.keys import hide_keys
 from service.api.bodies import UnsupportedFormat
 from service.api.formats import Malformed
-from service.errors import Conflict, Invalid, NotFound, Problem, ServiceError, TooLarge, Unavailable
+from service.errors import (
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    Problem,
+    ServiceError,
+    TooLarge,
+    TooMany,
+    Unauthenticated,
+    Unavailable,
+)
 from service.workflows.documents import dotted
 from service.workflows.wire import Output
 
@@ -24,6 +37,7 @@ if TYPE_CHECKING:
 
 PROBLEM_JSON = "application/problem+json"
 RETRY_AFTER_SECONDS = "5"
+CHALLENGE = 'Bearer realm="headwater"'
 REQUEST_ID = "request_id"
 
 logger = logging.getLogger(__name__)
@@ -42,12 +56,15 @@ INTERNAL = Kind(500, "internal", "The service failed")
 INVALID = Kind(422, "invalid", "The input is wrong")
 KINDS: tuple[tuple[type[Exception], Kind], ...] = (
     (Malformed, Kind(400, "malformed", "The body cannot be read")),
+    (Unauthenticated, Kind(401, "unauthenticated", "An API key is needed")),
+    (Forbidden, Kind(403, "forbidden", "The role of the API key does not allow this")),
     (NotFound, Kind(404, "not-found", "There is no such thing")),
     (Conflict, Kind(409, "conflict", "Not possible in the present state")),
     (TooLarge, Kind(413, "too-large", "The input is too large")),
     (UnsupportedFormat, Kind(415, "unsupported-format", "The format of the body is not supported")),
     (Invalid, INVALID),
     (ConfigurationError, INVALID),
+    (TooMany, Kind(429, "too-many-requests", "Too many requests")),
     (Unavailable, Kind(503, "unavailable", "Something needed does not answer now")),
     (ServiceError, INTERNAL),
 )
@@ -76,7 +93,7 @@ class ProblemDocument(Output):
 def install(app: FastAPI) -> None:
     """Answer all errors of the app with problem documents."""
     for error_class, _ in KINDS:
-        app.add_exception_handler(error_class, _refused)
+        app.add_exception_handler(error_class, refusal)
     app.add_exception_handler(RequestValidationError, _misfit)
     # The class that fastapi's own derives from is the one that routing raises.
     for base in HTTPException.__mro__[:2]:
@@ -116,7 +133,8 @@ def _sentence(kind: str, message: str) -> str:
     return message.removeprefix("Value error, ")
 
 
-def _refused(request: Request, error: Exception) -> JSONResponse:
+def refusal(request: Request, error: Exception) -> JSONResponse:
+    """The answer to an error."""
     kind = kind_of(error)
     if kind is INTERNAL:
         logger.error("Request %s failed", request_id_of(request), exc_info=error)
@@ -124,19 +142,27 @@ def _refused(request: Request, error: Exception) -> JSONResponse:
     if isinstance(error, Invalid | ConfigurationError):
         problems = [Problem(problem.path, problem.message) for problem in error.problems]
         return _answer(request, kind, str(error), problems)
-    headers = {"Retry-After": RETRY_AFTER_SECONDS} if isinstance(error, Unavailable) else None
-    return _answer(request, kind, str(error), headers=headers)
+    return _answer(request, kind, str(error), headers=headers_of(error))
+
+
+def headers_of(error: Exception) -> dict[str, str]:
+    """What tells a client, beside the document, what to do next."""
+    if isinstance(error, Unauthenticated):
+        return {"WWW-Authenticate": CHALLENGE}
+    if isinstance(error, TooMany):
+        return {"Retry-After": str(math.ceil(error.retry_after_seconds))}
+    return {"Retry-After": RETRY_AFTER_SECONDS} if isinstance(error, Unavailable) else {}
 
 
 def _misfit(request: Request, error: Exception) -> JSONResponse:
-    return _refused(request, Invalid(problems_of(cast("RequestValidationError", error))))
+    return refusal(request, Invalid(problems_of(cast("RequestValidationError", error))))
 
 
 def _by_routing(request: Request, error: Exception) -> JSONResponse:
     refusal = cast("HTTPException", error)
     headers = dict(refusal.headers or {})
     if refusal.status_code == HTTPStatus.NOT_FOUND:
-        return _answer(request, kind_of(NotFound("")), f"there is nothing at {request.url.path}")
+        return _answer(request, kind_of(NotFound("")), f"there is nothing at {hide_keys(request.url.path)}")
     if refusal.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         allowed = ", ".join(_methods_at(request))
         detail = f"{request.method} is not possible here; possible: {allowed}"
@@ -170,7 +196,7 @@ def _answer(
         title=kind.title,
         status=kind.status,
         detail=detail,
-        instance=quote(request.url.path),
+        instance=quote(hide_keys(request.url.path)),
         problems=[FieldProblem(path=problem.path, message=problem.message) for problem in problems],
         request_id=request_id_of(request),
     )

@@ -12,7 +12,9 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
+from service.api.bodies import DocumentRoute
 from service.api.dependencies import BASE, MAX_ID, Services, ServicesDep
+from service.api.guard import still_admitted
 from service.api.runs import RunId
 from service.clock import monotonic
 from service.errors import Invalid, NotFound, Problem, Unavailable
@@ -30,7 +32,7 @@ ENDED = ".end"
 
 _EVENT_ID = re.compile(rf"(\d{{1,18}})({re.escape(ENDED)})?")
 
-router = APIRouter(prefix=f"{BASE}/runs", tags=["runs"])
+router = APIRouter(prefix=f"{BASE}/runs", tags=["runs"], route_class=DocumentRoute)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,8 @@ async def _follow(request: Request, services: Services, stream: _Stream, first: 
                 told_at = monotonic()
                 yield event
             if stream.ended or services.feed.closed or await request.is_disconnected():
+                return
+            if not await still_admitted(request, services):
                 return
             if monotonic() - told_at >= HEARTBEAT_SECONDS:
                 told_at = monotonic()

@@ -115,3 +115,5 @@ PROBLEM: Final[Json] = {
     "problems": [{"path": "policy.maxAttempts", "message": "Input should be greater than or equal to 1"}],
     "requestId": "0b6d4f7e9d3b4c55a8c7f1f5a2a3b4c5",
 }
+KEY: Json = {"name": "ci", "role": "operator", "expiresAt": "2027-01-01T00:00:00Z"}
+KEY_CHANGE: Json = {"expiresAt": "2026-12-31T00:00:00Z"}

@@ -10,6 +10,7 @@ from uuid import uuid4
 from fastapi import Request
 from fastapi.routing import APIRoute
 
+from service.access.keys import hide_keys
 from service.api.errors import REQUEST_ID, internal_error
 from service.clock import monotonic
 from service.metrics import Metrics
@@ -24,6 +25,16 @@ HEADER = "x-request-id"
 UNMATCHED = "unmatched"
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 QUIET = ("/health/", "/metrics")
+
+# For every answer that does not say otherwise: nothing here is for a frame, a cache or a guess of its type.
+SECURITY = (
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+)
 
 _ACCEPTABLE_ID = re.compile(r"[A-Za-z0-9._~:-]{1,128}")
 
@@ -51,13 +62,16 @@ class RequestMiddleware:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message.get("headers", []), (HEADER.encode(), request_id.encode())]
+                given = list(message.get("headers", []))
+                names = {name.lower() for name, _ in given}
+                secure = [(name, value) for name, value in SECURITY if name not in names]
+                message["headers"] = [*given, *secure, (HEADER.encode(), request_id.encode())]
             await send(message)
 
         try:
             await self._app(scope, receive, sending)
         except Exception:
-            logger.exception("Request %s failed: %s %s", request_id, scope["method"], quote(scope["path"]))
+            logger.exception("Request %s failed: %s %s", request_id, scope["method"], quote(hide_keys(scope["path"])))
             if status:
                 raise
             await internal_error(Request(scope))(scope, receive, sending)
@@ -67,7 +81,7 @@ class RequestMiddleware:
     def _note(self, scope: Scope, request_id: str, status: int, seconds: float) -> None:
         method = scope["method"] if scope["method"] in METHODS else "other"
         self._metrics.http_answered(_route_of(scope), method, status, seconds)
-        path = quote(scope["path"])
+        path = quote(hide_keys(scope["path"]))
         level = logging.DEBUG if path.startswith(QUIET) else logging.INFO
         logger.log(
             level,

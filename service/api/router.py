@@ -5,8 +5,21 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from service.api import connectors, documentation, errors, events, health, metrics, runs, secrets, workflows
+from service.api import (
+    audit,
+    connectors,
+    documentation,
+    errors,
+    events,
+    health,
+    keys,
+    metrics,
+    runs,
+    secrets,
+    workflows,
+)
 from service.api.dependencies import Services
+from service.api.guard import Guard
 from service.api.middleware import RequestMiddleware
 from service.api.pipeline_client.application import mount
 
@@ -18,6 +31,8 @@ OFFERED = (
     events.router,
     connectors.router,
     secrets.router,
+    keys.router,
+    audit.router,
     *OPERATING,
     documentation.router,
 )
@@ -38,6 +53,7 @@ def build_api(services: Services) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.services = services
+    app.add_middleware(Guard, services=services)
     app.add_middleware(RequestMiddleware, metrics=services.metrics)
     errors.install(app)
     routers = OFFERED if offered else OPERATING
@@ -46,5 +62,5 @@ def build_api(services: Services) -> FastAPI:
     app.state.routes = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
     if offered:
         mount(app, services)
-        documentation.complete(app)
+        documentation.complete(app, app.state.routes)
     return app

@@ -6,11 +6,24 @@ from uuid import UUID
 from fastapi import APIRouter, Body, Header, Path, Query, Response, status
 from pydantic import Field
 
+from service.access.roles import Role
 from service.api import examples
 from service.api.bodies import DocumentRoute
-from service.api.dependencies import BASE, MAX_ID, Instant, PageDep, PageQuery, SessionDep, WorkDep, WorkflowName
+from service.api.callers import needs
+from service.api.changes import run_state
+from service.api.dependencies import (
+    BASE,
+    MAX_ID,
+    Instant,
+    PageDep,
+    PageQuery,
+    SessionDep,
+    TrailDep,
+    WorkDep,
+    WorkflowName,
+)
 from service.clock import now
-from service.errors import Conflict, Invalid, Problem
+from service.errors import Conflict, Forbidden, Invalid, Problem
 from service.runs import operations
 from service.runs import repository as runs
 from service.runs.repository import RunFilter
@@ -18,6 +31,7 @@ from service.runs.schemas import AttemptRead, FailureRead, LogRead, RunCreate, R
 from service.runs.status import RunState
 from service.scheduling.triggers import ticks_between
 from service.workflows import repository as workflows
+from service.workflows.documents import Json
 from service.workflows.schedule import read_schedule
 from service.workflows.wire import Input, Output, Page
 
@@ -76,7 +90,7 @@ class LogPage(Output):
     next_after: int
 
 
-@starting.post("/{name}/runs", status_code=202, summary="Run a workflow now")
+@starting.post("/{name}/runs", status_code=202, summary="Run a workflow now", openapi_extra=needs(Role.OPERATOR))
 def start_run(
     name: WorkflowName,
     work: WorkDep,
@@ -84,14 +98,31 @@ def start_run(
     request: Annotated[RunCreate | None, Body(examples=[examples.RUN_NOW])] = None,
     idempotency_key: IdempotencyKey = None,
 ) -> RunRead:
-    """Queue a run. `overrides` is a JSON merge patch of the config, for this run only; the whole must be valid."""
-    run = operations.run_now(work.session, name, request or RunCreate(), work.rules, idempotency_key)
-    return _placed(RunRead.of(run), response)
+    """Queue a run. `overrides` is a JSON merge patch of the config, for this run only; the whole must be valid.
+
+    An operator may override `source.sourceConfig`; all else could send stored secrets elsewhere and is for an admin.
+    """
+    wanted = request or RunCreate()
+    if not work.caller.role.includes(Role.ADMIN):
+        _require_harmless(wanted.overrides)
+    row = operations.run_now(work.session, name, wanted, work.rules, idempotency_key)
+    run = RunRead.of(row)
+    if row.queued_at == workflows.database_now(work.session):  # else an earlier request with this key made it
+        work.trail.record("run.start", f"runs/{run.id}", after=run_state(run))
+    return _placed(run, response)
 
 
-@starting.post("/{name}/backfill", status_code=202, summary="Run a workflow for past ticks")
+@starting.post(
+    "/{name}/backfill",
+    status_code=202,
+    summary="Run a workflow for past ticks",
+    openapi_extra=needs(Role.OPERATOR),
+)
 def backfill_workflow(
-    name: WorkflowName, span: Annotated[Backfill, Body(examples=[examples.BACKFILL])], session: SessionDep
+    name: WorkflowName,
+    span: Annotated[Backfill, Body(examples=[examples.BACKFILL])],
+    session: SessionDep,
+    trail: TrailDep,
 ) -> Backfilled:
     """Queue a run for each past tick of the schedule that has none, the earliest first."""
     row = workflows.get(session, name)
@@ -107,7 +138,11 @@ def backfill_workflow(
     if len(ticks) > MAX_BACKFILL:
         message = f"there are more than {MAX_BACKFILL} ticks in this span; take the first up to {ticks[-2].isoformat()}"
         raise Invalid([Problem("to", message)])
-    return Backfilled(runs=operations.backfill(session, name, ticks))
+    made = operations.backfill(session, name, ticks)
+    if made:
+        after: Json = {**span.model_dump(mode="json"), "runs": [str(run) for run in made]}
+        trail.record("run.backfill", f"workflows/{name}", after=after)
+    return Backfilled(runs=made)
 
 
 @router.get("", summary="List runs")
@@ -145,19 +180,31 @@ def list_attempts(run: RunId, session: SessionDep) -> Page[AttemptRead]:
     return Page(data=runs.list_attempts(session, run))
 
 
-@router.post("/{run}/cancel", status_code=202, summary="Cancel a run")
-def cancel_run(run: RunId, session: SessionDep) -> RunRead:
+@router.post("/{run}/cancel", status_code=202, summary="Cancel a run", openapi_extra=needs(Role.OPERATOR))
+def cancel_run(run: RunId, session: SessionDep, trail: TrailDep) -> RunRead:
     """A queued run ends at once, a running one within moments; 409 if it has ended already."""
-    return RunRead.of(runs.request_cancel(session, run, "cancelled by a request"))
+    before = run_state(RunRead.of(runs.get(session, run)))
+    cancelled = RunRead.of(runs.request_cancel(session, run, "cancelled by a request"))
+    trail.record("run.cancel", f"runs/{run}", before, run_state(cancelled))
+    return cancelled
 
 
-@router.post("/{run}/retry", status_code=202, summary="Run again")
-def retry_run(run: RunId, session: SessionDep, response: Response) -> RunRead:
+@router.post("/{run}/retry", status_code=202, summary="Run again", openapi_extra=needs(Role.OPERATOR))
+def retry_run(run: RunId, session: SessionDep, trail: TrailDep, response: Response) -> RunRead:
     """Queue a new run with the same overrides; 409 while the run is still active."""
-    return _placed(RunRead.of(operations.retry(session, run)), response)
+    new = RunRead.of(operations.retry(session, run))
+    trail.record("run.retry", f"runs/{new.id}", after={**run_state(new), "retryOf": str(run)})
+    return _placed(new, response)
 
 
 def _placed(run: RunRead, response: Response) -> RunRead:
     response.status_code = status.HTTP_202_ACCEPTED
     response.headers["Location"] = f"{BASE}/runs/{run.id}"
     return run
+
+
+def _require_harmless(overrides: Json) -> None:
+    source = overrides.get("source", {})
+    if set(overrides) - {"source"} or not isinstance(source, dict) or set(source) - {"sourceConfig"}:
+        message = "with the role operator only source.sourceConfig may be overridden; this needs the role admin"
+        raise Forbidden(message)

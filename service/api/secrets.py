@@ -5,9 +5,11 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Path
 from pydantic import Field, SecretStr
 
+from service.access.roles import Role
 from service.api import examples
 from service.api.bodies import DocumentRoute
-from service.api.dependencies import BASE, SessionDep, WorkDep
+from service.api.callers import needs
+from service.api.dependencies import BASE, SessionDep, TrailDep, WorkDep
 from service.errors import NotFound
 from service.workflows import repository
 from service.workflows.operations import problems_under
@@ -31,7 +33,7 @@ class SecretRead(Output):
     name: str
 
 
-@router.get("", summary="List the secrets")
+@router.get("", summary="List the secrets", openapi_extra=needs(Role.ADMIN))
 def list_secrets(session: SessionDep) -> Page[SecretRead]:
     """The names of what is stored here; secrets in files and variables are not listed."""
     return Page(data=[SecretRead(name=name) for name in repository.list_secrets(session)])
@@ -39,17 +41,22 @@ def list_secrets(session: SessionDep) -> Page[SecretRead]:
 
 @router.put("/{name}", status_code=204, summary="Store a secret")
 def put_secret(
-    name: SecretName, secret: Annotated[SecretWrite, Body(examples=[examples.SECRET])], work: WorkDep
+    name: SecretName,
+    secret: Annotated[SecretWrite, Body(examples=[examples.SECRET])],
+    work: WorkDep,
 ) -> None:
     """Store a value, encrypted, or replace it; runs that start later use it."""
     with problems_under("value"):
         ciphertext = work.rules.vault.encrypt(secret.value.get_secret_value())
+    known = repository.find_secret(work.session, name) is not None
     repository.store_secret(work.session, name, ciphertext)
+    work.trail.record("secret.put", f"secrets/{name}", {"name": name} if known else None, {"name": name})
 
 
 @router.delete("/{name}", status_code=204, summary="Delete a secret")
-def delete_secret(name: SecretName, session: SessionDep) -> None:
+def delete_secret(name: SecretName, session: SessionDep, trail: TrailDep) -> None:
     """Runs that refer to it and start later fail, unless a file or a variable has it."""
     if not repository.delete_secret(session, name):
         message = f"there is no stored secret {name!r}"
         raise NotFound(message)
+    trail.record("secret.delete", f"secrets/{name}", before={"name": name})

@@ -8,10 +8,13 @@ from fastapi import APIRouter, Body, Query, Response, status
 from fastapi.exceptions import RequestValidationError
 from pydantic import Field, ValidationError
 
+from service.access.roles import Role
 from service.api import examples
 from service.api.bodies import DocumentRoute
+from service.api.callers import needs
+from service.api.changes import workflow_change
 from service.api.connectors import CheckReport, tested
-from service.api.dependencies import BASE, PageDep, PageQuery, ServicesDep, SessionDep, WorkDep, WorkflowName
+from service.api.dependencies import BASE, PageDep, PageQuery, ServicesDep, SessionDep, TrailDep, WorkDep, WorkflowName
 from service.clock import now
 from service.errors import Invalid, Problem
 from service.runs import operations as run_operations
@@ -97,7 +100,9 @@ def create_workflow(
     response: Response,
 ) -> WorkflowStored:
     """Store a new definition; 409 if its name is taken. Nothing is stored unless everything in it is right."""
-    return stored_answer(operations.create(work.session, definition, work.rules), response)
+    with workflow_change(work.session, work.trail, "create", definition.name):
+        stored = operations.create(work.session, definition, work.rules)
+    return stored_answer(stored, response)
 
 
 @router.get("", summary="List workflows")
@@ -107,7 +112,7 @@ def list_workflows(session: SessionDep, which: Annotated[WorkflowQuery, Query()]
     return repository.list_workflows(session, found, which.cursor, which.limit)
 
 
-@router.post("/validate", summary="Validate a definition")
+@router.post("/validate", summary="Validate a definition", openapi_extra=needs(Role.OPERATOR))
 def validate_workflow(
     definition: Annotated[WorkflowCreate, Body(examples=[examples.SHOP])], work: WorkDep
 ) -> ValidatedWorkflow:
@@ -145,7 +150,9 @@ def apply_workflow(
     The name may be left out of the body. An `enabled` left out keeps what is.
     """
     definition = _definition_named(name, document)
-    return stored_answer(operations.apply(work.session, definition, work.rules), response)
+    with workflow_change(work.session, work.trail, "apply", name):
+        stored = operations.apply(work.session, definition, work.rules)
+    return stored_answer(stored, response)
 
 
 @router.patch("/{name}", summary="Change a workflow in part")
@@ -156,13 +163,16 @@ def patch_workflow(
     response: Response,
 ) -> WorkflowStored:
     """A JSON merge patch of config and labels; fields of the policy are replaced, a schedule is as a whole."""
-    return stored_answer(operations.patch(work.session, name, changes, work.rules), response)
+    with workflow_change(work.session, work.trail, "patch", name):
+        stored = operations.patch(work.session, name, changes, work.rules)
+    return stored_answer(stored, response)
 
 
 @router.delete("/{name}", status_code=204, summary="Delete a workflow")
-def delete_workflow(name: WorkflowName, session: SessionDep) -> None:
+def delete_workflow(name: WorkflowName, session: SessionDep, trail: TrailDep) -> None:
     """Its active runs are cancelled first; its ended runs stay as history."""
-    run_operations.delete_workflow(session, name)
+    with workflow_change(session, trail, "delete", name):
+        run_operations.delete_workflow(session, name)
 
 
 @router.get("/{name}/revisions", summary="List the revisions of a workflow")
@@ -179,19 +189,25 @@ def rollback_workflow(
     response: Response,
 ) -> WorkflowStored:
     """Make an earlier revision the newest one; whether the schedule is on stays as it is."""
-    return stored_answer(operations.rollback(work.session, name, target.revision, work.rules), response)
+    with workflow_change(work.session, work.trail, "rollback", name):
+        stored = operations.rollback(work.session, name, target.revision, work.rules)
+    return stored_answer(stored, response)
 
 
-@router.post("/{name}/pause", summary="Switch the schedule off")
-def pause_workflow(name: WorkflowName, session: SessionDep) -> WorkflowRead:
+@router.post("/{name}/pause", summary="Switch the schedule off", openapi_extra=needs(Role.OPERATOR))
+def pause_workflow(name: WorkflowName, session: SessionDep, trail: TrailDep) -> WorkflowRead:
     """Active runs go on, and runs can still be started by hand."""
-    return WorkflowRead.of(operations.pause(session, name))
+    with workflow_change(session, trail, "pause", name):
+        row = operations.pause(session, name)
+    return WorkflowRead.of(row)
 
 
-@router.post("/{name}/resume", summary="Switch the schedule on")
-def resume_workflow(name: WorkflowName, session: SessionDep) -> WorkflowRead:
+@router.post("/{name}/resume", summary="Switch the schedule on", openapi_extra=needs(Role.OPERATOR))
+def resume_workflow(name: WorkflowName, session: SessionDep, trail: TrailDep) -> WorkflowRead:
     """From now on; ticks missed meanwhile are not made up for."""
-    return WorkflowRead.of(operations.resume(session, name))
+    with workflow_change(session, trail, "resume", name):
+        row = operations.resume(session, name)
+    return WorkflowRead.of(row)
 
 
 @router.get("/{name}/ticks", summary="Preview the schedule")
@@ -206,7 +222,7 @@ def list_ticks(
     return Ticks(enabled=row.enabled, data=[] if schedule is None else next_ticks(schedule, now(), count))
 
 
-@router.post("/{name}/check", summary="Test the connection of a workflow")
+@router.post("/{name}/check", summary="Test the connection of a workflow", openapi_extra=needs(Role.OPERATOR))
 def check_workflow(name: WorkflowName, services: ServicesDep) -> CheckReport:
     """Try the stored connection step by step."""
     with services.database.session() as session:

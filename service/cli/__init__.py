@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from connectors.errors import ConfigurationError, ConnectorError
+from service.cli import api_key
 from service.errors import Invalid, ServiceError
 
 INTERRUPTED = 130
@@ -51,6 +52,8 @@ def _parser() -> argparse.ArgumentParser:
     apply = commands.add_parser("apply", help="create or update the workflows of a folder in a running service")
     apply.add_argument("-f", "--folder", type=Path, required=True, metavar="DIR", help="folder, or one file")
     apply.add_argument("--url", default="http://127.0.0.1:8080", help="address of the service")
+    api_key.add_option(apply)
+    _add_keys(commands.add_parser("keys", help="make, list and revoke API keys, on the store of the settings"))
     replay = commands.add_parser("replay", help="send a file of records, or of dead letters, to a catalogue")
     replay.add_argument("file", type=Path)
     replay.add_argument("-c", "--config", type=Path, metavar="FILE", required=True,
@@ -59,3 +62,14 @@ def _parser() -> argparse.ArgumentParser:
     settings = commands.add_parser("settings", help="print the settings in force, without secrets")
     settings.add_argument("--schema", action="store_true", help="print their JSON Schema instead")
     return parser
+
+
+def _add_keys(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    create = actions.add_parser("create", help="make a key and print it, once")
+    create.add_argument("name", help="whom or what it is for")
+    create.add_argument("--role", choices=("viewer", "operator", "admin"), required=True)
+    create.add_argument("--days", type=float, metavar="N", help="days until it expires; without, never")
+    actions.add_parser("list", help="all keys, without their secrets")
+    revoke = actions.add_parser("revoke", help="end a key for good")
+    revoke.add_argument("prefix", help="its first part, such as hw_1a2b3c4d")

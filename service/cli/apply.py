@@ -10,10 +10,12 @@ from urllib.parse import quote
 import httpx
 
 from connectors.errors import ConfigurationError, SinkUnavailable
+from service.cli.api_key import headers
 from service.cli.files import FORMATS, is_workflow, load
 from service.workflows.documents import Json
 
 CREATED = 201
+UNAUTHORIZED = 401
 REFUSED = 1
 URL_OPTION = "--url"
 WRONG = 2
@@ -22,7 +24,7 @@ WRONG = 2
 def main(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """PUT each workflow; what is wrong with one, or refused, is told and the others go on."""
     worst = 0
-    with _client(arguments.url) as client:
+    with _client(arguments.url, headers(arguments.key_file, environ)) as client:
         for path in _files(arguments.folder):
             try:
                 answer = _put(client, *_workflow(path, environ))
@@ -35,9 +37,9 @@ def main(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
     return worst
 
 
-def _client(url: str) -> httpx.Client:
+def _client(url: str, key: Mapping[str, str]) -> httpx.Client:
     try:
-        return httpx.Client(base_url=url.rstrip("/") + "/api/v1", timeout=30, trust_env=False)
+        return httpx.Client(base_url=url.rstrip("/") + "/api/v1", timeout=30, trust_env=False, headers=key)
     except (httpx.InvalidURL, ValueError) as error:
         raise ConfigurationError.at(URL_OPTION, f"{url!r} is not an address: {error}") from error
 
@@ -80,5 +82,7 @@ def _told(answer: httpx.Response) -> str:
     told = cast("dict[str, Any]", body)
     if answer.is_success:
         return "created" if answer.status_code == CREATED else f"revision {told.get('revision')}"
+    if answer.status_code == UNAUTHORIZED:
+        return f"refused: {told.get('detail')}\n  set HEADWATER_API_KEY, or name a file with the key by --key-file"
     problems = [f"{problem['path']}: {problem['message']}" for problem in told.get("problems") or ()]
     return "\n  ".join([f"refused: {told.get('detail') or told.get('title') or answer.status_code}", *problems])

@@ -3,7 +3,9 @@
 import argparse
 from collections.abc import Mapping
 
+from service.access.audit import Trail
 from service.app import secret_keys
+from service.cli.keys import actor
 from service.database.opening import open_database
 from service.runs.operations import reseal
 from service.settings import load_settings
@@ -17,6 +19,7 @@ def main(_arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
     try:
         with database.session() as session:
             count = reseal(session, Vault(secret_keys(settings)))
+            Trail(session, actor()).record("secrets.reseal", "secrets", after={"documents": count})
     finally:
         close()
     print(f"{count} documents have their secrets under the first key of HEADWATER_SECRET_KEY; older keys may go")

@@ -1,4 +1,4 @@
-"""Forgets what is old: ended runs with what belongs to them, workers that are gone, dead letters, half files."""
+"""Forgets what is old: ended runs with all that is theirs, changes, workers that are gone, dead letters, half files."""
 
 import logging
 import threading
@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from service import clock
+from service.access.repository import prune_audit
 from service.database.engine import Database
 from service.errors import Unavailable
 from service.runs.repository import forget_workers, prune
@@ -26,6 +27,7 @@ class Housekeeper:
     def __init__(self, settings: Settings, database: Database) -> None:
         self._database = database
         self._age = timedelta(days=settings.retention_runs_days)
+        self._audit_age = timedelta(days=settings.retention_audit_days)
         self._keep = settings.retention_runs_per_workflow
         self._data_dir = settings.data_dir
         self._closing = threading.Event()
@@ -50,12 +52,20 @@ class Housekeeper:
             forgotten += batch
             if batch == 0 or self._closing.wait(PAUSE_SECONDS):
                 break
+        self._tidy_audit()
         with self._database.session() as session:
             forget_workers(session, WORKERS_KEPT)
         for pattern in ("dead-letters/*.jsonl", "files/**/*.partial"):
             for file in self._data_dir.glob(pattern):
                 _forget_file(file, self._age)
         return forgotten
+
+    def _tidy_audit(self) -> None:
+        while True:
+            with self._database.session() as session:
+                batch = prune_audit(session, self._audit_age, BATCH)
+            if batch == 0 or self._closing.wait(PAUSE_SECONDS):
+                return
 
     def _run(self) -> None:
         while not self._closing.wait(INTERVAL_SECONDS):

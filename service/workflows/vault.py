@@ -110,6 +110,15 @@ def merge_masked(new: Mapping[str, JsonValue], old: Mapping[str, JsonValue]) -> 
     return cast("Json", merged)
 
 
+def refers_to_secrets(value: JsonValue) -> bool:
+    """Whether a reference to a secret stands anywhere in a document."""
+    if isinstance(value, dict):
+        return any(map(refers_to_secrets, value.values()))
+    if isinstance(value, list):
+        return any(map(refers_to_secrets, value))
+    return isinstance(value, str) and value.startswith(REFERENCE_PREFIX)
+
+
 def sealed_paths(config: Mapping[str, JsonValue]) -> tuple[Path, ...]:
     """Where the sealed values stand."""
     return tuple(_sealed_paths(dict(config), ()))

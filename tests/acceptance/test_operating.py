@@ -95,7 +95,8 @@ def test_every_wrong_setting_is_named_before_anything_starts() -> None:
     wrong = {
         "HEADWATER_PORT": ("eighty", "HEADWATER_PORT"),
         "HEADWATER_WORKER_SLOT": ("3", "did you mean HEADWATER_WORKER_SLOTS?"),
-        "HEADWATER_HOST": ("headwater.example.org", "HEADWATER_ALLOW_UNAUTHENTICATED"),
+        "HEADWATER_HOST": ("headwater.example.org", "HEADWATER_AUTH: HEADWATER_HOST=headwater.example.org"),
+        "HEADWATER_AUTH": ("none", "bind 127.0.0.1"),
         "HEADWATER_DATABASE_URL": ("mysql://db/x", "postgresql://"),
         "HEADWATER_SECRET_KEY": ("short", "32 bytes"),
     }

@@ -21,7 +21,7 @@ CHART = REPOSITORY / "helm" / "headwater"
 # What the chart decides itself, as the pods are made for it.
 OWNED = {"host", "port", "data_dir", "secrets_dir", "pg_bindir"}
 # Where a chart's default is another than the service's.
-DEFAULTS: dict[str, Any] = {"allow_unauthenticated": True, "shutdown_grace_seconds": 120}
+DEFAULTS: dict[str, Any] = {"auth": "keys", "shutdown_grace_seconds": 120}
 SECRET = {"type": "object", "additionalProperties": False, "properties": {
     "value": {"type": "string"}, "existingSecret": {"type": "string"}, "key": {"type": "string", "minLength": 1},
 }}  # fmt: skip

@@ -88,4 +88,25 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- fail (printf "secrets.%s: set either value or existingSecret" $name) }}
 {{- end }}
 {{- end }}
+{{- if and .Values.workflows (eq (include "headwater.auth" .) "keys") (not (include "headwater.applyKey" .)) }}
+{{- fail "workflows: applying them needs an API key with the role admin; set secrets.adminKey or apply.existingSecret" }}
+{{- end }}
+{{- if and .Values.serviceMonitor.enabled (eq (default "none" .Values.config.metricsAuth) "keys") (not .Values.serviceMonitor.existingSecret) }}
+{{- fail "serviceMonitor: with config.metricsAuth=keys a scrape needs an API key; set serviceMonitor.existingSecret" }}
+{{- end }}
+{{- end }}
+
+{{/* Whether callers show API keys: the pods listen on every address, where the service asks for them by itself. */}}
+{{- define "headwater.auth" -}}
+{{- default "keys" .Values.config.auth }}
+{{- end }}
+
+{{/* The Secret and key that hold the API key of the apply job, as a secretKeyRef; empty without one. */}}
+{{- define "headwater.applyKey" -}}
+{{- $admin := default dict .Values.secrets.adminKey }}
+{{- if .Values.apply.existingSecret }}
+{name: {{ .Values.apply.existingSecret }}, key: {{ .Values.apply.key }}}
+{{- else if or $admin.existingSecret $admin.value }}
+{name: {{ default (include "headwater.fullname" .) $admin.existingSecret }}, key: {{ $admin.key }}}
+{{- end }}
 {{- end }}

@@ -3,11 +3,19 @@
 import base64
 import binascii
 import secrets
+from typing import TYPE_CHECKING
 
 from fastapi import Request
+from typing_extensions import override
 
-from service.api.dependencies import ServicesDep
-from service.errors import ServiceError
+from service.access.authentication import Caller
+from service.access.roles import Role
+from service.api.bodies import DocumentRoute
+from service.api.callers import CALLER
+from service.errors import Forbidden, TooMany, Unauthenticated
+
+if TYPE_CHECKING:
+    from service.settings import Settings
 
 NOT_CONFIGURED = (
     "the pipeline-service contract is off: set HEADWATER_OPENMETADATA_USERNAME and HEADWATER_OPENMETADATA_PASSWORD"
@@ -16,26 +24,33 @@ WRONG = (
     "wrong or missing credentials: the username and password of the server's pipelineServiceClientConfiguration must "
     "be HEADWATER_OPENMETADATA_USERNAME and HEADWATER_OPENMETADATA_PASSWORD"
 )
+GUESSING = "too many wrong credentials from this address; wait, then send the right ones"
 SCHEME = "basic"
+# How many seconds an address has to wait that sent wrong credentials too often.
+WAIT = "credentials_wait"
 
 
-class Unauthenticated(ServiceError):
-    """The caller did not show the credentials."""
+class ContractRoute(DocumentRoute):
+    """A route for the OpenMetadata server."""
+
+    @override
+    def admit(self, request: Request) -> None:
+        require_credentials(request)
 
 
-class Forbidden(ServiceError):
-    """Nobody may call, since no credentials were chosen."""
-
-
-async def require_credentials(request: Request, services: ServicesDep) -> None:
+def require_credentials(request: Request) -> None:
     """Raises Forbidden while the service has no credentials, Unauthenticated for wrong or missing ones."""
-    settings = services.settings
+    settings: Settings = request.app.state.services.settings
     username, password = settings.openmetadata_username, settings.openmetadata_password
     if username is None or password is None:
         raise Forbidden(NOT_CONFIGURED)
+    state = request.scope.setdefault("state", {})
+    if state.get(WAIT):
+        raise TooMany(GUESSING, state[WAIT])
     expected = f"{username}:{password.get_secret_value()}".encode()
     if not secrets.compare_digest(_given(request.headers.get("authorization", "")), expected):
         raise Unauthenticated(WRONG)
+    state[CALLER] = Caller(username, Role.ADMIN, "openmetadata")
 
 
 def _given(header: str) -> bytes:

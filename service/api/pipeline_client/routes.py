@@ -3,12 +3,14 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Query
+from fastapi import APIRouter, Body, Query, Request
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from sqlalchemy.orm import Session
 
-from service.api.bodies import DocumentRoute
-from service.api.dependencies import ServicesDep, SessionDep, WorkDep
+from service.access.audit import Trail
+from service.api.changes import run_state, workflow_change
+from service.api.dependencies import ServicesDep, SessionDep, TrailDep, WorkDep, actor_of
+from service.api.pipeline_client.credentials import ContractRoute
 from service.api.pipeline_client.logs import chunk_of, lines_of
 from service.api.pipeline_client.pipelines import (
     PIPELINE,
@@ -49,7 +51,7 @@ TASKS = (
     "application_task",
 )
 
-router = APIRouter(route_class=DocumentRoute)
+router = APIRouter(route_class=ContractRoute)
 DagId = Annotated[str, Query(min_length=1, description="The pipeline's name.")]
 
 
@@ -101,7 +103,7 @@ class Status(BaseModel):
 
 
 @router.post("/deploy")
-def deploy(pipeline: Annotated[IngestionPipeline, Body()], services: ServicesDep) -> Message:
+def deploy(pipeline: Annotated[IngestionPipeline, Body()], services: ServicesDep, request: Request) -> Message:
     """Make or change the workflow of a pipeline, and switch its schedule on or off as the pipeline says."""
     require_metadata(pipeline)
     kind = services.openmetadata.service_type(pipeline.server, pipeline.service.type, pipeline.service.name)
@@ -109,7 +111,8 @@ def deploy(pipeline: Annotated[IngestionPipeline, Body()], services: ServicesDep
     with services.database.session() as session:
         name = workflow_name(pipeline.name)
         require_same(repository.find_locked(session, name), pipeline)
-        stored = operations.apply(session, pipeline.definition(kind.lower()), services.rules)
+        with workflow_change(session, Trail(session, actor_of(request)), "apply", name):
+            stored = operations.apply(session, pipeline.definition(kind.lower()), services.rules)
     became = "is as it was" if stored.change == "unchanged" else f"has been {stored.change}"
     return Message(message=f"Workflow [{name}] {became}")
 
@@ -121,44 +124,50 @@ def trigger(wanted: Annotated[Trigger, Body()], work: WorkDep) -> Message:
     override = wanted.conf.app_config_override if wanted.conf else {}
     overrides: dict[str, JsonValue] = {"source": {"sourceConfig": {"config": override}}} if override else {}
     run = run_operations.run_now(work.session, workflow.name, RunCreate(overrides=overrides), work.rules)
+    work.trail.record("run.start", f"runs/{run.id}", after=run_state(RunRead.of(run)))
     return Message(message=f"Workflow [{workflow.name}] has been triggered: run {run.id}")
 
 
 @router.post("/enable")
-def enable(wanted: Annotated[Dag, Body()], session: SessionDep) -> Message:
+def enable(wanted: Annotated[Dag, Body()], session: SessionDep, trail: TrailDep) -> Message:
     """Switch the schedule on."""
     name = _deployed(session, wanted.dag_id).name
-    operations.resume(session, name)
+    with workflow_change(session, trail, "resume", name):
+        operations.resume(session, name)
     return Message(message=f"Workflow [{name}] has been enabled")
 
 
 @router.post("/disable")
-def disable(wanted: Annotated[Dag, Body()], session: SessionDep) -> Message:
+def disable(wanted: Annotated[Dag, Body()], session: SessionDep, trail: TrailDep) -> Message:
     """Switch the schedule off."""
     name = _deployed(session, wanted.dag_id).name
-    operations.pause(session, name, "disabled by the OpenMetadata server")
+    with workflow_change(session, trail, "pause", name):
+        operations.pause(session, name, "disabled by the OpenMetadata server")
     return Message(message=f"Workflow [{name}] has been disabled")
 
 
 @router.post("/kill")
-def kill(wanted: Annotated[Dag, Body()], session: SessionDep) -> Message:
+def kill(wanted: Annotated[Dag, Body()], session: SessionDep, trail: TrailDep) -> Message:
     """Cancel every run that waits or goes on."""
     workflow = _deployed(session, wanted.dag_id)
     cancelled = runs.cancel_active(session, [workflow.id], KILLED)
     if not cancelled:
         message = f"no run of the workflow {workflow.name!r} waits or goes on"
         raise NotFound(message)
+    for run in cancelled:
+        trail.record("run.cancel", f"runs/{run}", after={"workflow": workflow.name, "cancelReason": KILLED})
     return Message(message=f"Workflow [{workflow.name}]: {len(cancelled)} runs are being stopped")
 
 
 @router.delete("/delete")
-def delete(dag_id: DagId, session: SessionDep) -> Message:
+def delete(dag_id: DagId, session: SessionDep, trail: TrailDep) -> Message:
     """Delete the workflow; one that is not there is deleted already."""
     try:
         name = _deployed(session, dag_id).name
     except NotFound:
         return Message(message=f"Workflow [{dag_id}] was not deployed")
-    run_operations.delete_workflow(session, name)
+    with workflow_change(session, trail, "delete", name):
+        run_operations.delete_workflow(session, name)
     return Message(message=f"Workflow [{name}] has been deleted")
 
 

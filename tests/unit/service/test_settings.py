@@ -82,8 +82,29 @@ class TestValues:
     def test_loopback_needs_no_permission(self, host: str) -> None:
         assert load(HOST=host).host == host
 
-    def test_any_address_is_bound_when_that_is_meant(self) -> None:
-        assert load(HOST="10.1.2.3", ALLOW_UNAUTHENTICATED="true").host == "10.1.2.3"
+    @pytest.mark.parametrize(
+        ("environ", "auth"),
+        [
+            ({}, "none"),
+            ({"HOST": "::1"}, "none"),
+            ({"ADMIN_KEY": "k" * 32}, "keys"),
+            ({"ADMIN_KEY": "secret:admin"}, "keys"),
+            ({"ADMIN_KEY": "k" * 32, "AUTH": "none"}, "none"),
+            ({"HOST": "10.1.2.3"}, "keys"),
+            ({"HOST": "::", "AUTH": "keys"}, "keys"),
+        ],
+    )
+    def test_keys_are_asked_for_unless_only_this_machine_can_call(self, environ: dict[str, str], auth: str) -> None:
+        assert load(**environ).auth == auth
+
+    def test_keys_of_administrators_are_a_list_and_not_shown(self) -> None:
+        settings = load(ADMIN_KEY=f"secret:admin, {'k' * 32}")
+        assert settings.admin_keys == ("secret:admin", "k" * 32)
+        assert "kkk" not in repr(settings)
+
+    def test_what_the_commands_read_is_no_unknown_setting(self, caplog: pytest.LogCaptureFixture) -> None:
+        load(API_KEY="x")
+        assert not caplog.records
 
 
 class TestRefusals:
@@ -112,8 +133,14 @@ class TestRefusals:
                 "11",
                 "HEADWATER_HEARTBEAT_SECONDS: must be at most a third of HEADWATER_LEASE_SECONDS",
             ),
-            ("HOST", "::", "HEADWATER_ALLOW_UNAUTHENTICATED: .*HEADWATER_HOST=:: would offer"),
-            ("HOST", "example.org", "HEADWATER_ALLOW_UNAUTHENTICATED: .*bind 127.0.0.1"),
+            ("ADMIN_KEY", "hidden", "HEADWATER_ADMIN_KEY: every key must be 32 to 256.*openssl rand -hex 32"),
+            ("ADMIN_KEY", f"{'k' * 32},{'hidden ' * 6}", "HEADWATER_ADMIN_KEY: every key must be"),
+            ("AUTH", "basic", "HEADWATER_AUTH: .*'keys' or 'none'.*'basic'"),
+            ("METRICS_AUTH", "yes", "HEADWATER_METRICS_AUTH: .*'keys' or 'none'"),
+            ("TRUSTED_PROXIES", "10.0.0.0/8,proxy", "HEADWATER_TRUSTED_PROXIES: 'proxy' is neither an address nor"),
+            ("RATE_LIMIT", "-1", "HEADWATER_RATE_LIMIT: .*greater than or equal to 0"),
+            ("FAILED_LOGINS_PER_MINUTE", "0", "HEADWATER_FAILED_LOGINS_PER_MINUTE: .*greater than or equal to 1"),
+            ("RETENTION_AUDIT_DAYS", "0", "HEADWATER_RETENTION_AUDIT_DAYS: .*greater than 0"),
             (
                 "WORKER_SLOT",
                 "3",
@@ -126,6 +153,11 @@ class TestRefusals:
         assert len(said.splitlines()) == 1
         assert re.search(words, said), said
         assert "hidden" not in said
+
+    @pytest.mark.parametrize("host", ["::", "10.1.2.3", "example.org"])
+    def test_without_keys_no_other_address_than_loopback_is_bound(self, host: str) -> None:
+        said = refusal(HOST=host, AUTH="none")
+        assert said.startswith(f"HEADWATER_AUTH: HEADWATER_HOST={host} would offer an API without authentication")
 
     def test_all_wrong_variables_are_told_at_once(self) -> None:
         said = refusal(PORT="x", WORKER_SLOTS="0", WORKER_SLOT="1").splitlines()

@@ -13,6 +13,7 @@ import uvicorn
 from cryptography.fernet import Fernet
 from fastapi import FastAPI
 
+from service.access.authentication import KeyRing
 from service.api.dependencies import Readiness, Services
 from service.api.feed import RunFeed
 from service.database.engine import Database
@@ -29,14 +30,15 @@ from service.workflows.documents import Json
 from service.workflows.operations import Rules
 from service.workflows.vault import Vault
 
+ADMIN_KEY = "the-first-key-of-all-administrators"
 KEY = Fernet.generate_key().decode()
 MASK = "**********"
 
 
-def services_on(database: Database, vault: Vault | None = None) -> Services:
+def services_on(database: Database, vault: Vault | None = None, **chosen: Any) -> Services:
     """The parts of a service that has no worker and no timer, so that nothing moves unless a test moves it."""
     return Services(
-        settings=Settings(),
+        settings=Settings.model_validate(chosen),
         database=database,
         rules=Rules(RegistryChecker(), vault or Vault([KEY]), check_schedule),
         metrics=Metrics(),
@@ -44,13 +46,16 @@ def services_on(database: Database, vault: Vault | None = None) -> Services:
         ready=lambda: [Readiness("database", ok=True)],
         check_connection=(check := connection_checker(SecretResolver(None, {}))),
         openmetadata=OpenMetadata(check, Path("/nowhere")),
+        keys=KeyRing(database, (ADMIN_KEY,), listening=lambda: False),
     )
 
 
 @contextmanager
 def serving(app: FastAPI) -> Generator[str]:
     """The address at which the app is served while inside."""
-    config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=5)
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=5, proxy_headers=False
+    )
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         thread = threading.Thread(target=server.run, args=([listening],), daemon=True)

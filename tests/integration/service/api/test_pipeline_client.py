@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.api.dependencies import Services
-from service.api.pipeline_client.application import PREFIXES
 from service.api.pipeline_client.logs import chunk_of
 from service.api.pipeline_client.pipelines import AirflowConfig, workflow_name
+from service.api.pipeline_client.prefixes import PREFIXES
 from service.api.router import build_api
 from service.errors import Invalid
 from service.settings import Settings

@@ -308,7 +308,6 @@ class TestStore:
     @pytest.mark.parametrize("host", ["x" * 300, "no.such.host.invalid"], ids=["too long", "unknown"])
     def test_a_host_that_is_none(self, call: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, host: str) -> None:
         monkeypatch.setenv("HEADWATER_HOST", host)
-        monkeypatch.setenv("HEADWATER_ALLOW_UNAUTHENTICATED", "true")
         monkeypatch.setenv("HEADWATER_DATA_DIR", str(tmp_path / "data"))
         said = call("serve")
         assert said.code == 1

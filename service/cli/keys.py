@@ -1,0 +1,87 @@
+"""`headwater keys`: make, list and revoke API keys, on the store itself."""
+
+import argparse
+import getpass
+import socket
+import sys
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from service.access import operations, repository
+from service.access.audit import Actor, Trail
+from service.access.schemas import KeyCreate, KeyRead
+from service.clock import now
+from service.database.opening import open_database
+from service.errors import Invalid, Problem
+from service.settings import load_settings
+from service.workflows.wire import validated
+
+PAGE = 500
+MOST_DAYS = 36500
+COLUMNS = "{:<12} {:<9} {:<8} {:<20} {:<20} {}"
+
+
+def main(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Do what the sub-command says."""
+    database, close = open_database(load_settings(environ))
+    try:
+        with database.session() as session:
+            if arguments.action == "create":
+                _create(session, arguments)
+            elif arguments.action == "revoke":
+                _revoke(session, arguments.prefix)
+            else:
+                _list(session)
+    finally:
+        close()
+    return 0
+
+
+def actor() -> Actor:
+    """Whoever runs this command."""
+    return Actor(f"{getpass.getuser()}@{socket.gethostname()}", "command-line")
+
+
+def _create(session: Session, arguments: argparse.Namespace) -> None:
+    """The key alone goes to the standard output, so that it can be piped to where it belongs."""
+    days: float | None = arguments.days
+    if days is not None and not 0 < days <= MOST_DAYS:
+        raise Invalid([Problem("--days", f"must be more than 0 and at most {MOST_DAYS}")])
+    ends = None if days is None else (now() + timedelta(days=days)).isoformat()
+    wanted = validated(KeyCreate, {"name": arguments.name, "role": arguments.role, "expiresAt": ends})
+    made = operations.create(session, wanted, Trail(session, actor()))
+    print(made.key)
+    print(f"{made.prefix} is made, with the role {made.role}; it is not shown again", file=sys.stderr)
+
+
+def _list(session: Session) -> None:
+    print(COLUMNS.format("PREFIX", "ROLE", "STATE", "EXPIRES", "LAST USED", "NAME"))
+    for key in _all(session):
+        print(COLUMNS.format(key.prefix, key.role, _state(key), _day(key.expires_at), _day(key.last_used_at), key.name))
+
+
+def _revoke(session: Session, prefix: str) -> None:
+    revoked = operations.revoke(session, prefix, Trail(session, actor()))
+    print(f"{revoked.prefix} ({revoked.name}) is revoked")
+
+
+def _all(session: Session) -> Iterator[KeyRead]:
+    cursor: str | None = None
+    while True:
+        page = repository.list_keys(session, cursor, PAGE)
+        yield from page.data
+        cursor = page.next_cursor
+        if cursor is None:
+            return
+
+
+def _state(key: KeyRead) -> str:
+    if key.revoked_at is not None:
+        return "revoked"
+    return "expired" if key.expires_at is not None and key.expires_at <= now() else "usable"
+
+
+def _day(instant: datetime | None) -> str:
+    return "never" if instant is None else f"{instant:%Y-%m-%dT%H:%M:%SZ}"
