@@ -257,3 +257,42 @@ def restricted_violations(pod: dict[str, Any]) -> list[str]:
         }
         violations += [f"{container['name']}: {name}" for name, broken in wrong.items() if broken]
     return violations
+
+
+@pytest.mark.parametrize("case", cases())
+def test_every_pod_asks_for_keys(case: str) -> None:
+    external = () if case == "minimal" else (*GIVEN, *GIVEN_KEY)
+    objects = rendered(case, "4.3", *external)
+    for deployment in of_kind(objects, "Deployment"):
+        settings = load_settings(environment(deployment["spec"]["template"]["spec"]["containers"][0], objects))
+        assert settings.auth == "keys"
+        assert (settings.metrics_auth == "keys") == (case == "everything")
+
+
+def test_the_first_key_is_in_the_secret_and_the_apply_job_shows_one() -> None:
+    objects = rendered("everything")
+    first = "0123456789abcdef0123456789abcdef"
+    service = of_kind(objects, "Deployment")[0]["spec"]["template"]["spec"]["containers"][0]
+    assert load_settings(environment(service, objects)).admin_keys == (first, "secret:second-admin")
+    [job] = of_kind(objects, "Job")
+    assert environment(job["spec"]["template"]["spec"]["containers"][0], objects)["HEADWATER_API_KEY"].startswith(first)
+    own = rendered("everything", "4.3", "--set", "apply.existingSecret=deployer")
+    [shown, *_] = of_kind(own, "Job")[0]["spec"]["template"]["spec"]["containers"][0]["env"]
+    assert shown["valueFrom"]["secretKeyRef"] == {"name": "deployer", "key": "api-key"}
+    [monitor] = of_kind(objects, "ServiceMonitor")
+    assert monitor["spec"]["endpoints"][0]["authorization"]["credentials"] == {"name": "headwater-scrape", "key": "key"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ("workflows.shop.config.source.type=postgres", "set secrets.adminKey or apply.existingSecret"),
+        ("serviceMonitor.enabled=true,config.metricsAuth=keys", "set serviceMonitor.existingSecret"),
+        ("config.auth=basic", "auth"),
+        ("config.allowUnauthenticated=true", "allowUnauthenticated"),
+    ],
+)
+def test_values_that_leave_somebody_without_a_key_are_refused(changes: str, told: str) -> None:
+    result = helm("4.3", "template", "release", documents.CHART, "--set", changes)
+    assert result.returncode != 0
+    assert told in result.stderr

@@ -128,8 +128,8 @@ def test_of_a_key_only_a_hash_is_kept_and_it_is_shown_once(api: Keyed) -> None:
     assert "shown once" in listed
     assert "shown once" in audited
     with api.store.session() as session:
-        rows = session.execute(text("select k::text from api_keys k union all select a::text from audit_log a"))
-        kept = "\n".join(row[0] for row in rows)
+        rows = session.scalars(text("select k::text from api_keys k union all select a::text from audit_log a"))
+        kept = "\n".join(rows)
     assert digest_of(text_of_key).hex() in kept
     for told in (listed, audited, kept):
         assert text_of_key[12:] not in told

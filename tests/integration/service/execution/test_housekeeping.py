@@ -2,10 +2,13 @@
 
 import os
 import threading
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from service.access.repository import AuditFilter, insert_audit, list_audit
+from service.clock import now
 from service.database.engine import Database
 from service.execution import housekeeping
 from service.execution.housekeeping import Housekeeper
@@ -117,3 +120,16 @@ def test_it_lives_through_outages_and_errors(
     eventually(lambda: caplog.text.count("UndefinedTable") > 1)
     housekeeper.stop()
     assert "headwater-housekeeping" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_changes_are_forgotten_by_age(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(housekeeping, "BATCH", 2)
+    monkeypatch.setattr(housekeeping, "PAUSE_SECONDS", 0.0)
+    with database.session() as session:
+        for number, days in enumerate((0, 1, 3, 4, 5, 6, 7)):
+            columns = {"actor": "x", "via": "api", "action": "x", "resource": f"x/{number}"}
+            insert_audit(session, {**columns, "at": now() - timedelta(days=days)})
+    Housekeeper(Settings(data_dir=tmp_path, retention_audit_days=2), database).tidy()
+    with database.session() as session:
+        left = list_audit(session, AuditFilter(), None, 50).data
+    assert [row.resource for row in left] == ["x/1", "x/0"]
