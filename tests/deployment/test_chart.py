@@ -29,7 +29,11 @@ URL = "postgresql://headwater:pw@db/headwater"
 KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 # Values that stand in for what Secrets outside the chart hold.
 GIVEN = ("--set", f"secrets.databaseUrl.value={URL},secrets.databaseUrl.existingSecret=")
-GIVEN_KEY = ("--set", f"secrets.secretKey.value={KEY},secrets.secretKey.existingSecret=")
+FIRST_KEY = "0123456789abcdef0123456789abcdef"
+GIVEN_KEY = (
+    "--set", f"secrets.secretKey.value={KEY},secrets.secretKey.existingSecret=",
+    "--set", f"secrets.adminKey.value={FIRST_KEY},secrets.adminKey.existingSecret=",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("version", HELM)
@@ -271,11 +275,12 @@ def test_every_pod_asks_for_keys(case: str) -> None:
 
 def test_the_first_key_is_in_the_secret_and_the_apply_job_shows_one() -> None:
     objects = rendered("everything")
-    first = "0123456789abcdef0123456789abcdef"
     service = of_kind(objects, "Deployment")[0]["spec"]["template"]["spec"]["containers"][0]
-    assert load_settings(environment(service, objects)).admin_keys == (first, "secret:second-admin")
+    assert load_settings(environment(service, objects)).admin_keys == (FIRST_KEY, "secret:second-admin")
     [job] = of_kind(objects, "Job")
-    assert environment(job["spec"]["template"]["spec"]["containers"][0], objects)["HEADWATER_API_KEY"].startswith(first)
+    assert environment(job["spec"]["template"]["spec"]["containers"][0], objects)["HEADWATER_API_KEY"].startswith(
+        FIRST_KEY
+    )
     own = rendered("everything", "4.3", "--set", "apply.existingSecret=deployer")
     [shown, *_] = of_kind(own, "Job")[0]["spec"]["template"]["spec"]["containers"][0]["env"]
     assert shown["valueFrom"]["secretKeyRef"] == {"name": "deployer", "key": "api-key"}
