@@ -38,7 +38,8 @@ class Request(Wire, frozen=True, kw_only=True):
 
     `entity` is its type, `collection` its path below /api/v1, `rank` orders what is stored first, `bulk` says whether
     the collection takes many at once, `hashed` whether it has a sourceHash, `leaf` that no entity lies in it, `joins`
-    that it joins entities which the server may not have.
+    that it joins entities which the server may not have. `listed_by` is the query parameter that lists the collection
+    by the parent; empty for none.
     """
 
     entity: ClassVar[str]
@@ -48,6 +49,7 @@ class Request(Wire, frozen=True, kw_only=True):
     hashed: ClassVar[bool] = True
     leaf: ClassVar[bool] = False
     joins: ClassVar[bool] = False
+    listed_by: ClassVar[str] = ""
 
     @property
     def fqn(self) -> str:

@@ -97,6 +97,7 @@ class CreateDatabaseRequest(CreateRequest, frozen=True, kw_only=True):
     entity: ClassVar[str] = "database"
     collection: ClassVar[str] = "databases"
     rank: ClassVar[int] = 1
+    listed_by: ClassVar[str] = "service"
 
     service: str
     owners: tuple[EntityReference, ...] = ()
@@ -113,6 +114,7 @@ class CreateDatabaseSchemaRequest(CreateRequest, frozen=True, kw_only=True):
     entity: ClassVar[str] = "databaseSchema"
     collection: ClassVar[str] = "databaseSchemas"
     rank: ClassVar[int] = 2
+    listed_by: ClassVar[str] = "database"
 
     database: str
     owners: tuple[EntityReference, ...] = ()
@@ -130,6 +132,7 @@ class CreateTableRequest(CreateRequest, frozen=True, kw_only=True):
     collection: ClassVar[str] = "tables"
     rank: ClassVar[int] = 3
     leaf: ClassVar[bool] = True
+    listed_by: ClassVar[str] = "databaseSchema"
 
     table_type: TableType
     database_schema: str
@@ -173,6 +176,7 @@ class CreateStoredProcedureRequest(CreateRequest, frozen=True, kw_only=True):
     collection: ClassVar[str] = "storedProcedures"
     rank: ClassVar[int] = 3
     leaf: ClassVar[bool] = True
+    listed_by: ClassVar[str] = "databaseSchema"
 
     database_schema: str
     stored_procedure_code: StoredProcedureCode

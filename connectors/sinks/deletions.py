@@ -1,7 +1,7 @@
 """Deleting from the catalogue what a complete listing of the source no longer holds."""
 
 import logging
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -14,12 +14,13 @@ from connectors.models.records import DeletionScope
 from connectors.openmetadata.client import OpenMetadataClient
 from connectors.openmetadata.versions import FIRST_WITH_DELETE_STALE
 from connectors.report import Failure, Observer
+from connectors.sinks.known import Known
 from connectors.sinks.ledger import Ledger
+from connectors.sinks.listings import Listed, NotListed, listed, stranger
 from connectors.sinks.verdicts import BulkOperationResult, Row
 
 logger = logging.getLogger(__name__)
 ALWAYS_DELETED = 10
-PAGE = "1000"
 STAGE = "delete"
 NO_SUCH_CALL = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED})
 FLAGS = {"recursive": "true", "hardDelete": "false"}
@@ -27,26 +28,6 @@ FLAGS = {"recursive": "true", "hardDelete": "false"}
 
 class Refused(ConnectorError):
     """The deletions of one scope are not done; the message says why."""
-
-
-class Listed(msgspec.Struct, frozen=True, rename="camel"):
-    """One entity of a listing."""
-
-    id: str
-    fully_qualified_name: str
-
-
-class Paging(msgspec.Struct, frozen=True):
-    """Where a listing goes on."""
-
-    after: str | None = None
-
-
-class Page(msgspec.Struct, frozen=True):
-    """One page of a listing."""
-
-    data: tuple[Listed, ...] = ()
-    paging: Paging = Paging()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +45,13 @@ class DeletionPolicy:
 class Deletions:
     """Thread-safe; works on one scope at a time."""
 
-    def __init__(self, client: OpenMetadataClient, report: Observer, ledger: Ledger, policy: DeletionPolicy) -> None:
+    def __init__(
+        self, client: OpenMetadataClient, report: Observer, ledger: Ledger, known: Known, policy: DeletionPolicy
+    ) -> None:
         self._client = client
         self._report = report
         self._ledger = ledger
+        self._known = known
         self._policy = policy
         self._no_delete_stale = client.version() < FIRST_WITH_DELETE_STALE
 
@@ -83,12 +67,18 @@ class Deletions:
         try:
             self._require_children(scope, scope.seen)
             self._apply(scope)
-        except (Refused, UnreadableAnswer, ValueError) as error:
+        except (Refused, NotListed, UnreadableAnswer, ValueError) as error:
             logger.debug("not deleted", exc_info=True)
             self._ledger.undeleted(scope.fqn)
             self._report.failed(Failure(scope.entity, scope.fqn, STAGE, str(error), advice_of(error), lost=False))
+        finally:
+            self._known.forget(scope.collection, scope.fqn)
 
     def _apply(self, scope: DeletionScope) -> None:
+        seen = {split_fqn(name) for name in scope.seen}
+        before = self._known.listed(scope.collection, scope.fqn)
+        if before is not None and all(split_fqn(name) in seen for name in before):
+            return
         # With nothing seen at all, deleteStale would do nothing: it cannot know that the listing was complete.
         if scope.seen and not self._no_delete_stale:
             rows = self._would_delete(scope)
@@ -96,8 +86,9 @@ class Deletions:
                 self._by_server(scope, [_name(row) for row in rows])
                 return
             self._no_delete_stale = True
-        seen = {split_fqn(name) for name in scope.seen}
-        stale = [each for each in self._listed(scope) if split_fqn(each.fully_qualified_name) not in seen]
+        parent = "service" if scope.scope_entity.endswith("Service") else scope.scope_entity
+        there = listed(self._client, scope.collection, parent, scope.fqn)
+        stale = [each for each in there if split_fqn(each.fully_qualified_name) not in seen]
         if self._allowed(scope, [each.fully_qualified_name for each in stale]):
             self._one_by_one(scope, stale)
 
@@ -152,11 +143,9 @@ class Deletions:
     @staticmethod
     def _require_children(scope: DeletionScope, names: Sequence[str]) -> None:
         """Refuse to touch anything but the direct children of the scope."""
-        inside = split_fqn(scope.fqn)
-        for name in names:
-            if split_fqn(name)[:-1] != inside:
-                msg = f"{name} does not lie directly in {scope.fqn}: nothing is deleted there"
-                raise Refused(msg, "report this to Headwater; the deletions of this scope are left out until then")
+        if (name := stranger(names, scope.fqn)) is not None:
+            msg = f"{name} does not lie directly in {scope.fqn}: nothing is deleted there"
+            raise Refused(msg, "report this to Headwater; the deletions of this scope are left out until then")
 
     def _count(self, scope: DeletionScope, deleted: int) -> None:
         if deleted:
@@ -193,24 +182,6 @@ class Deletions:
         }
         path = f"/{scope.collection}/deleteStale"
         return self._client.request(f"delete_stale {scope.collection}", "DELETE", path, None, msgspec.json.encode(body))
-
-    def _listed(self, scope: DeletionScope) -> Generator[Listed, None, None]:
-        """Everything that the catalogue has directly in the scope."""
-        parent = "service" if scope.scope_entity.endswith("Service") else scope.scope_entity
-        query = {parent: scope.fqn, "limit": PAGE, "fields": ""}
-        while True:
-            answer = self._client.request(f"list {scope.collection}", "GET", f"/{scope.collection}", query)
-            if answer.status == HTTPStatus.NOT_FOUND:
-                return  # the scope itself is not in the catalogue
-            page = _accepted(answer).decoded(Page)
-            self._require_children(scope, [each.fully_qualified_name for each in page.data])
-            yield from page.data
-            if not page.paging.after:
-                return
-            if page.paging.after == query.get("after"):
-                msg = f"OpenMetadata lists the same page of {scope.collection} again and again: nothing is deleted"
-                raise Refused(msg)
-            query = {**query, "after": page.paging.after}
 
 
 def _accepted(answer: Answer) -> Answer:

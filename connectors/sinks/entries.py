@@ -10,6 +10,8 @@ from connectors.models.base import Request
 from connectors.models.database import CreateTableRequest
 from connectors.models.names import parent_fqn
 
+HASH_START, HASH_LENGTH, HASH_END = b',"sourceHash":"', 32, b'"}'
+
 
 @dataclass(frozen=True, slots=True)
 class Kind:
@@ -21,11 +23,13 @@ class Kind:
     bulk: bool
     leaf: bool = False
     joins: bool = False
+    listed_by: str = ""
 
     @classmethod
     def of(cls, request: type[Request]) -> "Kind":
         """The kind that a request says it is."""
-        return cls(request.entity, request.collection, request.rank, request.bulk, request.leaf, request.joins)
+        said = (request.entity, request.collection, request.rank, request.bulk)
+        return cls(*said, leaf=request.leaf, joins=request.joins, listed_by=request.listed_by)
 
     @property
     def service(self) -> bool:
@@ -94,7 +98,15 @@ class Encoding:
 def hashed(body: bytes) -> bytes:
     """A JSON object with the digest of its own text as its last field."""
     digest = md5(body, usedforsecurity=False).hexdigest()
-    return b'%b,"sourceHash":"%b"}' % (body[:-1], digest.encode())
+    return b"%b%b%b%b" % (body[:-1], HASH_START, digest.encode(), HASH_END)
+
+
+def source_hash(body: bytes) -> bytes | None:
+    """The digest that `hashed` put at the end of a request; None where there is none."""
+    start = len(body) - len(HASH_START) - HASH_LENGTH - len(HASH_END)
+    if not body.startswith(HASH_START, max(0, start)) or not body.endswith(HASH_END):
+        return None
+    return body[start + len(HASH_START) : -len(HASH_END)]
 
 
 def references(entry: Entry) -> set[str]:

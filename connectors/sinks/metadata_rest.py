@@ -25,6 +25,7 @@ from connectors.sinks.dead_letters import DeadLetters
 from connectors.sinks.deletions import DeletionPolicy, Deletions
 from connectors.sinks.dispatch import Dispatcher
 from connectors.sinks.entries import Encoding, Entry, Kind, Unencodable
+from connectors.sinks.known import Known
 from connectors.sinks.ledger import Ledger
 from connectors.sinks.lines import Line, entry_of, known_kinds
 from connectors.sinks.references import References, addressed, with_resolved
@@ -39,7 +40,7 @@ class MetadataRestConfig(Model):
     """`sink.config` of a `metadata-rest` sink.
 
     The keys written with underscores are OpenMetadata's: of them only `bulk_sink_batch_size` changes anything,
-    as in OpenMetadata itself.
+    as in OpenMetadata itself. With `send_unchanged`, also what the server has already is sent.
     """
 
     bulk_sink_batch_size: int = Field(default=100, ge=1, le=10_000, alias="bulk_sink_batch_size")
@@ -47,6 +48,7 @@ class MetadataRestConfig(Model):
     in_flight: int = Field(default=4, ge=1, le=32)
     max_deleted_percent: int = Field(default=20, ge=0, le=100)
     dry_run_deletions: bool = False
+    send_unchanged: bool = False
     connect_timeout_seconds: float = Field(default=10.0, gt=0, le=600)
     read_timeout_seconds: float = Field(default=300.0, gt=0, le=3600)
     api_endpoint: Annotated[str | None, Unused()] = Field(default=None, alias="api_endpoint")
@@ -115,15 +117,16 @@ class MetadataRestSink:
         self._ledger = Ledger(report)
         self._dead_letters = DeadLetters(target.dead_letters)
         query = {"overrideMetadata": str(target.override_metadata).lower()} if version >= FIRST_WITH_OVERRIDE else {}
+        self._known = Known(self._client, off=config.send_unchanged or target.override_metadata)
         self._sender = Sender(self._client, report, self._ledger, self._dead_letters, query)
         policy = DeletionPolicy(config.max_deleted_percent, config.dry_run_deletions)
-        self._deletions = Deletions(self._client, report, self._ledger, policy)
+        self._deletions = Deletions(self._client, report, self._ledger, self._known, policy)
         self._references = References(self._client)
         self._buffers = Buffers(config.bulk_sink_batch_size, config.batch_bytes, BUFFER_SECONDS)
         self._dispatcher = Dispatcher(self._work, _rank, cancellation, config.in_flight)
         self._encoding = Encoding()
         self._kinds: dict[type[Request], Kind] = {}
-        self._known = known_kinds()
+        self._collections = known_kinds()
         self._number = 0
         self._ended = False
         self._stack = ExitStack()
@@ -146,7 +149,7 @@ class MetadataRestSink:
         """Take a line of a file in place of a record."""
         self._dispatcher.check()
         self._number += 1
-        entry = entry_of(line, self._number, self._known)
+        entry = entry_of(line, self._number, self._collections)
         if b'"owners"' in entry.body:
             entry = with_resolved(entry, self._references)
         if entry.kind.joins:
@@ -211,6 +214,8 @@ class MetadataRestSink:
             raise SinkUnavailable(msg, "look into the server's own log")
         if answer.ok:
             self._report.counted(kind.entity, "unchanged")
+        elif answer.status == HTTPStatus.NOT_FOUND:
+            self._known.new(fqn)
         return answer.ok
 
     def _gather(self, entry: Entry, *, late: bool = False) -> None:
@@ -248,7 +253,8 @@ class MetadataRestSink:
             self._deletions.apply(task.scope)
             self._ledger.deleted(task.number)
         else:
-            parts = self._sender.send(task)
+            changed = self._without_unchanged(task)
+            parts = self._sender.send(changed) if changed.entries else []
             if not task.late:
                 for part in parts:
                     self._ledger.opened(part.first)
@@ -256,6 +262,17 @@ class MetadataRestSink:
             more.extend(parts)
         more.extend(Deletion(number, scope) for number, scope in self._ledger.ripe())
         return more
+
+    def _without_unchanged(self, batch: Batch) -> Batch:
+        """What is left to be sent when the entities that the server has already are accounted for."""
+        if batch.late or batch.tries:
+            return batch
+        changed = [entry for entry in batch.entries if not self._known.unchanged(entry)]
+        unchanged = len(batch.entries) - len(changed)
+        if not unchanged:
+            return batch
+        self._report.counted(batch.kind.entity, "unchanged", unchanged)
+        return batch.part(changed)
 
     def _advance(self) -> None:
         for number, scope in self._ledger.ripe():
@@ -267,7 +284,7 @@ class MetadataRestSink:
             logger.info("%d requests are sent that refer to others", self._sender.set_aside.count)
         for line in self._sender.set_aside.taken():
             self._number += 1
-            entry = entry_of(line, self._number, self._known)
+            entry = entry_of(line, self._number, self._collections)
             if entry.kind.joins:
                 self._gather(addressed(entry, self._references))
             else:
@@ -288,7 +305,7 @@ class MetadataRestSink:
                 if lost and not batch.late:
                     self._report.failed(Failure(entry.kind.entity, entry.fqn, STAGE, reason, advice))
         for line in self._sender.set_aside.taken():
-            entry = entry_of(line, 0, self._known)
+            entry = entry_of(line, 0, self._collections)
             self._dead_letters.add(entry, reason if entry.kind.joins else f"delivered incomplete: {line.reason}")
             if lost and entry.kind.joins:
                 self._report.failed(Failure(entry.kind.entity, entry.fqn, STAGE, reason, advice))

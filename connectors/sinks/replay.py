@@ -1,5 +1,6 @@
 """Sending a file of the `file` sink, or dead letters, to a server."""
 
+import dataclasses
 import logging
 from collections import Counter
 from contextlib import closing
@@ -17,6 +18,8 @@ logger = logging.getLogger(__name__)
 def replay(path: Path, target: Target, report: Observer, cancellation: Cancellation) -> None:
     """Send every line, parents first whatever their order in the file, which is read once per rank.
 
+    What is replayed is sent whether or not the server shows the same hash: somebody asked for it.
+
     Raises:
         ConfigurationError: A line cannot be read; names it, and nothing was sent.
         SinkUnavailable, FatalError: The server does not answer, or is none that we can use.
@@ -25,7 +28,8 @@ def replay(path: Path, target: Target, report: Observer, cancellation: Cancellat
     if path.exists() and target.dead_letters.exists() and path.samefile(target.dead_letters):
         raise ConfigurationError.at(str(path), "cannot be replayed into itself: name another file for dead letters")
     ranks = _ranks(path, cancellation)
-    sink = MetadataRestSink(target, report, cancellation)
+    config = target.config.model_copy(update={"send_unchanged": True})
+    sink = MetadataRestSink(dataclasses.replace(target, config=config), report, cancellation)
     try:
         for rank in sorted(ranks):
             _send(path, rank, sink)

@@ -53,7 +53,8 @@ class Refused(Exception):
         self.message = message
 
 
-OF_SERVICES = ("serviceType", "connection")
+# Of a table the real server lists the columns, whatever fields are asked for.
+SHOWN = ("serviceType", "connection", "sourceHash", "columns")
 
 
 @dataclass(slots=True)
@@ -74,7 +75,7 @@ class Entity:
             "fullyQualifiedName": self.fqn,
             "version": self.version / 10,
             "deleted": self.deleted,
-            **{key: self.request[key] for key in OF_SERVICES if key in self.request},
+            **{key: self.request[key] for key in SHOWN if key in self.request},
         }
 
 

@@ -83,7 +83,7 @@ def test_overriding_is_asked_of_new_servers_only(fake: FakeOpenMetadata, run: Ru
 
 def test_a_second_run_sends_the_same_bytes(fake: FakeOpenMetadata, run: Run) -> None:
     run.deliver(tree(20))
-    run.deliver(tree(20))
+    run.deliver(tree(20), sendUnchanged=True)
     first, second = fake.sent("PUT", "/tables/bulk")
     assert first.raw == second.raw
     assert fake.catalogue.unchanged == 22
