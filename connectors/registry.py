@@ -99,18 +99,23 @@ def plan(raw: Mapping[str, Any], *, confined: bool = False, files: SourceFiles =
         problems.extend(error.problems)
     if problems or options is None:
         raise ConfigurationError(problems)
+    notes = _all_notes(definition, sink, connection, options)
+    return Plan(definition, connector, connection, options, tuple(_secrets(definition, connection)), notes)
+
+
+def _all_notes(
+    definition: WorkflowDefinition, sink: BaseModel | None, connection: BaseModel | None, options: BaseModel
+) -> tuple[str, ...]:
     run = definition.workflow_config
-    server = run.open_metadata_server_config
     parts: list[tuple[str, BaseModel | None]] = [
         ("", definition),
         ("workflowConfig.", run),
-        (f"{SERVER}.", server),
+        (f"{SERVER}.", run.open_metadata_server_config),
         (f"{SINK}.", sink),
         (f"{CONNECTION}.", connection),
         (f"{OPTIONS}.", options),
     ]
-    notes = tuple(note for prefix, part in parts if part is not None for note in _notes(prefix, part))
-    return Plan(definition, connector, connection, options, tuple(_secrets(definition, connection)), notes)
+    return tuple(note for prefix, part in parts if part is not None for note in _notes(prefix, part))
 
 
 def usable(kind: str) -> Connector[Any, Any]:
