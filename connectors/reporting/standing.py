@@ -9,9 +9,9 @@ from typing import Any
 from connectors.cancellation import Cancellation
 from connectors.definition import OpenMetadataConnection, parse, secret_paths
 from connectors.definition import Path as KeyPath
+from connectors.http.retry import RetryPolicy
 from connectors.models.names import split_fqn
 from connectors.openmetadata.client import Limits, OpenMetadataClient
-from connectors.openmetadata.retry import RetryPolicy
 from connectors.report import Report
 from connectors.reporting.documents import (
     FINAL_UPDATES,

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from connectors.errors import FatalError, SinkUnavailable
+from connectors.http.answers import UnreadableAnswer
+from connectors.models.base import CreateRequest
 from connectors.models.names import parent_fqn
-from connectors.openmetadata.answers import UnreadableAnswer
 from connectors.openmetadata.client import OpenMetadataClient
 from connectors.sinks.entries import Entry, source_hash
 from connectors.sinks.listings import NotListed, listed
@@ -52,7 +53,7 @@ class Known:
         digest = source_hash(entry.body)
         if self._off or digest is None or not entry.kind.listed_by:
             return False
-        parent = parent_fqn(entry.fqn) if entry.record is None else entry.record.parent
+        parent = entry.record.parent if isinstance(entry.record, CreateRequest) else parent_fqn(entry.fqn)
         with self._lock:
             if parent in self._new:
                 if not entry.kind.leaf:
