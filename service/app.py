@@ -44,7 +44,8 @@ from service.metrics import Metrics, StoreFigures
 from service.runs.repository import CANCEL_CHANNEL, RUNS_CHANNEL, count_by_state, last_successes
 from service.scheduling.scheduler import Scheduler
 from service.scheduling.triggers import check_schedule
-from service.settings import ADMIN_KEY_RULE, Settings, is_admin_key, variable
+from service.settings import ADMIN_KEY_RULE, Settings, is_admin_key
+from service.settings.environment import variable
 from service.workflows import repository as workflows
 from service.workflows.checking import RegistryChecker
 from service.workflows.operations import Rules

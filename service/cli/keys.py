@@ -15,7 +15,7 @@ from service.access.schemas import KeyCreate, KeyRead
 from service.clock import now
 from service.database.opening import open_database
 from service.errors import Invalid, Problem
-from service.settings import load_settings
+from service.settings.environment import load_settings
 from service.workflows.wire import validated
 
 PAGE = 500

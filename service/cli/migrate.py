@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from service.database.migrate import current, upgrade
 from service.errors import Invalid
-from service.settings import load_settings, variable
+from service.settings.environment import load_settings, variable
 
 
 def main(_arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:

@@ -8,7 +8,7 @@ from service.app import secret_keys
 from service.cli.keys import actor
 from service.database.opening import open_database
 from service.runs.operations import reseal
-from service.settings import load_settings
+from service.settings.environment import load_settings
 from service.workflows.vault import Vault
 
 

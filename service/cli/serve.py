@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from service import logs
 from service.app import serve
-from service.settings import load_settings
+from service.settings.environment import load_settings
 
 
 def main(_arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:

@@ -4,7 +4,8 @@ import argparse
 import json
 from collections.abc import Mapping
 
-from service.settings import Settings, load_settings
+from service.settings import Settings
+from service.settings.environment import load_settings
 
 
 def main(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:

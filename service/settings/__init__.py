@@ -2,25 +2,20 @@
 
 import base64
 import binascii
-import difflib
 import ipaddress
-import logging
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic import BeforeValidator, Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
-    EnvSettingsSource,
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
-
-from service.errors import Invalid, Problem
 
 PREFIX = "HEADWATER_"
 Role = Literal["api", "timer", "worker"]

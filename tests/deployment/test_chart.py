@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from service.settings import Settings, load_settings
+from service.settings import Settings
+from service.settings.environment import load_settings
 from tests.deployment import documents
 from tests.deployment.chart import (
     FOREIGN,

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from service.errors import Invalid
-from service.settings import Settings, default_data_dir, load_settings, variable
+from service.settings import Settings, default_data_dir
+from service.settings.environment import load_settings, variable
 
 KEY = base64.urlsafe_b64encode(bytes(range(32))).decode()
 
