@@ -50,6 +50,14 @@ def moto_server() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def mongodb_server() -> Iterator[str]:
+    """Where something answers that speaks MongoDB's protocol."""
+    systems.require("nx27017")
+    with shared("tests.systems.nx27017") as server:
+        yield server["address"]
+
+
+@pytest.fixture(scope="session")
 def migrated_template(postgres_server: Server) -> str:
     """The name of a migrated database to clone, made by the first process that needs it."""
     versions = sorted((REPOSITORY / "migrations").rglob("*.py"))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import boto3
     from botocore.exceptions import ClientError
 
-CONNECT_SECONDS, READ_SECONDS, TRIES, CONNECTIONS = 10, 60, 5, 16
+CONNECT_SECONDS, READ_SECONDS, TRIES, CONNECTIONS = 10, 60, 3, 16
 SESSION_NAME = "OpenMetadataSession"
 SERVER_ERROR = 500
 REFUSED = frozenset({

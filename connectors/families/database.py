@@ -220,7 +220,7 @@ class DatabaseWalk:
 
     def table(self, item: TableItem) -> Iterable[Record]:
         """The table's own record."""
-        row = item.row
+        row = item.row.described() if item.row.described is not None else item.row
         definition = row.definition
         if definition is None and row.ddl is not None and self._options.include_ddl:
             definition = row.ddl()

@@ -41,7 +41,11 @@ class ForeignKey:
 
 
 class Table(msgspec.Struct, frozen=True):
-    """A table or view. `columns` and `constraints` hold encoded names; `definition` is a view's own text."""
+    """A table or view. `columns` and `constraints` hold encoded names; `definition` is a view's own text.
+
+    `described` asks for the rest where that takes questions of its own, once the filters have kept the table; what it
+    raises is the failure of this table alone.
+    """
 
     name: str
     type: TableType
@@ -51,6 +55,7 @@ class Table(msgspec.Struct, frozen=True):
     partition: TablePartition | None = None
     definition: str | None = None
     ddl: Callable[[], str] | None = None
+    described: "Callable[[], Table] | None" = None
     description: str | None = None
     owner: str | None = None
     tags: tuple[str, ...] = ()

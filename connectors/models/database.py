@@ -20,6 +20,7 @@ class TableType(StrEnum):
     PARTITIONED = "Partitioned"
     FOREIGN = "Foreign"
     TRANSIENT = "Transient"
+    ICEBERG = "Iceberg"
 
 
 VIEW_TYPES = frozenset({TableType.VIEW, TableType.MATERIALIZED_VIEW})

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
+from tests.amazon import Account, fill_dynamodb, fill_glue
 from tests.mariadb import PASSWORD, MariaDB
+from tests.mongodb import fill_mongodb
 from tests.postgres import SourceServer
 
 SHOP = Path(__file__).parents[1] / "golden" / "shop.sql"
@@ -107,10 +109,46 @@ def sqlite(request: pytest.FixtureRequest) -> System:
     return System(connection(address), lambda _, port: connection(f"{folder}/{port}.db"), (PASSWORD,), everything)
 
 
+def of_amazon(kind: str, fill: Callable[[Account], None]) -> Callable[[pytest.FixtureRequest], System]:
+    """A connector of this service type and an account of its own at moto, entered by a role."""
+
+    def prepare(request: pytest.FixtureRequest) -> System:
+        account = Account.new(request.getfixturevalue("moto_server"))
+        fill(account)
+
+        def connection_to(host: str, port: int) -> dict[str, Any]:
+            return {"type": kind, "awsConfig": account.config(endPointURL=f"http://{host}:{port}")}
+
+        connection = {"type": kind, "awsConfig": account.config()}
+        everything = {"includeOwners": True, "markDeletedSchemas": True}
+        return System(connection, connection_to, (PASSWORD,), everything)
+
+    return prepare
+
+
+def mongodb(request: pytest.FixtureRequest) -> System:
+    """A database of its own, whose collections have documents of every type that the server at hand can keep."""
+    address = request.getfixturevalue("mongodb_server")
+    schema = fill_mongodb(address)
+
+    def connection_to(host: str, port: int) -> dict[str, Any]:
+        known = f"{host}:{port}" == address  # which knows no users
+        login = {"username": "", "password": ""} if known else {"username": "reader", "password": PASSWORD}
+        quick = {"connectionOptions": {"serverSelectionTimeoutMS": "500"}}
+        return {"type": "MongoDB", "hostPort": f"{host}:{port}", "databaseSchema": schema, **login, **quick}
+
+    host, _, port = address.partition(":")
+    options = {"markDeletedSchemas": True, "markDeletedDatabases": True}
+    return System(connection_to(host, int(port)), connection_to, (PASSWORD,), options)
+
+
 SYSTEMS: dict[str, Callable[[pytest.FixtureRequest], System]] = {
     "cockroach": read_by_names("Cockroach"),
+    "dynamodb": of_amazon("DynamoDB", fill_dynamodb),
+    "glue": of_amazon("Glue", fill_glue),
     "greenplum": of_postgres_kind("Greenplum"),
     "mariadb": of_mysql_kind("MariaDB"),
+    "mongodb": mongodb,
     "mysql": of_mysql_kind("Mysql"),
     "postgres": postgres,
     "redshift": read_by_names("Redshift"),

@@ -21,7 +21,11 @@ from connectors.sources.sqlite import SQLiteConfig, open_source
 from tests.unit.connectors.test_definition import SERVER
 
 ADDRESS: dict[str, Any] = {"username": "u", "hostPort": "db:1"}
+AWS: dict[str, Any] = {"awsConfig": {"awsRegion": "eu-west-1", "awsAccessKeyId": "a", "awsSecretAccessKey": "b"}}
 REQUIRED: dict[str, dict[str, Any]] = {
+    "dynamodb": AWS,
+    "glue": AWS,
+    "mongodb": {"hostPort": "db:1"},
     "postgres": {**ADDRESS, "database": "shop"},
     "greenplum": {**ADDRESS, "database": "shop"},
     "timescale": {**ADDRESS, "database": "shop"},
@@ -82,6 +86,17 @@ SUPPORTED: dict[str, dict[str, Any]] = {
         "databaseSchema": "sales",
     },
     "sqlite": {**COMMON, "type": "SQLite", "scheme": "sqlite+pysqlite", "database": "shop"},
+    "glue": {**COMMON, "type": "Glue", "databaseName": "lake"},
+    "dynamodb": {**COMMON, "type": "DynamoDB", "databaseName": "shop"},
+    "mongodb": {
+        **{key: value for key, value in COMMON.items() if key != "connectionArguments"},
+        "type": "MongoDB",
+        "scheme": "mongodb+srv",
+        "username": "u",
+        "databaseName": "shop",
+        "databaseSchema": "sales",
+        "connectionOptions": {"authSource": "admin"},
+    },
 }
 ALWAYS_UNUSED: dict[str, Any] = {
     "sampleDataStorageConfig": {"config": {}},
@@ -102,6 +117,9 @@ POSTGRES_UNUSED: dict[str, Any] = {
     "supportsDatabase": True,
 }
 UNUSED: dict[str, dict[str, Any]] = {
+    "dynamodb": {"supportsMetadataExtraction": True, "supportsProfiler": True},
+    "glue": {"supportsMetadataExtraction": True, "supportsDBTExtraction": True},
+    "mongodb": {"supportsMetadataExtraction": True, "supportsProfiler": True},
     "postgres": POSTGRES_UNUSED,
     "greenplum": {**ALWAYS_UNUSED, "supportsDatabase": True, "supportsViewLineageExtraction": True},
     "timescale": POSTGRES_UNUSED,
@@ -244,6 +262,16 @@ def test_what_a_connection_needs_is_missed_by_name(kind: str, key: str) -> None:
         ("mysql", "sslMode", "require", "sslMode"),
         ("mariadb", "sslConfig", {}, "sslConfig: is not a known key"),
         ("mariadb", "authType", {"password": "p"}, "authType: is not a known key"),
+        ("glue", "connectionArguments", {"a": 5}, "a is not supported"),
+        ("glue", "awsConfig", {"awsRegion": "x", "awsAccessKeyId": "a"}, "belong together"),
+        ("glue", "awsConfig", {}, "awsConfig.awsRegion: is required"),
+        ("dynamodb", "connectionOptions", {"a": "5"}, "a is not supported"),
+        ("dynamodb", "awsConfig", {"region": "x"}, "awsConfig.region: is not a known key"),
+        ("mongodb", "hostPort", "mongodb://u@db", "is not an address"),
+        ("mongodb", "sslMode", "prefer", "prefer is not supported"),
+        ("mongodb", "password", "p", "password needs username"),
+        ("mongodb", "sslConfig", {}, "sslConfig needs sslMode"),
+        ("mongodb", "connectionOptions", {"tls": "true"}, "tls is not supported"),
         ("sqlite", "databaseMode", ":memory:", "databaseMode :memory: holds nothing"),
         ("sqlite", "connectionArguments", {"timeout": 5}, "timeout is not supported"),
     ],

@@ -1,0 +1,1 @@
+"""What Glue's catalogue holds, as tables with columns."""

@@ -1,0 +1,154 @@
+"""A table as Glue describes it, which Hive, Spark, Athena, Iceberg and Delta Lake each do in their own way."""
+
+from base64 import b64decode
+from binascii import Error as NotBase64
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from connectors.families.database_source import Table
+from connectors.families.nested_types import column_of_type
+from connectors.models.database import Column, PartitionColumn, TablePartition, TableType
+from connectors.models.names import encode_name
+
+Described = tuple[str, str, str]
+TYPES = {"EXTERNAL_TABLE": TableType.EXTERNAL, "VIRTUAL_VIEW": TableType.VIEW}
+PRESTO_VIEW = ("/* Presto View: ", " */")
+SPARK_PROVIDER, SPARK_SCHEMA, SPARK_PARTS = (
+    "spark.sql.sources.provider",
+    "spark.sql.sources.schema",
+    "spark.sql.sources.schema.numParts",
+)
+ICEBERG_DROPPED = ("iceberg.field.current", "false")
+# What Hive and Glue write where nobody is named.
+NO_OWNER = frozenset({"", "owner", "hadoop"})
+
+
+class GlueColumn(msgspec.Struct, frozen=True, rename="pascal"):
+    """A column or a key of the partitions."""
+
+    name: str
+    type: str = ""
+    comment: str = ""
+    parameters: dict[str, str] = {}
+
+
+class StorageDescriptor(msgspec.Struct, frozen=True, rename="pascal"):
+    """Where and how the table's data lies."""
+
+    columns: tuple[GlueColumn, ...] = ()
+
+
+class GlueTable(msgspec.Struct, frozen=True, rename="pascal"):
+    """A table as GetTables tells it."""
+
+    name: str
+    table_type: str = ""
+    description: str = ""
+    owner: str = ""
+    parameters: dict[str, str] = {}
+    storage_descriptor: StorageDescriptor = StorageDescriptor()
+    partition_keys: tuple[GlueColumn, ...] = ()
+    view_original_text: str = ""
+    view_expanded_text: str = ""
+
+
+class SparkField(msgspec.Struct, frozen=True):
+    """A column as Spark writes it to the table's properties."""
+
+    name: str
+    type: str | dict[str, Any]
+    metadata: dict[str, Any] = {}
+
+
+class SparkSchema(msgspec.Struct, frozen=True):
+    """All columns of a table."""
+
+    fields: tuple[SparkField, ...]
+
+
+def table_of(row: GlueTable) -> Table:
+    """The table as the family takes it."""
+    kind = type_of(row)
+    return Table(
+        name=row.name,
+        type=kind,
+        columns=tuple(_columns(row)),
+        partition=partition_of(row),
+        definition=view_text(row) if kind is TableType.VIEW else None,
+        description=row.description or row.parameters.get("comment") or None,
+        owner=None if row.owner in NO_OWNER else row.owner,
+    )
+
+
+def type_of(row: GlueTable) -> TableType:
+    """What kind of table it is; one of Delta Lake is an external one, as OpenMetadata has no word for it."""
+    if row.parameters.get("table_type", "").upper() == "ICEBERG":
+        return TableType.ICEBERG
+    return TYPES.get(row.table_type, TableType.REGULAR)
+
+
+def partition_of(row: GlueTable) -> TablePartition | None:
+    """By which columns the table's files lie in folders."""
+    keys = (
+        PartitionColumn(column_name=encode_name(key.name), interval_type="COLUMN-VALUE") for key in row.partition_keys
+    )
+    return TablePartition(columns=tuple(keys)) if row.partition_keys else None
+
+
+def view_text(row: GlueTable) -> str | None:
+    """The query of a view; Athena's and Trino's is wrapped in a comment."""
+    text = row.view_original_text
+    head, tail = PRESTO_VIEW
+    if text.startswith(head) and text.endswith(tail):
+        try:
+            wrapped: dict[str, Any] = msgspec.json.decode(b64decode(text[len(head) : -len(tail)]), type=dict[str, Any])
+            text = str(wrapped["originalSql"])
+        except (NotBase64, msgspec.MsgspecError, KeyError):
+            text = row.view_expanded_text
+    return text or None
+
+
+def _columns(row: GlueTable) -> Iterator[Column]:
+    seen: set[str] = set()
+    for name, text, comment in _of_delta(row.parameters) or _of_hive(row):
+        if name not in seen:
+            seen.add(name)
+            yield column_of_type(name, text, len(seen), description=comment or None)
+
+
+def _of_hive(row: GlueTable) -> list[Described]:
+    """The columns and then the keys of the partitions, as Hive orders them; those that Iceberg has dropped are gone."""
+    dropped, no = ICEBERG_DROPPED
+    columns = (*row.storage_descriptor.columns, *row.partition_keys)
+    return [(each.name, each.type, each.comment) for each in columns if each.parameters.get(dropped) != no]
+
+
+def _of_delta(parameters: Mapping[str, str]) -> list[Described]:
+    """The columns of a table of Delta Lake, for which Glue's own are not true; none if Spark did not write them."""
+    if parameters.get(SPARK_PROVIDER, "").lower() != "delta":
+        return []
+    text, count = parameters.get(SPARK_SCHEMA, ""), parameters.get(SPARK_PARTS, "")
+    if count.isdecimal():
+        parts = (parameters.get(f"{SPARK_SCHEMA}.part.{place}", "") for place in range(int(count)))
+        text = "".join(parts)
+    try:
+        fields = msgspec.json.decode(text, type=SparkSchema).fields
+        return [(each.name, spelled(each.type), str(each.metadata.get("comment") or "")) for each in fields]
+    except (msgspec.MsgspecError, KeyError, TypeError, RecursionError):
+        return []
+
+
+def spelled(kind: str | dict[str, Any]) -> str:
+    """A type as Spark writes it in JSON, in the spelling of Hive."""
+    if isinstance(kind, str):
+        return kind
+    if kind["type"] == "struct":
+        fields = (f"`{field['name'].replace('`', '``')}`:{spelled(field['type'])}" for field in kind["fields"])
+        return f"struct<{','.join(fields)}>"
+    if kind["type"] == "array":
+        return f"array<{spelled(kind['elementType'])}>"
+    if kind["type"] == "map":
+        return f"map<{spelled(kind['keyType'])},{spelled(kind['valueType'])}>"
+    return spelled(kind.get("sqlType", ""))

@@ -1,0 +1,1 @@
+"""How MongoDB is reached, and what its errors mean."""

@@ -1,0 +1,138 @@
+"""AWS Glue's Data Catalog: its databases are schemas, in one database named like the account."""
+
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from typing import Annotated, Any, Literal
+
+import msgspec
+from pydantic import Field, field_validator
+
+from connectors.cancellation import Cancellation
+from connectors.connector import Capability, Check, Connector, RunContext
+from connectors.definition import Unused
+from connectors.errors import SourceUnavailable
+from connectors.families.aws import AwsCredentials, AwsService
+from connectors.families.database import database_topology
+from connectors.families.database_options import DatabaseConnection, DatabaseMetadata
+from connectors.families.database_source import Database, Routine, Schema, Table, Tag
+from connectors.families.glue.tables import GlueTable, table_of
+from connectors.report import Report
+
+GRANTS = """{
+  "Effect": "Allow",
+  "Action": ["glue:GetDatabases", "glue:GetTables"],
+  "Resource": ["arn:aws:glue:<region>:<account>:catalog", "arn:aws:glue:<region>:<account>:database/*",
+               "arn:aws:glue:<region>:<account>:table/*/*"]
+}"""
+
+
+class GlueConfig(DatabaseConnection):
+    """Which account and region to read; `databaseName` is what its catalogue is called, else its number."""
+
+    type: Literal["Glue"] = "Glue"
+    aws_config: AwsCredentials
+    database_name: str | None = Field(default=None, min_length=1)
+    connection_options: dict[str, Any] = Field(default_factory=dict[str, Any])
+    connection_arguments: dict[str, Any] = Field(default_factory=dict[str, Any])
+    supports_metadata_extraction: Annotated[bool, Unused()] = True
+    supports_dbt_extraction: Annotated[bool, Unused()] = Field(default=True, alias="supportsDBTExtraction")
+
+    @field_validator("connection_options", "connection_arguments")
+    @classmethod
+    def _nothing_is_taken(cls, value: dict[str, Any]) -> dict[str, Any]:
+        if value:
+            msg = f"{next(iter(value))} is not supported; remove it"
+            raise ValueError(msg)
+        return value
+
+
+class GlueSource:
+    """One run's view of a catalogue."""
+
+    def __init__(self, service: AwsService, name: str | None) -> None:
+        self._service = service
+        self._name = name
+
+    @property
+    def lists_all_databases(self) -> bool:
+        """There is only one; what an empty catalogue is called is not known, so that nothing is deleted then."""
+        return self._name is not None
+
+    def databases(self) -> Iterator[Database]:
+        """The catalogue as a whole, if anything lies in it."""
+        for row in self._rows():
+            yield Database(self._name or row["CatalogId"])
+            return
+
+    def counts(self, _database: str) -> Mapping[str, Mapping[str, int]]:
+        """The schemas; how many tables lie in them is not told by any listing."""
+        return {row["Name"]: {} for row in self._rows()}
+
+    def tags(self, _database: str) -> Iterable[Tag]:
+        """There are none."""
+        return ()
+
+    def schemas(self, _database: str) -> Iterator[Schema]:
+        """Glue's databases."""
+        for row in self._rows():
+            yield Schema(row["Name"], row.get("Description") or None)
+
+    def tables(self, _database: str, schema: str) -> Iterator[Table]:
+        """The tables and views of one of Glue's databases, in the order of their names."""
+        for row in self._service.pages("get_tables", "TableList", DatabaseName=schema):
+            yield table_of(msgspec.convert(row, GlueTable))
+
+    def routines(self, _database: str, _schema: str) -> Iterable[Routine]:
+        """Glue has user-defined functions without a text: they are left out."""
+        return ()
+
+    def _rows(self) -> Iterator[Mapping[str, Any]]:
+        for row in self._service.pages("get_databases", "DatabaseList"):
+            if "Name" not in row or ("CatalogId" not in row and self._name is None):
+                msg = "get_databases: the answer names a database without Name or CatalogId"
+                raise SourceUnavailable(msg, "give databaseName, or see whether endPointURL is that of Glue")
+            yield row
+
+
+@contextmanager
+def open_source(context: RunContext[GlueConfig, DatabaseMetadata]) -> Generator[GlueSource]:
+    """The source of one run."""
+    config = context.connection
+    with closing(AwsService(config.aws_config, "glue", context.report, context.cancellation)) as service:
+        yield GlueSource(service, config.database_name)
+
+
+def check_access(config: GlueConfig) -> str:
+    """List the databases."""
+    with closing(AwsService(config.aws_config, "glue", Report(), Cancellation())) as service:
+        return f"{len(GlueSource(service, config.database_name).counts(''))} databases"
+
+
+def check_tables(config: GlueConfig) -> str:
+    """Read the tables of the first database that has any."""
+    with closing(AwsService(config.aws_config, "glue", Report(), Cancellation())) as service:
+        source = GlueSource(service, config.database_name)
+        for schema in source.schemas(""):
+            for table in source.tables("", schema.name):
+                return f"{schema.name}.{table.name} can be read"
+    return "there are no tables"
+
+
+CONNECTOR = Connector(
+    name="glue",
+    service_type="Glue",
+    config=GlueConfig,
+    options=DatabaseMetadata,
+    capabilities=frozenset({
+        Capability.DATABASES, Capability.SCHEMAS, Capability.TABLES, Capability.VIEWS, Capability.COMMENTS,
+        Capability.OWNERS, Capability.DELETIONS,
+    }),
+    checks=(
+        Check("CheckAccess", "The databases can be listed", check_access, gate=True, mandatory=True),
+        Check("GetTables", "The tables can be listed", check_tables, mandatory=True),
+    ),
+    topology=database_topology(open_source),
+    driver="boto3",
+    grants=GRANTS,
+    tested="moto 5.2",
+)  # fmt: skip

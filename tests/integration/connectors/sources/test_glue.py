@@ -1,0 +1,126 @@
+"""The connector against moto's Glue: every kind of table, filters, deletions, and what goes wrong."""
+
+import json
+from typing import Any
+
+import pytest
+
+from connectors.errors import FatalError
+from connectors.families.glue.tables import GlueTable, spelled, table_of, view_text
+from connectors.models.database import CreateTableRequest
+from connectors.models.records import DeletionScope
+from tests.amazon import Account, columns, fill_glue, gate, sent
+from tests.sharing import REPOSITORY
+from tests.whole_runs import walk
+
+GOLDEN = REPOSITORY / "tests" / "golden" / "glue.json"
+
+
+@pytest.fixture
+def account(moto_server: str) -> Account:
+    """An account with two databases."""
+    account = Account.new(moto_server)
+    fill_glue(account)
+    return account
+
+
+def connection(account: Account, **changes: Any) -> dict[str, Any]:
+    return {"type": "Glue", "awsConfig": account.config(), **changes}
+
+
+def test_what_is_sent(account: Account) -> None:
+    walked = walk("glue", connection(account), includeOwners=True)
+    assert list(walked.report.failures) == []
+    assert sent(walked, account) == json.loads(GOLDEN.read_text(encoding="utf-8"))
+
+
+def test_the_database_may_be_named(account: Account) -> None:
+    walked = walk("glue", connection(account, databaseName="lake.house"), markDeletedDatabases=True)
+    assert 'svc."lake.house".lake.orders' in walked.sink.names("table")
+    assert walked.sink.deletions()["svc", "database"].seen == ('svc."lake.house"',)
+
+
+def test_filters(account: Account) -> None:
+    patterns = {"schemaFilterPattern": {"excludes": ["^empty$"]}, "tableFilterPattern": {"includes": ["^o", "^by"]}}
+    walked = walk("glue", connection(account, **patterns), includeViews=False)
+    assert {name.rpartition(".")[2] for name in walked.sink.names("table")} == {"orders"}
+    assert walked.sink.names("databaseSchema") == {f"svc.{account.number}.lake"}
+
+
+def test_more_than_a_page(account: Account) -> None:
+    glue = account.client("glue")
+    for number in range(120):
+        glue.create_table(
+            DatabaseName="empty", TableInput={"Name": f"t{number:03}", "StorageDescriptor": columns(a="int")}
+        )
+    walked = walk("glue", connection(account))
+    assert len(walked.sink.deletions()[f"svc.{account.number}.empty", "table"].seen) == 120
+
+
+def test_an_empty_account_is_no_reason_to_delete(moto_server: str) -> None:
+    walked = walk("glue", connection(Account.new(moto_server)), markDeletedDatabases=True)
+    assert walked.sink.only(DeletionScope) == []
+
+
+def test_a_database_that_may_not_be_read_is_one_failure(account: Account) -> None:
+    def deny(operation: str, query: dict[str, Any]) -> str | None:
+        denied = operation == "GetTables" and query["DatabaseName"] == "lake"
+        return "AccessDeniedException" if denied else None
+
+    with gate(account.endpoint, deny) as address:
+        walked = walk("glue", connection(account, awsConfig=account.config(endPointURL=address)))
+    [failure] = walked.report.failures
+    assert (failure.entity, failure.name) == ("table", f"svc.{account.number}.lake")
+    assert failure.cause == "get_tables lake: AccessDeniedException: refused"
+    assert failure.advice == "allow GetTables on it in the user's or the role's policy"
+    assert set(walked.sink.deletions()) >= {(f"svc.{account.number}.empty", "table")}
+    assert (f"svc.{account.number}.lake", "table") not in walked.sink.deletions()
+
+
+def test_a_database_that_is_dropped_while_it_is_read_is_one_failure(account: Account) -> None:
+    glue = account.client("glue")
+
+    def drop(operation: str, query: dict[str, Any]) -> str | None:
+        if operation == "GetTables" and query["DatabaseName"] == "empty":
+            glue.delete_database(Name="empty")
+        return None
+
+    with gate(account.endpoint, drop) as address:
+        walked = walk("glue", connection(account, awsConfig=account.config(endPointURL=address)))
+    assert len(walked.sink.only(CreateTableRequest)) == 5
+    assert [(each.name, "EntityNotFound" in each.cause) for each in walked.report.failures] in (
+        [],
+        [(f"svc.{account.number}.empty", True)],
+    )
+
+
+def test_refused_keys_end_the_run(account: Account) -> None:
+    with (
+        gate(account.endpoint, lambda operation, query: "UnrecognizedClientException") as address,
+        pytest.raises(FatalError, match="get_databases: UnrecognizedClientException"),
+    ):
+        walk("glue", connection(account, awsConfig=account.config(endPointURL=address)))
+
+
+@pytest.mark.parametrize(
+    ("view", "text"),
+    [
+        ({"view_original_text": "SELECT 1"}, "SELECT 1"),
+        ({"view_original_text": "/* Presto View: !! */", "view_expanded_text": "SELECT 2"}, "SELECT 2"),
+        ({"view_original_text": "/* Presto View: e30= */"}, None),
+        ({}, None),
+    ],
+)
+def test_the_text_of_a_view(view: dict[str, Any], text: str | None) -> None:
+    assert view_text(GlueTable(name="v", **view)) == text
+
+
+@pytest.mark.parametrize("schema", ["", "{", '{"fields": [{"name": "a", "type": {"type": "struct"}}]}'])
+def test_a_delta_table_without_a_sound_schema_has_glues_columns(schema: str) -> None:
+    parameters = {"spark.sql.sources.provider": "delta", "spark.sql.sources.schema": schema}
+    assert table_of(GlueTable(name="t", parameters=parameters)).columns == ()
+
+
+def test_types_of_spark_are_spelled_like_hives() -> None:
+    kind = {"type": "struct", "fields": [{"name": "a`b", "type": {"type": "udt", "sqlType": "integer"}}]}
+    assert spelled(kind) == "struct<`a``b`:integer>"
