@@ -3,7 +3,7 @@
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
@@ -18,9 +18,6 @@ from connectors.families.mongodb.config import MongoDBConfig
 from connectors.families.mongodb.session import Gone, Session, opened
 from connectors.models.database import Column, DataType, TableType
 from connectors.report import Report
-
-if TYPE_CHECKING:
-    from pymongo.database import Database as MongoDatabase
 
 OWN = frozenset({"admin", "config", "local"})
 SYSTEM = "system."
@@ -98,15 +95,15 @@ class MongoDBSource:
         """
         inference = Inference(TYPES)
 
-        def sample(database: "MongoDatabase[dict[str, Any]]") -> None:
-            cursor = database[table.name].find({}, limit=SAMPLE, batch_size=BATCH, max_time_ms=SAMPLE_MILLISECONDS)
-            with cursor:
-                for document in cursor:
-                    self._session.check()
-                    inference.add(document)
+        def sample(documents: Iterable[Mapping[str, Any]]) -> None:
+            for document in documents:
+                self._session.check()
+                inference.add(document)
 
+        bounds = {"limit": SAMPLE, "batch_size": BATCH, "max_time_ms": SAMPLE_MILLISECONDS}
+        what = f"find {schema}.{table.name}"
         try:
-            self._session.asked(f"find {schema}.{table.name}", lambda client: sample(client[schema]))
+            self._session.asked(what, lambda client: sample(client[schema][table.name].find({}, **bounds)))
         except Gone as error:
             raise SkipEntity(error.message) from error
         return msgspec.structs.replace(table, columns=tuple(map(_keyed, inference.columns())), described=None)
