@@ -54,6 +54,10 @@ def mongodb_server() -> Iterator[str]:
     """Where something answers that speaks MongoDB's protocol."""
     systems.require("nx27017")
     with shared("tests.systems.nx27017") as server:
+def clickhouse_server() -> Iterator[str]:
+    """Host and port of a ClickHouse's HTTP interface that all tests share."""
+    systems.require("chdb")
+    with shared("tests.systems.clickhouse") as server:
         yield server["address"]
 
 

@@ -34,6 +34,8 @@ NAMES: dict[str, DataType] = {
     "bit varying": "BIT", "varbit": "BIT", "oid": "UINT", "name": "VARCHAR", "int2": "SMALLINT", "int4": "INT",
     "int8": "BIGINT", "super": "SUPER", "hllsketch": "HLLSKETCH", "varbyte": "VARBINARY", "bpchar": "CHAR",
     "nvarchar": "VARCHAR", "nchar": "CHAR", "tsvector": "TSVECTOR", "tsquery": "TSQUERY",
+    "uint": "UINT", "largeint": "LARGEINT", "enum": "ENUM", "ipv4": "IPV4", "ipv6": "IPV6", "point": "POINT",
+    "polygon": "POLYGON", "aggregatefunction": "AGGREGATEFUNCTION",
     "record": "RECORD", "union": "UNION", "uniontype": "UNION", "xml": "XML",
 }  # fmt: skip
 STRUCTS = frozenset({"struct", "row", "object", "record"})
@@ -112,10 +114,11 @@ def column_of_type(
         found = parse_type(text)
     except NotATypeError:
         found = NestedType("")
-    return _column(Field(name, found, required, description), place, text)
+    return column_of_field(Field(name, found, required, description), place, text)
 
 
-def _column(field: Field, place: int, display: str) -> Column:
+def column_of_field(field: Field, place: int, display: str) -> Column:
+    """A column of a type that was read already, shown as `display`."""
     kind, found = field.type.data_type, field.type
     numbers = found.arguments
     exact = kind in EXACT and numbers
@@ -146,7 +149,7 @@ def _children(of: NestedType) -> Iterator[Column]:
     elif of.data_type == "UNION":
         fields = tuple(Field(f"tag_{index}", part) for index, part in enumerate(of.parts))
     for place, field in enumerate(fields, 1):
-        yield _column(field, place, written(field.type))
+        yield column_of_field(field, place, written(field.type))
 
 
 def written(found: NestedType) -> str:

@@ -10,6 +10,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from tests.amazon import Account, fill_dynamodb, fill_glue
+from tests.clickhouse import make_schema
 from tests.mariadb import PASSWORD, MariaDB
 from tests.mongodb import fill_mongodb
 from tests.postgres import SourceServer
@@ -93,6 +94,25 @@ def of_mysql_kind(kind: str) -> Callable[[pytest.FixtureRequest], System]:
     return prepare
 
 
+def clickhouse(request: pytest.FixtureRequest) -> System:
+    """ClickHouse's engine, with the sample in a database of its own."""
+    address: str = request.getfixturevalue("clickhouse_server")
+    schema = make_schema(address)
+
+    def connection_to(host: str, port: int) -> dict[str, Any]:
+        return {
+            "type": "Clickhouse",
+            "username": "reader",
+            "password": PASSWORD,
+            "hostPort": f"{host}:{port}",
+            "databaseSchema": schema,
+        }
+
+    everything = {"includeDDL": True, "markDeletedSchemas": True, "markDeletedDatabases": True}
+    host, _, port = address.partition(":")
+    return System(connection_to(host, int(port)), connection_to, (PASSWORD,), everything)
+
+
 def sqlite(request: pytest.FixtureRequest) -> System:
     """A file; another address is another file, which is not there."""
     import sqlite3
@@ -143,6 +163,7 @@ def mongodb(request: pytest.FixtureRequest) -> System:
 
 
 SYSTEMS: dict[str, Callable[[pytest.FixtureRequest], System]] = {
+    "clickhouse": clickhouse,
     "cockroach": read_by_names("Cockroach"),
     "dynamodb": of_amazon("DynamoDB", fill_dynamodb),
     "glue": of_amazon("Glue", fill_glue),

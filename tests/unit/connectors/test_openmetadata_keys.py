@@ -34,6 +34,7 @@ REQUIRED: dict[str, dict[str, Any]] = {
     "mysql": ADDRESS,
     "mariadb": ADDRESS,
     "sqlite": {"databaseMode": "/shop.db"},
+    "clickhouse": {"hostPort": "db:1"},
 }
 PATTERN = {"includes": ["a"], "excludes": []}
 COMMON: dict[str, Any] = {
@@ -85,6 +86,19 @@ SUPPORTED: dict[str, dict[str, Any]] = {
         "databaseName": "shop",
         "databaseSchema": "sales",
     },
+    "clickhouse": {
+        **COMMON,
+        "type": "Clickhouse",
+        "scheme": "clickhouse+http",
+        "username": "u",
+        "password": "p",
+        "databaseName": "shop",
+        "databaseSchema": "sales",
+        "https": True,
+        "secure": True,
+        "keyfile": None,
+        "connectionArguments": {"read_timeout": 5},
+    },
     "sqlite": {**COMMON, "type": "SQLite", "scheme": "sqlite+pysqlite", "database": "shop"},
     "glue": {**COMMON, "type": "Glue", "databaseName": "lake"},
     "dynamodb": {**COMMON, "type": "DynamoDB", "databaseName": "shop"},
@@ -134,6 +148,12 @@ UNUSED: dict[str, dict[str, Any]] = {
         "workgroupName": "w",
     },
     "mysql": {**ALWAYS_UNUSED, **FOR_USAGE, "useSlowLogs": True, "queryHistoryTable": "mysql.general_log"},
+    "clickhouse": {
+        **ALWAYS_UNUSED,
+        "supportsUsageExtraction": True,
+        "supportsLineageExtraction": True,
+        "duration": 1,
+    },
     "mariadb": {**ALWAYS_UNUSED, "supportsViewLineageExtraction": True},
     "sqlite": {
         **ALWAYS_UNUSED,
@@ -272,6 +292,8 @@ def test_what_a_connection_needs_is_missed_by_name(kind: str, key: str) -> None:
         ("mongodb", "password", "p", "password needs username"),
         ("mongodb", "sslConfig", {}, "sslConfig needs sslMode"),
         ("mongodb", "connectionOptions", {"tls": "true"}, "tls is not supported"),
+        ("clickhouse", "scheme", "clickhouse+native", "write clickhouse+http"),
+        ("clickhouse", "keyfile", "/key", "keyfile: is not supported"),
         ("sqlite", "databaseMode", ":memory:", "databaseMode :memory: holds nothing"),
         ("sqlite", "connectionArguments", {"timeout": 5}, "timeout is not supported"),
     ],

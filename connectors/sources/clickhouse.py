@@ -1,0 +1,307 @@
+"""ClickHouse 22 and newer, over its HTTP interface."""
+
+import logging
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from functools import partial
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, SecretStr, field_validator
+
+from connectors.cancellation import Cancellation
+from connectors.connector import Capability, Check, Connector, RunContext
+from connectors.definition import FilterPattern, Unused
+from connectors.errors import ConnectorError
+from connectors.families.addresses import split_address
+from connectors.families.clickhouse_http import Client, Row
+from connectors.families.clickhouse_types import clickhouse_column
+from connectors.families.database import database_topology
+from connectors.families.database_options import DatabaseConnection, DatabaseMetadata
+from connectors.families.database_source import Database, Routine, Schema, Table, Tag
+from connectors.families.sql import DetailStream
+from connectors.models.database import Column, PartitionColumn, TablePartition, TableType
+from connectors.models.names import encode_name
+from connectors.report import Report
+
+logger = logging.getLogger(__name__)
+HTTP_PORT, HTTPS_PORT = 8123, 8443
+STEP_SECONDS = 30.0
+TIMEOUTS = frozenset({"connect_timeout", "read_timeout"})
+OWN_KEYS = {"host": "hostPort", "port": "hostPort", "user": "username", "password": "password", "secure": "secure"}
+
+VERSION = "SELECT version(), currentUser()"
+SCHEMAS = """
+    SELECT name, comment FROM system.databases
+    WHERE name NOT IN ('system', 'information_schema', 'INFORMATION_SCHEMA') ORDER BY name
+"""
+SCHEMA = "SELECT count() FROM system.databases WHERE name = {schema:String}"
+# What stores a materialized view's rows is nobody's own table.
+TABLES = """
+    SELECT name, engine, comment, create_table_query, partition_key FROM system.tables
+    WHERE database = {schema:String} AND NOT is_temporary AND NOT startsWith(name, '.inner.')
+      AND NOT startsWith(name, '.inner_id.')
+    ORDER BY name
+"""
+COLUMNS = """
+    SELECT table, name, type, comment, is_in_partition_key FROM system.columns
+    WHERE database = {schema:String} ORDER BY table, position
+"""
+COUNTS = """
+    SELECT database, count() FROM system.tables
+    WHERE NOT is_temporary AND NOT startsWith(name, '.inner.') AND NOT startsWith(name, '.inner_id.')
+    GROUP BY database
+"""
+VIEWS = frozenset({"View", "LiveView", "WindowView"})
+# Engines whose rows lie in another system.
+ELSEWHERE = frozenset({
+    "AzureBlobStorage", "AzureQueue", "DeltaLake", "File", "FileLog", "HDFS", "Hive", "Hudi", "Iceberg", "JDBC",
+    "Kafka", "MongoDB", "MySQL", "NATS", "ODBC", "PostgreSQL", "RabbitMQ", "Redis", "S3", "S3Queue", "SQLite", "URL",
+})  # fmt: skip
+TEMPORAL = frozenset({"DATE", "DATETIME"})
+
+
+class ClickhouseConfig(DatabaseConnection):
+    """A ClickHouse server's HTTP interface, and which of its databases to read: they are schemas here.
+
+    `databaseName` is what the one database above them is called. `https` or `secure` speaks TLS. `connectionOptions`
+    and `connectionArguments` may hold `connect_timeout` and `read_timeout`, in seconds.
+    """
+
+    type: Literal["Clickhouse"] = "Clickhouse"
+    scheme: Literal["clickhouse+http", "clickhouse+native"] = "clickhouse+http"
+    username: str | None = Field(default=None, min_length=1)
+    password: SecretStr | None = None
+    host_port: str
+    database_name: str | None = Field(default=None, min_length=1, max_length=256)
+    database_schema: str | None = None
+    https: bool = False
+    secure: bool = False
+    keyfile: str | None = None
+    connection_options: dict[str, int | str] = Field(default_factory=dict[str, int | str])
+    connection_arguments: dict[str, int | str] = Field(default_factory=dict[str, int | str])
+    schema_filter_pattern: FilterPattern = FilterPattern()
+    duration: Annotated[int | None, Unused()] = None
+    sample_data_storage_config: Annotated[dict[str, Any] | None, Unused()] = None
+    supports_metadata_extraction: Annotated[bool, Unused()] = True
+    supports_usage_extraction: Annotated[bool, Unused()] = True
+    supports_lineage_extraction: Annotated[bool, Unused()] = True
+    supports_dbt_extraction: Annotated[bool, Unused()] = Field(default=True, alias="supportsDBTExtraction")
+    supports_profiler: Annotated[bool, Unused()] = True
+    supports_query_comment: Annotated[bool, Unused()] = True
+
+    @field_validator("scheme")
+    @classmethod
+    def _speaks_http(cls, value: str) -> str:
+        if value != "clickhouse+http":
+            msg = f"{value} is not supported; write clickhouse+http, and in hostPort the HTTP port (8123, 8443 for TLS)"
+            raise ValueError(msg)
+        return value
+
+    @field_validator("keyfile")
+    @classmethod
+    def _takes_no_key(cls, value: str | None) -> str | None:
+        if value is not None:
+            msg = "is not supported: certificates of clients are not sent; remove it"
+            raise ValueError(msg)
+        return value
+
+    @field_validator("host_port")
+    @classmethod
+    def _is_an_address(cls, value: str) -> str:
+        host, _ = split_address(value, HTTP_PORT)
+        if host.startswith("/"):
+            msg = f"{value!r} is a socket's path, which is not supported; write host:port"
+            raise ValueError(msg)
+        return value
+
+    @field_validator("connection_options", "connection_arguments")
+    @classmethod
+    def _are_timeouts(cls, value: dict[str, int | str]) -> dict[str, int | str]:
+        for key, item in value.items():
+            if key not in TIMEOUTS:
+                msg = f"{key} is not supported; only {' and '.join(sorted(TIMEOUTS))} are"
+                raise ValueError(msg)
+            if not (f"{item}".isascii() and f"{item}".isdigit() and int(item) > 0):
+                msg = f"{key} must be a whole number of seconds above 0"
+                raise ValueError(msg)
+        return value
+
+    @property
+    def url(self) -> str:
+        """See Address."""
+        secure = self.https or self.secure
+        host, port = split_address(self.host_port, HTTPS_PORT if secure else HTTP_PORT)
+        return f"{'https' if secure else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
+
+    @property
+    def login(self) -> tuple[str, str]:
+        """See Address."""
+        return self.username or "default", self.password.get_secret_value() if self.password else ""
+
+    def seconds(self, timeout: str, default: float) -> float:
+        """See Address."""
+        return float({**self.connection_options, **self.connection_arguments}.get(timeout, default))
+
+
+class ClickhouseSource:
+    """One run's view of a server; its databases are schemas of one database of the user's naming."""
+
+    def __init__(self, config: ClickhouseConfig, client: Client) -> None:
+        self._config = config
+        self._client = client
+
+    @property
+    def lists_all_databases(self) -> bool:
+        """There is only one."""
+        return True
+
+    def databases(self) -> Iterable[Database]:
+        """The one database."""
+        return [Database(self._config.database_name or "default")]
+
+    def counts(self, database: str) -> Mapping[str, Mapping[str, int]]:
+        """Counts of all schemas."""
+        found = {schema: int(count) for schema, count in self._client.rows("the counts of tables", COUNTS)}
+        return {schema.name: {"table": found.get(schema.name, 0)} for schema in self.schemas(database)}
+
+    def tags(self, _database: str) -> Iterable[Tag]:
+        """There are none."""
+        return ()
+
+    def schemas(self, _database: str) -> Iterable[Schema]:
+        """The schemas that the user may see, or the one of the definition."""
+        only = self._config.database_schema
+        found = [Schema(name, comment or None) for name, comment in self._client.rows("the list of databases", SCHEMAS)]
+        if only is None:
+            return found
+        if not any(schema.name == only for schema in found):
+            message = f"there is no database {only} that {self._config.login[0]} may see"
+            raise ConnectorError(message, f"correct databaseSchema, or GRANT SHOW ON {quoted(only)}.* to the user")
+        return [schema for schema in found if schema.name == only]
+
+    def tables(self, _database: str, schema: str) -> Iterator[Table]:
+        """The tables and views of one schema."""
+        subject = f"the tables of database {schema}"
+        [(there,)] = self._client.rows(subject, SCHEMA, schema=schema)
+        if not int(there):
+            message = f"database {schema} was dropped during the run"
+            raise ConnectorError(message)
+        with (
+            closing(self._client.rows(subject, TABLES, schema=schema)) as tables,
+            closing(self._client.rows(subject, COLUMNS, schema=schema)) as columns,
+        ):
+            of_table = DetailStream[Row](columns)
+            for name, engine, comment, statement, partition_key in tables:
+                rows = of_table.of(name)
+                if not rows:
+                    grant = f"GRANT SHOW COLUMNS ON {quoted(schema)}.{quoted(name)} to the user"
+                    logger.warning("%s.%s shows no column: it was dropped, or %s", schema, name, grant)
+                yield table((name, engine, comment, statement, partition_key), rows)
+
+    def routines(self, _database: str, _schema: str) -> Iterable[Routine]:
+        """There are none: functions belong to the server."""
+        return ()
+
+
+def table(row: tuple[str, str, str, str, str], rows: Iterable[tuple[Any, ...]]) -> Table:
+    """A row of TABLES with its rows of COLUMNS."""
+    name, engine, comment, statement, partition_key = row
+    listed = list(rows)
+    columns = tuple(
+        clickhouse_column(column, kind, place, description or None)
+        for place, (_, column, kind, description, _) in enumerate(listed, 1)
+    )
+    parts = [column for column, (*_, part) in zip(columns, listed, strict=True) if int(part)]
+    is_view = engine in VIEWS or engine == "MaterializedView"
+    return Table(
+        name=name,
+        type=table_type(engine, bool(partition_key)),
+        columns=columns,
+        partition=partition(partition_key, parts),
+        definition=statement or None if is_view else None,
+        ddl=None if is_view or not statement else partial(str, statement),
+        description=comment or None,
+    )
+
+
+def table_type(engine: str, partitioned: bool) -> TableType:
+    """What kind of table an engine makes."""
+    if engine in VIEWS:
+        return TableType.VIEW
+    if engine == "MaterializedView":
+        return TableType.MATERIALIZED_VIEW
+    if engine in ELSEWHERE:
+        return TableType.EXTERNAL
+    return TableType.PARTITIONED if partitioned else TableType.REGULAR
+
+
+def partition(key: str, columns: Iterable[Column]) -> TablePartition | None:
+    """The columns of a partition key; those in an expression carry its text."""
+    parts = tuple(
+        PartitionColumn(
+            column_name=column.name,
+            interval_type="TIME-UNIT" if column.data_type in TEMPORAL else "COLUMN-VALUE",
+            interval=None if encode_name(key) == column.name else key,
+        )
+        for column in columns
+    )
+    return TablePartition(columns=parts) if parts else None
+
+
+def quoted(name: str) -> str:
+    """A name as SQL writes it."""
+    return "`" + name.replace("\\", "\\\\").replace("`", "\\`") + "`"
+
+
+@contextmanager
+def open_source(context: RunContext[ClickhouseConfig, DatabaseMetadata]) -> Generator[ClickhouseSource]:
+    """The source of one run."""
+    with closing(Client(context.connection, context.report, context.cancellation)) as client:
+        yield ClickhouseSource(context.connection, client)
+
+
+def asked(config: ClickhouseConfig, query: str) -> list[Row]:
+    """The rows of one query of a connection test."""
+    with closing(Client(config, Report(), Cancellation(STEP_SECONDS))) as client:
+        return list(client.rows("the connection test", query))
+
+
+def check_access(config: ClickhouseConfig) -> str:
+    """Log in and see what answers."""
+    [(version, user)] = asked(config, VERSION)
+    return f"ClickHouse {version}, as {user}"
+
+
+def check_schemas(config: ClickhouseConfig) -> str:
+    """List the databases; a run needs at least one."""
+    names = [name for name, _ in asked(config, SCHEMAS)]
+    only = config.database_schema
+    if not names or (only is not None and only not in names):
+        message = f"{config.login[0]} may see no database" + (f" {only}" if only else "")
+        raise ConnectorError(message, f"GRANT SHOW ON *.* TO {config.login[0]}")
+    return f"{len(names)} databases"
+
+
+def check_tables(config: ClickhouseConfig) -> str:
+    """Count the tables and views."""
+    return f"{sum(int(count) for _, count in asked(config, COUNTS))} tables and views"
+
+
+CONNECTOR = Connector(
+    name="clickhouse",
+    service_type="Clickhouse",
+    config=ClickhouseConfig,
+    options=DatabaseMetadata,
+    capabilities=frozenset(Capability)
+    - {Capability.STORED_PROCEDURES, Capability.CONSTRAINTS, Capability.TAGS, Capability.OWNERS},
+    checks=(
+        Check("CheckAccess", "The server answers and lets the user in", check_access, True, True, STEP_SECONDS),
+        Check("GetSchemas", "The databases can be listed", check_schemas, False, True, STEP_SECONDS),
+        Check("GetTables", "The tables and views can be listed", check_tables, False, True, STEP_SECONDS),
+    ),
+    topology=database_topology(open_source),
+    grants="GRANT SHOW ON <database>.* TO <username>;\n"
+    "GRANT SELECT ON system.databases, SELECT ON system.tables, SELECT ON system.columns TO <username>;",
+    tested="ClickHouse 26.9 (chdb 4.4 behind an HTTP server of the tests', which knows no users: what a server says of "
+    "logins and rights is recorded)",
+)

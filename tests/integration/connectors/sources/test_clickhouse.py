@@ -1,0 +1,249 @@
+"""The connector against ClickHouse's engine, and against recorded answers for what that engine alone does not say."""
+
+import json
+import re
+import threading
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import msgspec
+import pytest
+
+from connectors import runner
+from connectors.cancellation import Cancellation
+from connectors.connector import RunContext
+from connectors.errors import ConnectorError, FatalError, RunCancelled, SourceUnavailable
+from connectors.families.clickhouse_http import Client
+from connectors.families.database_options import DatabaseMetadata
+from connectors.models.database import CreateDatabaseSchemaRequest, CreateTableRequest
+from connectors.models.records import DeletionScope
+from connectors.report import Report
+from connectors.runner import TopologyRunner
+from connectors.sources.clickhouse import CONNECTOR, ClickhouseConfig, open_source
+from tests.clickhouse import execute, make_schema
+from tests.in_memory import RecordingSink, Walked
+
+Context = RunContext[ClickhouseConfig, DatabaseMetadata]
+OWN = {"X-ClickHouse-Timezone": "UTC"}
+NOT_OWN: dict[str, str] = {}
+
+
+def context(
+    host_port: str, schema: str | None = None, cancellation: Cancellation | None = None, **options: Any
+) -> Context:
+    connection = {"hostPort": host_port, "databaseSchema": schema, "username": "reader", "password": "the-password"}
+    return RunContext(
+        service="shop",
+        service_type="Clickhouse",
+        connection=ClickhouseConfig.model_validate(connection),
+        options=DatabaseMetadata.model_validate({"includeDDL": True, **options}),
+        threads=1,
+        report=Report(),
+        cancellation=cancellation or Cancellation(),
+    )
+
+
+def run(given: Context) -> Walked:
+    walked = Walked(RecordingSink(), given.report)
+    with CONNECTOR.topology(given) as root:
+        TopologyRunner(given.report, given.cancellation, 1).run(root, walked.sink.write)
+    return walked
+
+
+def tables(walked: Walked) -> dict[str, dict[str, Any]]:
+    assert [failure.cause for failure in walked.report.failures] == []
+    return {table.name: json.loads(msgspec.json.encode(table)) for table in walked.sink.only(CreateTableRequest)}
+
+
+@pytest.fixture(scope="module")
+def shop(clickhouse_server: str) -> Walked:
+    return run(context(clickhouse_server, make_schema(clickhouse_server), markDeletedSchemas=True))
+
+
+@pytest.mark.parametrize(
+    ("column", "data_type", "display"),
+    [
+        ("id", "UINT", "UInt64"), ("mail", "STRING", "String"), ("born", "DATE", "Nullable(Date32)"),
+        ("score", "DECIMAL", "Decimal(10, 2)"), ("code", "CHAR", "FixedString(3)"), ("u", "UUID", "UUID"),
+        ("kind", "ENUM", "Enum8('private' = 1, 'business, or so' = 2)"), ("ip", "IPV4", "IPv4"),
+        ("doc", "JSON", "JSON"),
+        ("tags", "ARRAY", "Array(LowCardinality(String))"), ("extra", "MAP", "Map(String, Array(UInt8))"),
+        ("address", "STRUCT", "Tuple(street String, geo Tuple(x Float64, y Float64))"), ("active", "BOOLEAN", "Bool"),
+        ("pair", "STRUCT", "Tuple(Int8, Nullable(String))"), ("line.sku", "ARRAY", "Array(String)"),
+        ("either", "UNION", "Variant(Int8, String)"), ("top", "BIGINT", "SimpleAggregateFunction(max, Int64)"),
+        ("state", "AGGREGATEFUNCTION", "AggregateFunction(sum, UInt64)"),
+    ],
+)  # fmt: skip
+def test_types(shop: Walked, column: str, data_type: str, display: str) -> None:
+    [found] = [each for each in tables(shop)["customer"]["columns"] if each["name"] == column]
+    assert (found["dataType"], found["dataTypeDisplay"]) == (data_type, display)
+    assert found["constraint"] == ("NULL" if column in ("born", "doc", "either") else "NOT_NULL")
+
+
+def test_comments_and_definitions(shop: Walked) -> None:
+    found = tables(shop)
+    assert found["customer"]["description"] == "everyone who ever bought"
+    assert found["customer"]["columns"][0]["description"] == "who buys"
+    assert found["customer"]["schemaDefinition"].startswith("CREATE TABLE s_")
+    assert found["adults"]["schemaDefinition"].startswith("CREATE VIEW s_")
+    assert [schema.description for schema in shop.sink.only(CreateDatabaseSchemaRequest)] == ["the shop"]
+
+
+def test_kinds_of_tables(shop: Walked) -> None:
+    kinds = {name: table["tableType"] for name, table in tables(shop).items() if name.isidentifier()}
+    assert kinds == {"customer": "Regular", "event": "Partitioned", "adults": "View", "daily": "MaterializedView"}
+    [at, region] = tables(shop)["event"]["tablePartition"]["columns"]
+    assert (at["columnName"], at["intervalType"], "toYYYYMM(at)" in at["interval"]) == ("at", "TIME-UNIT", True)
+    assert (region["columnName"], region["intervalType"]) == ("region", "COLUMN-VALUE")
+
+
+def test_what_is_gone_is_told_by_a_complete_listing(shop: Walked) -> None:
+    scopes = [record for record in shop.sink.records if isinstance(record, DeletionScope)]
+    assert {"table", "databaseSchema"} <= {scope.entity for scope in scopes}
+
+
+def test_filters(clickhouse_server: str) -> None:
+    schema = make_schema(clickhouse_server)
+    patterns: dict[str, Any] = {"tableFilterPattern": {"includes": ["^cust"]}, "includeViews": False}
+    assert set(tables(run(context(clickhouse_server, schema, **patterns)))) == {"customer"}
+
+
+def test_a_database_that_is_not_there(clickhouse_server: str) -> None:
+    with open_source(context(clickhouse_server, "no_such")) as source:
+        with pytest.raises(ConnectorError, match="no database no_such") as caught:
+            source.schemas("default")
+        assert "correct databaseSchema" in str(caught.value.advice)
+        with pytest.raises(ConnectorError, match="was dropped during the run"):
+            list(source.tables("default", "no_such"))
+
+
+def test_a_table_dropped_while_it_is_read(clickhouse_server: str) -> None:
+    schema = make_schema(clickhouse_server)
+    with open_source(context(clickhouse_server, schema)) as source:
+        listing = iter(source.tables("default", schema))
+        first = next(listing)
+        execute(clickhouse_server, f"DROP TABLE {schema}.event")
+        assert {first.name, *(table.name for table in listing)} >= {"customer", "adults", "daily"}
+
+
+@contextmanager
+def answering(status: int, body: bytes, headers: dict[str, str], hold: threading.Event | None = None) -> Generator[str]:
+    """Where a server says the same to every question; with `hold`, not before that is set."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            if hold is not None:
+                hold.wait(60)
+            self.send_response(status)
+            for name, value in (headers | {"Content-Length": str(len(body))}).items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield f"127.0.0.1:{server.server_address[1]}"
+    finally:
+        if hold is not None:
+            hold.set()
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.fixture
+def answers() -> Iterator[Callable[..., str]]:
+    with ExitStack() as stack:
+        yield lambda *given: stack.enter_context(answering(*given))
+
+
+LOGIN = b"Code: 516. DB::Exception: reader: Authentication failed: password is incorrect. (AUTHENTICATION_FAILED)"
+RIGHTS = b"Code: 497. DB::Exception: reader: Not enough privileges. To execute this query (ACCESS_DENIED)"
+CROWD = b"Code: 202. DB::Exception: Too many simultaneous queries. Maximum: 100. (TOO_MANY_SIMULTANEOUS_QUERIES)"
+NATIVE = b"Port 9000 is for clickhouse-client program\r\nYou must use port 8123 for HTTP."
+HALF = b'["system", ""]\nCode: 210. DB::Exception: I/O error: Broken pipe. (NETWORK_ERROR)'
+
+
+@pytest.mark.parametrize(
+    ("said", "error", "advice"),
+    [
+        ((403, LOGIN, OWN), FatalError, "correct username and password"),
+        ((500, RIGHTS, OWN), ConnectorError, "GRANT SELECT ON system.*, SHOW ON *.* TO reader"),
+        ((500, CROWD, OWN), SourceUnavailable, "tried again"),
+        ((503, b"no healthy upstream", NOT_OWN), SourceUnavailable, "is up"),
+        ((400, NATIVE, NOT_OWN), FatalError, "8123 or 8443"),
+        ((200, b"<html>hello</html>", NOT_OWN), FatalError, "8123 or 8443"),
+        ((200, b"\xff\xfe garbage", OWN), SourceUnavailable, "see what lies between"),
+        ((200, HALF, OWN), SourceUnavailable, "tried again"),
+    ],
+)
+def test_what_a_server_says(
+    answers: Callable[..., str], said: tuple[int, bytes, dict[str, str]], error: type[Exception], advice: str
+) -> None:
+    with open_source(context(answers(*said))) as source, pytest.raises(error) as caught:
+        source.schemas("default")
+    assert type(caught.value) is error
+    assert advice in str(getattr(caught.value, "advice", ""))
+    assert "the-password" not in str(caught.value)
+
+
+def test_a_server_that_hangs(answers: Callable[..., str]) -> None:
+    given = context(answers(200, b"", OWN, threading.Event()))
+    impatient = given.connection.model_copy(update={"connection_arguments": {"read_timeout": 1}})
+    with (
+        open_source(replace(given, connection=impatient)) as source,
+        pytest.raises(SourceUnavailable, match="does not answer"),
+    ):
+        source.schemas("default")
+
+
+def test_a_cancel_ends_a_question_without_an_answer(answers: Callable[..., str]) -> None:
+    cancellation = Cancellation()
+    given = context(answers(200, b"", OWN, threading.Event()), None, cancellation)
+    timer = threading.Timer(0.2, cancellation.cancel, ["enough"])
+    timer.start()
+    with open_source(given) as source, pytest.raises(RunCancelled, match="enough"):
+        source.schemas("default")
+    timer.join()
+
+
+def test_a_statement_that_changes_something_is_never_run(clickhouse_server: str) -> None:
+    given = context(clickhouse_server)
+    client = Client(given.connection, given.report, given.cancellation)
+    with closing(client), pytest.raises(ConnectorError, match="readonly"):
+        list(client.rows("a change", "CREATE DATABASE nobody_wants"))
+
+
+def test_an_unreachable_server_fails_the_attempt(monkeypatch: pytest.MonkeyPatch, answers: Callable[..., str]) -> None:
+    monkeypatch.setattr(runner, "LISTING_RETRY_SECONDS", 0.0)
+    with pytest.raises(SourceUnavailable):
+        run(context(answers(502, b"bad gateway", {})))
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"scheme": "clickhouse+native"}, "write clickhouse+http"),
+        ({"keyfile": "/key.pem"}, "certificates of clients are not sent"),
+        ({"hostPort": "/run/socket"}, "a socket's path"),
+        ({"connectionOptions": {"compress": "x"}}, "compress is not supported"),
+        ({"connectionArguments": {"read_timeout": "soon"}}, "whole number of seconds"),
+    ],
+)
+def test_what_is_refused(given: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(told)):
+        ClickhouseConfig.model_validate({"hostPort": "db", **given})
+
+
+def test_addresses() -> None:
+    assert ClickhouseConfig.model_validate({"hostPort": "db"}).url == "http://db:8123"
+    assert ClickhouseConfig.model_validate({"hostPort": "db", "secure": True}).url == "https://db:8443"
+    assert ClickhouseConfig.model_validate({"hostPort": "[::1]:1", "https": True}).url == "https://[::1]:1"
