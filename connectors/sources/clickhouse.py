@@ -1,6 +1,5 @@
 """ClickHouse 22 and newer, over its HTTP interface."""
 
-import logging
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from functools import partial
@@ -18,12 +17,12 @@ from connectors.families.clickhouse_types import clickhouse_column
 from connectors.families.database import database_topology
 from connectors.families.database_options import DatabaseConnection, DatabaseMetadata
 from connectors.families.database_source import Database, Routine, Schema, Table, Tag
+from connectors.families.hidden_tables import refuse_hidden
 from connectors.families.sql import DetailStream
 from connectors.models.database import Column, PartitionColumn, TablePartition, TableType
 from connectors.models.names import encode_name
 from connectors.report import Report
 
-logger = logging.getLogger(__name__)
 HTTP_PORT, HTTPS_PORT = 8123, 8443
 STEP_SECONDS = 30.0
 TIMEOUTS = frozenset({"connect_timeout", "read_timeout"})
@@ -191,12 +190,13 @@ class ClickhouseSource:
             closing(self._client.rows(subject, COLUMNS, schema=schema)) as columns,
         ):
             of_table = DetailStream[Row](columns)
+            hidden: list[str] = []
             for name, engine, comment, statement, partition_key in tables:
-                rows = of_table.of(name)
-                if not rows:
-                    grant = f"GRANT SHOW COLUMNS ON {quoted(schema)}.{quoted(name)} to the user"
-                    logger.warning("%s.%s shows no column: it was dropped, or %s", schema, name, grant)
-                yield table((name, engine, comment, statement, partition_key), rows)
+                if rows := of_table.of(name):
+                    yield table((name, engine, comment, statement, partition_key), rows)
+                else:
+                    hidden.append(name)
+            refuse_hidden(schema, hidden, f"GRANT SHOW COLUMNS ON {quoted(schema)}.* TO {self._config.login[0]}")
 
     def routines(self, _database: str, _schema: str) -> Iterable[Routine]:
         """There are none: functions belong to the server."""

@@ -16,6 +16,7 @@ from connectors.errors import ConnectorError, FatalError, RunCancelled, SourceUn
 from connectors.families.certificates import certificate_files
 from connectors.families.database_options import DatabaseMetadata
 from connectors.families.database_source import Database, Routine, Schema, Table, Tag
+from connectors.families.hidden_tables import refuse_hidden
 from connectors.families.nested_types import column_of_type
 from connectors.families.postgres.config import ServerConfig
 from connectors.families.postgres.failures import quoted
@@ -24,6 +25,7 @@ from connectors.families.postgres.session import Row, Sessions, Snapshot
 from connectors.families.postgres.source import LANGUAGES, overload_name
 from connectors.families.postgres.statements import view_statement
 from connectors.models.database import (
+    VIEW_TYPES,
     Column,
     PartitionColumn,
     StoredProcedureCode,
@@ -162,9 +164,15 @@ class ByNameSource:
         with self._sessions.snapshot(database, f"the tables of schema {database}.{schema}") as snapshot:
             self._look(snapshot, database, schema)
             listed = list(self._listed(snapshot, schema))
+            hidden: list[str] = []
             for first in range(0, len(listed), PIECE_TABLES):
                 piece = listed[first : first + PIECE_TABLES]
-                yield from self._piece(snapshot, database, schema, piece)
+                for table in self._piece(snapshot, database, schema, piece):
+                    if table.columns or table.type in VIEW_TYPES:
+                        yield table
+                    else:
+                        hidden.append(table.name)
+            refuse_hidden(schema, hidden, self._grant(schema))
 
     def routines(self, database: str, schema: str) -> Iterator[Routine]:
         """The functions and procedures of one schema; of those of one name, the oldest keeps it plain."""
@@ -196,6 +204,9 @@ class ByNameSource:
             message = f"permission denied for schema {schema} of database {database}"
             raise ConnectorError(message, f"GRANT USAGE ON SCHEMA {quoted(schema)} TO {quoted(self._config.username)}")
 
+    def _grant(self, schema: str) -> str:
+        return f"GRANT SELECT ON ALL TABLES IN SCHEMA {quoted(schema)} TO {quoted(self._config.username)}"
+
     def _listed(self, snapshot: Snapshot, schema: str) -> Iterator[TableRow]:
         owners: dict[str, str] = {}
         if self._catalogue.owners is not None:
@@ -223,8 +234,6 @@ class ByNameSource:
         statements = self._stated(ask)
         for row in piece:
             rows = [ColumnRow(*each) for each in external.get(row.name) or columns.get(row.name, ())]
-            if not rows and row.kind == "r":
-                continue  # it was dropped since it was listed, or has no column that one could ask for
             own = Keys.of(keys.get(row.name, ()), {column.name for column in rows})
             [(_, statement)] = statements.get(row.name) or [("", None)]
             [(_, query)] = views.get(row.name) or [("", None)]

@@ -14,6 +14,7 @@ from connectors.connector import RunContext
 from connectors.errors import FatalError
 from connectors.families.database_options import DatabaseMetadata
 from connectors.models.database import CreateDatabaseSchemaRequest, CreateStoredProcedureRequest, CreateTableRequest
+from connectors.models.records import DeletionScope
 from connectors.report import Report
 from connectors.runner import TopologyRunner
 from tests.in_memory import RecordingSink, Walked
@@ -148,6 +149,16 @@ def test_what_cockroach_does_not_show_fails_the_schema_and_says_what_to_grant(co
     advice = {failure.name.rpartition(".")[2]: failure.advice for failure in walked.report.failures}
     assert "includeDDL" in str(advice["sales"])
     assert "GRANT USAGE ON SCHEMA" in str(advice["empty_one"])
+
+
+def test_tables_whose_columns_are_hidden_are_not_taken_for_gone(source_server: SourceServer) -> None:
+    url = shop(source_server, "cockroach")
+    walked = run("cockroach", context(url, "cockroach", **reader_of(url)))
+    [hidden] = [failure for failure in walked.report.failures if failure.name.endswith(".sales")]
+    assert "show no column: customer" in hidden.cause
+    assert 'GRANT SELECT ON ALL TABLES IN SCHEMA "sales" TO "reader_' in str(hidden.advice)
+    scopes = [record for record in walked.sink.records if isinstance(record, DeletionScope)]
+    assert not any(scope.entity == "table" and scope.fqn.endswith(".sales") for scope in scopes)
 
 
 def test_redshifts_external_tables_and_views_that_are_bound_late(redshift: str) -> None:
