@@ -44,6 +44,9 @@ class Capability(StrEnum):
     DELETIONS = "deletions"
     TOPICS = "topics"
     MESSAGE_SCHEMAS = "messageSchemas"
+    PIPELINES = "pipelines"
+    RUN_STATUS = "runStatus"
+    LINEAGE = "lineage"
 
 
 OF_DATABASES = frozenset(

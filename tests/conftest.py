@@ -59,6 +59,11 @@ def clickhouse_server() -> Iterator[str]:
     systems.require("chdb")
     with shared("tests.systems.clickhouse") as server:
         yield server["address"]
+def airflow_server() -> Iterator[dict[str, str]]:
+    """Airflow's API over two DAGs, one of which ran, that all tests share: `address`, `username`, `password`."""
+    systems.require("airflow")
+    with shared("tests.systems.airflow") as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import datetime
 from types import TracebackType
 from typing import Any, NoReturn, TypeVar
 
@@ -19,7 +20,7 @@ from connectors.definition import TlsConfig, VerifySsl
 from connectors.errors import ConnectorError, FatalError, RunCancelled, SourceUnavailable
 from connectors.families.rest_failures import Refused, Vanished
 from connectors.http.answers import Answer, UnreadableAnswer
-from connectors.http.retry import BROKEN, BUSY, TOO_SLOW, RetryPolicy, asked_delay
+from connectors.http.retry import BROKEN, BUSY, TOO_SLOW, RetryPolicy, asked_delay, http_date
 from connectors.http.sockets import Sockets
 from connectors.http.tls import advice_on_tls, tls_context
 from connectors.report import Observer
@@ -44,13 +45,16 @@ class RestLimits:
     retry: RetryPolicy = field(default_factory=lambda: RetryPolicy(tries=5))
 
 
+LIMITS = RestLimits()
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """An API: `system` is its name in messages, `address` its base URL, which the user gave as `key`.
 
     `prefix` is where `verifySSL` and `sslConfig` lie. `secrets` never show up in a message.
-    `login` gives the headers of a session and is asked again when they are refused; `credentials` names the
-    keys to mend then.
+    `login` gives the headers of a session, and again after an answer that says that it is over (`session_over`);
+    `credentials` names the keys to mend where that is of no use.
     """
 
     system: str
@@ -62,6 +66,7 @@ class Endpoint:
     headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     auth: httpx.BasicAuth | None = field(default=None, repr=False)
     login: "Callable[[RestClient], Mapping[str, str]] | None" = field(default=None, repr=False)
+    session_over: Callable[[Answer], bool] = lambda answer: answer.status == UNAUTHORIZED
     credentials: str = "the credentials"
     secrets: tuple[str, ...] = field(default=(), repr=False)
 
@@ -96,9 +101,10 @@ class RestClient:
         self._endpoint = endpoint
         self._report = report
         self._cancellation = cancellation
-        self._limits = limits or RestLimits()
+        self._limits = limits or LIMITS
         self._sockets = Sockets()
         self._abandoned = threading.Event()
+        self._server_date: datetime | None = None
         self._session: Mapping[str, str] | None = None
         self._logging_in = threading.Lock()
         self._http = httpx.Client(
@@ -130,6 +136,11 @@ class RestClient:
         """Break off every request and every wait of this client; there will be no more."""
         self._abandoned.set()
         self._sockets.break_off()
+
+    @property
+    def server_date(self) -> datetime | None:
+        """What the server's clock said at its latest answer; None where it does not tell."""
+        return self._server_date
 
     def get(self, path: str, kind: type[T], query: Query | None = None) -> T:
         """What a GET of `path` answers, as `kind`.
@@ -202,7 +213,8 @@ class RestClient:
         """One try; a session that is refused counts only when a new one is refused too."""
         session = self._headers(call, refused=None)
         outcome = self._once(call, session)
-        if isinstance(outcome, Answer) and outcome.status == UNAUTHORIZED and call.signed and self._endpoint.login:
+        over = isinstance(outcome, Answer) and self._endpoint.session_over(outcome)
+        if over and call.signed and self._endpoint.login:
             logger.info("%s ended the session; logging in again", self._endpoint.system)
             outcome = self._once(call, self._headers(call, refused=session))
         return outcome
@@ -246,6 +258,7 @@ class RestClient:
             extensions={"trace": self._sockets.trace},
         ) as response:
             body = self._read(response, latest)
+        self._server_date = http_date(response.headers.get("date", "")) or self._server_date
         secrets = (*self._endpoint.secrets, *session.values())
         kept = tuple(text for text in secrets if len(text) >= SHORTEST_SECRET)
         return Answer(response.status_code, body, response.headers.get("content-type", ""), kept), response.headers
@@ -290,7 +303,7 @@ class RestClient:
 
     def _refuse(self, call: Call, answer: Answer) -> NoReturn:
         endpoint, named = self._endpoint, self._named(call)
-        if answer.status == UNAUTHORIZED:
+        if answer.status == UNAUTHORIZED or endpoint.session_over(answer):
             msg = f"{endpoint.system} at {endpoint.address} does not let the user in: {answer.message()}"
             raise FatalError(msg, f"correct {endpoint.credentials}")
         if answer.status == FORBIDDEN:

@@ -29,11 +29,13 @@ def by_cursor(ask: Callable[[CursorT], tuple[Sequence[T], CursorT | None]], firs
             known.add(cursor)
 
 
-def by_offset(ask: Callable[[int], tuple[Sequence[T], int]], key: Callable[[T], str]) -> Iterator[T]:
+def by_offset(
+    ask: Callable[[int], tuple[Sequence[T], int]], key: Callable[[T], str], *, exact: bool = True
+) -> Iterator[T]:
     """Every item once; `ask` gives the items from an offset on, and how many there are in all.
 
-    What is removed meanwhile moves the rest, and some would be passed over: the pages are read again until one pass
-    met as many as there are.
+    What is removed meanwhile moves the rest, and some would be passed over: where that counts (`exact`), the pages are
+    read again until one pass met as many as there are.
 
     Raises:
         ConnectorError: The listing changed in every pass.
@@ -54,7 +56,7 @@ def by_offset(ask: Callable[[int], tuple[Sequence[T], int]], key: Callable[[T], 
             if not items:
                 break
             offset += len(items)
-        if len(totals) <= 1 and len(met) == total:
+        if not exact or (len(totals) <= 1 and len(met) == total):
             return
     msg = f"the listing changed while it was read, {PASSES} times in a row"
     raise ConnectorError(msg, CHANGED)

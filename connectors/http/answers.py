@@ -77,7 +77,7 @@ class Answer:
             return " ".join(re.sub(r"<[^>]*>", " ", self.body.decode(errors="replace")).split())
         if isinstance(found, dict):
             fields = cast("dict[str, Any]", found)
-            for key in ("message", "responseMessage", "errorMessage", "errors", "error"):
+            for key in ("message", "detail", "responseMessage", "errorMessage", "errors", "error"):
                 if fields.get(key):
                     return " ".join(str(fields[key]).split())
         return ""

@@ -39,11 +39,12 @@ def asked_delay(retry_after: str | None, date: str | None) -> float | None:
     text = retry_after.strip()
     if text.isascii() and text.isdecimal():
         return float(text)
-    until, now = _http_date(text), _http_date(date or "")
+    until, now = http_date(text), http_date(date or "")
     return None if until is None or now is None else max(0.0, (until - now).total_seconds())
 
 
-def _http_date(text: str) -> datetime | None:
+def http_date(text: str) -> datetime | None:
+    """A date as headers write it; None where it is none."""
     try:
         found = parsedate_to_datetime(text)
     except ValueError:

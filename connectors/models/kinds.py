@@ -12,6 +12,7 @@ from connectors.models.database import (
 )
 from connectors.models.lineage import AddLineageRequest
 from connectors.models.messaging import CreateMessagingServiceRequest, CreateTopicRequest
+from connectors.models.pipeline import AddPipelineStatusRequest, CreatePipelineRequest, CreatePipelineServiceRequest
 from connectors.models.services import CreateServiceRequest
 from connectors.models.tags import CreateClassificationRequest, CreateTagRequest
 
@@ -19,6 +20,7 @@ from connectors.models.tags import CreateClassificationRequest, CreateTagRequest
 SERVICES: Mapping[str, type[CreateServiceRequest]] = {
     "DatabaseMetadata": CreateDatabaseServiceRequest,
     "MessagingMetadata": CreateMessagingServiceRequest,
+    "PipelineMetadata": CreatePipelineServiceRequest,
 }
 REQUESTS: tuple[type[Request], ...] = (
     *SERVICES.values(),
@@ -29,5 +31,7 @@ REQUESTS: tuple[type[Request], ...] = (
     CreateTableRequest,
     CreateStoredProcedureRequest,
     CreateTopicRequest,
+    CreatePipelineRequest,
+    AddPipelineStatusRequest,
     AddLineageRequest,
 )

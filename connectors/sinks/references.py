@@ -4,13 +4,15 @@ import logging
 import threading
 import time
 from collections import OrderedDict
+from urllib.parse import quote
 
 import msgspec
 
 from connectors.errors import ConfigurationError
 from connectors.http.answers import UnreadableAnswer
 from connectors.models.base import EntityReference
-from connectors.models.lineage import AddLineageRequest
+from connectors.models.lineage import AddLineageRequest, EntitiesEdge
+from connectors.models.pipeline import AddPipelineStatusRequest
 from connectors.openmetadata.client import OpenMetadataClient, by_name
 from connectors.sinks.entries import Entry, hashed
 
@@ -103,15 +105,25 @@ def with_resolved(entry: Entry, references: References) -> Entry:
 
 
 def addressed(entry: Entry, references: References) -> Entry:
-    """An edge as the server takes it by name: the ends in the path, and only the details sent.
+    """What joins entities as the server takes it by name: the names in the path, and only the details sent.
 
     Raises:
         ConfigurationError: The request, which is of a file, cannot be read.
     """
     try:
-        edge = msgspec.json.decode(entry.body, type=AddLineageRequest).edge
+        if entry.kind.collection == AddPipelineStatusRequest.collection:
+            return _run_status(entry, msgspec.json.decode(entry.body, type=AddPipelineStatusRequest))
+        return _edge(entry, msgspec.json.decode(entry.body, type=AddLineageRequest).edge, references)
     except msgspec.MsgspecError as error:
         raise ConfigurationError.at(entry.fqn, f"its request cannot be read: {error}") from error
+
+
+def _run_status(entry: Entry, request: AddPipelineStatusRequest) -> Entry:
+    path = f"/pipelines/{quote(request.pipeline, safe='')}/status"
+    return msgspec.structs.replace(entry, path=path, payload=msgspec.json.encode(request.status))
+
+
+def _edge(entry: Entry, edge: EntitiesEdge, references: References) -> Entry:
     details = edge.lineage_details
     if details.pipeline is not None:
         details = msgspec.structs.replace(details, pipeline=references.known(details.pipeline))

@@ -18,6 +18,7 @@ from tests.fake_openmetadata.pipelines import PIPELINES, Pipelines
 FIRST_WITH_TABLES_BULK = Version(1, 13, 0)
 FIRST_WITH_DELETE_STALE = Version(2, 0, 0)
 LINEAGE = re.compile(r"lineage/(\w+)/name/(.+)/(\w+)/name/(.+)")
+STATUS = re.compile(r"pipelines/(.+)/status")
 STALE_KEYS = {"scopeFqn", "scopeEntityType", "seenFqns", "recursive", "hardDelete", "dryRun"}
 
 
@@ -76,6 +77,10 @@ class Api:
             return _answered(lambda: Reply.json(200, self.automations.answer(method, rest, raw)))
         if method == "PUT" and (ends := LINEAGE.fullmatch(path)):
             return _answered(lambda: Reply.json(200, self._joined(ends, raw)))
+        if method == "PUT" and (told := STATUS.fullmatch(path)):
+            return _answered(
+                lambda: Reply.json(200, self._catalogue.tell(told[1], msgspec.json.decode(raw, type=Body)))
+            )
         for collection in COLLECTIONS:
             if path == collection or path.startswith(f"{collection}/"):
                 rest = path.removeprefix(collection).removeprefix("/")
@@ -151,6 +156,9 @@ class Api:
 
     def _joined(self, ends: re.Match[str], raw: bytes) -> Body:
         return self._catalogue.join((ends[1], ends[2]), (ends[3], ends[4]), msgspec.json.decode(raw, type=Body))
+
+    def _told(self, pipeline: str, raw: bytes) -> Body:
+        return self._catalogue.tell(pipeline, msgspec.json.decode(raw, type=Body))
 
     def _get(self, collection: str, name: str) -> Reply:
         entity = self._catalogue.find(collection, name)

@@ -34,6 +34,8 @@ COLLECTIONS: Mapping[str, Collection] = {
     ),
     "services/messagingServices": Collection("messagingService", "CreateMessagingServiceRequest", bulk=False),
     "topics": Collection("topic", "CreateTopicRequest", ("service", "services/messagingServices")),
+    "services/pipelineServices": Collection("pipelineService", "CreatePipelineServiceRequest", bulk=False),
+    "pipelines": Collection("pipeline", "CreatePipelineRequest", ("service", "services/pipelineServices"), bulk=False),
     "classifications": Collection("classification", "CreateClassificationRequest", bulk=False),
     "tags": Collection("tag", "CreateTagRequest", ("classification", "classifications"), bulk=False),
     "users": Collection("user", None, bulk=False),
@@ -41,6 +43,7 @@ COLLECTIONS: Mapping[str, Collection] = {
 }
 
 
+EXECUTION_STATUS = {"Successful", "Failed", "Pending", "Skipped"}
 EDGE = checker("AddLineageRequest")
 
 
@@ -85,6 +88,7 @@ class Catalogue:
 
     entities: dict[str, dict[str, Entity]] = field(default_factory=lambda: {name: {} for name in COLLECTIONS})
     edges: dict[tuple[str, str], Body] = field(default_factory=dict[tuple[str, str], Body])
+    statuses: dict[tuple[str, int], Body] = field(default_factory=dict[tuple[str, int], Body])
     unchanged: int = 0
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _checks: dict[str, Check] = field(default_factory=dict[str, Check])
@@ -164,6 +168,19 @@ class Catalogue:
                         raise Refused(400, f"Invalid column name {column}")
             self.edges[left.fqn, right.fqn] = details
             return {"message": "lineage added"}
+
+    def tell(self, pipeline: str, status: Body) -> Body:
+        """Keep what became of a run of a pipeline; raises Refused."""
+        with self._lock:
+            entity = self._end("pipeline", pipeline)
+            tasks = {task["name"] for task in entity.request.get("tasks") or ()}
+            for task in status["taskStatus"]:
+                if task["name"] not in tasks:
+                    raise Refused(400, f"Invalid task name {task['name']}")
+            if not isinstance(status["timestamp"], int) or status["executionStatus"] not in EXECUTION_STATUS:
+                raise Refused(400, "Unable to process JSON")
+            self.statuses[entity.fqn, status["timestamp"]] = status
+            return entity.shown()
 
     def _end(self, kind: str, name: str) -> Entity:
         [collection] = [key for key, rules in COLLECTIONS.items() if rules.entity == kind] or [""]

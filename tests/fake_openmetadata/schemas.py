@@ -17,6 +17,8 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
     "CreateStoredProcedureRequest": ("name", "storedProcedureCode", "databaseSchema"),
     "CreateMessagingServiceRequest": ("name", "serviceType"),
     "CreateTopicRequest": ("name", "service", "partitions"),
+    "CreatePipelineServiceRequest": ("name", "serviceType"),
+    "CreatePipelineRequest": ("name", "service"),
     "CreateClassificationRequest": ("name", "description"),
     "CreateIngestionPipelineRequest": ("name", "pipelineType", "service", "sourceConfig", "airflowConfig"),
     "PipelineStatus": ("runId", "pipelineState", "startDate", "timestamp"),

@@ -4,6 +4,8 @@
 is not installed are left out, and say so. `make lock-systems` writes those files from the .in beside them.
 """
 
+import importlib
+import importlib.util
 import os
 import shutil
 import signal
@@ -43,7 +45,7 @@ def require(system: str) -> None:
 
 
 def install(system: str) -> None:
-    """Make the system's venv anew, unless it is there already."""
+    """Make the system's venv anew, unless it is there already; what its module wants to `prepare` is done at once."""
     if installed(system):
         return
     folder = FOLDER / system
@@ -51,6 +53,11 @@ def install(system: str) -> None:
     venv.create(folder, with_pip=True)
     pip = [folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*pip, "--no-deps", "-r", REQUIREMENTS / f"{system}.txt"], check=True)
+    module = f"tests.systems.{system}"
+    if importlib.util.find_spec(module) is not None:
+        prepare = getattr(importlib.import_module(module), "prepare", None)
+        if prepare is not None:
+            prepare()
     (folder / ".ready").write_text(_wanted(system), encoding="utf-8")
 
 

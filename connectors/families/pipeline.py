@@ -1,0 +1,177 @@
+"""Pipelines: the topology service > pipeline, once for every such system.
+
+A connector lists pipelines and tells of their tasks and runs; everything else is decided here.
+"""
+
+import threading
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, TypeVar
+
+from connectors.connector import RunContext
+from connectors.families.asset_names import entities_of
+from connectors.families.patterns import EntityFilter
+from connectors.families.pipeline_options import PipelineConnection, PipelineMetadata
+from connectors.families.service import Item, Listing, service_topology
+from connectors.models.base import EntityReference, TagLabel
+from connectors.models.lineage import AddLineageRequest, LineageDetails
+from connectors.models.names import encode_name, fqn
+from connectors.models.pipeline import (
+    AddPipelineStatusRequest,
+    CreatePipelineRequest,
+    CreatePipelineServiceRequest,
+    PipelineStatus,
+    Task,
+)
+from connectors.models.records import Record
+from connectors.models.tags import CreateClassificationRequest, CreateTagRequest
+from connectors.topology import Node
+
+# Beyond so many pairs, what is read and what is written are joined through the pipeline itself.
+MOST_PAIRS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """A pipeline as its system has it; `inlets` and `outlets` are the URIs of what it reads and writes.
+
+    `tasks` and `runs` may still be under way: they are called once, and raise what went wrong.
+    """
+
+    name: str
+    tasks: Callable[[], tuple[Task, ...]]
+    runs: Callable[[], Iterable[PipelineStatus]]
+    display_name: str | None = None
+    description: str | None = None
+    url: str | None = None
+    location: str | None = None
+    schedule: str | None = None
+    state: Literal["Active", "Inactive"] | None = None
+    concurrency: int | None = None
+    tags: tuple[str, ...] = ()
+    owners: tuple[str, ...] = ()
+    inlets: tuple[str, ...] = ()
+    outlets: tuple[str, ...] = ()
+
+
+class PipelineSource(Protocol):
+    """What a connector answers in one run; `classification` is what the pipelines' tags belong to."""
+
+    classification: str
+
+    def count(self) -> int:
+        """How many pipelines there are."""
+        ...
+
+    def pipelines(self, wanted: Callable[[str], bool]) -> Iterable[Pipeline]:
+        """All pipelines, each once; of those that are not `wanted` nothing is looked at but the name."""
+        ...
+
+
+class PipelineWalk:
+    """The stages of one run's topology."""
+
+    def __init__(self, context: RunContext[Any, PipelineMetadata], source: PipelineSource) -> None:
+        self._context = context
+        self._options = context.options
+        self._source = source
+        self._keeps = EntityFilter.of(
+            context.connection.pipeline_filter_pattern, context.options.pipeline_filter_pattern
+        )
+        self._lock = threading.Lock()
+        self._known_tags: set[str] = set()
+
+    def topology(self) -> Node[None, Any]:
+        """The tree to walk."""
+        pipelines = Listing(
+            request=CreatePipelineRequest,
+            rows=lambda: self._source.pipelines(lambda name: self._keeps.keeps(name, name)),
+            name=lambda row: row.name,
+            stages=(self.pipeline, self.statuses, self.lineage),
+            keeps=self._keeps,
+            marks_deleted=self._options.mark_deleted_pipelines,
+            count=self._source.count,
+        )
+        return service_topology(self._context, CreatePipelineServiceRequest, (pipelines,))
+
+    def pipeline(self, item: Item[Pipeline]) -> Iterator[Record]:
+        """The pipeline's own record, after those of its tags that no other pipeline had before."""
+        row, options = item.row, self._options
+        tasks = row.tasks()
+        tags = row.tags if options.include_tags else ()
+        with self._lock:  # no other thread may use a tag before its record is out
+            yield from self._new_tags(tags)
+        yield CreatePipelineRequest(
+            name=encode_name(row.name),
+            display_name=row.display_name,
+            description=row.description,
+            service=item.service,
+            source_url=row.url,
+            concurrency=row.concurrency,
+            pipeline_location=row.location,
+            schedule_interval=row.schedule,
+            state=row.state,
+            tasks=tasks,
+            tags=tuple(TagLabel(tag_fqn=self._tag(tag)) for tag in tags),
+            owners=tuple(EntityReference(type="user", name=name) for name in row.owners if options.include_owners),
+        )
+
+    def _new_tags(self, tags: Iterable[str]) -> Iterator[Record]:
+        classification = self._source.classification
+        for tag in tags:
+            if not self._known_tags:
+                yield CreateClassificationRequest(
+                    name=classification, description=f"Tags of the pipelines of {self._context.service_type}"
+                )
+            if tag not in self._known_tags:
+                self._known_tags.add(tag)
+                yield CreateTagRequest(
+                    name=encode_name(tag), classification=fqn(classification), description=f"{tag}, a tag of pipelines"
+                )
+
+    def _tag(self, tag: str) -> str:
+        return fqn(self._source.classification, encode_name(tag))
+
+    def statuses(self, item: Item[Pipeline]) -> Iterator[Record]:
+        """What became of the pipeline's latest runs."""
+        if self._options.status_lookback_days:
+            for run in item.row.runs():
+                yield AddPipelineStatusRequest(pipeline=item.fqn, status=run)
+
+    def lineage(self, item: Item[Pipeline]) -> Iterator[Record]:
+        """Edges from what it reads to what it writes; the sink leaves out what the catalogue does not know."""
+        if not self._options.include_lineage:
+            return
+        services = self._options.lineage_information
+        read = [entity for uri in item.row.inlets for entity in entities_of(uri, services)]
+        written = [entity for uri in item.row.outlets for entity in entities_of(uri, services)]
+        itself = ("pipeline", item.fqn)
+        if read and written and len(read) * len(written) <= MOST_PAIRS:
+            mover = EntityReference(type="pipeline", fully_qualified_name=item.fqn)
+            details = LineageDetails(source="PipelineLineage", pipeline=mover)
+            for origin in read:
+                yield from (
+                    AddLineageRequest.between(origin, target, details) for target in written if target != origin
+                )
+            return
+        details = LineageDetails(source="PipelineLineage")
+        yield from (AddLineageRequest.between(origin, itself, details) for origin in read)
+        yield from (AddLineageRequest.between(itself, target, details) for target in written)
+
+
+ConfigT = TypeVar("ConfigT", bound=PipelineConnection)
+Context = RunContext[ConfigT, PipelineMetadata]
+
+
+def pipeline_topology(
+    source: Callable[[Context[ConfigT]], AbstractContextManager[PipelineSource]],
+) -> Callable[[Context[ConfigT]], AbstractContextManager[Node[None, Any]]]:
+    """The `topology` of a connector that opens a PipelineSource for each run."""
+
+    @contextmanager
+    def topology(context: Context[ConfigT]) -> Generator[Node[None, Any]]:
+        with source(context) as opened:
+            yield PipelineWalk(context, opened).topology()
+
+    return topology
