@@ -76,54 +76,56 @@ def columns(**types: str) -> dict[str, Any]:
     return {"Columns": [{"Name": name, "Type": text} for name, text in types.items()]}
 
 
+ORDERS = columns(order_id="bigint", lines="array<struct<sku:string,price:decimal(10,2)>>", odd="no such type")
+ORDERS["Columns"][0]["Comment"] = "of the order"
+GLUE_TABLES: list[dict[str, Any]] = [
+    {
+        "Name": "orders",
+        "TableType": "EXTERNAL_TABLE",
+        "Owner": "ada",
+        "Description": "One row for each",
+        "StorageDescriptor": ORDERS,
+        "PartitionKeys": [{"Name": "day", "Type": "date", "Comment": "when"}, {"Name": "shop", "Type": "string"}],
+    },
+    {
+        "Name": "clicks",
+        "TableType": "EXTERNAL_TABLE",
+        "Parameters": {"table_type": "ICEBERG", "metadata_location": "s3://b/m.json"},
+        "StorageDescriptor": {
+            "Columns": [
+                {"Name": "id", "Type": "int", "Parameters": {"iceberg.field.current": "true"}},
+                {"Name": "gone", "Type": "int", "Parameters": {"iceberg.field.current": "false"}},
+            ]
+        },
+    },
+    {
+        "Name": "delta",
+        "TableType": "EXTERNAL_TABLE",
+        "Owner": "hadoop",
+        "Parameters": {
+            "spark.sql.sources.provider": "delta",
+            "spark.sql.sources.schema.numParts": "2",
+            "spark.sql.sources.schema.part.0": DELTA_SCHEMA[:100],
+            "spark.sql.sources.schema.part.1": DELTA_SCHEMA[100:],
+        },
+        "StorageDescriptor": columns(col="array<string>"),
+    },
+    {"Name": "bare", "TableType": "MANAGED_TABLE", "Parameters": {"comment": "nothing is known of it"}},
+    {
+        "Name": "by_id",
+        "TableType": "VIRTUAL_VIEW",
+        "ViewOriginalText": f"/* Presto View: {PRESTO_VIEW} */",
+        "StorageDescriptor": columns(id="int"),
+    },
+]
+
+
 def fill_glue(account: Account) -> None:
     """Two databases, with a table in every way in which one gets there."""
     glue = account.client("glue")
     glue.create_database(DatabaseInput={"Name": "empty"})
     glue.create_database(DatabaseInput={"Name": "lake", "Description": "What comes in"})
-    orders = columns(order_id="bigint", lines="array<struct<sku:string,price:decimal(10,2)>>", odd="no such type")
-    orders["Columns"][0]["Comment"] = "of the order"
-    tables: list[dict[str, Any]] = [
-        {
-            "Name": "orders",
-            "TableType": "EXTERNAL_TABLE",
-            "Owner": "ada",
-            "Description": "One row for each",
-            "StorageDescriptor": orders,
-            "PartitionKeys": [{"Name": "day", "Type": "date", "Comment": "when"}, {"Name": "shop", "Type": "string"}],
-        },
-        {
-            "Name": "clicks",
-            "TableType": "EXTERNAL_TABLE",
-            "Parameters": {"table_type": "ICEBERG", "metadata_location": "s3://b/m.json"},
-            "StorageDescriptor": {
-                "Columns": [
-                    {"Name": "id", "Type": "int", "Parameters": {"iceberg.field.current": "true"}},
-                    {"Name": "gone", "Type": "int", "Parameters": {"iceberg.field.current": "false"}},
-                ]
-            },
-        },
-        {
-            "Name": "delta",
-            "TableType": "EXTERNAL_TABLE",
-            "Owner": "hadoop",
-            "Parameters": {
-                "spark.sql.sources.provider": "delta",
-                "spark.sql.sources.schema.numParts": "2",
-                "spark.sql.sources.schema.part.0": DELTA_SCHEMA[:100],
-                "spark.sql.sources.schema.part.1": DELTA_SCHEMA[100:],
-            },
-            "StorageDescriptor": columns(col="array<string>"),
-        },
-        {"Name": "bare", "TableType": "MANAGED_TABLE", "Parameters": {"comment": "nothing is known of it"}},
-        {
-            "Name": "by_id",
-            "TableType": "VIRTUAL_VIEW",
-            "ViewOriginalText": f"/* Presto View: {PRESTO_VIEW} */",
-            "StorageDescriptor": columns(id="int"),
-        },
-    ]
-    for table in tables:
+    for table in GLUE_TABLES:
         glue.create_table(DatabaseName="lake", TableInput=table)
 
 
