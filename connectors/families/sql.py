@@ -1,7 +1,6 @@
 """Merging of ordered row streams: one query per kind of detail, never one per table."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, Generic, TypeVar
 
 RowT = TypeVar("RowT", bound=tuple[Any, ...])
@@ -28,11 +27,3 @@ class DetailStream(Generic[RowT]):
             row = next(self._rows, None)
         self._next = row
         return found
-
-
-def grouped(rows: Iterable[RowT]) -> Mapping[int, list[RowT]]:
-    """Rows by the integer in their first place, those of one key in the order they came in."""
-    groups: defaultdict[int, list[RowT]] = defaultdict(list)
-    for row in rows:
-        groups[row[0]].append(row)
-    return groups

@@ -1,24 +1,31 @@
 """The columns of one table."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from itertools import count, repeat
-from typing import NamedTuple
+
+import msgspec
 
 from connectors.families.postgres.types import Types
 from connectors.models.database import Column, ColumnConstraint
 from connectors.models.names import encode_names
 
 
-class ColumnRows(NamedTuple):
-    """A row of queries.COLUMNS: the columns of one table, in order."""
+class ColumnRows(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The columns of one table, in order, as queries.TABLES has them; comments are those of the columns `commented`."""
 
-    oid: int
-    numbers: Sequence[int] = ()
-    names: Sequence[str] = ()
-    types: Sequence[int] = ()
-    modifiers: Sequence[int] = ()
-    not_nulls: Sequence[bool] = ()
-    descriptions: Sequence[str | None] = ()
+    numbers: list[int]
+    names: list[str]
+    types: list[int]
+    modifiers: list[int]
+    not_nulls: list[bool]
+    commented: list[int] | None
+    comments: list[str] | None
+
+    def descriptions(self) -> Iterable[str | None]:
+        """One for each column."""
+        if not self.commented or not self.comments:
+            return repeat(None, len(self.numbers))
+        return map(dict(zip(self.commented, self.comments, strict=True)).get, self.numbers)
 
 
 def described(rows: ColumnRows, types: Types, keyed: Mapping[int, ColumnConstraint | None]) -> tuple[Column, ...]:
@@ -40,6 +47,6 @@ def described(rows: ColumnRows, types: Types, keyed: Mapping[int, ColumnConstrai
     return tuple(
         map(
             Column, encode_names(rows.names), kinds, elements, lengths, precisions, scales, displays,
-            rows.descriptions, constraints, count(1), repeat(()), children,
+            rows.descriptions(), constraints, count(1), repeat(()), children,
         )
     )  # fmt: skip

@@ -1,12 +1,14 @@
 """Every question asked of Postgres's catalogues, but for those about DDL.
 
-Tables are listed by their oids; the questions about some of them take those oids as `%s` and answer with a table's
-oid in the first column. `composed` fills in what follows a `$`.
+Tables are listed by their oids; the question about some of them takes those oids as `%s`. `composed` fills in what
+follows a `$`.
 Nothing is qualified: sessions have an empty search path, so that every name is one of Postgres's own.
 """
 
 from functools import lru_cache
 from string import Template
+
+from connectors.families.postgres import ddl_queries
 
 POSTGRES_14 = 140000
 
@@ -26,9 +28,12 @@ FRAGMENTS = {
     "brought_along": """
         SELECT FROM pg_depend e
         WHERE e.classid = 'pg_proc'::regclass AND e.objid = p.oid AND e.deptype IN ('e', 'i')""",
-    "tables": "unnest(%s::oid[]) AS t (oid)",
     # By what depends on the schema: neither pg_class nor pg_proc has an index to find a schema's own by.
     "of_schema": "d.refclassid = 'pg_namespace'::regclass AND d.refobjid = $schema AND d.deptype = 'n'",
+    "routines": """
+        FROM pg_depend d JOIN pg_proc p ON d.classid = 'pg_proc'::regclass AND p.oid = d.objid
+        JOIN pg_language l ON l.oid = p.prolang
+        WHERE $of_schema AND $routine AND NOT EXISTS ($brought_along)""",
 }
 
 THIS_DATABASE = "$databases WHERE d.datname = current_database()"
@@ -40,10 +45,6 @@ SCHEMAS = """
 USABLE_SCHEMAS = """
     SELECT count(*), count(*) FILTER (WHERE has_schema_privilege(n.oid, 'USAGE'))
     FROM pg_namespace n WHERE $own_schema
-"""
-SCHEMA = """
-    SELECT n.oid, has_schema_privilege(n.oid, 'USAGE')
-    FROM pg_namespace n WHERE n.nspname = %s
 """
 COUNTS = """
     SELECT n.nspname, coalesce(t.tables, 0), coalesce(r.routines, 0)
@@ -63,35 +64,45 @@ TAGS = """
     JOIN pg_namespace n ON n.oid = c.relnamespace WHERE $own_schema ORDER BY p.polname
 """
 
+# One schema, whether it may be used, and the oids of its tables; or whether it has routines.
 LISTING = """
-    SELECT c.oid FROM pg_depend d JOIN pg_class c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid
-    WHERE $of_schema AND $relation AND NOT EXISTS ($of_extension) ORDER BY c.oid
+    SELECT n.oid, has_schema_privilege(n.oid, 'USAGE'), ARRAY(
+        SELECT c.oid FROM pg_depend d JOIN pg_class c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid
+        WHERE $of_schema AND $relation AND NOT EXISTS ($of_extension) ORDER BY c.oid)
+    FROM pg_namespace n WHERE n.nspname = %s
 """
+ANY_ROUTINE = "SELECT n.oid, EXISTS (SELECT $routines) FROM pg_namespace n WHERE n.nspname = %s"
+
+# All of a table in one row, as JSON: it is decoded at once, where many rows and arrays cost the reader several times
+# as much. JSON has oids as texts, unless they are cast. A table without columns has a row for them all the same.
 TABLES = """
-    SELECT c.oid, c.relname, c.relkind, obj_description(c.oid, 'pg_class'),
-           pg_get_userbyid(c.relowner),
-           CASE WHEN c.relkind IN ('v', 'm') THEN pg_get_viewdef(c.oid, true) END,
-           c.oid::regclass::text, c.reloptions
-    FROM $tables JOIN pg_class c ON c.oid = t.oid ORDER BY c.oid
-"""
-# One row per table: a row per column costs the reader half as much again.
-COLUMNS = """
-    SELECT s.oid, array_agg(s.attnum), array_agg(s.attname), array_agg(s.atttypid), array_agg(s.atttypmod),
-           array_agg(s.attnotnull), array_agg(s.description)
-    FROM (
-        SELECT t.oid, a.attnum, a.attname, a.atttypid, a.atttypmod, a.attnotnull, d.description
-        FROM $tables
-        JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
-        LEFT JOIN pg_description d
-            ON d.objoid = a.attrelid AND d.classoid = 'pg_class'::regclass AND d.objsubid = a.attnum
-        ORDER BY a.attrelid, a.attnum
-    ) s GROUP BY s.oid
+    SELECT json_build_array(
+        c.relname, c.relkind, obj_description(c.oid, 'pg_class'), pg_get_userbyid(c.relowner),
+        CASE WHEN c.relkind IN ('v', 'm') THEN pg_get_viewdef(c.oid, true) END,
+        c.oid::regclass::text, c.reloptions,
+        json_build_array(a.numbers, a.names, a.types, a.modifiers, a.not_nulls, m.numbers, m.comments),
+        coalesce(($keys), '[]'), CASE WHEN c.relkind = 'p' THEN ($partition_key) END,
+        ARRAY(SELECT p.polname FROM pg_policy p WHERE p.polrelid = c.oid ORDER BY p.polname), $ddl)
+    FROM unnest(%s::oid[]) AS t (oid) JOIN pg_class c ON c.oid = t.oid
+    CROSS JOIN LATERAL (
+        SELECT coalesce(array_agg(s.attnum), '{}') AS numbers, coalesce(array_agg(s.attname), '{}') AS names,
+               coalesce(array_agg(s.atttypid::int8), '{}') AS types,
+               coalesce(array_agg(s.atttypmod), '{}') AS modifiers,
+               coalesce(array_agg(s.attnotnull), '{}') AS not_nulls
+        FROM (SELECT * FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+              ORDER BY a.attnum) s
+    ) a
+    CROSS JOIN LATERAL (
+        SELECT array_agg(d.objsubid) AS numbers, array_agg(d.description) AS comments FROM pg_description d
+        WHERE d.objoid = c.oid AND d.classoid = 'pg_class'::regclass AND d.objsubid > 0
+    ) m
+    ORDER BY c.oid
 """
 # A foreign key to a partitioned table has rows for its partitions too, below its own.
 KEYS = """
-    SELECT k.conrelid, k.contype, k.conkey, r.nspname, r.relname, r.names
-    FROM $tables
-    JOIN pg_constraint k ON k.conrelid = t.oid AND k.contype IN ('p', 'u', 'f') AND k.conparentid = 0
+    SELECT json_agg(json_build_array(k.contype, k.conkey, r.nspname, r.relname, r.names)
+                    ORDER BY k.contype DESC, k.conname)
+    FROM pg_constraint k
     LEFT JOIN LATERAL (
         SELECT n.nspname, f.relname,
                ARRAY(SELECT a.attname FROM unnest(k.confkey) WITH ORDINALITY AS u (attnum, place)
@@ -99,22 +110,17 @@ KEYS = """
                      ORDER BY u.place) AS names
         FROM pg_class f JOIN pg_namespace n ON n.oid = f.relnamespace WHERE f.oid = k.confrelid
     ) r ON true
-    ORDER BY k.conrelid, k.contype DESC, k.conname
+    WHERE k.conrelid = c.oid AND k.contype IN ('p', 'u', 'f') AND k.conparentid = 0
 """
 # Columns that only an expression of the key names are found by what the table depends on.
-PARTITION_KEYS = """
-    SELECT p.partrelid, p.partstrat, p.partattrs::int2[],
-           pg_get_expr(p.partexprs, p.partrelid),
-           ARRAY(SELECT DISTINCT e.objsubid FROM pg_depend e
-                 WHERE p.partexprs IS NOT NULL AND e.classid = 'pg_class'::regclass
-                 AND e.objid = p.partrelid AND e.refclassid = e.classid AND e.refobjid = e.objid
-                 AND e.refobjsubid = 0 AND e.objsubid > 0 AND e.deptype = 'i' ORDER BY e.objsubid)
-    FROM $tables JOIN pg_partitioned_table p ON p.partrelid = t.oid
-    ORDER BY p.partrelid
-"""
-POLICIES = """
-    SELECT p.polrelid, p.polname FROM $tables
-    JOIN pg_policy p ON p.polrelid = t.oid ORDER BY p.polrelid, p.polname
+PARTITION_KEY = """
+    SELECT json_build_array(
+        p.partstrat, p.partattrs::int2[], pg_get_expr(p.partexprs, p.partrelid),
+        ARRAY(SELECT DISTINCT e.objsubid FROM pg_depend e
+              WHERE p.partexprs IS NOT NULL AND e.classid = 'pg_class'::regclass
+              AND e.objid = p.partrelid AND e.refclassid = e.classid AND e.refobjid = e.objid
+              AND e.refobjsubid = 0 AND e.objsubid > 0 AND e.deptype = 'i' ORDER BY e.objsubid))
+    FROM pg_partitioned_table p WHERE p.partrelid = c.oid
 """
 
 # Types with their modifiers, and the types those are made of. Postgres expects thousands and would read all of pg_type,
@@ -161,20 +167,23 @@ ROUTINES = """
            pg_get_userbyid(p.proowner),
            CASE WHEN row_number() OVER (PARTITION BY p.proname ORDER BY p.oid) > 1
                 THEN oidvectortypes(p.proargtypes) END
-    FROM pg_depend d JOIN pg_proc p ON d.classid = 'pg_proc'::regclass AND p.oid = d.objid
-    JOIN pg_language l ON l.oid = p.prolang
-    WHERE $of_schema AND $routine AND NOT EXISTS ($brought_along)
+    $routines
     ORDER BY p.oid
 """
 
 
 @lru_cache(maxsize=256)
-def composed(query: str, version: int, schema: int | None = None) -> str:
-    """`query`, one of this module's or of the DDL's, for a server of this version, about one schema."""
+def composed(query: str, version: int, schema: int | None = None, *, ddl: bool = False) -> str:
+    """`query`, one of this module's, for a server of this version; about one schema, or its own `n`."""
     newer = version >= POSTGRES_14
     range_types = "t.oid IN (r.rngtypid, r.rngmultitypid)" if newer else "t.oid = r.rngtypid"
     standard_body = "CASE WHEN p.prosqlbody IS NULL THEN p.prosrc ELSE pg_get_function_sqlbody(p.oid) END"
-    values = {"ranges": range_types, "code": standard_body if newer else "p.prosrc", "schema": str(schema)}
-    for each in (FRAGMENTS, FRAGMENTS, values):
+    parts = {"keys": KEYS, "partition_key": PARTITION_KEY, "ddl": ddl_queries.TABLE if ddl else "NULL"}
+    values = {
+        "ranges": range_types,
+        "code": standard_body if newer else "p.prosrc",
+        "schema": "n.oid" if schema is None else str(schema),
+    }
+    for each in (parts, ddl_queries.PARTS, FRAGMENTS, FRAGMENTS, values):
         query = Template(query).safe_substitute(each)
     return query

@@ -196,6 +196,13 @@ class Snapshot:
         binary = self._dialect.binary
         return self._run(lambda: self._connection.execute(query.encode(), parameters, binary=binary).fetchall())
 
+    def documents(self, query: str, parameters: Sequence[object] | None, decode: Callable[[bytes], T]) -> Iterator[T]:
+        """The rows of one query that are a JSON text each, decoded one by one without going through psycopg's types."""
+        result = self._run(lambda: self._connection.execute(query.encode(), parameters).pgresult)
+        if result is not None:
+            for row in range(result.ntuples):
+                yield decode(result.get_value(row, 0) or b"")
+
     def streams(self, *queries: str) -> tuple[Iterator[Row], ...]:
         """The rows of queries that are read side by side, each a piece at a time."""
         named = [(f"headwater_{self._cursors + index}", query) for index, query in enumerate(queries)]

@@ -13,8 +13,9 @@ from connectors.families.database_source import Database, Routine, Schema, Table
 from connectors.families.postgres import queries
 from connectors.families.postgres.config import CatalogueConfig
 from connectors.families.postgres.failures import DatabaseRefused, quoted
-from connectors.families.postgres.session import Sessions, Snapshot
+from connectors.families.postgres.session import Row, Sessions, Snapshot
 from connectors.families.postgres.tables import Wanted, tables
+from connectors.families.postgres.types import Shape, TypeKey, Types
 from connectors.models.database import StoredProcedureCode
 from connectors.models.names import MAX_NAME_LENGTH
 
@@ -33,6 +34,7 @@ class PostgresSource:
         self._config = config
         self._sessions = sessions
         self._wanted = Wanted(options.include_ddl, config.classification_name if options.include_tags else None)
+        self._lasting_types: dict[TypeKey, Shape] = {}
 
     @property
     def lists_all_databases(self) -> bool:
@@ -83,17 +85,19 @@ class PostgresSource:
             ConnectorError: The role may not use the schema.
         """
         with self._sessions.snapshot(database, f"the tables of schema {database}.{schema}") as snapshot:
-            oid, usable = _schema(snapshot, database, schema)
+            _, usable, oids = _schema(snapshot, queries.LISTING, database, schema)
             if not usable:
                 message = f"permission denied for schema {schema} of database {database}"
                 grant = f"GRANT USAGE ON SCHEMA {quoted(schema)} TO {quoted(self._config.username)}"
                 raise ConnectorError(message, grant)
-            yield from tables(snapshot, database, oid, self._wanted)
+            yield from tables(snapshot, database, oids, self._wanted, Types(self._lasting_types))
 
     def routines(self, database: str, schema: str) -> Iterator[Routine]:
         """The functions and procedures of one schema."""
         with self._sessions.snapshot(database, f"the routines of schema {database}.{schema}") as snapshot:
-            oid, _ = _schema(snapshot, database, schema)
+            oid, some = _schema(snapshot, queries.ANY_ROUTINE, database, schema)
+            if not some:
+                return
             [rows] = snapshot.streams(queries.composed(queries.ROUTINES, snapshot.version, oid))
             for _, name, kind, language, code, description, owner, arguments in rows:
                 yield Routine(
@@ -124,10 +128,9 @@ def overload_name(name: str, arguments: str) -> str:
     return f"{name}({hashlib.sha256(arguments.encode()).hexdigest()})"
 
 
-def _schema(snapshot: Snapshot, database: str, schema: str) -> tuple[int, bool]:
-    found = snapshot.rows(queries.SCHEMA, (schema,))
+def _schema(snapshot: Snapshot, query: str, database: str, schema: str) -> Row:
+    found = snapshot.rows(queries.composed(query, snapshot.version), (schema,))
     if not found:
         message = f"schema {schema} of database {database} was dropped during the run"
         raise ConnectorError(message)
-    [(oid, usable)] = found
-    return oid, usable
+    return found[0]

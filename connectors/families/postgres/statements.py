@@ -9,9 +9,8 @@ LARGEST = {"smallint": 2**15 - 1, "integer": 2**31 - 1, "bigint": 2**63 - 1}
 
 
 class TableFacts(NamedTuple):
-    """A row of ddl_queries.TABLES."""
+    """What ddl_queries.TABLE says; `constraints` are texts with the column whose NOT NULL one is."""
 
-    oid: int
     unlogged: bool
     options: list[str] | None
     access_method: str | None
@@ -20,12 +19,14 @@ class TableFacts(NamedTuple):
     partition_key: str | None
     server: str | None
     server_options: list[str]
+    columns: list["ColumnFacts"]
+    constraints: list[tuple[str, int | None]]
+    sequences: list["SequenceFacts"]
 
 
 class ColumnFacts(NamedTuple):
-    """A row of ddl_queries.COLUMNS; `local` is False for what only parents define."""
+    """One of ddl_queries.COLUMNS; `local` is False for what only parents define."""
 
-    oid: int
     number: int
     quoted: str
     expression: str | None = None
@@ -39,9 +40,8 @@ class ColumnFacts(NamedTuple):
 
 
 class SequenceFacts(NamedTuple):
-    """A row of ddl_queries.SEQUENCES: a sequence that belongs to a column."""
+    """One of ddl_queries.SEQUENCES: a sequence that belongs to a column."""
 
-    oid: int
     column: int
     identity: bool
     quoted: str

@@ -1,18 +1,18 @@
-"""The tables of one schema, some hundred at a time, put together from a few questions about all of those."""
+"""The tables of one schema, some hundred at a time, each made of one row."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+
+import msgspec
 
 from connectors.families.database_source import ForeignKey, Table
 from connectors.families.postgres import queries
 from connectors.families.postgres.columns import ColumnRows, described
-from connectors.families.postgres.ddl import Definitions
-from connectors.families.postgres.session import Row, Snapshot
-from connectors.families.postgres.statements import view_statement
+from connectors.families.postgres.ddl import table_statements
+from connectors.families.postgres.session import Snapshot
+from connectors.families.postgres.statements import TableFacts, view_statement
 from connectors.families.postgres.types import TEMPORAL, Types
-from connectors.families.sql import grouped
 from connectors.models.database import (
     ColumnConstraint,
     ConstraintType,
@@ -34,10 +34,28 @@ INTEGERS = frozenset({"SMALLINT", "INT", "BIGINT"})
 PIECE_TABLES = 200
 
 
-class TableRow(NamedTuple):
+class KeyRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One of queries.KEYS; what a foreign key refers to is None for other keys."""
+
+    kind: str
+    columns: list[int]
+    referred_schema: str | None
+    referred_table: str | None
+    referred_columns: list[str] | None
+
+
+class PartitionKey(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A row of queries.PARTITION_KEY; `columns` has 0 in the place of an expression."""
+
+    strategy: str
+    columns: list[int]
+    expression: str | None
+    in_expression: list[int]
+
+
+class TableRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A row of queries.TABLES; `quoted` is the name as SQL writes it, with its schema."""
 
-    oid: int
     name: str
     kind: str
     description: str | None
@@ -45,6 +63,11 @@ class TableRow(NamedTuple):
     view: str | None
     quoted: str
     options: list[str] | None
+    columns: ColumnRows
+    keys: list[KeyRow]
+    partition_key: PartitionKey | None
+    policies: list[str]
+    facts: TableFacts | None
 
     def definition(self) -> str | None:
         """A view's own statement."""
@@ -54,15 +77,7 @@ class TableRow(NamedTuple):
         return view_statement(kind, self.quoted, self.options, self.view)
 
 
-class KeyRow(NamedTuple):
-    """A row of queries.KEYS; what a foreign key refers to is None for other keys."""
-
-    oid: int
-    kind: str
-    columns: list[int]
-    referred_schema: str | None
-    referred_table: str | None
-    referred_columns: list[str] | None
+decoded = msgspec.json.Decoder(TableRow).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,48 +88,36 @@ class Wanted:
     classification: str | None = None
 
 
-def tables(snapshot: Snapshot, database: str, schema: int, wanted: Wanted) -> Iterator[Table]:
-    """Every table and view of the schema with the oid `schema`; holds PIECE_TABLES at a time, and all the oids."""
-    listing = snapshot.rows(queries.composed(queries.LISTING, snapshot.version, schema))
-    oids = [oid for (oid,) in listing]
-    types = Types()
+def tables(snapshot: Snapshot, database: str, oids: list[int], wanted: Wanted, types: Types) -> Iterator[Table]:
+    """The tables and views of these oids; holds PIECE_TABLES of them at a time."""
+    query = queries.composed(queries.TABLES, snapshot.version, ddl=wanted.ddl)
     for first in range(0, len(oids), PIECE_TABLES):
-        ask = partial(_ask, snapshot, ",".join(map(str, oids[first : first + PIECE_TABLES])))
-        columns = {row.oid: row for row in map(ColumnRows._make, ask(queries.COLUMNS))}
-        used = {pair for row in columns.values() for pair in zip(row.types, row.modifiers, strict=True)}
+        listed = ",".join(map(str, oids[first : first + PIECE_TABLES]))
+        rows = list(snapshot.documents(query, [f"{{{listed}}}"], decoded))
+        used = {pair for row in rows for pair in zip(row.columns.types, row.columns.modifiers, strict=True)}
         if missing := used - types.shapes.keys():
             pairs = [list(each) for each in zip(*missing, strict=True)]
             types.add(snapshot.rows(queries.composed(queries.TYPES, snapshot.version), pairs))
-        yield from _piece(ask, database, columns, types, wanted)
+        for row in rows:
+            yield _table(row, database, types, wanted.classification)
 
 
-def _ask(snapshot: Snapshot, oids: str, query: str) -> list[Row]:
-    return snapshot.rows(queries.composed(query, snapshot.version), [f"{{{oids}}}"])
-
-
-def _piece(
-    ask: Callable[[str], list[Row]], database: str, columns: dict[int, ColumnRows], types: Types, wanted: Wanted
-) -> Iterator[Table]:
-    keys, partitions = grouped(ask(queries.KEYS)), grouped(ask(queries.PARTITION_KEYS))
-    policies = grouped(ask(queries.POLICIES) if wanted.classification else ())
-    definitions = Definitions.of(ask, types) if wanted.ddl else None
-    for table in map(TableRow._make, ask(queries.TABLES)):
-        rows = columns.get(table.oid) or ColumnRows(table.oid)
-        of_table = Keys([KeyRow._make(row) for row in keys.get(table.oid, ())])
-        names = dict(zip(rows.numbers, rows.names, strict=True))
-        yield Table(
-            name=table.name,
-            type=KINDS[table.kind],
-            columns=described(rows, types, of_table.on_columns()),
-            constraints=tuple(of_table.constraints(names)),
-            foreign_keys=tuple(of_table.foreign_keys(names, database)),
-            partition=partition(partitions.get(table.oid, ()), rows, types),
-            definition=table.definition(),
-            ddl=definitions.of_table(table.name, table.quoted, rows) if definitions else None,
-            description=table.description,
-            owner=table.owner,
-            tags=tuple(fqn(str(wanted.classification), encode_name(name)) for _, name in policies.get(table.oid, ())),
-        )
+def _table(row: TableRow, database: str, types: Types, classification: str | None) -> Table:
+    columns, keys, facts = row.columns, Keys(row.keys), row.facts
+    names = dict(zip(columns.numbers, columns.names, strict=True)) if row.keys else {}
+    return Table(
+        name=row.name,
+        type=KINDS[row.kind],
+        columns=described(columns, types, keys.on_columns()),
+        constraints=tuple(keys.constraints(names)),
+        foreign_keys=tuple(keys.foreign_keys(names, database)),
+        partition=partition(row.partition_key, columns, types) if row.partition_key else None,
+        definition=row.definition(),
+        ddl=partial(table_statements, row.name, row.quoted, facts, columns, types) if facts else None,
+        description=row.description,
+        owner=row.owner,
+        tags=tuple(fqn(classification, encode_name(name)) for name in row.policies) if classification else (),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,12 +164,10 @@ def _named(key: KeyRow, names: Mapping[int, str]) -> tuple[str, ...]:
     return tuple(names[number] for number in key.columns)
 
 
-def partition(keys: Sequence[Row], columns: ColumnRows, types: Types) -> TablePartition | None:
+def partition(key: PartitionKey, columns: ColumnRows, types: Types) -> TablePartition:
     """How a table is partitioned; a column that stands in an expression carries the expression's text."""
-    if not keys:
-        return None
-    _, strategy, plain, expression, in_expressions = keys[0]
-    numbers: list[int] = [number for number in plain if number]
+    strategy = key.strategy
+    numbers = [number for number in key.columns if number]
 
     def column(number: int, text: str | None) -> PartitionColumn:
         place = columns.numbers.index(number)
@@ -179,6 +180,8 @@ def partition(keys: Sequence[Row], columns: ColumnRows, types: Types) -> TablePa
             interval_type = "INTEGER-RANGE"
         return PartitionColumn(column_name=name, interval_type=interval_type, interval=text)
 
-    only_in_expressions = [number for number in in_expressions if number not in numbers]
+    only_in_expressions = [number for number in key.in_expression if number not in numbers]
     described_columns = [column(number, None) for number in numbers]
-    return TablePartition(columns=(*described_columns, *(column(number, expression) for number in only_in_expressions)))
+    return TablePartition(
+        columns=(*described_columns, *(column(number, key.expression) for number in only_in_expressions))
+    )

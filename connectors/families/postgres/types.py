@@ -11,6 +11,8 @@ from connectors.models.names import encode_name
 NAME_LENGTH = 63
 # The first four bytes of a modifier are its own header.
 HEADER = 4
+# Types below are the same in every database of every server.
+FIRST_OID_OF_USERS = 10000
 
 BUILT_IN: dict[str, DataType] = {
     "bool": "BOOLEAN", "int2": "SMALLINT", "int4": "INT", "int8": "BIGINT", "float4": "FLOAT", "float8": "DOUBLE",
@@ -74,11 +76,12 @@ class TypeRow:
 
 
 class Types:
-    """The types that one schema's columns have, each worked out once."""
+    """The types that one schema's columns have, each worked out once; what Postgres itself brings, once for all."""
 
-    def __init__(self) -> None:
+    def __init__(self, lasting: dict[TypeKey, Shape]) -> None:
         self._rows: dict[TypeKey, TypeRow] = {}
-        self.shapes: dict[TypeKey, Shape] = {}
+        self._lasting = lasting
+        self.shapes = dict(lasting)
         self.never_null: set[TypeKey] = set()
 
     def add(self, rows: Iterable[Row]) -> None:
@@ -86,7 +89,9 @@ class Types:
         new = {(row.oid, row.modifier): row for row in (TypeRow(*values) for values in rows)}
         self._rows |= new
         for key in new:
-            self._shape(key)
+            shape = self._shape(key)
+            if key[0] < FIRST_OID_OF_USERS:
+                self._lasting[key] = shape
         self.never_null |= {key for key in new if self._forbids_null(key)}
 
     def _forbids_null(self, key: TypeKey) -> bool:
