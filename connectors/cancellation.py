@@ -104,10 +104,12 @@ class Cancellation:
                 del self._callbacks[key]
 
     def _expired(self) -> bool:
-        if self.lapsed:
+        # Asked several times for each table: the clock is read once, and not at all where nothing depends on it.
+        now = time.monotonic() if self._held_until is not None or self._deadline is not None else 0.0
+        if self._lapsed or (self._held_until is not None and now >= self._held_until):
             self._lapsed = True
             self.cancel("the lease of the run was not renewed in time")
-        elif self._deadline is not None and time.monotonic() >= self._deadline:
+        elif self._deadline is not None and now >= self._deadline:
             self._timed_out = True
             self.cancel(f"timed out after {self._timeout_seconds:g} s")
         else:

@@ -7,7 +7,7 @@ the walk goes on; a producer's error leaves its scope incomplete; nothing is lis
 import logging
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -117,18 +117,28 @@ class Walk:
     write: Callable[[Record], None]
     crew: Crew[Any] | None = None
     scope_records: Counter[str] = field(default_factory=Counter[str])
+    seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict[str, float](float))
 
     def node(self, node: Node[ParentT, ItemT], parent: ParentT, parent_name: str) -> bool:
         """Walk the items of `node` below `parent`; tell whether everything succeeded."""
         listing = Listing()
-        with closing(self._listed(node, parent, parent_name, listing)) as items:
-            if node.parallel and self.runner.threads > 1 and self.crew is None:
-                self._in_threads(node, items, listing)
-            else:
-                for item in items:
-                    if not self.item(node, item):
-                        listing.complete = False
-        return self._finish(node, parent, parent_name, listing.complete)
+        try:
+            with closing(self._listed(node, parent, parent_name, listing)) as items:
+                if node.parallel and self.runner.threads > 1 and self.crew is None:
+                    self._in_threads(node, items, listing)
+                else:
+                    for item in items:
+                        if not self.item(node, item):
+                            listing.complete = False
+            return self._finish(node, parent, parent_name, listing.complete)
+        finally:
+            self.tell_seconds()
+
+    def tell_seconds(self) -> None:
+        """Once for each listing: the report has a lock, which would be taken twice for each item."""
+        for stage, seconds in self.seconds.items():
+            self.runner.report.timed(stage, seconds)
+        self.seconds.clear()
 
     def item(self, node: Node[ParentT, ItemT], item: ItemT) -> bool:
         """Make the records of one item and walk what lies below it; tell whether everything succeeded."""
@@ -172,8 +182,12 @@ class Walk:
         incomplete = threading.Event()
 
         def walk(item: ItemT) -> None:
-            if not replace(self, crew=crew, scope_records=Counter()).item(node, item):
-                incomplete.set()
+            own = replace(self, crew=crew, scope_records=Counter(), seconds=defaultdict(float))
+            try:
+                if not own.item(node, item):
+                    incomplete.set()
+            finally:
+                own.tell_seconds()
 
         with Crew(node.entity, walk, threads=self.runner.threads, backlog=self.runner.threads) as crew:
             for item in items:
@@ -208,7 +222,7 @@ class Walk:
         report, stage = self.runner.report, f"{node.entity}.produce"
         began = time.monotonic()
         for item in node.produce(parent):
-            report.timed(stage, time.monotonic() - began)
+            self.seconds[stage] += time.monotonic() - began
             listing.begun = True
             self._check()
             if isinstance(item, Filtered):
@@ -218,7 +232,7 @@ class Walk:
                 self._expect(node, item)
                 yield item
             began = time.monotonic()
-        report.timed(stage, time.monotonic() - began)
+        self.seconds[stage] += time.monotonic() - began
 
     def _expect(self, node: Node[ParentT, ItemT], item: ItemT) -> None:
         if node.expect is None:
@@ -252,7 +266,7 @@ class Walk:
             self._fail(node, stage, name, error)
             return False
         finally:
-            self.runner.report.timed(f"{node.entity}.{stage}", time.monotonic() - began)
+            self.seconds[f"{node.entity}.{stage}"] += time.monotonic() - began
         return True
 
     def _fail(self, node: Node[ParentT, ItemT], stage: str, name: str, error: Exception) -> None:

@@ -56,6 +56,8 @@ def split_fqn(text: str) -> tuple[str, ...]:
     Raises:
         ValueError: A quote is not closed or stands inside a part.
     """
+    if text and '"' not in text:
+        return tuple(text.split("."))
     parts: list[str] = []
     rest = text
     while rest:
