@@ -1,0 +1,62 @@
+"""`python -m benchmarks.start`: `headwater run` to its first query, `serve` until it is ready, and what is installed.
+
+Beside them, measured in turns with them, what Python takes to import the three libraries that neither can do without.
+"""
+
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from psycopg.conninfo import conninfo_to_dict
+
+from benchmarks.__main__ import MEGABYTE, STARTS, definition, line, service_start
+from benchmarks.fast_api import fast_api
+from benchmarks.installed import core_size
+from benchmarks.running import environment, source
+from benchmarks.starting import seconds_to_first_query
+
+BARE = "import httpx, psycopg, pydantic"
+
+
+def seconds_of_bare_imports() -> float:
+    """From the start of a process that only imports to its end."""
+    began = time.monotonic()
+    subprocess.run([sys.executable, "-c", BARE], env=environment(), check=True)
+    return time.monotonic() - began
+
+
+def main() -> int:
+    """Measure and print; the exit code is 0 whatever the figures are."""
+    with tempfile.TemporaryDirectory(prefix="headwater-start-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        with source(folder / "source") as url, fast_api() as catalogue:
+            place = conninfo_to_dict(url)
+            server = f"{place['host']}/.s.PGSQL.{place.get('port', 5432)}"
+            config = definition("bench-start", url, catalogue, 1)
+            seconds_to_first_query(folder, config, server)  # writes the bytecode
+            service_start(folder / "service")  # makes the store
+            starts = [
+                (
+                    seconds_of_bare_imports(),
+                    seconds_to_first_query(folder, config, server),
+                    service_start(folder / "service"),
+                )
+                for _ in range(STARTS)
+            ]
+    bare, first, ready = (statistics.median(each) for each in zip(*starts, strict=True))
+    distributions, size = core_size()
+    line("what", "figure", "limit")
+    line(f'python -c "{BARE}"', f"{bare:.2f} s")
+    line("headwater run, start to its first query", f"{first:.2f} s", "0.8 s")
+    line("serve on a warm embedded store, ready after", f"{ready:.2f} s", "2.5 s")
+    line("installed core without embedded database", f"{size / MEGABYTE:.0f} MB", "100 MB")
+    line("  its distributions, Headwater's own included", str(distributions), "40")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
