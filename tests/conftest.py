@@ -54,11 +54,18 @@ def mongodb_server() -> Iterator[str]:
     """Where something answers that speaks MongoDB's protocol."""
     systems.require("nx27017")
     with shared("tests.systems.nx27017") as server:
+        yield server["address"]
+
+
+@pytest.fixture(scope="session")
 def clickhouse_server() -> Iterator[str]:
     """Host and port of a ClickHouse's HTTP interface that all tests share."""
     systems.require("chdb")
     with shared("tests.systems.clickhouse") as server:
         yield server["address"]
+
+
+@pytest.fixture(scope="session")
 def airflow_server() -> Iterator[dict[str, str]]:
     """Airflow's API over two DAGs, one of which ran, that all tests share: `address`, `username`, `password`."""
     systems.require("airflow")

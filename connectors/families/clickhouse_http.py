@@ -11,8 +11,8 @@ import msgspec
 
 from connectors.cancellation import Cancellation
 from connectors.errors import ConnectorError, FatalError, SourceUnavailable
-from connectors.report import Report
 from connectors.http.sockets import Sockets
+from connectors.report import Report
 
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 300.0

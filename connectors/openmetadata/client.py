@@ -25,7 +25,6 @@ from connectors.openmetadata.tls import advice_on_tls, tls_context
 from connectors.openmetadata.token import Token
 from connectors.openmetadata.versions import Version, parse_version, require_known
 from connectors.report import Observer
-from connectors.http.sockets import Sockets
 
 logger = logging.getLogger(__name__)
 HIGHEST_PORT = 65535

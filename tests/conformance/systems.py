@@ -162,20 +162,25 @@ def mongodb(request: pytest.FixtureRequest) -> System:
     return System(connection_to(host, int(port)), connection_to, (PASSWORD,), options)
 
 
+def airflow(request: pytest.FixtureRequest) -> System:
+    """The real API over two DAGs and a run of one of them."""
+    server = request.getfixturevalue("airflow_server")
+
+    def connection_to(host: str, port: int) -> dict[str, Any]:
+        login = {"authConfig": {"username": server["username"], "password": server["password"]}}
+        return {"type": "Airflow", "hostPort": f"http://{host}:{port}", "connection": login}
+
+    everything = {"statusLookbackDays": 365, "lineageInformation": {"dbServiceNames": ["conformance"]}}
+    port = int(server["address"].rpartition(":")[2])
+    return System(connection_to("127.0.0.1", port), connection_to, (server["password"],), everything)
+
+
 SYSTEMS: dict[str, Callable[[pytest.FixtureRequest], System]] = {
+    "airflow": airflow,
     "clickhouse": clickhouse,
     "cockroach": read_by_names("Cockroach"),
     "dynamodb": of_amazon("DynamoDB", fill_dynamodb),
     "glue": of_amazon("Glue", fill_glue),
-def airflow(request: pytest.FixtureRequest) -> System:
-    """The real API over two DAGs and a run of one of them."""
-    server = request.getfixturevalue("airflow_server")
-        login = {"authConfig": {"username": server["username"], "password": server["password"]}}
-        return {"type": "Airflow", "hostPort": f"http://{host}:{port}", "connection": login}
-    everything = {"statusLookbackDays": 365, "lineageInformation": {"dbServiceNames": ["conformance"]}}
-    port = int(server["address"].rpartition(":")[2])
-    return System(connection_to("127.0.0.1", port), connection_to, (server["password"],), everything)
-    "airflow": airflow,
     "greenplum": of_postgres_kind("Greenplum"),
     "mariadb": of_mysql_kind("MariaDB"),
     "mongodb": mongodb,
