@@ -78,7 +78,9 @@ class PipelineServer:
             msg = f"there is no ingestion pipeline {self._subject.pipeline!r}"
             raise NoSuchEndpoint(msg, "make it in OpenMetadata, or correct ingestionPipelineFQN")
         # The service itself is made by the sink of a first run: until then this is tried again.
-        answer = self._checked(self._client.request("report", "GET", by_name(kind.collection, service)))
+        answer = self._client.request("report", "GET", by_name(kind.collection, service))
+        if not answer.ok:
+            raise NotReported(answer.message())
         try:
             found = answer.decoded(dict[str, Any])["id"]
         except (UnreadableAnswer, KeyError) as error:

@@ -50,7 +50,7 @@ def listed(client: OpenMetadataClient, collection: str, by: str, scope: str) -> 
     query = {by: scope, "limit": str(FIRST_PAGE), "fields": ""}
     while True:
         answer = client.request(f"list {collection}", "GET", f"/{collection}", query)
-        if answer.status == HTTPStatus.NOT_FOUND:
+        if answer.status == HTTPStatus.NOT_FOUND and "after" not in query:
             return  # the scope itself is not in the catalogue
         if not answer.ok:
             msg = f"OpenMetadata does not list {collection} (HTTP {answer.status}): {answer.message()}"

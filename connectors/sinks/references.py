@@ -4,11 +4,12 @@ import logging
 import threading
 import time
 from collections import OrderedDict
+from http import HTTPStatus
 from urllib.parse import quote
 
 import msgspec
 
-from connectors.errors import ConfigurationError
+from connectors.errors import ConfigurationError, SinkUnavailable
 from connectors.http.answers import UnreadableAnswer
 from connectors.models.base import EntityReference
 from connectors.models.lineage import AddLineageRequest, EntitiesEdge
@@ -69,6 +70,9 @@ class References:
         if collection is None or not name:
             return None
         answer = self._client.request(f"get {collection}", "GET", by_name(collection, name))
+        if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            msg = f"OpenMetadata cannot tell whether it has the {kind} {name!r}: {answer.message()}"
+            raise SinkUnavailable(msg, "look into the server's own log")
         try:
             return EntityReference(type=kind, id=answer.decoded(Identified).id) if answer.ok else None
         except UnreadableAnswer:

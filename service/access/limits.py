@@ -35,6 +35,11 @@ class Limiter:
         bucket.tokens -= 1
         return 0.0
 
+    def charge(self, caller: Hashable) -> None:
+        """Take a token even if there is none: who owes waits the longer, up to another burst."""
+        bucket = self._filled(caller)
+        bucket.tokens = max(bucket.tokens - 1, -self._burst)
+
     def wait(self, caller: Hashable) -> float:
         """How many seconds until there is a token, without taking one."""
         bucket = self._filled(caller)

@@ -1,5 +1,6 @@
 """Stands before every route: who calls, whether they call too often. What a role may is asked by the routes."""
 
+import ipaddress
 import re
 from http import HTTPStatus
 
@@ -7,7 +8,7 @@ from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
 
 from service.access.authentication import ANYBODY, Caller
-from service.access.keys import KEY
+from service.access.keys import KEY, prefix_of
 from service.access.limits import Limiter
 from service.api.callers import CALLER, MISSING
 from service.api.dependencies import Services
@@ -16,18 +17,23 @@ from service.api.middleware import App, Message, Receive, Scope, Send
 from service.api.pipeline_client.credentials import WAIT
 from service.api.pipeline_client.prefixes import is_contract
 from service.errors import Forbidden, ServiceError, TooMany, Unauthenticated, Unavailable
+from service.settings import is_loopback
 
 PROBES = frozenset({"/health/live", "/health/ready"})
 # What stands there is the same in every installation.
 DOCUMENTS = frozenset({"/docs", "/openapi.json"})
 METRICS = "/metrics"
 MINUTE = 60.0
-CROSS_SITE = b"cross-site"
+OTHER_SITES = frozenset({b"cross-site", b"same-site"})
+HARMLESS = frozenset({"GET", "HEAD"})
 
 MALFORMED = "the Authorization header must be there once, as `Bearer` and one API key"
 WRONG = "the API key is unknown, revoked or expired; an administrator makes one with POST /api/v1/keys"
 IN_ADDRESS = "an API key must not stand in an address, where it is logged: revoke it and send another as a header"
-FROM_A_PAGE = "without API keys no page of another site may call: a browser of this machine would do so unasked"
+FROM_A_PAGE = (
+    "without API keys no page of another site may call, and none by another name than this machine's own (127.0.0.1, "
+    "localhost): a browser would do so unasked; HEADWATER_AUTH=keys lets both"
+)
 TOO_OFTEN = "more than HEADWATER_RATE_LIMIT requests a second"
 GUESSING = "too many wrong credentials from this address; wait, then send the right ones"
 
@@ -54,7 +60,7 @@ class Guard:
         request = Request(scope)
         state = scope.setdefault("state", {})
         if is_contract(scope["path"]):
-            state[WAIT] = self._failures.wait(address_of(request))
+            state[WAIT] = self._failures.wait(_network_of(address_of(request)))
             await self._app(scope, receive, self._counting(request, send))
             return
         try:
@@ -91,13 +97,15 @@ class Guard:
         caller = None if found is None else self._services.keys.recognise(found[1])
         if caller is not None:
             return caller
-        wait = self._failures.wait(address)
+        # Nobody guesses 190 bits: who shows what is written as a key is not locked out by neighbours who err.
+        written = found is not None and prefix_of(found[1]) is not None
+        wait = 0.0 if written else self._failures.wait(_network_of(address))
         if wait:
             raise TooMany(GUESSING, wait)
         if found is not None:
             caller = await run_in_threadpool(self._services.keys.look_up, found[1])
         if caller is None:
-            self._failures.take(address)
+            self._failures.charge(_network_of(address))
             raise Unauthenticated(MALFORMED if found is None else WRONG)
         return caller
 
@@ -112,7 +120,7 @@ class Guard:
         async def sending(message: Message) -> None:
             refused = message["type"] == "http.response.start" and message["status"] == HTTPStatus.UNAUTHORIZED
             if refused and "authorization" in request.headers:
-                self._failures.take(address_of(request))
+                self._failures.charge(_network_of(address_of(request)))
             await send(message)
 
         return sending
@@ -134,6 +142,15 @@ def address_of(request: Request) -> str:
     return request.client.host if request.client is not None else "unknown"
 
 
+def _network_of(address: str) -> str:
+    """Whose address it is: of version 6, each customer has a whole network of them."""
+    try:
+        known = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    return address if isinstance(known, ipaddress.IPv4Address) else str(ipaddress.ip_network((known, 64), strict=False))
+
+
 def _refuse_keys_in_address(request: Request) -> None:
     if KEY.search(request.scope["path"]) or KEY.search(request.url.query):
         raise Unauthenticated(IN_ADDRESS)
@@ -141,5 +158,7 @@ def _refuse_keys_in_address(request: Request) -> None:
 
 def _refuse_other_sites(request: Request) -> None:
     site = dict(request.scope["headers"]).get(b"sec-fetch-site")
-    if site == CROSS_SITE and request.method not in {"GET", "HEAD"}:
+    elsewhere = site in OTHER_SITES and request.method not in HARMLESS
+    # A page whose own name was pointed at this machine would pass for one of ours.
+    if elsewhere or not is_loopback(request.url.hostname or ""):
         raise Forbidden(FROM_A_PAGE)

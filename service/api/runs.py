@@ -185,7 +185,9 @@ def cancel_run(run: RunId, session: SessionDep, trail: TrailDep) -> RunRead:
     """A queued run ends at once, a running one within moments; 409 if it has ended already."""
     before = run_state(RunRead.of(runs.get(session, run)))
     cancelled = RunRead.of(runs.request_cancel(session, run, "cancelled by a request"))
-    trail.record("run.cancel", f"runs/{run}", before, run_state(cancelled))
+    after = run_state(cancelled)
+    if after != before:
+        trail.record("run.cancel", f"runs/{run}", before, after)
     return cancelled
 
 

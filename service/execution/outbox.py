@@ -107,6 +107,11 @@ class Outbox:
             with self._database.session() as session:
                 reports.note_missed(session, run.run_id, run.state)
             return
+        except ServiceError:
+            raise
+        except Exception:  # of this run: the others of the batch are to be told
+            logger.exception("OpenMetadata was not told that run %s is %s", run.run_id, run.state)
+            return
         with self._database.session() as session:
             reports.note_told(session, run.run_id, run.state)
 
@@ -121,6 +126,9 @@ class Outbox:
             message = f"{address} did not answer a moment ago"
             raise SinkUnavailable(message)
         with self._database.session() as session:
+            if not reports.is_due(session, run.run_id, run.state):
+                message = f"run {run.run_id} has moved on"
+                raise RunCancelled(message)
             losses = reports.losses(session, run.run_id)
         account = Account(report_of(run, losses), redactor.apply, clock.now)
         standing = _standing(run, config, account, losses.warnings)

@@ -20,7 +20,7 @@ from service.runs.schemas import RunError
 from service.runs.status import RunState
 
 # The worker of a run tries so long to tell its end, before others do.
-HEAD_START = 75.0
+HEAD_START = 150.0
 STATES = {
     RunState.QUEUED: PipelineState.QUEUED,
     RunState.SUCCEEDED: PipelineState.SUCCESS,

@@ -61,7 +61,7 @@ def default_data_dir() -> Path:
 
 def _default_auth(data: Mapping[str, object]) -> Auth:
     host = data.get("host")
-    loopback = isinstance(host, str) and _is_loopback(host)
+    loopback = isinstance(host, str) and is_loopback(host)
     return "none" if loopback and data.get("admin_key") is None else "keys"
 
 
@@ -237,7 +237,7 @@ class Settings(BaseSettings):
     @classmethod
     def _guard_open_address(cls, value: Auth, info: ValidationInfo) -> Auth:
         host = info.data.get("host")
-        if isinstance(host, str) and value == "none" and not _is_loopback(host):
+        if isinstance(host, str) and value == "none" and not is_loopback(host):
             message = (
                 f"HEADWATER_HOST={host} would offer an API without authentication to the network; set this to keys and "
                 "HEADWATER_ADMIN_KEY to the first key, or bind 127.0.0.1"
@@ -321,7 +321,8 @@ def _is_fernet_key(key: str) -> bool:
         return False
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches, and is reached by, this name or address."""
     if host == "localhost":
         return True
     try:

@@ -30,7 +30,8 @@ def mount(app: FastAPI, services: Services) -> None:
         app.mount(prefix, contract)
 
 
-def _refused(request: Request, error: Exception) -> JSONResponse:
+async def _refused(request: Request, error: Exception) -> JSONResponse:
+    # In no thread: a wrong password is counted before the next one is looked at.
     headers = None
     if isinstance(error, HTTPException.__mro__[1]):
         refusal = cast("HTTPException", error)

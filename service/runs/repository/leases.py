@@ -107,7 +107,7 @@ _TAKE = text("""
     with taken as (
         update runs r set state = 'running', worker = :worker, token = token + 1, attempt = attempt + 1,
             started_at = coalesce(started_at, clock_timestamp()), lease_until = now() + make_interval(secs => :seconds),
-            progress = '{}', error = null
+            progress = '{}', error = null, told = null
         where r.id = any(:ids) and r.state = 'queued'
         and not exists (select from runs b where b.workflow_id = r.workflow_id and b.state = 'running')
         returning r.*

@@ -15,7 +15,7 @@ from service.runs.status import RunState
 from service.runs.tables import FailureRow, LogRow
 from service.workflows.documents import Json, merge_patch
 
-BATCH = 50
+BATCH = 10
 SHORTEST = timedelta(seconds=10)
 LONGEST = timedelta(minutes=15)
 GIVEN_UP_AFTER = timedelta(days=1)
@@ -62,7 +62,7 @@ class Losses:
 # about a hundred tries in a day. Most runs start at once: that those waited is not worth a word.
 _TAKE = text("""
     with due as (
-        select id, coalesce(finished_at, queued_at) as since from runs
+        select id, coalesce(finished_at, greatest(queued_at, available_at)) as since from runs
         where pipeline is not null and told is distinct from state and report_at <= now()
         and state <> 'running' and (state <> 'queued' or queued_at < now() - interval '1 second')
         order by report_at limit :batch for update skip locked
@@ -76,7 +76,8 @@ _TAKE = text("""
     left join workflow_revisions v on v.workflow_id = t.workflow_id and v.revision = t.revision
     order by coalesce(t.finished_at, t.queued_at), t.id""")
 
-_TOLD = text("update runs set told = :state where id = :run")
+_TOLD = text("update runs set told = case when state = :state then state end where id = :run")
+_STILL = text("select state = :state and told is distinct from state from runs where id = :run")
 _MISSED = text("update runs set told = null where id = :run and state <> :state")
 _HAND_OVER = text("update runs set report_at = now() where id = :run and told is distinct from state")
 
@@ -85,6 +86,11 @@ def take_untold(session: Session, age: timedelta = GIVEN_UP_AFTER) -> list[Untol
     """Runs to be told of now, for this caller alone; whatever is older than `age` is given up."""
     values = {"batch": BATCH, "shortest": SHORTEST, "longest": LONGEST, "age": age}
     return [_untold(row) for row in session.execute(_TAKE, values)]
+
+
+def is_due(session: Session, run_id: UUID, state: RunState) -> bool:
+    """Whether the run is still in this state, and nobody has told of it meanwhile."""
+    return bool(session.scalar(_STILL, {"run": run_id, "state": state.value}))
 
 
 def note_told(session: Session, run_id: UUID, state: RunState) -> None:
