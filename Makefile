@@ -34,7 +34,7 @@ fix: .venv
 serve: .venv
 	$(BIN)/headwater serve
 
-bench: .venv  ## LARGE=1 measures 100,000 tables too
+bench: .venv  ## writes docs/performance.md; LARGE=1 measures 100,000 tables too
 	$(BIN)/python -m benchmarks $(if $(LARGE),--large)
 
 soak: .venv  ## many runs in one service, and what its process holds before and after; RUNS=1000
@@ -88,5 +88,5 @@ tests/systems/requirements/%.txt: tests/systems/requirements/%.in
 		--no-strip-extras --custom-compile-command "make lock-systems" $(LOCK_FLAGS) $< --output-file $@
 
 clean:
-	rm -rf .venv .tools .systems .coverage .coverage.* .hypothesis .pytest_cache .ruff_cache build dist
+	rm -rf .venv .tools .systems .peers .coverage .coverage.* .hypothesis .pytest_cache .ruff_cache build dist
 	find benchmarks connectors migrations service tests -name __pycache__ -type d -prune -exec rm -rf {} +

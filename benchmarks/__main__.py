@@ -6,7 +6,6 @@ those of the service's process, without the two Postgres servers.
 """
 
 import argparse
-import platform
 import shutil
 import statistics
 import sys
@@ -20,13 +19,15 @@ from typing import Any
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from benchmarks import slow_api, slow_source
+from benchmarks import peers, second_run, service_load, slow_api, slow_source
 from benchmarks.fast_api import fast_api
 from benchmarks.floor import floor_cpu_seconds
+from benchmarks.ingesting import definition, ended
 from benchmarks.installed import core_size
 from benchmarks.postgres_catalogue import Size, build
 from benchmarks.process import forget_peak, peak_megabytes, process_cpu_seconds
-from benchmarks.running import PATIENCE_SECONDS, Running, say, service, source
+from benchmarks.results import Table
+from benchmarks.running import Running, say, service, source
 from benchmarks.starting import seconds_to_first_query
 
 SIZES = (
@@ -37,7 +38,6 @@ LARGE = Size(tables=100_000, columns=20, views=10_000, schemas=1_000)
 THREADS = (1, 4)
 MEGABYTE = 1e6
 STARTS = 3
-LOOK_SECONDS = 0.2  # looks are answered by the process that is measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,51 +75,58 @@ def main() -> int:
         config, place = definition("bench-start", small, catalogue, 1), conninfo_to_dict(small)
         server = f"{place['host']}/.s.PGSQL.{place.get('port', 5432)}"
         firsts = [seconds_to_first_query(folder, config, server) for _ in range(STARTS)]
+        say("Measuring a second run ...")
+        again = second_run.measure(folder, small)
+        say("Measuring others ...")
+        beside = Table()
+        peers.measure(beside, folder, small)
+    say("Measuring what the service carries ...")
+    carried = Table()
+    service_load.measure(carried, folder)
     say("Measuring what is slow ...")
     in_flight, flows = slow_api.speedup(folder), slow_source.measure()
     shutil.rmtree(folder)
     distributions, size = core_size()
-    say("", f"Python {platform.python_version()}, {platform.platform()}, {platform.machine()}", "")
-    print_runs(measured)
+    say("")
+    table = Table()
+    print_runs(table, measured)
     name = f"API of {1000 * slow_api.REQUEST_SECONDS:.0f} ms: {slow_api.IN_FLIGHT} in flight, times one"
-    line(name, f"{in_flight:.1f}", "8")
+    table.line(name, f"{in_flight:.1f}", "8")
     name = f"source of {1000 * slow_source.CALL_SECONDS:.0f} ms: {slow_source.THREADS} threads, times one"
-    line(name, f"{flows.speedup:.1f}", "14")
-    line("  two slow items among 2,000: the others done", f"{flows.quick_done:.2f} s")
-    line("  the same at best", f"{flows.quick_best:.2f} s")
-    line("headwater run, start to its first query", f"{statistics.median(firsts):.2f} s", "1 s")
-    line("serve on a warm embedded store, ready after", f"{statistics.median(starts):.2f} s", "3 s")
-    line("installed core without embedded database", f"{size / MEGABYTE:.0f} MB", "110 MB")
-    line("  its distributions, Headwater's own included", str(distributions), "42")
-    say("", f"All of it took {time.monotonic() - began:.0f} s.")
+    table.line(name, f"{flows.speedup:.1f}", "14")
+    table.line("  two slow items among 2,000: the others done", f"{flows.quick_done:.2f} s")
+    table.line("  the same at best", f"{flows.quick_best:.2f} s")
+    table.line("headwater run, start to its first query", f"{statistics.median(firsts):.2f} s", "1 s")
+    table.line("serve on a warm embedded store, ready after", f"{statistics.median(starts):.2f} s", "3 s")
+    table.line("installed core without embedded database", f"{size / MEGABYTE:.0f} MB", "110 MB")
+    table.line("  its distributions, Headwater's own included", str(distributions), "42")
+    second_run.report(table, *again)
+    table.rows += carried.rows + beside.rows
+    table.write()
+    say("", f"Written to docs/performance.md. All of it took {time.monotonic() - began:.0f} s.")
     return 0
 
 
-def print_runs(measured: list[Measured]) -> None:
+def print_runs(table: Table, measured: list[Measured]) -> None:
     """What the runs cost, and whether that grows with the number of tables."""
-    line("what", "figure", "limit")
+    table.part("Runs over a Postgres, from POST to succeeded")
     for each in measured:
         small = each is measured[0]
-        line(f"{each.tables:,} tables: floor, rows fetched and dumped", f"{each.floor:.2f} s", "")
+        table.line(f"{each.tables:,} tables: floor, rows fetched and dumped", f"{each.floor:.2f} s", "")
         for threads, run in zip(THREADS, each.runs, strict=True):
             name = f"  threads {threads}"
-            line(f"{name}: CPU, POST to succeeded", f"{run.cpu:.2f} s", "3 s" if small else "")
-            line(f"{name}: wall, POST to succeeded", f"{run.wall:.2f} s", "")
-            line(f"{name}: CPU per table", f"{1000 * run.cpu / each.tables:.2f} ms", "")
-            line(f"{name}: CPU, times the floor", f"{run.cpu / each.floor:.1f}", "")
-            line(f"{name}: peak memory", f"{run.peak:.0f} MB", "")
-        line("  memory before the first run", f"{each.resting:.0f} MB", "")
+            table.line(f"{name}: CPU, POST to succeeded", f"{run.cpu:.2f} s", "3 s" if small else "")
+            table.line(f"{name}: wall, POST to succeeded", f"{run.wall:.2f} s", "")
+            table.line(f"{name}: CPU per table", f"{1000 * run.cpu / each.tables:.2f} ms", "")
+            table.line(f"{name}: CPU, times the floor", f"{run.cpu / each.floor:.1f}", "")
+            table.line(f"{name}: peak memory", f"{run.peak:.0f} MB", "")
+        table.line("  memory before the first run", f"{each.resting:.0f} MB", "")
     first, last = measured[0], measured[-1]
     for threads, small, large in zip(THREADS, first.runs, last.runs, strict=True):
         name = f"{last.tables // first.tables} x the tables, threads {threads}"
         per_table = (large.cpu / last.tables) / (small.cpu / first.tables)
-        line(f"{name}: CPU per table", f"x {per_table:.2f}", "flat")
-        line(f"{name}: peak memory", f"{large.peak - small.peak:+.0f} MB", "flat")
-
-
-def line(what: str, figure: str, limit: str = "") -> None:
-    """One line of the table."""
-    say(f"{what:48} {figure:>10} {limit:>8}".rstrip())
+        table.line(f"{name}: CPU per table", f"x {per_table:.2f}", "flat")
+        table.line(f"{name}: peak memory", f"{large.peak - small.peak:+.0f} MB", "flat")
 
 
 def measure(folder: Path, url: str, catalogue: str, size: Size) -> Measured:
@@ -137,51 +144,17 @@ def measure(folder: Path, url: str, catalogue: str, size: Size) -> Measured:
     return Measured(size.tables, floor, resting, runs)
 
 
-def definition(name: str, url: str, catalogue: str, threads: int) -> dict[str, Any]:
-    """What is run: all of a database, to the stand-in."""
-    place = conninfo_to_dict(url)
-    connection = {
-        "type": "Postgres",
-        "username": place["user"],
-        "authType": {"password": place["password"]},
-        "hostPort": f"{place['host']}:{place.get('port', 5432)}",
-        "database": place["dbname"],
-    }
-    return {
-        "source": {
-            "type": "postgres",
-            "serviceName": name,
-            "serviceConnection": {"config": connection},
-            "sourceConfig": {"config": {"type": "DatabaseMetadata", "includeDDL": True, "threads": threads}},
-        },
-        "sink": {"type": "metadata-rest", "config": {}},
-        "workflowConfig": {
-            "openMetadataServerConfig": {
-                "hostPort": catalogue,
-                "authProvider": "openmetadata",
-                "securityConfig": {"jwtToken": "bench"},
-            }
-        },
-    }
-
-
 def measure_run(running: Running, config: dict[str, Any], threads: int) -> Run:
     """One run from POST to its end."""
     api, name = running.api, f"bench-{threads}"
     forget_peak(running.pid)
     began, before = datetime.now(UTC), process_cpu_seconds(running.pid)
     api.post("/api/v1/workflows", json={"name": name, "config": config}).raise_for_status()
-    run_path = api.post(f"/api/v1/workflows/{name}/runs", json={}).raise_for_status().headers["Location"]
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while (run := api.get(run_path).json())["finishedAt"] is None and time.monotonic() < deadline:
-        time.sleep(LOOK_SECONDS)
+    run = ended(api, name)
     wall = (datetime.fromisoformat(run["finishedAt"] or run["queuedAt"]) - began).total_seconds()
     done = Run(wall, process_cpu_seconds(running.pid) - before, peak_megabytes(running.pid))
     written = {entity: counts.get("written", 0) for entity, counts in run["counts"]["byType"].items()}
     say(f"  threads {threads}: {run['state']} {written} {run['error'] or ''}")
-    if run["state"] != "succeeded":
-        message = "the figures would be those of another job"
-        raise SystemExit(message)
     return done
 
 

@@ -16,19 +16,23 @@ class FastApi(http.server.BaseHTTPRequestHandler):
 
     def answer(self) -> None:
         """Read the request, say that it went well."""
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        status, reply = (404, b"{}") if self.command == "GET" else (200, b'{"status":"success"}')
-        if self.path.endswith("/system/version"):
-            status, reply = 200, b'{"version":"2.0.7"}'
-        elif "/bulk" in self.path:
-            count = body.count(b'"sourceHash"')
-            reply = json.dumps({"status": "success", "numberOfRowsPassed": count, "failedRequest": []}).encode()
+        status, reply = self.reply(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
         time.sleep(self.seconds)
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(reply)))
         self.end_headers()
         self.wfile.write(reply)
+
+    def reply(self, body: bytes) -> tuple[int, bytes]:
+        """Status and body."""
+        status, reply = (404, b"{}") if self.command == "GET" else (200, b'{"status":"success"}')
+        if self.path.endswith("/system/version"):
+            status, reply = 200, b'{"version":"2.0.7"}'
+        elif "/bulk" in self.path:
+            count = body.count(b'"sourceHash"')
+            reply = json.dumps({"status": "success", "numberOfRowsPassed": count, "failedRequest": []}).encode()
+        return status, reply
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Say nothing."""

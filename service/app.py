@@ -42,6 +42,7 @@ from service.execution.secrets import SecretResolver
 from service.execution.worker import Worker
 from service.metrics import Metrics, StoreFigures
 from service.runs.repository import CANCEL_CHANNEL, RUNS_CHANNEL, count_by_state, last_successes
+from service.runs.status import ACTIVE
 from service.scheduling.scheduler import Scheduler
 from service.scheduling.triggers import check_schedule
 from service.settings import ADMIN_KEY_RULE, Settings, is_admin_key
@@ -279,7 +280,8 @@ def _readiness(store: Reachability, worker: Worker | None, scheduler: Scheduler 
 
 def _store_figures(database: Database) -> StoreFigures:
     with database.session() as session:
-        runs = {state.value: count for state, count in count_by_state(session).items()}
+        # Ended runs are not counted: that would read a million of them at each scrape; `headwater_runs_total` tells.
+        runs = {state.value: count for state, count in count_by_state(session, ACTIVE).items()}
         return StoreFigures(runs, last_successes(session))
 
 

@@ -155,7 +155,7 @@ class _StoreCollector:
 
     def collect(self) -> Iterable[Metric]:
         """The figures, or nothing at all while the store does not answer: an old figure would look like a true one."""
-        runs = GaugeMetricFamily("headwater_runs", "Runs in the store by state.", labels=("state",))
+        runs = GaugeMetricFamily("headwater_runs", "Runs that wait or run, by state.", labels=("state",))
         success = GaugeMetricFamily(
             "headwater_last_success_timestamp_seconds", "When a run last succeeded.", labels=("workflow",)
         )

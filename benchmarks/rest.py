@@ -1,0 +1,79 @@
+"""REST with a great many runs stored: reading one, and pages of them, at a steady pace."""
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import httpx
+
+from benchmarks.process import process_cpu_seconds
+from benchmarks.queue import Site
+from benchmarks.results import Table
+from benchmarks.running import say
+from benchmarks.store import add_pattern, add_runs, add_workflows
+
+RUNS, WORKFLOWS = 1_000_000, 1_000
+A_SECOND, SECONDS = 200, 15
+CLIENTS = 16
+STRIDE = 7919
+PAGES = (
+    "/api/v1/runs?limit=50",
+    "/api/v1/runs?workflow=kept-7&limit=50",
+    "/api/v1/runs?state=failed&limit=50",
+    "/api/v1/runs?state=running&limit=50",
+    "/api/v1/runs?workflow=kept-50&state=failed&limit=50",
+)
+
+
+@dataclass(slots=True)
+class Times:
+    """Seconds from when a request was due to its answer, so that a stall counts for all that it held up."""
+
+    seconds: list[float] = field(default_factory=list[float])
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def p(self, share: float) -> float:
+        """The share of them that is quicker."""
+        return sorted(self.seconds)[int(share * (len(self.seconds) - 1))]
+
+
+def measure(table: Table, here: Site) -> None:
+    """Fill the store, then ask."""
+    with here.replica("rest", HEADWATER_ROLES="api") as (running, api):
+        add_pattern(api, here.folder)
+        add_workflows(here.store, "kept", WORKFLOWS, None)
+        say(f"Storing {RUNS:,} runs ...")
+        add_runs(here.store, RUNS)
+        ids = [run["id"] for run in api.get("/api/v1/runs?limit=500").raise_for_status().json()["data"]]
+        (size,) = here.ask("select pg_total_relation_size('runs')")
+        table.part(f"REST with {RUNS:,} runs of {WORKFLOWS:,} workflows stored, {A_SECOND} requests a second")
+        table.line("  a stored run with its index entries, without its log", f"{size / RUNS:.0f} bytes")
+        for name, paths in (("GET /runs/{id}", [f"/api/v1/runs/{run}" for run in ids]), ("list pages of 50", PAGES)):
+            before = process_cpu_seconds(running.process.pid)
+            times = steadily(running.url, paths)
+            cpu = process_cpu_seconds(running.process.pid) - before
+            table.line(f"  {name}: p50", f"{1000 * times.p(0.5):.0f} ms")
+            table.line(f"  {name}: p99", f"{1000 * times.p(0.99):.0f} ms", "< 50 ms")
+            table.line(f"  {name}: CPU per request", f"{1000 * cpu / len(times.seconds):.1f} ms")
+
+
+def steadily(url: str, paths: list[str] | tuple[str, ...]) -> Times:
+    """Ask for some of them at a steady pace, whether or not the answers keep up."""
+    times, begin = Times(), time.monotonic() + 0.5
+    with (
+        httpx.Client(base_url=url, timeout=60, trust_env=False) as api,
+        ThreadPoolExecutor(CLIENTS) as crowd,
+    ):
+        for number in range(A_SECOND * SECONDS):
+            due = begin + number / A_SECOND
+            time.sleep(max(0.0, due - time.monotonic()))
+            crowd.submit(ask, api, paths[number * STRIDE % len(paths)], due, times)
+    return times
+
+
+def ask(api: httpx.Client, path: str, due: float, times: Times) -> None:
+    """One request."""
+    api.get(path).raise_for_status()
+    with times.lock:
+        times.seconds.append(time.monotonic() - due)
