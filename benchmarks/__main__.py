@@ -90,12 +90,7 @@ def main() -> int:
     say("")
     table = Table()
     print_runs(table, measured)
-    name = f"API of {1000 * slow_api.REQUEST_SECONDS:.0f} ms: {slow_api.IN_FLIGHT} in flight, times one"
-    table.line(name, f"{in_flight:.1f}", "8")
-    name = f"source of {1000 * slow_source.CALL_SECONDS:.0f} ms: {slow_source.THREADS} threads, times one"
-    table.line(name, f"{flows.speedup:.1f}", "14")
-    table.line("  two slow items among 2,000: the others done", f"{flows.quick_done:.2f} s")
-    table.line("  the same at best", f"{flows.quick_best:.2f} s")
+    print_slow(table, in_flight, flows)
     table.line("headwater run, start to its first query", f"{statistics.median(firsts):.2f} s", "1 s")
     table.line("serve on a warm embedded store, ready after", f"{statistics.median(starts):.2f} s", "3 s")
     table.line("installed core without embedded database", f"{size / MEGABYTE:.0f} MB", "110 MB")
@@ -105,6 +100,16 @@ def main() -> int:
     table.write()
     say("", f"Written to docs/performance.md. All of it took {time.monotonic() - began:.0f} s.")
     return 0
+
+
+def print_slow(table: Table, in_flight: float, flows: slow_source.Flows) -> None:
+    """What several at a time are worth where something is slow."""
+    name = f"API of {1000 * slow_api.REQUEST_SECONDS:.0f} ms: {slow_api.IN_FLIGHT} in flight, times one"
+    table.line(name, f"{in_flight:.1f}", "8")
+    name = f"source of {1000 * slow_source.CALL_SECONDS:.0f} ms: {slow_source.THREADS} threads, times one"
+    table.line(name, f"{flows.speedup:.1f}", "14")
+    table.line("  two slow items among 2,000: the others done", f"{flows.quick_done:.2f} s")
+    table.line("  the same at best", f"{flows.quick_best:.2f} s")
 
 
 def print_runs(table: Table, measured: list[Measured]) -> None:
