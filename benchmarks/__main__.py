@@ -86,15 +86,11 @@ def main() -> int:
     say("Measuring what is slow ...")
     in_flight, flows = slow_api.speedup(folder), slow_source.measure()
     shutil.rmtree(folder)
-    distributions, size = core_size()
     say("")
     table = Table()
     print_runs(table, measured)
     print_slow(table, in_flight, flows)
-    table.line("headwater run, start to its first query", f"{statistics.median(firsts):.2f} s", "1 s")
-    table.line("serve on a warm embedded store, ready after", f"{statistics.median(starts):.2f} s", "3 s")
-    table.line("installed core without embedded database", f"{size / MEGABYTE:.0f} MB", "110 MB")
-    table.line("  its distributions, Headwater's own included", str(distributions), "42")
+    print_footprint(table, firsts, starts)
     second_run.report(table, *again)
     table.rows += carried.rows + beside.rows
     table.write()
@@ -110,6 +106,15 @@ def print_slow(table: Table, in_flight: float, flows: slow_source.Flows) -> None
     table.line(name, f"{flows.speedup:.1f}", "14")
     table.line("  two slow items among 2,000: the others done", f"{flows.quick_done:.2f} s")
     table.line("  the same at best", f"{flows.quick_best:.2f} s")
+
+
+def print_footprint(table: Table, firsts: list[float], starts: list[float]) -> None:
+    """What it takes to start and to have."""
+    distributions, size = core_size()
+    table.line("headwater run, start to its first query", f"{statistics.median(firsts):.2f} s", "1 s")
+    table.line("serve on a warm embedded store, ready after", f"{statistics.median(starts):.2f} s", "3 s")
+    table.line("installed core without embedded database", f"{size / MEGABYTE:.0f} MB", "110 MB")
+    table.line("  its distributions, Headwater's own included", str(distributions), "42")
 
 
 def print_runs(table: Table, measured: list[Measured]) -> None:

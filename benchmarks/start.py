@@ -12,9 +12,11 @@ from pathlib import Path
 
 from psycopg.conninfo import conninfo_to_dict
 
-from benchmarks.__main__ import MEGABYTE, STARTS, definition, line, service_start
+from benchmarks.__main__ import MEGABYTE, STARTS, service_start
 from benchmarks.fast_api import fast_api
+from benchmarks.ingesting import definition
 from benchmarks.installed import core_size
+from benchmarks.results import Table
 from benchmarks.running import environment, source
 from benchmarks.starting import seconds_to_first_query
 
@@ -49,12 +51,12 @@ def main() -> int:
             ]
     bare, first, ready = (statistics.median(each) for each in zip(*starts, strict=True))
     distributions, size = core_size()
-    line("what", "figure", "limit")
-    line(f'python -c "{BARE}"', f"{bare:.2f} s")
-    line("headwater run, start to its first query", f"{first:.2f} s", "0.8 s")
-    line("serve on a warm embedded store, ready after", f"{ready:.2f} s", "2.5 s")
-    line("installed core without embedded database", f"{size / MEGABYTE:.0f} MB", "100 MB")
-    line("  its distributions, Headwater's own included", str(distributions), "40")
+    table = Table()
+    table.line(f'python -c "{BARE}"', f"{bare:.2f} s")
+    table.line("headwater run, start to its first query", f"{first:.2f} s", "0.8 s")
+    table.line("serve on a warm embedded store, ready after", f"{ready:.2f} s", "2.5 s")
+    table.line("installed core without embedded database", f"{size / MEGABYTE:.0f} MB", "100 MB")
+    table.line("  its distributions, Headwater's own included", str(distributions), "40")
     return 0
 
 
