@@ -26,5 +26,5 @@ CONNECTOR = Connector(
     topology=pipeline_topology(open_source),
     grants="# the role Viewer: DAGs, tasks, DAG runs, task instances and assets are read, and nothing is changed\n"
     "airflow users create --role Viewer --username <username> --password <password> ...",
-    tested="Apache Airflow 3.3.2 (v2); v1 by answers as Airflow 2 documents them",
+    tested="Apache Airflow 3.3.2 (v2); v1 by answers made by hand from its documentation",
 )

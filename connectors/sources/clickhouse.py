@@ -303,5 +303,5 @@ CONNECTOR = Connector(
     grants="GRANT SHOW ON <database>.* TO <username>;\n"
     "GRANT SELECT ON system.databases, SELECT ON system.tables, SELECT ON system.columns TO <username>;",
     tested="ClickHouse 26.9 (chdb 4.4 behind an HTTP server of the tests', which knows no users: what a server says of "
-    "logins and rights is recorded)",
+    "logins and rights is made by hand)",
 )

@@ -4,7 +4,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import ClassVar, Literal
 
-from connectors.connector import Capability, Connector, RunContext
+from connectors.connector import OF_DATABASES, Capability, Connector, RunContext
 from connectors.families.database import database_topology
 from connectors.families.database_options import DatabaseMetadata
 from connectors.families.postgres.by_name import ByNameSource, Catalogue, composed, open_by_name
@@ -96,13 +96,13 @@ CONNECTOR = Connector(
     service_type="Cockroach",
     config=CockroachConfig,
     options=DatabaseMetadata,
-    capabilities=frozenset(Capability) - {Capability.TAGS},
+    capabilities=OF_DATABASES - {Capability.TAGS},
     checks=checks_of(CATALOGUE),
     topology=database_topology(open_source),
     driver="psycopg",
     grants="GRANT CONNECT ON DATABASE <database> TO <username>;\nGRANT USAGE ON SCHEMA <schema> TO <username>;\n"
     "GRANT SELECT ON <schema>.* TO <username>;  -- columns are shown to those who may read them",
-    tested="PostgreSQL 18 for what the two have in common, recorded rows of crdb_internal and of the columns that "
+    tested="PostgreSQL 18 for what the two have in common, rows made by hand of crdb_internal and of the columns that "
     "information_schema.columns has more; not on CockroachDB itself. Partitions and row-level-security policies are "
     "not read",
 )

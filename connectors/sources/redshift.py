@@ -4,7 +4,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Annotated, ClassVar, Literal
 
-from connectors.connector import Capability, Connector, RunContext
+from connectors.connector import OF_DATABASES, Capability, Connector, RunContext
 from connectors.definition import FilterPattern, Unused
 from connectors.families.database import database_topology
 from connectors.families.database_options import DatabaseMetadata
@@ -114,12 +114,12 @@ CONNECTOR = Connector(
     service_type="Redshift",
     config=RedshiftConfig,
     options=DatabaseMetadata,
-    capabilities=frozenset(Capability) - {Capability.TAGS, Capability.DDL},
+    capabilities=OF_DATABASES - {Capability.TAGS, Capability.DDL},
     checks=checks_of(CATALOGUE),
     topology=database_topology(open_source),
     driver="psycopg",
     grants="GRANT USAGE ON SCHEMA <schema> TO <username>;\nALTER USER <username> SYSLOG ACCESS UNRESTRICTED;\n"
     "GRANT SELECT ON ALL TABLES IN SCHEMA <schema> TO <username>;  -- the SVV views show what a user may read",
-    tested="PostgreSQL 18 for what the two have in common, recorded rows of the SVV views and of pg_proc_info; not on "
-    "Redshift itself. Datashares of other clusters, DDL of tables and incremental reading are left out",
+    tested="PostgreSQL 18 for what the two have in common, rows made by hand of the SVV views and of pg_proc_info; not "
+    "on Redshift itself. Datashares of other clusters, DDL of tables and incremental reading are left out",
 )

@@ -14,6 +14,7 @@ from service.database.urls import connect_arguments, engine_url
 from service.errors import Unavailable
 
 APPLICATION_NAME = "headwater"
+IDLE_IN_TRANSACTION_SECONDS = 60
 # By the first two signs of SQLSTATE: connection, read-only after a failover, rollback, resources, operator, system.
 PASSING = frozenset({"08", "25", "40", "53", "57", "58"})
 
@@ -40,7 +41,7 @@ class Database:
             pool_recycle=1800,
             pool_use_lifo=True,
         )
-        event.listen(self.engine, "connect", _use_utc)
+        event.listen(self.engine, "connect", _prepare)
 
     @contextmanager
     def session(self) -> Generator[Session]:
@@ -88,6 +89,8 @@ def _first_line(error: BaseException | None) -> str:
     return lines[0] if lines else "no reason given"
 
 
-def _use_utc(connection: _Connection, _: object) -> None:
+def _prepare(connection: _Connection, _: object) -> None:
     connection.execute("set time zone 'UTC'")
+    # A process that is frozen within a transaction must not keep its locks from the others.
+    connection.execute(f"set idle_in_transaction_session_timeout = '{IDLE_IN_TRANSACTION_SECONDS}s'")
     connection.commit()

@@ -39,7 +39,7 @@ def test_the_embedded_store_keeps_everything_over_a_restart(
     eventually(lambda: not any(map(is_alive, servers)), "the embedded Postgres has ended")
     with replica(settings, data_folder / "second.log") as second, Api(second.url) as api:
         assert api.run(run["id"]) == run
-        assert api.until(api.start("shop"), "succeeded")["counts"]["unchanged"] == 1
+        assert api.until(api.start("shop"), "succeeded")["counts"]["unchanged"] > 1
         servers = postgres_of(data_folder)
         second.kill()
     eventually(lambda: not any(map(is_alive, servers)), "no Postgres outlives its service")
@@ -61,7 +61,7 @@ def test_a_store_is_migrated_before_it_is_served(empty_database_url: str, tmp_pa
     assert "Traceback" not in refused.stderr
     migrated = headwater("migrate", **settings)
     assert (migrated.returncode, migrated.stderr) == (0, "")
-    assert "the store is at revision 0001" in migrated.stdout
+    assert "the store is at revision 0003" in migrated.stdout
     with replica(settings, tmp_path / "service.log") as running, Api(running.url) as api:
         assert api.get("/workflows") == {"data": [], "nextCursor": None}
 

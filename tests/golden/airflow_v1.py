@@ -1,4 +1,4 @@
-"""What Airflow 2.10 answers, in the shapes of its OpenAPI document."""
+"""What Airflow 2 answers, made by hand from what its documentation says."""
 
 from typing import Any
 

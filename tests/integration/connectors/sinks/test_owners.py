@@ -2,6 +2,7 @@
 
 import pytest
 
+from connectors.errors import SinkUnavailable
 from connectors.models.base import EntityReference
 from connectors.models.database import CreateDatabaseRequest
 from tests.fake_openmetadata import FakeOpenMetadata, Fault
@@ -69,6 +70,13 @@ def test_an_answer_that_makes_no_sense_leaves_the_owner_out(fake: FakeOpenMetada
     fake.faults.add(fault)
     assert run.deliver([*tree(0), table("t", owners=("ann",))]).lost == []
     assert "owners" not in fake.entities("tables")["s.d.x.t"]
+
+
+def test_a_server_that_cannot_tell_loses_no_owner(fake: FakeOpenMetadata, run: Run) -> None:
+    fake.catalogue.add_person("users", "ann")
+    fake.faults.add(Fault("/users/name/ann", status=500, times=100))
+    with pytest.raises(SinkUnavailable, match="cannot tell whether it has the user 'ann'"):
+        run.deliver([*tree(0), table("t", owners=("ann",))])
 
 
 def test_owners_of_other_kinds_and_without_names_are_left_out(fake: FakeOpenMetadata, run: Run) -> None:

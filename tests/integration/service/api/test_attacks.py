@@ -94,9 +94,9 @@ def test_keys_in_addresses_are_refused_and_logged_nowhere(api: Keyed, caplog: py
                 assert key not in str(refused)
         api.call("GET", RUNS, key)
         api.call("GET", RUNS, make_key().text)
-    secret = key[12:]
-    assert "GET /api/v1/runs 200" in caplog.text
-    assert secret not in caplog.text
+    ours = "\n".join(record.getMessage() for record in caplog.records if record.name.startswith("service"))
+    assert "GET /api/v1/runs 200" in ours
+    assert key[12:] not in ours
 
 
 def test_expired_and_revoked_keys_are_refused(api: Keyed) -> None:
@@ -230,9 +230,10 @@ class TestLimits:
         with keyed(api.store, failed_logins_per_minute=1, **basic) as guarded:
             contract = f"{guarded.address}/api/v1/openmetadata/health-auth"
             assert httpx.get(contract, auth=("om", "wrong"), trust_env=False).status_code == 401
-            refused = guarded.call("GET", RUNS, guarded.keys[Role.VIEWER])
+            refused = guarded.call("GET", RUNS, "not-written-as-a-key")
             assert int(refused.headers["retry-after"]) >= 1
             problem(refused, 429)
+            assert guarded.call("GET", RUNS, guarded.keys[Role.VIEWER]).status_code == 200
             told = httpx.get(contract, auth=("om", "right"), trust_env=False)
             assert (told.status_code, list(told.json())) == (429, ["error"])
             assert guarded.as_admin("GET", RUNS).status_code == 200

@@ -10,7 +10,7 @@ from service.runs import repository
 from service.runs.repository import Ending, TickRun, reports
 from service.runs.repository.reports import Untold
 from service.runs.status import RunState
-from tests.integration.service.runs.makers import QUEUE, TICK, end, make, queue, start
+from tests.integration.service.runs.makers import QUEUE, TICK, claim, end, make, queue, start
 
 DAY = timedelta(days=1)
 PIPELINE = "shop.nightly"
@@ -34,7 +34,9 @@ def told(database: Database, run_id: UUID, state: RunState) -> None:
 
 def earlier(database: Database, run_id: UUID, seconds: int) -> None:
     """Have everything about a run be so long ago."""
-    moved = ", ".join(f"{column} = {column} - :ago" for column in ("queued_at", "finished_at", "report_at"))
+    moved = ", ".join(
+        f"{column} = {column} - :ago" for column in ("queued_at", "available_at", "finished_at", "report_at")
+    )
     with database.session() as session:
         values = {"ago": timedelta(seconds=seconds), "run": run_id}
         session.connection().execute(text(f"update runs set {moved} where id = :run"), values)
@@ -93,6 +95,38 @@ def test_a_state_that_was_told_late_is_corrected(database: Database) -> None:
     end(database, lease)
     told(database, lease.run_id, RunState.QUEUED)
     assert [each.state for each in take(database)] == [RunState.SUCCEEDED]
+
+
+def test_a_run_that_waits_again_is_told_again(database: Database) -> None:
+    pipeline(database)
+    run = queue(database)
+    told(database, run, RunState.QUEUED)
+    [claimed] = claim(database)
+    with database.session() as session:
+        assert repository.release(session, claimed.lease)
+    earlier(database, run, 5)
+    assert [each.state for each in take(database)] == [RunState.QUEUED]
+
+
+def test_a_run_that_ran_for_days_and_waits_again_is_not_too_old_to_be_told(database: Database) -> None:
+    pipeline(database)
+    lease = start(database)
+    earlier(database, lease.run_id, 3 * 24 * 3600)
+    with database.session() as session:
+        assert repository.release(session, lease)
+    [untold] = take(database)
+    assert (untold.state, untold.given_up) == (RunState.QUEUED, False)
+
+
+def test_a_run_that_moved_on_meanwhile_is_not_to_be_told_any_more(database: Database) -> None:
+    pipeline(database)
+    lease = start(database)
+    with database.session() as session:
+        assert not reports.is_due(session, lease.run_id, RunState.QUEUED)
+        assert reports.is_due(session, lease.run_id, RunState.RUNNING)
+    told(database, lease.run_id, RunState.RUNNING)
+    with database.session() as session:
+        assert not reports.is_due(session, lease.run_id, RunState.RUNNING)
 
 
 def test_a_state_that_may_have_been_told_late_is_corrected(database: Database) -> None:

@@ -22,6 +22,16 @@ def test_a_burst_is_let_through_and_then_the_rate() -> None:
     assert [limiter.take("a") for _ in range(5)] == [0, 0, 0, 0, 0.5]
 
 
+def test_who_is_charged_beyond_the_burst_waits_the_longer() -> None:
+    clock = Clock()
+    limiter = Limiter(2, 4, clock)
+    for _ in range(100):
+        limiter.charge("a")
+    assert limiter.wait("a") == 2.5
+    clock.seconds = 2.5
+    assert limiter.wait("a") == 0
+
+
 def test_of_very_many_callers_the_oldest_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "MOST_CALLERS", 2)
     limiter = Limiter(1, 1, Clock())
