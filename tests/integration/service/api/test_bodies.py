@@ -14,6 +14,7 @@ WORKFLOWS = "/api/v1/workflows"
 JSON = {"Content-Type": "application/json"}
 YAML = {"Content-Type": "application/yaml"}
 HUGE = 50 * 1024 * 1024
+POST = f"POST {WORKFLOWS} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 
 
 @pytest.mark.parametrize(
@@ -64,7 +65,7 @@ def test_a_compressed_body_is_refused(client: httpx.Client) -> None:
 
 def test_an_announced_huge_body_is_refused_unread(address: str) -> None:
     where = urlsplit(address)
-    head = f"POST {WORKFLOWS} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {HUGE}\r\n\r\n"
+    head = f"{POST}Content-Length: {HUGE}\r\n\r\n"
     with socket.create_connection((where.hostname or "", where.port or 0), timeout=5) as connection:
         connection.sendall(head.encode())
         assert connection.recv(100).startswith(b"HTTP/1.1 413")
@@ -115,7 +116,7 @@ def test_numbers_without_end_are_refused(client: httpx.Client) -> None:
 
 def test_a_body_that_is_never_finished_leaves_the_service_well(address: str, client: httpx.Client) -> None:
     where = urlsplit(address)
-    head = f"POST {WORKFLOWS} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{{"
+    head = f"{POST}Content-Length: 9\r\n\r\n{{"
     with socket.create_connection((where.hostname or "", where.port or 0), timeout=5) as connection:
         connection.sendall(head.encode())
     assert client.get(WORKFLOWS).status_code == 200
