@@ -29,3 +29,12 @@ def split_address(text: str, default_port: int) -> tuple[str, int]:
         msg = f"{port!r} is not a port; write a number from 1 to {MAX_PORT} after the colon"
         raise ValueError(msg)
     return host, int(port)
+
+
+def over_tcp(text: str, default_port: int) -> str:
+    """The same text, as long as it names no socket's folder; raises ValueError like `split_address`."""
+    host, _ = split_address(text, default_port)
+    if host.startswith("/"):
+        msg = f"{text!r} is a socket's path, which is not supported; write host:port"
+        raise ValueError(msg)
+    return text

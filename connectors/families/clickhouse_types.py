@@ -3,7 +3,8 @@
 import re
 from collections.abc import Mapping
 
-from connectors.families.nested_types import MAX_DEPTH, Field, NestedType, NotATypeError, column_of_field
+from connectors.families.nested_types import MAX_DEPTH, Field, NestedType, column_of_field
+from connectors.families.type_tokens import NotATypeError, TypeTokens
 from connectors.models.database import Column
 
 # By the words of nested_types. What is not here goes by its own name.
@@ -50,18 +51,11 @@ def parse_clickhouse_type(text: str) -> tuple[NestedType, bool]:
     return found
 
 
-class _Reader:
-    """Reads one text from left to right; `kind` and `value` are of the token at hand."""
+class _Reader(TypeTokens):
+    """What the tokens of one text make up."""
 
     def __init__(self, text: str) -> None:
-        self._text = text.rstrip()
-        self._end = 0
-        self.kind = self.value = ""
-        self._advance()
-
-    def wrong(self) -> NotATypeError:
-        """What to raise about the token at hand."""
-        return NotATypeError(f"{self._text!r} is not a type: {self.value or 'its end'!r} is out of place")
+        super().__init__(text, TOKEN)
 
     def type(self, depth: int) -> tuple[NestedType, bool]:
         """The type that begins here, and whether it may be NULL."""
@@ -122,8 +116,7 @@ class _Reader:
             token = self._take()
             inside = token[1:-1].replace(token[0] * 2, token[0])
             return re.sub(r"\\(.)", r"\1", inside, flags=re.DOTALL)
-        after = TOKEN.match(self._text, self._end)
-        named = self.kind == "word" and after is not None and after.lastgroup == "word"
+        named = self.kind == "word" and self._kind_after() == "word"
         return self._take() if named else None
 
     def _sizes(self, name: str) -> tuple[int, ...]:
@@ -147,28 +140,3 @@ class _Reader:
         inside = self.kind == "mark"
         value = self._take()
         return depth + (inside and value == "(") - (inside and value == ")")
-
-    def _at(self, mark: str) -> bool:
-        return self.kind == "mark" and self.value == mark
-
-    def _expect(self, mark: str) -> None:
-        if not self._at(mark):
-            raise self.wrong()
-        self._advance()
-
-    def _take(self) -> str:
-        value = self.value
-        self._advance()
-        return value
-
-    def _advance(self) -> None:
-        if self._end >= len(self._text):
-            self.kind, self.value = "end", ""
-            return
-        found = TOKEN.match(self._text, self._end)
-        if found is None:
-            self.value = self._text[self._end :]
-            raise self.wrong()
-        self.kind = str(found.lastgroup)
-        self.value = found[self.kind]
-        self._end = found.end()

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from connectors.families.type_tokens import NotATypeError, TypeTokens
 from connectors.models.database import Column, DataType
 from connectors.models.names import encode_name
 
@@ -82,10 +83,6 @@ class NestedType:
     def data_type(self) -> DataType:
         """OpenMetadata's word for it."""
         return NAMES.get(self.name, "UNKNOWN")
-
-
-class NotATypeError(ValueError):
-    """A text that is no type in any of the spellings."""
 
 
 def parse_type(text: str) -> NestedType:
@@ -179,18 +176,11 @@ def _without_brackets(word: str) -> tuple[str, int]:
     return (plain, count) if brackets == "[]" * count else (word, 0)
 
 
-class _Reader:
-    """Reads one text from left to right; `kind` and `value` are of the token at hand."""
+class _Reader(TypeTokens):
+    """What the tokens of one text make up."""
 
     def __init__(self, text: str) -> None:
-        self._text = text.rstrip()
-        self._end = 0
-        self.kind = self.value = ""
-        self._advance()
-
-    def wrong(self) -> NotATypeError:
-        """What to raise about the token at hand."""
-        return NotATypeError(f"{self._text!r} is not a type: {self.value or 'its end'!r} is out of place")
+        super().__init__(text, TOKEN)
 
     def type(self, depth: int) -> NestedType:
         """The type that begins here."""
@@ -288,25 +278,3 @@ class _Reader:
             found.append(int(word))
         self._expect(")")
         return tuple(found)
-
-    def _expect(self, mark: str) -> None:
-        if self.kind != "mark" or self.value != mark:
-            raise self.wrong()
-        self._advance()
-
-    def _take(self) -> str:
-        value = self.value
-        self._advance()
-        return value
-
-    def _advance(self) -> None:
-        if self._end >= len(self._text):
-            self.kind, self.value = "end", ""
-            return
-        found = TOKEN.match(self._text, self._end)
-        if found is None:
-            self.value = self._text[self._end :]
-            raise self.wrong()
-        self.kind = str(found.lastgroup)
-        self.value = found[self.kind]
-        self._end = found.end()

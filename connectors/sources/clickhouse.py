@@ -11,7 +11,7 @@ from connectors.cancellation import Cancellation
 from connectors.connector import Capability, Check, Connector, RunContext
 from connectors.definition import FilterPattern, Unused
 from connectors.errors import ConnectorError
-from connectors.families.addresses import split_address
+from connectors.families.addresses import over_tcp, split_address
 from connectors.families.clickhouse_http import Client, Row
 from connectors.families.clickhouse_types import clickhouse_column
 from connectors.families.database import database_topology
@@ -107,11 +107,7 @@ class ClickhouseConfig(DatabaseConnection):
     @field_validator("host_port")
     @classmethod
     def _is_an_address(cls, value: str) -> str:
-        host, _ = split_address(value, HTTP_PORT)
-        if host.startswith("/"):
-            msg = f"{value!r} is a socket's path, which is not supported; write host:port"
-            raise ValueError(msg)
-        return value
+        return over_tcp(value, HTTP_PORT)
 
     @field_validator("connection_options", "connection_arguments")
     @classmethod

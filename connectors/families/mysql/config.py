@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, SecretStr, field_validator
 
 from connectors.definition import FilterPattern, TlsConfig, Unused
-from connectors.families.addresses import split_address
+from connectors.families.addresses import over_tcp, split_address
 from connectors.families.database_options import DatabaseConnection
 from connectors.families.password_auth import PasswordAuth
 
@@ -41,11 +41,7 @@ class InformationSchemaConfig(DatabaseConnection):
     @field_validator("host_port")
     @classmethod
     def _is_an_address(cls, value: str) -> str:
-        host, _ = split_address(value, DEFAULT_PORT)
-        if host.startswith("/"):
-            msg = f"{value!r} is a socket's path, which is not supported; write host:port"
-            raise ValueError(msg)
-        return value
+        return over_tcp(value, DEFAULT_PORT)
 
     @field_validator("connection_options", "connection_arguments")
     @classmethod
