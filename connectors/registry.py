@@ -7,9 +7,11 @@ A connector's name is its module's name in `connectors.sources`, or that of an e
 import importlib
 import logging
 import pkgutil
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, cast
 
@@ -50,8 +52,12 @@ class Plan:
 
 def names() -> list[str]:
     """The names of all connectors, in alphabetical order."""
-    own = {module.name for module in pkgutil.iter_modules(connectors.sources.__path__)}
-    return sorted(own | {point.name for point in entry_points(group=ENTRY_POINTS)})
+    return sorted(_own() | third_parties().keys())
+
+
+def third_parties() -> Mapping[str, EntryPoint]:
+    """Where the connectors of other distributions are, by name."""
+    return _on_path(tuple(sys.path))
 
 
 def get(name: str) -> Connector[Any, Any]:
@@ -63,7 +69,8 @@ def get(name: str) -> Connector[Any, Any]:
     known = names()
     if name not in known:
         raise _unknown(name, known)
-    for point in entry_points(group=ENTRY_POINTS, name=name):
+    point = third_parties().get(name)
+    if point is not None:
         return _foreign(point)
     module = importlib.import_module(f"{connectors.sources.__name__}.{name}")
     return cast("Connector[Any, Any]", module.CONNECTOR)
@@ -137,6 +144,17 @@ def usable(kind: str) -> Connector[Any, Any]:
         hint = f"pip install 'headwater[{connector.name}]'"
         raise ConfigurationError.at(SOURCE_TYPE, f"{kind} needs the driver {connector.driver}; install it: {hint}")
     return connector
+
+
+# Looking through everything that is installed costs more than a small run, and every run asks twice.
+@cache
+def _on_path(_: tuple[str, ...]) -> Mapping[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=ENTRY_POINTS)}
+
+
+@cache
+def _own() -> frozenset[str]:
+    return frozenset(module.name for module in pkgutil.iter_modules(connectors.sources.__path__))
 
 
 def _foreign(point: EntryPoint) -> Connector[Any, Any]:

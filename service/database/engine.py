@@ -2,19 +2,23 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
 import psycopg
 from sqlalchemy import event, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session, create_engine
 
+from service import clock
 from service.database.urls import connect_arguments, engine_url
 from service.errors import Unavailable
 
 APPLICATION_NAME = "headwater"
 IDLE_IN_TRANSACTION_SECONDS = 60
+# SQLAlchemy's own pre-ping asks each time, which is a third of what a short transaction costs.
+PING_AFTER_SECONDS = 0.1
+LAST_USE = "last_use"
 # By the first two signs of SQLSTATE: connection, read-only after a failover, rollback, resources, operator, system.
 PASSING = frozenset({"08", "25", "40", "53", "57", "58"})
 
@@ -22,6 +26,10 @@ PASSING = frozenset({"08", "25", "40", "53", "57", "58"})
 class _Connection(Protocol):
     def execute(self, query: str) -> object: ...
     def commit(self) -> None: ...
+
+
+class _Record(Protocol):
+    info: dict[str, Any]
 
 
 class Database:
@@ -37,11 +45,12 @@ class Database:
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_timeout=pool_timeout_seconds,
-            pool_pre_ping=True,
             pool_recycle=1800,
             pool_use_lifo=True,
         )
         event.listen(self.engine, "connect", _prepare)
+        event.listen(self.engine, "checkin", _note_use)
+        event.listen(self.engine, "checkout", _ping_if_idle)
 
     @contextmanager
     def session(self) -> Generator[Session]:
@@ -94,3 +103,19 @@ def _prepare(connection: _Connection, _: object) -> None:
     # A process that is frozen within a transaction must not keep its locks from the others.
     connection.execute(f"set idle_in_transaction_session_timeout = '{IDLE_IN_TRANSACTION_SECONDS}s'")
     connection.commit()
+
+
+def _note_use(_: object, record: _Record) -> None:
+    record.info[LAST_USE] = clock.monotonic()
+
+
+def _ping_if_idle(connection: _Connection, record: _Record, _: object) -> None:
+    """Have the pool replace a connection that was lost while nobody used it."""
+    used = record.info.get(LAST_USE)
+    if used is None or clock.monotonic() - used < PING_AFTER_SECONDS:
+        return
+    try:
+        connection.execute("select 1")
+        connection.commit()
+    except psycopg.Error as error:
+        raise DisconnectionError from error

@@ -128,8 +128,8 @@ class Journal:
         if journal is not None:
             journal.logged(LogLine(at, level, name, _bounded(message)))
 
-    def write(self, journal: RunJournal) -> None:
-        """Write what a run has told since the last time.
+    def write(self, journal: RunJournal, *, ends: bool = False) -> None:
+        """Write what a run has told since the last time, but not how far it is if it `ends` now: its end tells that.
 
         Raises:
             Unavailable: The store does not answer; everything is kept for the next time.
@@ -138,15 +138,20 @@ class Journal:
         shown = (counts, journal.report.snapshot_progress())
         with journal.writing:
             lines, failures, scopes = journal.lines.take(), journal.failures.take(), journal.scopes.take()
-            if journal.closed or (shown == journal.shown and not any((*lines, *failures, *scopes))):
+            moved = not ends and shown != journal.shown
+            if journal.closed or not (moved or any((*lines, *failures, *scopes))):
                 return
             try:
                 with self._database.session() as session:
-                    checkpoint(session, journal.lease, dict(scopes[0]))
-                    add_failures(session, journal.lease, failures[0])
-                    add_logs(session, journal.lease, _in_order(*lines), self._keep_lines)
-                    progress = progress_document(journal.report, clock.monotonic() - journal.began)
-                    update_progress(session, journal.lease, progress, counts)
+                    if scopes[0]:
+                        checkpoint(session, journal.lease, dict(scopes[0]))
+                    if failures[0]:
+                        add_failures(session, journal.lease, failures[0])
+                    if any(lines):
+                        add_logs(session, journal.lease, _in_order(*lines), self._keep_lines)
+                    if moved:
+                        progress = progress_document(journal.report, clock.monotonic() - journal.began)
+                        update_progress(session, journal.lease, progress, counts)
             except ServiceError:
                 journal.lines.give_back(lines)
                 journal.failures.give_back(failures)

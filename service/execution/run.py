@@ -107,7 +107,7 @@ class RunExecutor:
             self.drop(attempt)
             return False
         try:
-            self.journal.write(attempt.journal)
+            self.journal.write(attempt.journal, ends=True)
         except Unavailable:
             raise
         except Exception:

@@ -114,9 +114,10 @@ def finish(session: Session, lease: Lease, ending: Ending) -> bool:
     """End the run for good and count failures in a row; false, and nothing done, if it is no longer the owner's."""
     move(RunState.RUNNING, ending.state)
     failed = ending.state is RunState.FAILED
+    locked = None
     if ending.state is not RunState.CANCELLED:
         owner = {"run": lease.run_id, "token": lease.token}
-        session.execute(_LOCK_WORKFLOW, owner | {"failed": failed})
+        locked = session.execute(_LOCK_WORKFLOW, owner | {"failed": failed}).one_or_none()
     ended = _end(
         session,
         _FINISH,
@@ -132,7 +133,7 @@ def finish(session: Session, lease: Lease, ending: Ending) -> bool:
         return False
     if failed and ended.workflow_id is not None:
         count_failures(session, {ended.workflow_id: lease.run_id})
-    elif ending.state is not RunState.CANCELLED:
+    elif locked is not None:
         session.execute(_SUCCEED, {"workflow": ended.workflow_id})
     return True
 

@@ -4,10 +4,11 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from pydantic import JsonValue
-from sqlalchemy import TextClause, text
+from sqlalchemy import Row, TextClause, text
 from sqlalchemy.orm import Session
 
 from service.workflows.documents import Json, storable, storable_document
@@ -60,7 +61,9 @@ _LOGS = text("""
         ) with ordinality as l(at, level, logger, message, position)
         order by l.position
     )
-    select id from owner""")
+    select id, exists (
+        select from run_logs where run_id = :run offset greatest(0, :keep - cast(:adding as integer))
+    ) as full from owner""")
 
 _TRIM_LOGS = text("""
     delete from run_logs where run_id = :run
@@ -96,29 +99,31 @@ _CHECKPOINTS = text("""
 
 def update_progress(session: Session, lease: Lease, progress: Json, counts: Json) -> bool:
     """Show how far the run is; whether it is still the owner's."""
-    return _written(session, _PROGRESS, lease, progress=packed(progress), counts=packed(counts))
+    return _written(session, _PROGRESS, lease, progress=packed(progress), counts=packed(counts)) is not None
 
 
 def add_logs(session: Session, lease: Lease, lines: Sequence[LogLine], keep: int) -> bool:
     """Keep these lines; of more than `keep` in all, the first and the last are kept. Whether the run is the owner's."""
-    owned = _written(
+    owner = _written(
         session,
         _LOGS,
         lease,
+        keep=keep,
+        adding=len(lines),
         at=[line.at for line in lines],
         level=[storable(line.level) for line in lines],
         logger=[storable(line.logger) for line in lines],
         message=[_bounded(line.message) for line in lines],
     )
-    if owned and lines:
+    if owner is not None and (owner.full or len(lines) > keep):
         tail = keep // 2
         session.execute(_TRIM_LOGS, {"run": lease.run_id, "head": keep - tail, "tail": tail})
-    return owned
+    return owner is not None
 
 
 def add_failures(session: Session, lease: Lease, lost: Sequence[LostEntity], keep: int = MAX_FAILURES) -> bool:
     """Keep these failures, of one run the first `keep`; whether the run is still the owner's."""
-    return _written(
+    owner = _written(
         session,
         _FAILURES,
         lease,
@@ -129,12 +134,14 @@ def add_failures(session: Session, lease: Lease, lost: Sequence[LostEntity], kee
         cause=[_bounded(one.cause) for one in lost],
         advice=[None if one.advice is None else _bounded(one.advice) for one in lost],
     )
+    return owner is not None
 
 
 def checkpoint(session: Session, lease: Lease, scopes: Mapping[str, Mapping[str, int]]) -> bool:
     """Note that everything below these scopes is delivered; whether the run is still the owner's."""
     records = [json.dumps(dict(counts)) for counts in scopes.values()]
-    return _written(session, _CHECKPOINTS, lease, scope=[storable(scope) for scope in scopes], records=records)
+    named = [storable(scope) for scope in scopes]
+    return _written(session, _CHECKPOINTS, lease, scope=named, records=records) is not None
 
 
 def packed(document: Mapping[str, JsonValue] | None) -> str | None:
@@ -142,9 +149,9 @@ def packed(document: Mapping[str, JsonValue] | None) -> str | None:
     return None if document is None else json.dumps(storable_document(dict(document)))
 
 
-def _written(session: Session, statement: TextClause, lease: Lease, **values: object) -> bool:
-    values |= {"run": lease.run_id, "token": lease.token}
-    return session.execute(statement, values).one_or_none() is not None
+def _written(session: Session, statement: TextClause, lease: Lease, **values: object) -> Row[*tuple[Any, ...]] | None:
+    """What the statement says of the run, if it is still the owner's."""
+    return session.execute(statement, values | {"run": lease.run_id, "token": lease.token}).one_or_none()
 
 
 def _bounded(words: str) -> str:

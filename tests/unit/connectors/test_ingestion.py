@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from importlib.metadata import EntryPoint, EntryPoints
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -34,13 +34,8 @@ MADE: list[MemorySource] = []
 @pytest.fixture
 def source(monkeypatch: pytest.MonkeyPatch) -> MemorySource:
     """A source that definitions of the type `memory` read."""
-    points = EntryPoints([Point("memory", "tests:made", registry.ENTRY_POINTS)])
-
-    def entry_points(group: str, name: str | None = None) -> EntryPoints:
-        found = points.select(group=group)
-        return found if name is None else found.select(name=name)
-
-    monkeypatch.setattr(registry, "entry_points", entry_points)
+    points = {"memory": Point("memory", "tests:made", registry.ENTRY_POINTS)}
+    monkeypatch.setattr(registry, "third_parties", lambda: points)
     MADE[:] = [memory(schema("sales", *(table(f"t{number}") for number in range(9))))]
     return MADE[0]
 

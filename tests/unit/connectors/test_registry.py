@@ -3,7 +3,7 @@
 import copy
 import dataclasses
 from collections.abc import Callable
-from importlib.metadata import EntryPoint, EntryPoints
+from importlib.metadata import EntryPoint
 from typing import Any
 
 import pytest
@@ -51,13 +51,8 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Install:
     """Make entry points of the group, as name and value, instead of those installed."""
 
     def install(**values: str) -> None:
-        points = EntryPoints(EntryPoint(name, value, registry.ENTRY_POINTS) for name, value in values.items())
-
-        def entry_points(group: str, name: str | None = None) -> EntryPoints:
-            found = points.select(group=group)
-            return found if name is None else found.select(name=name)
-
-        monkeypatch.setattr(registry, "entry_points", entry_points)
+        points = {name: EntryPoint(name, value, registry.ENTRY_POINTS) for name, value in values.items()}
+        monkeypatch.setattr(registry, "third_parties", lambda: points)
 
     install(memory=f"{HERE}:MEMORY", driverless=f"{HERE}:WITHOUT_DRIVER")
     return install

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
+from service.database import engine
 from service.database.engine import Database
 from service.errors import Invalid, Unavailable
 
@@ -58,7 +59,8 @@ def test_times_come_in_utc_under_a_known_name(things: Database) -> None:
     assert (zone, name) == ("UTC", "headwater")
 
 
-def test_a_connection_lost_while_idle_is_not_noticed(things: Database) -> None:
+def test_a_connection_lost_while_idle_is_not_noticed(things: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "PING_AFTER_SECONDS", 0)
     things.ping()
     with psycopg.connect(things.url.replace("+psycopg", "")) as connection:
         connection.execute(
