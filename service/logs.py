@@ -86,11 +86,11 @@ def bind_run(
     """
     numeric = logging.getLevelNamesMapping().get(level.upper()) if level else None
     context = RunContext(run_id, workflow, attempt, numeric, token)
-    token = _run.set(context)
+    bound = _run.set(context)
     try:
         yield context
     finally:
-        _run.reset(token)
+        _run.reset(bound)
 
 
 def current_run() -> RunContext | None:

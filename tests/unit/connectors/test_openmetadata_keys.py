@@ -252,6 +252,11 @@ def test_a_key_is_accepted_without_effect(path: str, value: object) -> None:
     assert registry.plan(changed("postgres", path)).notes == ()
 
 
+def test_an_option_of_pipelines_is_accepted_without_effect() -> None:
+    path = f"{OPTIONS}.includeUnDeployedPipelines"
+    assert registry.plan(changed("airflow", path, False)).notes == (f"{path} has no effect on metadata ingestion",)
+
+
 @pytest.mark.parametrize("path", ["processor", "stage", "bulkSink"])
 def test_steps_of_other_workflows_may_be_null(path: str) -> None:
     registry.plan(changed("postgres", path))
