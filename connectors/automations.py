@@ -154,7 +154,7 @@ def _step(result: CheckResult) -> dict[str, Any]:
 
 def _state(result: CheckResult) -> dict[str, Any]:
     """What newer servers show of a step beside whether it passed."""
-    state = {"status": result.status.capitalize(), "durationMs": round(result.seconds * 1000)}
+    state: dict[str, Any] = {"status": result.status.capitalize(), "durationMs": round(result.seconds * 1000)}
     if result.status == "skipped":
         state["skipReason"] = "ConnectionNotEstablished"
     if result.advice is not None:
