@@ -12,9 +12,10 @@ from pydantic import ConfigDict, Field
 from connectors.cancellation import Cancellation
 from connectors.connector import CheckResult
 from connectors.definition import Model, OpenMetadataConnection, known_only, parse
-from connectors.errors import ConfigurationError, SinkUnavailable
+from connectors.errors import ConfigurationError, FatalError, SinkUnavailable
 from connectors.http.answers import UnreadableAnswer
 from connectors.openmetadata.client import OpenMetadataClient, by_name
+from connectors.openmetadata.versions import FIRST_WITH_STATES_OF_STEPS
 from connectors.report import Report
 from connectors.services import QUICK
 
@@ -91,6 +92,7 @@ def carry_out(order: Order, check: Checker, cancellation: Cancellation, now: Clo
     """
     with OpenMetadataClient(order.server, Report(), cancellation, QUICK, tokens) as client:
         automation = _read(client, order.name)
+        with_states = _knows_states(client)
         steps: list[dict[str, Any]] = []
         failed = False
 
@@ -101,13 +103,20 @@ def carry_out(order: Order, check: Checker, cancellation: Cancellation, now: Clo
         try:
             tell("Running")
             for result in check(automation.request.connection_type.lower(), automation.request.connection.config):
-                steps.append(_step(result))
+                steps.append(_step(result) | (_state(result) if with_states else {}))
                 failed = failed or (result.mandatory and result.status != "passed")
                 tell("Running")
         except ConfigurationError as error:
             steps.append({"name": "CheckAccess", "mandatory": True, "passed": False, "message": error.message})
             failed = True
         tell("Failed" if failed else "Successful")
+
+
+def _knows_states(client: OpenMetadataClient) -> bool:
+    try:
+        return client.version() >= FIRST_WITH_STATES_OF_STEPS
+    except FatalError:  # of a version that we do not know: what all of them take is enough here
+        return False
 
 
 def _read(client: OpenMetadataClient, name: str) -> Automation:
@@ -141,3 +150,13 @@ def _step(result: CheckResult) -> dict[str, Any]:
         "message": result.message,
     }
     return step if result.advice is None else {**step, "errorLog": result.advice}
+
+
+def _state(result: CheckResult) -> dict[str, Any]:
+    """What newer servers show of a step beside whether it passed."""
+    state: dict[str, Any] = {"status": result.status.capitalize(), "durationMs": round(result.seconds * 1000)}
+    if result.status == "skipped":
+        state["skipReason"] = "ConnectionNotEstablished"
+    if result.advice is not None:
+        state["diagnosis"] = {"remediation": result.advice}
+    return state

@@ -22,7 +22,7 @@ from connectors.connector import CheckResult, Connector, run_checks
 from connectors.definition import Model, ModelT, Path, SourceOptions, Unused, WorkflowDefinition, parse, secret_paths
 from connectors.errors import ConfigurationError, Problem, cause_of
 from connectors.sinks.opening import CONFIG as SINK
-from connectors.sinks.opening import SERVER, check_sink_config
+from connectors.sinks.opening import check_sink_config
 from connectors.source_files import EVERY_FILE, SourceFiles
 
 logger = logging.getLogger(__name__)
@@ -113,11 +113,8 @@ def plan(raw: Mapping[str, Any], *, confined: bool = False, files: SourceFiles =
 def _all_notes(
     definition: WorkflowDefinition, sink: BaseModel | None, connection: BaseModel | None, options: BaseModel
 ) -> tuple[str, ...]:
-    run = definition.workflow_config
     parts: list[tuple[str, BaseModel | None]] = [
         ("", definition),
-        ("workflowConfig.", run),
-        (f"{SERVER}.", run.open_metadata_server_config),
         (f"{SINK}.", sink),
         (f"{CONNECTION}.", connection),
         (f"{OPTIONS}.", options),
@@ -177,14 +174,18 @@ def _unknown(name: str, known: list[str]) -> ConfigurationError:
 
 
 def _notes(prefix: str, part: BaseModel) -> list[str]:
+    """Of the keys that were given: those that change nothing, also below others."""
+    values = dict(part)
     fields = type(part).model_fields
-    marked = {name: info for name, info in fields.items() if any(isinstance(mark, Unused) for mark in info.metadata)}
-    given = part.model_fields_set
+    given = [(info.alias or name, info, values[name]) for name, info in fields.items() if name in part.model_fields_set]
     unused = [
-        f"{info.alias or name} has no effect on metadata ingestion" for name, info in marked.items() if name in given
+        f"{prefix}{key} has no effect on metadata ingestion"
+        for key, info, _ in given
+        if any(isinstance(mark, Unused) for mark in info.metadata)
     ]
-    own = part.notes() if isinstance(part, Model) else ()
-    return [f"{prefix}{note}" for note in (*unused, *own)]
+    own = [f"{prefix}{note}" for note in part.notes()] if isinstance(part, Model) else []
+    below = [note for key, _, value in given if isinstance(value, Model) for note in _notes(f"{prefix}{key}.", value)]
+    return [*unused, *own, *below]
 
 
 def _secrets(definition: WorkflowDefinition, connection: BaseModel | None) -> list[Path]:

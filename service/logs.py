@@ -14,7 +14,6 @@ from typing import Protocol
 from urllib.parse import quote, quote_plus
 
 MASK = "**********"
-RunLogCallback = Callable[[str, datetime, str, str, str], None]
 
 _SHORT_SECRET = 4
 _LONG_LINE = 16
@@ -59,31 +58,39 @@ class Redactor:
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
-    """The run that the current context works for; `level` is the least severe line it wants, if it said so."""
+    """The attempt of a run that the current context works for; `token` is that of its lease.
+
+    `level` is the least severe line it wants, if it said so.
+    """
 
     run_id: str
     workflow: str
     attempt: int
     level: int | None = None
+    token: int = 0
     redactor: Redactor = field(default_factory=Redactor, compare=False, repr=False)
 
+
+RunLogCallback = Callable[[RunContext, datetime, str, str, str], None]
 
 _run: ContextVar[RunContext | None] = ContextVar("headwater_run", default=None)
 
 
 @contextmanager
-def bind_run(run_id: str, workflow: str, attempt: int, level: str | None = None) -> Generator[RunContext]:
-    """While inside, log lines of this context belong to the run.
+def bind_run(
+    run_id: str, workflow: str, attempt: int, level: str | None = None, token: int = 0
+) -> Generator[RunContext]:
+    """While inside, log lines of this context belong to that attempt of the run.
 
     A thread started inside sees the run only when it runs in a copy of this context.
     """
     numeric = logging.getLevelNamesMapping().get(level.upper()) if level else None
-    context = RunContext(run_id, workflow, attempt, numeric)
-    token = _run.set(context)
+    context = RunContext(run_id, workflow, attempt, numeric, token)
+    bound = _run.set(context)
     try:
         yield context
     finally:
-        _run.reset(token)
+        _run.reset(bound)
 
 
 def current_run() -> RunContext | None:
@@ -159,7 +166,7 @@ class _Busy(threading.local):
 
 
 class RunLogHandler(logging.Handler):
-    """Hands the lines of bound runs to `callback(run_id, at, level, logger, message)`.
+    """Hands the lines of bound runs to `callback(run, at, level, logger, message)`.
 
     It never raises, and what the callback itself logs is not handed to it again.
     """
@@ -188,7 +195,7 @@ class RunLogHandler(logging.Handler):
             if run is not None:
                 text = "\n".join(part for part in (_message(record), _exception(record)) if part)
                 at = datetime.fromtimestamp(record.created, UTC)
-                self._callback(run.run_id, at, record.levelname, record.name, text)
+                self._callback(run, at, record.levelname, record.name, text)
 
 
 def configure(

@@ -16,6 +16,7 @@ import pymysql
 from pymysql.constants import CLIENT
 
 from tests.sharing import fast_folder
+from tests.unit.connectors.openmetadata.certificates import Pair, self_signed
 
 STARTING_SECONDS = 60.0
 PASSWORD = "s3cret-of-mariadb"
@@ -23,10 +24,14 @@ PASSWORD = "s3cret-of-mariadb"
 
 @dataclass(frozen=True)
 class MariaDB:
-    """Where the server answers; its root logs in through the socket."""
+    """Where the server answers; its root logs in through the socket.
+
+    It offers TLS, with a certificate that is its own authority and that of its clients.
+    """
 
     port: int
     socket: str
+    certificate: Pair
 
     def execute(self, script: str, database: str | None = None) -> tuple[tuple[Any, ...], ...]:
         """Run statements as root; the rows of the first."""
@@ -72,6 +77,9 @@ def started() -> Generator[MariaDB]:
     subprocess.run(
         ["mariadb-install-db", "--no-defaults", "--user=mysql", f"--datadir={data}"], check=True, capture_output=True
     )
+    pair = self_signed()
+    (folder / "server.pem").write_text(pair.certificate)
+    (folder / "server.key").write_text(pair.key)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command = ["mariadbd", "--no-defaults", "--user=mysql", f"--datadir={data}", f"--port={port}"]
@@ -80,11 +88,14 @@ def started() -> Generator[MariaDB]:
         f"--socket={folder}/s",
         f"--tmpdir={folder}",  # in a shared one a server that starts removes the others' files
         "--skip-name-resolve",
+        f"--ssl-ca={folder}/server.pem",
+        f"--ssl-cert={folder}/server.pem",
+        f"--ssl-key={folder}/server.key",
         "--innodb-flush-log-at-trx-commit=0",
     ]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        maria = MariaDB(port, f"{folder}/s")
+        maria = MariaDB(port, f"{folder}/s", pair)
         _wait_for(maria, server)
         yield maria
     finally:

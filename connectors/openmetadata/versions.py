@@ -22,6 +22,7 @@ OLDEST = Version(1, 9, 0)
 FIRST_UNKNOWN = Version(3, 0, 0)
 FIRST_WITH_DELETE_STALE = Version(2, 0, 0)
 FIRST_WITH_OVERRIDE = Version(2, 0, 0)
+FIRST_WITH_STATES_OF_STEPS = Version(2, 0, 0)
 
 
 def parse_version(text: str) -> Version:

@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from collections.abc import Hashable
 from http import HTTPStatus
 
 from fastapi import Request
@@ -14,6 +15,7 @@ from service.api.callers import CALLER, MISSING
 from service.api.dependencies import Services
 from service.api.errors import refusal
 from service.api.middleware import App, Message, Receive, Scope, Send
+from service.api.pipeline_client.application import refused
 from service.api.pipeline_client.credentials import WAIT
 from service.api.pipeline_client.prefixes import is_contract
 from service.errors import Forbidden, ServiceError, TooMany, Unauthenticated, Unavailable
@@ -23,6 +25,7 @@ PROBES = frozenset({"/health/live", "/health/ready"})
 # What stands there is the same in every installation.
 DOCUMENTS = frozenset({"/docs", "/openapi.json"})
 METRICS = "/metrics"
+CONTRACT = "openmetadata"
 MINUTE = 60.0
 OTHER_SITES = frozenset({b"cross-site", b"same-site"})
 HARMLESS = frozenset({"GET", "HEAD"})
@@ -60,8 +63,7 @@ class Guard:
         request = Request(scope)
         state = scope.setdefault("state", {})
         if is_contract(scope["path"]):
-            state[WAIT] = self._failures.wait(_network_of(address_of(request)))
-            await self._app(scope, receive, self._counting(request, send))
+            await self._contract(request, receive, send)
             return
         try:
             state[CALLER] = await self._caller(request)
@@ -69,6 +71,18 @@ class Guard:
             await refusal(request, error)(scope, receive, send)
             return
         await self._app(scope, receive, send)
+
+    async def _contract(self, request: Request, receive: Receive, send: Send) -> None:
+        """The pipeline-service contract asks for credentials of its own; its requests and wrong ones count alike."""
+        address = address_of(request)
+        try:
+            self._count((CONTRACT, address))
+        except TooMany as error:
+            refusing = await refused(request, error)
+            await refusing(request.scope, receive, send)
+            return
+        request.scope["state"][WAIT] = self._failures.wait(_network_of(address))
+        await self._app(request.scope, receive, self._counting(request, send))
 
     async def _caller(self, request: Request) -> Caller | None:
         """Who calls; None for what is open to everybody. Raises the error that refuses the request."""
@@ -109,14 +123,12 @@ class Guard:
             raise Unauthenticated(MALFORMED if found is None else WRONG)
         return caller
 
-    def _count(self, caller: str) -> None:
+    def _count(self, caller: Hashable) -> None:
         wait = self._requests.take(caller) if self._requests else 0.0
         if wait:
             raise TooMany(TOO_OFTEN, wait)
 
     def _counting(self, request: Request, send: Send) -> Send:
-        """The pipeline-service contract asks for credentials of its own; wrong ones count alike."""
-
         async def sending(message: Message) -> None:
             refused = message["type"] == "http.response.start" and message["status"] == HTTPStatus.UNAUTHORIZED
             if refused and "authorization" in request.headers:

@@ -17,7 +17,7 @@ from service.database.engine import Database
 from service.errors import ServiceError
 from service.execution.holding import Holding
 from service.execution.progress import counts_document, progress_document
-from service.logs import Redactor
+from service.logs import Redactor, RunContext
 from service.runs.repository.journal import (
     MAX_TEXT,
     Lease,
@@ -90,7 +90,7 @@ class Journal:
     def __init__(self, database: Database, keep_lines: int) -> None:
         self._database = database
         self._keep_lines = keep_lines
-        self._runs: dict[UUID, RunJournal] = {}
+        self._attempts: dict[Lease, RunJournal] = {}
         self._lock = threading.Lock()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._write_now_and_then, name="headwater-journal", daemon=True)
@@ -108,23 +108,22 @@ class Journal:
             self._write_all()
 
     def open(self, lease: Lease, lapsed: Callable[[], bool] = lambda: False) -> RunJournal:
-        """The journal of a run that begins; while `lapsed` it is written no further."""
+        """The journal of an attempt that begins; while `lapsed` it is written no further."""
         journal = RunJournal(lease, lapsed)
         with self._lock:
-            self._runs[lease.run_id] = journal
+            self._attempts[lease] = journal
         return journal
 
     def close(self, journal: RunJournal) -> None:
         """Write no more of a run, whoever goes on to tell of it."""
         journal.closed = True
         with self._lock:
-            if self._runs.get(journal.lease.run_id) is journal:
-                del self._runs[journal.lease.run_id]
+            self._attempts.pop(journal.lease, None)
 
-    def log(self, run_id: str, at: datetime, level: str, name: str, message: str) -> None:
-        """Keep a log line if it belongs to a run of this process."""
+    def log(self, run: RunContext, at: datetime, level: str, name: str, message: str) -> None:
+        """Keep a log line if its attempt still goes on here; not those of one that was given up and talks on."""
         with self._lock:
-            journal = self._runs.get(UUID(run_id))
+            journal = self._attempts.get(Lease(UUID(run.run_id), run.token))
         if journal is not None:
             journal.logged(LogLine(at, level, name, _bounded(message)))
 
@@ -165,7 +164,7 @@ class Journal:
 
     def _write_all(self) -> None:
         with self._lock:
-            journals = list(self._runs.values())
+            journals = list(self._attempts.values())
         for journal in journals:
             if journal.lapsed():
                 continue

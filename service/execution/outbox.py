@@ -118,7 +118,7 @@ class Outbox:
     def _try(self, run: Untold, away: set[str]) -> None:
         if run.config is None:
             message = f"its workflow {run.workflow!r} was deleted, and with it the address of the server"
-            raise NoSuchEndpoint(message, "cancel its runs and let that be told before a workflow is deleted")
+            raise NoSuchEndpoint(message, "correct the run's state in OpenMetadata by hand")
         config = run.definition()
         server, redactor = self._server(config)
         address = str(server.get("hostPort"))

@@ -82,7 +82,8 @@ class RunExecutor:
     def run(self, attempt: Attempt) -> Outcome:
         """Do it; whatever happens is an outcome."""
         claim, level = attempt.claim, _option(attempt.claim, "loggerLevel")
-        with logs.bind_run(str(claim.lease.run_id), claim.workflow, claim.attempt, level) as context:
+        lease = claim.lease
+        with logs.bind_run(str(lease.run_id), claim.workflow, claim.attempt, level, lease.token) as context:
             attempt.journal.redactor = context.redactor
             logger.info("Attempt %d of workflow %s begins", claim.attempt, claim.workflow)
             try:
@@ -90,7 +91,7 @@ class RunExecutor:
             except BaseException as error:  # a connector may raise anything, SystemExit too: it ends this attempt only
                 # What one of our own errors has to say is told with the outcome.
                 logger.warning("The attempt broke off", exc_info=not isinstance(error, ConnectorError))
-                outcome = of_error(error, attempt.switch.by, claim.policy, claim.lease.run_id, claim.attempt)
+                outcome = of_error(error, attempt.switch.by, claim.policy, lease.run_id, claim.attempt)
             else:
                 outcome = of_result(result, attempt.report.total("failed"))
             outcome = redacted(outcome, context.redactor.apply)

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from service.errors import Conflict, Invalid
 from service.runs import repository
-from service.runs.repository import NewRun, TickRun
+from service.runs.repository import NewRun, TickRun, reports
 from service.runs.schemas import RunCreate
 from service.runs.status import Trigger, is_terminal
 from service.runs.tables import RunRow
@@ -68,11 +68,12 @@ def delete_workflow(session: Session, name: str) -> None:
     """Cancel the active runs of a workflow and delete it; its runs stay as history. Raises NotFound."""
     workflow = workflows.lock(session, name)
     repository.cancel_active(session, [workflow.id], "the workflow was deleted")
+    reports.keep_config(session, workflow.id)
     definitions.delete(session, name)
 
 
 def reseal(session: Session, vault: Vault) -> int:
-    """Put every stored secret, those of overrides too, under the first key; how many documents had some.
+    """Put every stored secret, those of runs too, under the first key; how many documents had some.
 
     Raises Invalid for what none of the keys opens.
     """
@@ -80,6 +81,7 @@ def reseal(session: Session, vault: Vault) -> int:
     rows = repository.sealed_runs(session)
     for row in rows:
         row.overrides = vault.reseal(row.overrides)
+        row.last_config = None if row.last_config is None else vault.reseal(row.last_config)
     session.flush()
     return count + len(rows)
 

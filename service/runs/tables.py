@@ -76,7 +76,8 @@ class RunRow(SQLModel, table=True):
 
     No index has `lease_until`, `progress` or `counts`, so that heartbeats touch no index. `pipeline` is the one of an
     OpenMetadata server that the run belongs to, `told` the last state that the server was told by others than the
-    run's own worker while it ran, and `report_at` when somebody is to try that next.
+    run's own worker while it ran, and `report_at` when somebody is to try that next. `last_config` is kept from a
+    workflow that was deleted until the server was told.
     """
 
     __tablename__: ClassVar[Any] = "runs"
@@ -155,6 +156,7 @@ class RunRow(SQLModel, table=True):
     pipeline: str | None = Field(default=None, sa_type=Text)
     told: str | None = Field(default=None, sa_type=Text)
     report_at: datetime = Field(sa_type=Timestamp, sa_column_kwargs=NOW)
+    last_config: Json | None = Field(default=None, sa_type=Document)
 
 
 def _run_key(table: str) -> tuple[ForeignKey]:

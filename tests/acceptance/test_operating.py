@@ -61,7 +61,7 @@ def test_a_store_is_migrated_before_it_is_served(empty_database_url: str, tmp_pa
     assert "Traceback" not in refused.stderr
     migrated = headwater("migrate", **settings)
     assert (migrated.returncode, migrated.stderr) == (0, "")
-    assert "the store is at revision 0003" in migrated.stdout
+    assert "the store is at revision 0004" in migrated.stdout
     with replica(settings, tmp_path / "service.log") as running, Api(running.url) as api:
         assert api.get("/workflows") == {"data": [], "nextCursor": None}
 

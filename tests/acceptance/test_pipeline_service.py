@@ -123,13 +123,14 @@ def test_a_pipeline_is_deployed_and_run(
     assert server.done("/deploy", pipeline(name, known)) == f"Workflow [{name}] has been created"
     assert server.get("/status", dag_id=name, only_queued="true").json() == []
     known.hold()
-    assert "has been triggered" in server.done("/trigger", dag)
+    assert "has been triggered" in server.done("/trigger?run_id=mine", dag)
     known.wait_until_held()
     server.done("/trigger", {**dag, "conf": {"appConfigOverride": {"includeViews": False}}})
     [queued] = server.get("/status", dag_id=name, only_queued="true").json()
     assert queued["pipelineState"] == "queued"
     running = server.get("/status", dag_id=name).json()[1]
     assert (running["pipelineState"], running["endDate"]) == ("running", None)
+    assert running["runId"] != "mine"
     log = eventually(lambda: _log(server, name), "the log of the running run")
     assert f"of workflow {name} begins" in log
     known.release()

@@ -134,6 +134,18 @@ def test_warnings_are_counted(api: Api, name: str, shop: Source, catalogue: Cata
     assert sink["warnings"] == 0
 
 
+def test_what_patterns_leave_out_is_told(api: Api, name: str, shop: Source, catalogue: Catalogue) -> None:
+    catalogue.api.pipelines.add(PIPELINE)
+    options = {"tableFilterPattern": {"excludes": ["^customer$"]}}
+    api.create(name, reported(config_of(shop.connection(), catalogue, options=options)))
+    run = api.until(api.start(name), "succeeded")
+    steps = told_end(catalogue, run["id"], "success").statuses[-1]["status"]
+    assert steps[0]["filtered"] == run["counts"]["filtered"] > steps[1]["filtered"] == 0
+    for step in steps:
+        assert set(step) == {"name", "records", "updated_records", "warnings", "errors", "filtered", "failures"}
+        assert step["updated_records"] == 0
+
+
 def test_nothing_else_of_the_pipelines_is_asked(api: Api, name: str, shop: Source, catalogue: Catalogue) -> None:
     catalogue.api.pipelines.add(PIPELINE)
     api.create(name, reported(config_of(shop.connection(), catalogue), with_logs=True))

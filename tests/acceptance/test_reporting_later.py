@@ -47,6 +47,15 @@ def test_a_run_that_waits_is_queued_and_then_stopped(api: Api, name: str, shop: 
     eventually(lambda: [each["updateType"] for each in told.progress] == ["ERROR"], "its end is told as progress, too")
 
 
+def test_a_run_whose_workflow_is_deleted_is_stopped(api: Api, name: str, shop: Source, catalogue: Catalogue) -> None:
+    api.create(name, reported(shop.connection(), catalogue), policy=NOWHERE)
+    run = api.start(name)
+    told_last(catalogue, run, "queued")
+    assert api.http.delete(f"/api/v1/workflows/{name}").status_code == 204
+    told = told_last(catalogue, run, "stopped")
+    assert "the workflow was deleted" in error_in(told)
+
+
 def test_a_run_without_a_pipeline_is_told_nobody(api: Api, name: str, shop: Source, catalogue: Catalogue) -> None:
     silent, heard = f"{name}-silent", f"{name}-heard"
     api.create(silent, config_of(shop.connection(), catalogue), policy=NOWHERE)

@@ -49,7 +49,7 @@ def prepare() -> Path:
     (home / "passwords.json").write_text(json.dumps({USERNAME: PASSWORD}), encoding="utf-8")
     for arguments in (["db", "migrate"], ["dags", "reserialize"], ["dags", "test", "load_orders"]):
         command = [program("airflow", "airflow"), *arguments]
-        subprocess.run(command, check=True, env=os.environ | _environment(home), capture_output=True)
+        subprocess.run(command, check=True, env=os.environ | environment(home), capture_output=True)
     (home / "ready").touch()
     return home
 
@@ -57,8 +57,7 @@ def prepare() -> Path:
 @contextmanager
 def start(folder: Path) -> Generator[dict[str, str]]:
     """A server of this process's own; see tests.sharing."""
-    home = folder / "home"
-    shutil.copytree(prepare(), home)
+    home = copy_to(folder / "home")
     port = str(free_port())
     address = f"http://127.0.0.1:{port}"
 
@@ -69,11 +68,17 @@ def start(folder: Path) -> Generator[dict[str, str]]:
             return False
 
     command = [program("airflow", "airflow"), "api-server", "--host", "127.0.0.1", "--port", port, "--workers", "1"]
-    with running(command, folder / "server", ready, _environment(home)):
+    with running(command, folder / "server", ready, environment(home)):
         yield {"address": address, "username": USERNAME, "password": PASSWORD}
 
 
-def _environment(home: Path) -> dict[str, str]:
+def copy_to(home: Path) -> Path:
+    """A folder of one's own; without the settings, which name the database they were made with."""
+    return shutil.copytree(prepare(), home, ignore=shutil.ignore_patterns("airflow.cfg", "logs"))
+
+
+def environment(home: Path) -> dict[str, str]:
+    """What tells Airflow's programs that this is their folder."""
     return {
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",

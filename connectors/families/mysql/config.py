@@ -10,19 +10,22 @@ from connectors.families.database_options import DatabaseConnection
 from connectors.families.password_auth import PasswordAuth
 
 DEFAULT_PORT = 3306
-TIMEOUTS = frozenset({"connect_timeout", "read_timeout"})
+TIMEOUTS = frozenset({"connect_timeout", "read_timeout", "write_timeout"})
+UTF8 = frozenset({"utf8", "utf8mb3", "utf8mb4"})
 OWN_KEYS = {
     "host": "hostPort", "port": "hostPort", "user": "username", "password": "the password's own key",
-    "database": "databaseSchema", "ssl": "sslConfig", "ssl_ca": "sslConfig", "ssl_cert": "sslConfig",
-    "ssl_key": "sslConfig",
+    "passwd": "the password's own key", "database": "databaseSchema", "db": "databaseSchema", "ssl": "sslConfig",
+    "ssl_ca": "sslConfig", "ssl_cert": "sslConfig", "ssl_key": "sslConfig",
+    "ssl_disabled": "sslConfig", "ssl_verify_cert": "sslConfig.caCertificate",
+    "ssl_verify_identity": "sslConfig.caCertificate",
 }  # fmt: skip
 
 
 class InformationSchemaConfig(DatabaseConnection):
     """A server of the MySQL kind, and which of its schemas to read.
 
-    `databaseName` is what the one database above the schemas is called. `connectionOptions` and
-    `connectionArguments` may hold `connect_timeout` and `read_timeout`, in seconds.
+    `databaseName` is what the one database above the schemas is called. `connectionOptions` and `connectionArguments`
+    may hold `connect_timeout`, `read_timeout` and `write_timeout`, in seconds, and a `charset` of UTF-8.
     """
 
     scheme: Literal["mysql+pymysql"] = "mysql+pymysql"
@@ -45,17 +48,9 @@ class InformationSchemaConfig(DatabaseConnection):
 
     @field_validator("connection_options", "connection_arguments")
     @classmethod
-    def _are_timeouts(cls, value: dict[str, int | str]) -> dict[str, int | str]:
+    def _are_known(cls, value: dict[str, int | str]) -> dict[str, int | str]:
         for key, item in value.items():
-            if key in OWN_KEYS:
-                msg = f"{key} is not taken here; set {OWN_KEYS[key]}"
-                raise ValueError(msg)
-            if key not in TIMEOUTS:
-                msg = f"{key} is not supported; only {' and '.join(sorted(TIMEOUTS))} are"
-                raise ValueError(msg)
-            if not (f"{item}".isascii() and f"{item}".isdigit() and int(item) > 0):
-                msg = f"{key} must be a whole number of seconds above 0"
-                raise ValueError(msg)
+            _check_option(key, item)
         return value
 
     @property
@@ -114,3 +109,21 @@ class MariaDBConfig(InformationSchemaConfig):
     def secret(self) -> str:
         """See InformationSchemaConfig."""
         return self.password.get_secret_value() if self.password else ""
+
+
+def _check_option(key: str, value: int | str) -> None:
+    """Refuse what is not known and what has a key of its own. Raises ValueError, which tells what to do."""
+    if key in OWN_KEYS:
+        msg = f"{key} is not taken here; set {OWN_KEYS[key]}"
+        raise ValueError(msg)
+    if key == "charset":
+        if value not in UTF8:
+            msg = f"charset {value!r} cannot be used: names are read as utf8mb4; remove it"
+            raise ValueError(msg)
+        return
+    if key not in TIMEOUTS:
+        msg = f"{key} is not supported; only {', '.join(sorted(TIMEOUTS))} and charset are; remove it"
+        raise ValueError(msg)
+    if not (f"{value}".isascii() and f"{value}".isdigit() and int(value) > 0):
+        msg = f"{key} must be a whole number of seconds above 0"
+        raise ValueError(msg)

@@ -190,6 +190,7 @@ class Sessions:
             password=self._config.secret,
             charset="utf8mb4",
             read_timeout=self._config.seconds("read_timeout", STATEMENT_SECONDS),
+            write_timeout=self._config.seconds("write_timeout", STATEMENT_SECONDS),
             program_name=APPLICATION_NAME,
             autocommit=True,
             defer_connect=True,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Text, cast, func, select, text, tuple_
+from sqlalchemy import ColumnElement, Text, cast, func, or_, select, text, tuple_
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -66,8 +66,8 @@ def get(session: Session, run_id: UUID) -> RunRow:
 
 
 def sealed_runs(session: Session) -> Sequence[RunRow]:
-    """The runs whose overrides have sealed secrets, held until the transaction ends."""
-    sealed = cast(RunRow.overrides, Text).contains(SEALED)
+    """The runs that have sealed secrets, held until the transaction ends."""
+    sealed = or_(*(cast(column, Text).contains(SEALED) for column in (RunRow.overrides, RunRow.last_config)))
     statement = select(RunRow).where(sealed).order_by(col(RunRow.id)).with_for_update(key_share=True)
     return session.scalars(statement, execution_options={"populate_existing": True}).all()
 

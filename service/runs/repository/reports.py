@@ -68,15 +68,23 @@ _TAKE = text("""
         order by report_at limit :batch for update skip locked
     ), taken as (
         update runs r set report_at = now() + greatest(:shortest, least(:longest, (now() - due.since) / 2)),
-            told = case when due.since < now() - :age then r.state else r.told end
+            told = case when due.since < now() - :age then r.state else r.told end,
+            last_config = case when due.since >= now() - :age then r.last_config end
         from due where r.id = due.id
         returning r.*, due.since < now() - :age as given_up
     )
-    select t.*, v.snapshot -> 'config' as config from taken t
+    select t.*, coalesce(t.last_config, v.snapshot -> 'config') as config from taken t
     left join workflow_revisions v on v.workflow_id = t.workflow_id and v.revision = t.revision
     order by coalesce(t.finished_at, t.queued_at), t.id""")
 
-_TOLD = text("update runs set told = case when state = :state then state end where id = :run")
+_TOLD = text("""
+    update runs set told = case when state = :state then state end,
+        last_config = case when state <> :state then last_config end
+    where id = :run""")
+_KEEP = text("""
+    update runs r set last_config = v.snapshot -> 'config' from workflow_revisions v
+    where r.workflow_id = :workflow and r.pipeline is not null and r.told is distinct from r.state
+    and v.workflow_id = r.workflow_id and v.revision = r.revision""")
 _STILL = text("select state = :state and told is distinct from state from runs where id = :run")
 _MISSED = text("update runs set told = null where id = :run and state <> :state")
 _HAND_OVER = text("update runs set report_at = now() where id = :run and told is distinct from state")
@@ -86,6 +94,11 @@ def take_untold(session: Session, age: timedelta = GIVEN_UP_AFTER) -> list[Untol
     """Runs to be told of now, for this caller alone; whatever is older than `age` is given up."""
     values = {"batch": BATCH, "shortest": SHORTEST, "longest": LONGEST, "age": age}
     return [_untold(row) for row in session.execute(_TAKE, values)]
+
+
+def keep_config(session: Session, workflow_id: UUID) -> None:
+    """Before a workflow is deleted: keep what its server is to be reached by, until it was told of every run."""
+    session.execute(_KEEP, {"workflow": workflow_id})
 
 
 def is_due(session: Session, run_id: UUID, state: RunState) -> bool:

@@ -23,6 +23,7 @@ from tests.unit.connectors.test_definition import SERVER
 ADDRESS: dict[str, Any] = {"username": "u", "hostPort": "db:1"}
 AWS: dict[str, Any] = {"awsConfig": {"awsRegion": "eu-west-1", "awsAccessKeyId": "a", "awsSecretAccessKey": "b"}}
 REQUIRED: dict[str, dict[str, Any]] = {
+    "airflow": {"hostPort": "http://a:1", "connection": {"type": "RestAPI", "authConfig": {"token": "t"}}},
     "dynamodb": AWS,
     "glue": AWS,
     "mongodb": {"hostPort": "db:1"},
@@ -56,6 +57,7 @@ POSTGRES: dict[str, Any] = {
     "connectionArguments": {"connect_timeout": 5},
 }
 SUPPORTED: dict[str, dict[str, Any]] = {
+    "airflow": {"type": "Airflow", "numberOfStatus": 5, "pipelineFilterPattern": PATTERN},
     "postgres": {**POSTGRES, **ROUTINES, "type": "Postgres", "classificationName": "Tags"},
     "greenplum": {**POSTGRES, "type": "Greenplum"},
     "timescale": {**POSTGRES, "type": "Timescale", "classificationName": "Tags"},
@@ -131,6 +133,7 @@ POSTGRES_UNUSED: dict[str, Any] = {
     "supportsDatabase": True,
 }
 UNUSED: dict[str, dict[str, Any]] = {
+    "airflow": {"supportsMetadataExtraction": True},
     "dynamodb": {"supportsMetadataExtraction": True, "supportsProfiler": True},
     "glue": {"supportsMetadataExtraction": True, "supportsDBTExtraction": True},
     "mongodb": {"supportsMetadataExtraction": True, "supportsProfiler": True},
@@ -204,7 +207,7 @@ def changed(kind: str, path: str = "", value: object = None) -> dict[str, Any]:
             "type": kind,
             "serviceName": "svc",
             "serviceConnection": {"config": copy.deepcopy(REQUIRED[kind])},
-            "sourceConfig": {"config": {}},
+            "sourceConfig": {"config": {"includeLineage": False} if kind == "airflow" else {}},
         },
         "workflowConfig": {"openMetadataServerConfig": copy.deepcopy(SERVER)},
     }
@@ -249,6 +252,11 @@ def test_a_key_is_accepted_without_effect(path: str, value: object) -> None:
     assert registry.plan(changed("postgres", path)).notes == ()
 
 
+def test_an_option_of_pipelines_is_accepted_without_effect() -> None:
+    path = f"{OPTIONS}.includeUnDeployedPipelines"
+    assert registry.plan(changed("airflow", path, False)).notes == (f"{path} has no effect on metadata ingestion",)
+
+
 @pytest.mark.parametrize("path", ["processor", "stage", "bulkSink"])
 def test_steps_of_other_workflows_may_be_null(path: str) -> None:
     registry.plan(changed("postgres", path))
@@ -278,7 +286,7 @@ def test_what_a_connection_needs_is_missed_by_name(kind: str, key: str) -> None:
         ("mysql", "authType", {"azureConfig": {}}, "azureConfig is not supported"),
         ("mysql", "authType", {"password": "p", "gcpConfig": {"type": "gcp_adc"}}, "gcpConfig is not supported"),
         ("mysql", "authType", {"enableIamAuth": True}, "enableIamAuth is not supported"),
-        ("mysql", "connectionOptions", {"charset": "utf8"}, "charset is not supported"),
+        ("mysql", "connectionOptions", {"charset": "latin1"}, "charset 'latin1' cannot be used"),
         ("mysql", "sslMode", "require", "sslMode"),
         ("mariadb", "sslConfig", {}, "sslConfig: is not a known key"),
         ("mariadb", "authType", {"password": "p"}, "authType: is not a known key"),

@@ -16,6 +16,7 @@ from service.logs import (
     MASK,
     JsonFormatter,
     Redactor,
+    RunContext,
     RunLogCallback,
     RunLogHandler,
     bind_run,
@@ -210,7 +211,7 @@ class TestSecrets:
 class TestRunLogHandler:
     def test_it_hands_on_what_belongs_to_a_run(self) -> None:
         heard: list[tuple[str, str, str, str]] = []
-        with handler(lambda run_id, _at, level, name, message: heard.append((run_id, level, name, message))):
+        with handler(lambda run, _at, level, name, message: heard.append((run.run_id, level, name, message))):
             logger.warning("outside")
             with bind_run("7", "shop", 1):
                 redact(["s3cr3t"])
@@ -221,7 +222,7 @@ class TestRunLogHandler:
     def test_a_traceback_comes_below_its_message(self) -> None:
         heard: list[str] = []
         with (
-            handler(lambda _run_id, at, _level, _name, message: heard.append(f"{at.utcoffset()} {message}")),
+            handler(lambda _run, at, _level, _name, message: heard.append(f"{at.utcoffset()} {message}")),
             bind_run("7", "shop", 1),
         ):
             try:
@@ -231,7 +232,7 @@ class TestRunLogHandler:
         assert heard[0].startswith("0:00:00 failed\nTraceback")
 
     def test_what_the_callback_raises_is_its_own_affair(self) -> None:
-        def fail(run_id: str, at: datetime, level: str, name: str, message: str) -> None:
+        def fail(run: RunContext, at: datetime, level: str, name: str, message: str) -> None:
             raise LookupError(message)
 
         with handler(fail), bind_run("7", "shop", 1):
@@ -240,7 +241,7 @@ class TestRunLogHandler:
     def test_what_the_callback_logs_does_not_come_back(self) -> None:
         heard: list[str] = []
 
-        def note(run_id: str, at: datetime, level: str, name: str, message: str) -> None:
+        def note(run: RunContext, at: datetime, level: str, name: str, message: str) -> None:
             heard.append(message)
             logger.warning("noted")
 

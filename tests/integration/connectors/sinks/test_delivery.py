@@ -6,12 +6,32 @@ import time
 
 import pytest
 
+from connectors.models.base import EntityReference
 from connectors.models.database import CreateStoredProcedureRequest, StoredProcedureCode
-from connectors.models.records import ScopeEnd
+from connectors.models.lineage import AddLineageRequest, LineageDetails
+from connectors.models.pipeline import (
+    AddPipelineStatusRequest,
+    CreatePipelineRequest,
+    CreatePipelineServiceRequest,
+    PipelineStatus,
+)
+from connectors.models.records import Record, ScopeEnd
 from connectors.models.tags import CreateClassificationRequest, CreateTagRequest
 from tests.eventually import PATIENCE_SECONDS, eventually
 from tests.fake_openmetadata import FakeOpenMetadata, Fault, Manners
 from tests.integration.connectors.sinks.harness import Run, database, deletion, schema, service, table, tree
+
+
+def flows() -> list[Record]:
+    """A pipeline, one of its runs, and the edge of what it moves."""
+    mover = EntityReference(type="pipeline", fully_qualified_name="f.p")
+    ends = ("table", "s.d.x.t0"), ("table", "s.d.x.t1")
+    return [
+        CreatePipelineServiceRequest(name="f", service_type="Airflow"),
+        CreatePipelineRequest(name="p", service="f"),
+        AddPipelineStatusRequest(pipeline="f.p", status=PipelineStatus(timestamp=1, execution_status="Successful")),
+        AddLineageRequest.between(*ends, LineageDetails(source="PipelineLineage", pipeline=mover)),
+    ]
 
 
 def test_everything_arrives_once_and_is_counted(fake: FakeOpenMetadata, run: Run) -> None:
@@ -185,13 +205,17 @@ def test_no_other_endpoint_is_asked(run: Run, version: str) -> None:
     tags = [CreateClassificationRequest(name="pii", description=""), CreateTagRequest(name="t", classification="pii")]
     with FakeOpenMetadata(version) as fake:
         run.fake = fake
-        run.deliver([*tags, *tree(9), table("gone", owners=("ann",)), deletion(*(f"t{each}" for each in range(9)))])
+        kept = deletion(*(f"t{each}" for each in range(9)))
+        run.deliver([*tags, *flows(), *tree(9), table("gone", owners=("ann",)), kept])
+        assert (len(fake.catalogue.edges), len(fake.catalogue.statuses)) == (1, 1)
         assert fake.deleted("tables") == {"s.d.x.gone"}
         asked = {f"{request.method} {request.path.removeprefix('/api/v1')}" for request in fake.requests}
     known = (
         r"GET /system/version",
-        r"GET /(services/databaseServices|users|teams)/name/[^/]+",
-        r"PUT /(services/databaseServices|classifications|tags)",
+        r"GET /(services/(databaseServices|pipelineServices)|users|teams|pipelines)/name/[^/]+",
+        r"PUT /(services/(databaseServices|pipelineServices)|classifications|tags|pipelines)",
+        r"PUT /pipelines/[^/]+/status",
+        r"PUT /lineage/table/name/[^/]+/table/name/[^/]+",
         r"PUT /(databases|databaseSchemas|tables)(/bulk)?",
         r"GET /tables",
         r"DELETE /tables/(deleteStale|[-0-9a-f]{36})",

@@ -27,6 +27,7 @@ from tests.conformance.systems import SHOP
 from tests.eventually import eventually
 from tests.in_memory import RecordingSink, Walked
 from tests.mariadb import PASSWORD, MariaDB
+from tests.unit.connectors.openmetadata.certificates import self_signed
 
 Context = RunContext[MysqlConfig, DatabaseMetadata]
 
@@ -236,3 +237,17 @@ def test_a_cancel_ends_a_running_query(mariadb_server: MariaDB) -> None:
     timer.join()
     running = f"SELECT 1 FROM information_schema.PROCESSLIST WHERE USER = '{user}'"
     eventually(lambda: not mariadb_server.execute(running), "the query has ended")
+
+
+def test_tls_is_spoken_and_certificates_are_checked(mariadb_server: MariaDB) -> None:
+    schema = mariadb_server.make_schema("CREATE TABLE t (id int)")
+    pair, address = mariadb_server.certificate, f"127.0.0.1:{mariadb_server.port}"
+    over_tls, shown = (mariadb_server.make_user(f"SELECT ON {schema}.*") for _ in range(2))
+    mariadb_server.execute(f"ALTER USER '{over_tls}'@'%' REQUIRE SSL; ALTER USER '{shown}'@'%' REQUIRE X509")
+    own = {"sslCertificate": pair.certificate, "sslKey": pair.key}
+    trusting = {"caCertificate": pair.certificate}
+    for user, tls in ((over_tls, None), (over_tls, trusting), (shown, {**trusting, **own})):
+        assert set(tables(run(context(address, user, schema, sslConfig=tls)))) == {"t"}
+    for user, tls in ((shown, trusting), (over_tls, {"caCertificate": self_signed().certificate})):
+        with pytest.raises(ConnectorError, match=r"Access denied|certificate verify failed"):
+            run(context(address, user, schema, sslConfig=tls))

@@ -225,6 +225,16 @@ class TestLimits:
             assert slow.call("GET", "/docs").status_code == 429
             assert [slow.call("GET", "/health/live").status_code for _ in range(3)] == [200] * 3
 
+    def test_an_openmetadata_server_may_not_ask_too_often_either(self, api: Keyed) -> None:
+        basic = {"openmetadata_username": "om", "openmetadata_password": "right"}
+        with keyed(api.store, rate_limit=0.001, **basic) as slow:
+            contract = f"{slow.address}/api/v1/openmetadata"
+            assert httpx.get(f"{contract}/ip", auth=("om", "right"), trust_env=False).status_code == 200
+            refused = httpx.get(f"{contract}/health", trust_env=False)
+            assert (refused.status_code, "HEADWATER_RATE_LIMIT" in refused.json()["error"]) == (429, True)
+            assert int(refused.headers["retry-after"]) > 100
+            assert slow.as_role(Role.VIEWER, "GET", RUNS).status_code == 200
+
     def test_wrong_credentials_make_an_address_wait_but_not_who_is_known(self, api: Keyed) -> None:
         basic = {"openmetadata_username": "om", "openmetadata_password": "right"}
         with keyed(api.store, failed_logins_per_minute=1, **basic) as guarded:

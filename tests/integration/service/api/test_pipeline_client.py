@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from service.api.dependencies import Services
 from service.api.pipeline_client.logs import chunk_of
-from service.api.pipeline_client.pipelines import AirflowConfig, workflow_name
+from service.api.pipeline_client.pipelines import AirflowConfig, IngestionPipeline, workflow_name
 from service.api.pipeline_client.prefixes import PREFIXES
 from service.api.router import build_api
 from service.errors import Invalid
@@ -116,6 +116,26 @@ def test_long_names_stay_apart() -> None:
 )
 def test_the_schedule_of_a_pipeline(given_config: dict[str, Any], schedule: dict[str, Any] | None) -> None:
     assert AirflowConfig.model_validate(given_config).schedule() == schedule
+
+
+def test_what_else_a_deployment_says_is_passed_over() -> None:
+    server = {"hostPort": "http://om:8585/api", "securityConfig": {"jwtToken": "t"}}
+    needed: dict[str, Any] = {
+        "name": "nightly",
+        "fullyQualifiedName": "shop.nightly",
+        "pipelineType": "metadata",
+        "service": {"type": "databaseService", "name": "shop"},
+        "openMetadataServerConnection": server,
+    }
+    of_airflow = {"email": "a@b.c", "workflowDefaultView": "tree", "workflowDefaultViewOrientation": "LR"}
+    beside = {
+        "id": "7", "displayName": "Nightly", "deployed": True, "owners": [{"id": "8", "type": "user"}],
+        "provider": "user", "applicationType": "x", "ingestionRunner": {"id": "9"},
+        "processingEngine": {"type": "Native"},
+        "airflowConfig": of_airflow,
+    }  # fmt: skip
+    made = [IngestionPipeline.model_validate(each).definition("postgres") for each in (needed, needed | beside)]
+    assert made[0] == made[1]
 
 
 def test_the_policy_of_a_pipeline() -> None:

@@ -10,11 +10,12 @@ from connectors.report import Failure
 from service.database.engine import Database
 from service.errors import Unavailable
 from service.execution.journal import KEPT_FAILURES, Journal
+from service.logs import RunContext
 from service.runs import repository
 from service.runs.repository import Lease
 from tests.eventually import eventually
 from tests.integration.service.execution.replicas import outage
-from tests.integration.service.runs.makers import expire, make, read, start
+from tests.integration.service.runs.makers import claim, expire, make, read, start
 from tests.integration.service.workflows.makers import ask
 from tests.postgres import Server
 
@@ -26,6 +27,11 @@ def lease(database: Database) -> Lease:
     """A running run's."""
     make(database)
     return start(database)
+
+
+def of(lease: Lease) -> RunContext:
+    """The attempt that logs."""
+    return RunContext(str(lease.run_id), "shop", 1, token=lease.token)
 
 
 def messages(database: Database, run_id: UUID) -> list[str]:
@@ -47,7 +53,7 @@ def test_all_that_is_told_is_written_now_and_then(database: Database, lease: Lea
     journal.start()
     try:
         run = journal.open(lease)
-        journal.log(str(lease.run_id), NOW, "INFO", "of.a.test", "hello")
+        journal.log(of(lease), NOW, "INFO", "of.a.test", "hello")
         run.failed(failure("a"))
         run.scope_done("shop.sales", {"table": 2})
         run.report.expected("table", 4)
@@ -74,7 +80,7 @@ def test_stopping_writes_what_is_left(database: Database, lease: Lease) -> None:
     journal = Journal(database, 100)
     journal.start()
     journal.open(lease)
-    journal.log(str(lease.run_id), NOW, "INFO", "of.a.test", "last words")
+    journal.log(of(lease), NOW, "INFO", "of.a.test", "last words")
     journal.stop()
     assert messages(database, lease.run_id) == ["last words"]
 
@@ -86,12 +92,12 @@ def test_what_an_outage_holds_up_is_written_later_in_order(
     run = journal.open(lease)
     with outage(postgres_server, database):
         for words in ("one", "two"):
-            journal.log(str(lease.run_id), NOW, "INFO", "of.a.test", words)
+            journal.log(of(lease), NOW, "INFO", "of.a.test", words)
             run.failed(failure(words))
             run.scope_done(words, {})
             with pytest.raises(Unavailable):
                 journal.write(run)
-    journal.log(str(lease.run_id), NOW, "INFO", "of.a.test", "three")
+    journal.log(of(lease), NOW, "INFO", "of.a.test", "three")
     journal.write(run)
     assert messages(database, lease.run_id) == ["one", "two", "three"]
     assert names(database, lease.run_id) == ["one", "two"]
@@ -102,7 +108,7 @@ def test_a_flood_keeps_the_head_and_the_tail(database: Database, lease: Lease) -
     journal = Journal(database, 10)
     run = journal.open(lease)
     for number in range(8_000):
-        journal.log(str(lease.run_id), NOW, "INFO", "of.a.test", str(number))
+        journal.log(of(lease), NOW, "INFO", "of.a.test", str(number))
     for number in range(KEPT_FAILURES + 500):
         run.failed(failure(str(number)))
     journal.write(run)
@@ -115,7 +121,7 @@ def test_a_flood_keeps_the_head_and_the_tail(database: Database, lease: Lease) -
 def test_a_long_text_is_held_in_short(database: Database, lease: Lease) -> None:
     journal = Journal(database, 10)
     run = journal.open(lease)
-    journal.log(str(lease.run_id), NOW, "INFO", "of.a.test", "x" * 100_000)
+    journal.log(of(lease), NOW, "INFO", "of.a.test", "x" * 100_000)
     first, _, _ = run.lines.take()
     assert len(first[0].message) < 20_000
 
@@ -126,7 +132,7 @@ def test_a_stale_token_writes_nothing(database: Database, lease: Lease) -> None:
     expire(database)
     with database.session() as session:
         repository.reap(session)
-    journal.log(str(lease.run_id), NOW, "INFO", "of.a.test", "too late")
+    journal.log(of(lease), NOW, "INFO", "of.a.test", "too late")
     run.failed(failure("a"))
     run.scope_done("shop", {})
     run.report.counted("table", "written", 2)
@@ -136,10 +142,25 @@ def test_a_stale_token_writes_nothing(database: Database, lease: Lease) -> None:
     assert read(database, lease.run_id).counts.written == 0
 
 
+def test_an_attempt_that_was_given_up_does_not_talk_into_the_next(database: Database, lease: Lease) -> None:
+    journal = Journal(database, 100)
+    journal.open(lease)
+    expire(database)
+    with database.session() as session:
+        repository.reap(session)
+    ask(database, "update runs set available_at = now()")
+    [second] = claim(database)
+    run = journal.open(second.lease)
+    journal.log(of(lease), NOW, "INFO", "of.a.test", "of the first")
+    journal.log(of(second.lease), NOW, "INFO", "of.a.test", "of the second")
+    journal.write(run)
+    assert messages(database, lease.run_id) == ["of the second"]
+
+
 def test_while_a_lease_may_be_over_nothing_is_written(database: Database, lease: Lease) -> None:
     journal = Journal(database, 100)
     journal.open(lease, lambda: True)
-    journal.log(str(lease.run_id), NOW, "INFO", "of.a.test", "too late")
+    journal.log(of(lease), NOW, "INFO", "of.a.test", "too late")
     journal.start()
     journal.stop()
     assert messages(database, lease.run_id) == []
@@ -149,7 +170,7 @@ def test_a_closed_journal_takes_nothing_more(database: Database, lease: Lease) -
     journal = Journal(database, 100)
     run = journal.open(lease)
     journal.close(run)
-    journal.log(str(lease.run_id), NOW, "INFO", "of.a.test", "too late")
+    journal.log(of(lease), NOW, "INFO", "of.a.test", "too late")
     run.failed(failure("a"))
     run.scope_done("shop", {})
     assert not any((*run.lines.take()[:2], *run.failures.take()[:2], *run.scopes.take()[:2]))
@@ -164,7 +185,7 @@ def test_one_run_that_cannot_be_written_holds_up_no_other(database: Database, le
     journal = Journal(database, 100)
     for each in (lease, other):
         journal.open(each)
-        journal.log(str(each.run_id), NOW, "INFO", "of.a.test", "hello")
+        journal.log(of(each), NOW, "INFO", "of.a.test", "hello")
     journal.start()
     journal.stop()
     assert messages(database, other.run_id) == ["hello"]

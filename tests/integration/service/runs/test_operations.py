@@ -137,11 +137,14 @@ def test_an_old_key_can_be_dropped_once_all_secrets_are_under_the_new_one(databa
     make(database)
     make(database, "open", config={"source": {"type": "mysql"}})
     run_now(database, source={"password": "hunter9"})
+    make(database, "gone", config={"source": {"type": "mysql", "password": "hunter5"}, "ingestionPipelineFQN": "s.p"})
+    gone = queue(database, "gone")
     with database.session() as session:
+        operations.delete_workflow(session, "gone")
         workflows.store_secret(session, "token", RULES.vault.encrypt("hunter3"))
     new = Fernet.generate_key().decode()
     with database.session() as session:
-        assert operations.reseal(session, Vault([new, KEY])) == 4
+        assert operations.reseal(session, Vault([new, KEY])) == 5
     rows = ask(database, "select row_to_json(w), row_to_json(v) from workflows w, workflow_revisions v")
     assert "hunter" not in json.dumps(rows)
     vault = Vault([new])
@@ -150,6 +153,8 @@ def test_an_old_key_can_be_dropped_once_all_secrets_are_under_the_new_one(databa
         assert vault.open(workflow.config)["source"] == {"type": "postgres", "password": "hunter2"}
         vault.open(workflows.get_revision(session, workflow, 1).snapshot)
         assert vault.decrypt(workflows.find_secret(session, "token") or b"") == "hunter3"
+        kept = repository.get(session, gone).last_config or {}
+        assert vault.open(kept)["source"] == {"type": "mysql", "password": "hunter5"}
     [claimed] = claim(database)
     assert claimed.definition(vault)["source"] == {"type": "postgres", "password": "hunter9"}
     with pytest.raises(Invalid, match="HEADWATER_SECRET_KEY does not have"), database.session() as session:

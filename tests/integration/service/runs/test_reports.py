@@ -6,11 +6,12 @@ from uuid import UUID
 from sqlalchemy import text
 
 from service.database.engine import Database
-from service.runs import repository
+from service.runs import operations, repository
 from service.runs.repository import Ending, TickRun, reports
 from service.runs.repository.reports import Untold
 from service.runs.status import RunState
 from tests.integration.service.runs.makers import QUEUE, TICK, claim, end, make, queue, start
+from tests.integration.service.workflows.makers import ask
 
 DAY = timedelta(days=1)
 PIPELINE = "shop.nightly"
@@ -167,6 +168,35 @@ def test_a_run_whose_workflow_is_gone_has_no_definition(database: Database) -> N
         repository.request_cancel(session, run, "enough")
         session.connection().execute(text("delete from workflows"))
     assert [(each.state, each.config) for each in take(database)] == [(RunState.CANCELLED, None)]
+
+
+def test_what_a_deleted_workflow_leaves_untold_can_be_told_once(database: Database) -> None:
+    pipeline(database)
+    running = start(database)
+    waiting, over = queue(database), queue(database)
+    told(database, waiting, RunState.QUEUED)
+    with database.session() as session:
+        repository.request_cancel(session, over, "enough")
+    told(database, over, RunState.CANCELLED)
+    with database.session() as session:
+        operations.delete_workflow(session, "shop")
+    end(database, running, RunState.CANCELLED)
+    left = {each.run_id: (each.state, each.definition()["source"]) for each in take(database)}
+    assert left == dict.fromkeys((waiting, running.run_id), (RunState.CANCELLED, CONFIG["source"]))
+    for run in left:
+        told(database, run, RunState.CANCELLED)
+    assert take(database) == []
+    assert ask(database, "select count(*) from runs where last_config is not null") == [(0,)]
+
+
+def test_what_is_given_up_is_not_kept(database: Database) -> None:
+    pipeline(database)
+    run = queue(database)
+    with database.session() as session:
+        operations.delete_workflow(session, "shop")
+    earlier(database, run, 2 * 24 * 3600)
+    assert [each.given_up for each in take(database)] == [True]
+    assert ask(database, "select last_config from runs") == [(None,)]
 
 
 def test_ticks_belong_to_the_pipeline_but_not_those_that_were_skipped(database: Database) -> None:

@@ -22,13 +22,22 @@ def test_the_default_port() -> None:
         ({"hostPort": "/run/mysqld.sock"}, "a socket's path, which is not supported"),
         ({"hostPort": "db:0"}, "is not a port"),
         ({"connectionOptions": {"user": "x"}}, "set username"),
-        ({"connectionOptions": {"charset": "latin1"}}, "charset is not supported"),
+        ({"connectionOptions": {"charset": "latin1"}}, "'latin1' cannot be used: .* remove it"),
+        ({"connectionOptions": {"init_command": "SET x = 1"}}, "init_command is not supported; .*; remove it"),
+        ({"connectionArguments": {"ssl_verify_cert": 1}}, "set sslConfig.caCertificate"),
         ({"connectionArguments": {"read_timeout": "soon"}}, "whole number of seconds"),
     ],
 )
 def test_what_is_refused(given: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         MysqlConfig.model_validate(PLAIN | given)
+
+
+def test_charsets_of_utf8_and_timeouts_are_taken() -> None:
+    config = MysqlConfig.model_validate(
+        {**PLAIN, "connectionOptions": {"charset": "utf8"}, "connectionArguments": {"write_timeout": 7}}
+    )
+    assert config.seconds("write_timeout", 300) == 7
 
 
 def test_what_google_writes_without_tokens() -> None:
