@@ -8,6 +8,10 @@ from typing import TextIO
 from service.errors import Conflict, Invalid, Problem
 
 
+class InUse(Conflict):
+    """Another service has the folder."""
+
+
 class Folder:
     """A folder that this object made if need be and has locked until `release`."""
 
@@ -18,7 +22,7 @@ class Folder:
     def acquire(self) -> None:
         """Make and lock it.
 
-        Raises Invalid when that is not allowed, Conflict when another service has it.
+        Raises Invalid when that is not allowed, InUse when another service has it.
         """
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -38,7 +42,7 @@ class Folder:
                 f"another Headwater (process {holder}) uses the embedded database in {self.path}; stop it, choose "
                 "another HEADWATER_DATA_DIR, or let both use one server through HEADWATER_DATABASE_URL"
             )
-            raise Conflict(message) from None
+            raise InUse(message) from None
         lock.truncate(0)
         lock.write(f"{os.getpid()}\n")
         lock.flush()
