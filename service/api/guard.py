@@ -24,6 +24,8 @@ PROBES = frozenset({"/health/live", "/health/ready"})
 DOCUMENTS = frozenset({"/docs", "/openapi.json"})
 METRICS = "/metrics"
 MINUTE = 60.0
+# Keys that no one has are counted apart, so that who has one is not kept waiting by others who have none either.
+MADE_UP = "made up by "
 OTHER_SITES = frozenset({b"cross-site", b"same-site"})
 HARMLESS = frozenset({"GET", "HEAD"})
 
@@ -81,17 +83,17 @@ class Guard:
             _refuse_other_sites(request)
             return ANYBODY
         if path in DOCUMENTS or (path == METRICS and settings.metrics_auth == "none"):
-            self._count(address_of(request))
+            self._count(_network_of(address_of(request)))
             return None
         caller = await self._authenticated(request)
         self._count(caller.key_prefix or caller.name)
         return caller
 
     async def _authenticated(self, request: Request) -> Caller:
-        address = address_of(request)
+        network = _network_of(address_of(request))
         given = request.headers.getlist("authorization")
         if not given:
-            self._count(address)
+            self._count(network)
             raise Unauthenticated(MISSING)
         found = _BEARER.fullmatch(given[0]) if len(given) == 1 else None
         caller = None if found is None else self._services.keys.recognise(found[1])
@@ -99,13 +101,19 @@ class Guard:
             return caller
         # Nobody guesses 190 bits: who shows what is written as a key is not locked out by neighbours who err.
         written = found is not None and prefix_of(found[1]) is not None
-        wait = 0.0 if written else self._failures.wait(_network_of(address))
+        wait = 0.0 if written else self._failures.wait(network)
         if wait:
             raise TooMany(GUESSING, wait)
+        # But anybody can write some, and each costs a query.
+        wait = self._requests.wait(MADE_UP + network) if written and self._requests else 0.0
+        if wait:
+            raise TooMany(TOO_OFTEN, wait)
         if found is not None:
             caller = await run_in_threadpool(self._services.keys.look_up, found[1])
         if caller is None:
-            self._failures.charge(_network_of(address))
+            self._failures.charge(network)
+            if written and self._requests:
+                self._requests.charge(MADE_UP + network)
             raise Unauthenticated(MALFORMED if found is None else WRONG)
         return caller
 
@@ -158,7 +166,10 @@ def _refuse_keys_in_address(request: Request) -> None:
 
 def _refuse_other_sites(request: Request) -> None:
     site = dict(request.scope["headers"]).get(b"sec-fetch-site")
-    elsewhere = site in OTHER_SITES and request.method not in HARMLESS
+    origin = request.headers.get("origin")
+    # Not every browser names the site, but each names the origin of what changes something.
+    foreign = site in OTHER_SITES or (origin is not None and origin.partition("://")[2] != request.url.netloc)
+    elsewhere = foreign and request.method not in HARMLESS
     # A page whose own name was pointed at this machine would pass for one of ours.
     if elsewhere or not is_loopback(request.url.hostname or ""):
         raise Forbidden(FROM_A_PAGE)

@@ -225,6 +225,12 @@ class TestLimits:
             assert slow.call("GET", "/docs").status_code == 429
             assert [slow.call("GET", "/health/live").status_code for _ in range(3)] == [200] * 3
 
+    def test_keys_that_were_made_up_cost_no_more_queries_than_the_rate_allows(self, api: Keyed) -> None:
+        with keyed(api.store, rate_limit=0.001) as slow:
+            answers = [slow.call("GET", RUNS, make_key().text) for _ in range(3)]
+            assert [answer.status_code for answer in answers] == [401, 429, 429]
+            assert slow.as_admin("GET", RUNS).status_code == 200
+
     def test_wrong_credentials_make_an_address_wait_but_not_who_is_known(self, api: Keyed) -> None:
         basic = {"openmetadata_username": "om", "openmetadata_password": "right"}
         with keyed(api.store, failed_logins_per_minute=1, **basic) as guarded:
