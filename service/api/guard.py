@@ -14,7 +14,7 @@ from service.api.callers import CALLER, MISSING
 from service.api.dependencies import Services
 from service.api.errors import refusal
 from service.api.middleware import App, Message, Receive, Scope, Send
-from service.api.pipeline_client.credentials import WAIT
+from service.api.pipeline_client.credentials import REFUSAL
 from service.api.pipeline_client.prefixes import is_contract
 from service.errors import Forbidden, ServiceError, TooMany, Unauthenticated, Unavailable
 from service.settings import is_loopback
@@ -26,6 +26,7 @@ METRICS = "/metrics"
 MINUTE = 60.0
 # Keys that no one has are counted apart, so that who has one is not kept waiting by others who have none either.
 MADE_UP = "made up by "
+CONTRACT = "contract with "
 OTHER_SITES = frozenset({b"cross-site", b"same-site"})
 HARMLESS = frozenset({"GET", "HEAD"})
 
@@ -62,7 +63,7 @@ class Guard:
         request = Request(scope)
         state = scope.setdefault("state", {})
         if is_contract(scope["path"]):
-            state[WAIT] = self._failures.wait(_network_of(address_of(request)))
+            state[REFUSAL] = self._refusal(_network_of(address_of(request)))
             await self._app(scope, receive, self._counting(request, send))
             return
         try:
@@ -121,6 +122,13 @@ class Guard:
         wait = self._requests.take(caller) if self._requests else 0.0
         if wait:
             raise TooMany(TOO_OFTEN, wait)
+
+    def _refusal(self, network: str) -> TooMany | None:
+        """Why the contract is to refuse this address, in its own form."""
+        if wait := self._failures.wait(network):
+            return TooMany(GUESSING, wait)
+        wait = self._requests.take(CONTRACT + network) if self._requests else 0.0
+        return TooMany(TOO_OFTEN, wait) if wait else None
 
     def _counting(self, request: Request, send: Send) -> Send:
         """The pipeline-service contract asks for credentials of its own; wrong ones count alike."""

@@ -231,6 +231,14 @@ class TestLimits:
             assert [answer.status_code for answer in answers] == [401, 429, 429]
             assert slow.as_admin("GET", RUNS).status_code == 200
 
+    def test_the_contract_has_a_rate_of_its_own(self, api: Keyed) -> None:
+        with keyed(api.store, rate_limit=0.001, openmetadata_username="om", openmetadata_password="pw") as slow:
+            contract = f"{slow.address}/api/v1/openmetadata/health-auth"
+            assert httpx.get(contract, auth=("om", "pw"), trust_env=False).status_code == 200
+            told = httpx.get(contract, auth=("om", "pw"), trust_env=False)
+            assert (told.status_code, "HEADWATER_RATE_LIMIT" in told.json()["error"]) == (429, True)
+            assert slow.as_admin("GET", RUNS).status_code == 200
+
     def test_wrong_credentials_make_an_address_wait_but_not_who_is_known(self, api: Keyed) -> None:
         basic = {"openmetadata_username": "om", "openmetadata_password": "right"}
         with keyed(api.store, failed_logins_per_minute=1, **basic) as guarded:
