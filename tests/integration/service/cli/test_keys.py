@@ -128,6 +128,8 @@ class TestApply:
             assert call(*command, "--key-file", key_file)[:2] == (0, f"{file}: created\n")
             monkeypatch.setenv("HEADWATER_API_KEY", ADMIN_KEY)
             assert call(*command)[:2] == (0, f"{file}: revision 1\n")
+            monkeypatch.setenv("HEADWATER_API_KEY", f"secret:first-admin, {ADMIN_KEY},another")
+            assert call(*command)[:2] == (0, f"{file}: revision 1\n")
             shown = httpx.get(f"{url}/api/v1/workflows", headers={"Authorization": f"Bearer {viewer}"})
             assert [found["name"] for found in shown.json()["data"]] == ["applied"]
 
@@ -137,6 +139,8 @@ class TestApply:
         said = call(*command)
         assert (said[0], "HEADWATER_API_KEY: is no API key" in said[2]) == (2, True)
         assert "two words" not in said[2]
+        monkeypatch.setenv("HEADWATER_API_KEY", "secret:first-admin")
+        assert "HEADWATER_API_KEY: is no API key: it must be written out" in call(*command)[2]
         for content in (b"", b"\xff"):
             file.with_name("key").write_bytes(content)
             said = call(*command, "--key-file", file.with_name("key"))
