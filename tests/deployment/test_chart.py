@@ -297,6 +297,24 @@ def test_the_notes_tell_the_next_steps() -> None:
     result = helm("4.3", "install", "release", documents.CHART, "--dry-run=client")
     assert "port-forward service/release-headwater" in result.stdout
     assert "The store is embedded in the one pod." in result.stdout
+    assert "exec deployment/release-headwater -c headwater -- headwater keys create first" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ("ingress.enabled=true", "in networkPolicy.from, or their requests get no answer"),
+        ("config.openmetadataUsername=om", "in networkPolicy.from"),
+        ("service.type=LoadBalancer", "in networkPolicy.from"),
+        ("ingress.enabled=true", "name it in config.trustedProxies"),
+        ("config.roles={api,timer}", "No pod of this release runs anything"),
+        ("config.roles={api,worker}", "No pod of this release fires schedules"),
+    ],
+)
+def test_the_notes_tell_what_would_be_missed(values: str, told: str) -> None:
+    command = ("install", "release", documents.CHART, "--dry-run=client")
+    assert told not in helm("4.3", *command).stdout
+    assert told in helm("4.3", *command, "--set", values).stdout
 
 
 def restricted_violations(pod: dict[str, Any]) -> list[str]:
