@@ -24,8 +24,9 @@ OWNED = {"host", "port", "data_dir", "secrets_dir", "pg_bindir"}
 # Where a chart's default is another than the service's.
 DEFAULTS: dict[str, Any] = {"auth": "keys", "shutdown_grace_seconds": 120}
 TEXTS = {"type": "object", "additionalProperties": {"type": "string"}}
-NAMED = {"type": "object", "required": ["name"], "properties": {"name": {"type": "string", "minLength": 1}}}
-VARIABLE = NAMED | {"properties": NAMED["properties"] | {"value": {"type": "string"}}}
+NAME = {"name": {"type": "string", "minLength": 1}}
+NAMED = {"type": "object", "required": ["name"], "properties": NAME}
+VARIABLE = {"type": "object", "required": ["name"], "properties": NAME | {"value": {"type": "string"}}}
 PATHS = {"type": "array", "minItems": 1, "items": {"type": "string", "pattern": "^/"}}
 HOST = {
     "type": "object", "additionalProperties": False, "required": ["host", "paths"],
