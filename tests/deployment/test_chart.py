@@ -201,7 +201,8 @@ def test_workflows_are_applied_after_install_and_upgrade() -> None:
     objects = rendered("everything")
     [job] = of_kind(objects, "Job")
     assert job["metadata"]["annotations"]["helm.sh/hook"] == "post-install,post-upgrade"
-    assert job["spec"]["template"]["spec"]["containers"][0]["args"][-1] == "http://ingestion:8080"
+    waiting = ["--wait", "300", "--url", "http://ingestion:8080"]
+    assert job["spec"]["template"]["spec"]["containers"][0]["args"][-4:] == waiting
     [stored] = [one for one in of_kind(objects, "ConfigMap") if one["metadata"]["name"] == "ingestion-workflows"]
     workflow = yaml.safe_load(stored["data"]["shop-nightly.yaml"])
     assert workflow["name"] == "shop-nightly"
