@@ -50,7 +50,7 @@ class Guard:
         self._app = app
         self._services = services
         settings = services.settings
-        rate = settings.rate_limit
+        rate = settings.rate_limit if settings.auth == "keys" else 0
         self._requests = Limiter(rate, max(1, 2 * rate)) if rate else None
         failures = settings.failed_logins_per_minute
         self._failures = Limiter(failures / MINUTE, failures)
