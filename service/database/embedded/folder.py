@@ -30,7 +30,8 @@ class Folder:
             self.path.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, exist_ok=True)
             lock = (self.path / "lock").open("a+", encoding="utf-8")
         except OSError as error:
-            message = f"cannot use {self.path}: {error.strerror}; choose a folder that this user may write"
+            advice = "choose a folder that this user may write, or be its owner"
+            message = f"cannot use {self.path}: {error.strerror}; {advice}"
             raise Invalid([Problem("HEADWATER_DATA_DIR", message)]) from error
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
