@@ -41,7 +41,13 @@ from service.execution.run import RunExecutor
 from service.execution.secrets import SecretResolver
 from service.execution.worker import Worker
 from service.metrics import Metrics, StoreFigures
-from service.runs.repository import CANCEL_CHANNEL, RUNS_CHANNEL, count_by_state, last_successes
+from service.runs.repository import (
+    CANCEL_CHANNEL,
+    RUNS_CHANNEL,
+    count_by_state,
+    first_successes_awaited,
+    last_successes,
+)
 from service.runs.status import ACTIVE
 from service.scheduling.scheduler import Scheduler
 from service.scheduling.triggers import check_schedule
@@ -282,7 +288,7 @@ def _store_figures(database: Database) -> StoreFigures:
     with database.session() as session:
         # Ended runs are not counted: that would read a million of them at each scrape; `headwater_runs_total` tells.
         runs = {state.value: count for state, count in count_by_state(session, ACTIVE).items()}
-        return StoreFigures(runs, last_successes(session))
+        return StoreFigures(runs, last_successes(session), first_successes_awaited(session))
 
 
 def _stored_secret(database: Database, vault: Vault, name: str) -> str | None:

@@ -30,10 +30,14 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class StoreFigures:
-    """What the store alone knows: how many runs are in each state, when each workflow last succeeded."""
+    """What the store alone knows: how many runs are in each state, when each workflow last succeeded.
+
+    `awaiting_first_success` has the moments at which workflows were made that should have succeeded, and never did.
+    """
 
     runs: Mapping[str, int] = field(default_factory=dict[str, int])
     last_success: Mapping[str, datetime] = field(default_factory=dict[str, datetime])
+    awaiting_first_success: Mapping[str, datetime] = field(default_factory=dict[str, datetime])
 
 
 class Metrics:
@@ -159,12 +163,19 @@ class _StoreCollector:
         success = GaugeMetricFamily(
             "headwater_last_success_timestamp_seconds", "When a run last succeeded.", labels=("workflow",)
         )
+        awaiting = GaugeMetricFamily(
+            "headwater_awaiting_first_success_timestamp_seconds",
+            "When a scheduled workflow was made that never succeeded.",
+            labels=("workflow",),
+        )
         figures = self._figures()
         for state, count in figures.runs.items():
             runs.add_metric((state,), count)
         for workflow, at in figures.last_success.items():
             success.add_metric((workflow,), at.timestamp())
-        return (runs, success)
+        for workflow, at in figures.awaiting_first_success.items():
+            awaiting.add_metric((workflow,), at.timestamp())
+        return (runs, success, awaiting)
 
     def _figures(self) -> StoreFigures:
         with self._lock:

@@ -2,7 +2,6 @@
 
 import ipaddress
 import re
-from collections.abc import Hashable
 from http import HTTPStatus
 
 from fastapi import Request
@@ -15,8 +14,7 @@ from service.api.callers import CALLER, MISSING
 from service.api.dependencies import Services
 from service.api.errors import refusal
 from service.api.middleware import App, Message, Receive, Scope, Send
-from service.api.pipeline_client.application import refused
-from service.api.pipeline_client.credentials import WAIT
+from service.api.pipeline_client.credentials import REFUSAL
 from service.api.pipeline_client.prefixes import is_contract
 from service.errors import Forbidden, ServiceError, TooMany, Unauthenticated, Unavailable
 from service.settings import is_loopback
@@ -25,8 +23,10 @@ PROBES = frozenset({"/health/live", "/health/ready"})
 # What stands there is the same in every installation.
 DOCUMENTS = frozenset({"/docs", "/openapi.json"})
 METRICS = "/metrics"
-CONTRACT = "openmetadata"
 MINUTE = 60.0
+# Keys that no one has are counted apart, so that who has one is not kept waiting by others who have none either.
+MADE_UP = "made up by "
+CONTRACT = "contract with "
 OTHER_SITES = frozenset({b"cross-site", b"same-site"})
 HARMLESS = frozenset({"GET", "HEAD"})
 
@@ -50,7 +50,7 @@ class Guard:
         self._app = app
         self._services = services
         settings = services.settings
-        rate = settings.rate_limit
+        rate = settings.rate_limit if settings.auth == "keys" else 0
         self._requests = Limiter(rate, max(1, 2 * rate)) if rate else None
         failures = settings.failed_logins_per_minute
         self._failures = Limiter(failures / MINUTE, failures)
@@ -63,7 +63,8 @@ class Guard:
         request = Request(scope)
         state = scope.setdefault("state", {})
         if is_contract(scope["path"]):
-            await self._contract(request, receive, send)
+            state[REFUSAL] = self._refusal(_network_of(address_of(request)))
+            await self._app(scope, receive, self._counting(request, send))
             return
         try:
             state[CALLER] = await self._caller(request)
@@ -71,18 +72,6 @@ class Guard:
             await refusal(request, error)(scope, receive, send)
             return
         await self._app(scope, receive, send)
-
-    async def _contract(self, request: Request, receive: Receive, send: Send) -> None:
-        """The pipeline-service contract asks for credentials of its own; its requests and wrong ones count alike."""
-        address = address_of(request)
-        try:
-            self._count((CONTRACT, address))
-        except TooMany as error:
-            refusing = await refused(request, error)
-            await refusing(request.scope, receive, send)
-            return
-        request.scope["state"][WAIT] = self._failures.wait(_network_of(address))
-        await self._app(request.scope, receive, self._counting(request, send))
 
     async def _caller(self, request: Request) -> Caller | None:
         """Who calls; None for what is open to everybody. Raises the error that refuses the request."""
@@ -95,17 +84,17 @@ class Guard:
             _refuse_other_sites(request)
             return ANYBODY
         if path in DOCUMENTS or (path == METRICS and settings.metrics_auth == "none"):
-            self._count(address_of(request))
+            self._count(_network_of(address_of(request)))
             return None
         caller = await self._authenticated(request)
         self._count(caller.key_prefix or caller.name)
         return caller
 
     async def _authenticated(self, request: Request) -> Caller:
-        address = address_of(request)
+        network = _network_of(address_of(request))
         given = request.headers.getlist("authorization")
         if not given:
-            self._count(address)
+            self._count(network)
             raise Unauthenticated(MISSING)
         found = _BEARER.fullmatch(given[0]) if len(given) == 1 else None
         caller = None if found is None else self._services.keys.recognise(found[1])
@@ -113,22 +102,37 @@ class Guard:
             return caller
         # Nobody guesses 190 bits: who shows what is written as a key is not locked out by neighbours who err.
         written = found is not None and prefix_of(found[1]) is not None
-        wait = 0.0 if written else self._failures.wait(_network_of(address))
+        wait = 0.0 if written else self._failures.wait(network)
         if wait:
             raise TooMany(GUESSING, wait)
+        # But anybody can write some, and each costs a query.
+        wait = self._requests.wait(MADE_UP + network) if written and self._requests else 0.0
+        if wait:
+            raise TooMany(TOO_OFTEN, wait)
         if found is not None:
             caller = await run_in_threadpool(self._services.keys.look_up, found[1])
         if caller is None:
-            self._failures.charge(_network_of(address))
+            self._failures.charge(network)
+            if written and self._requests:
+                self._requests.charge(MADE_UP + network)
             raise Unauthenticated(MALFORMED if found is None else WRONG)
         return caller
 
-    def _count(self, caller: Hashable) -> None:
+    def _count(self, caller: str) -> None:
         wait = self._requests.take(caller) if self._requests else 0.0
         if wait:
             raise TooMany(TOO_OFTEN, wait)
 
+    def _refusal(self, network: str) -> TooMany | None:
+        """Why the contract is to refuse this address, in its own form."""
+        if wait := self._failures.wait(network):
+            return TooMany(GUESSING, wait)
+        wait = self._requests.take(CONTRACT + network) if self._requests else 0.0
+        return TooMany(TOO_OFTEN, wait) if wait else None
+
     def _counting(self, request: Request, send: Send) -> Send:
+        """The pipeline-service contract asks for credentials of its own; wrong ones count alike."""
+
         async def sending(message: Message) -> None:
             refused = message["type"] == "http.response.start" and message["status"] == HTTPStatus.UNAUTHORIZED
             if refused and "authorization" in request.headers:
@@ -170,7 +174,10 @@ def _refuse_keys_in_address(request: Request) -> None:
 
 def _refuse_other_sites(request: Request) -> None:
     site = dict(request.scope["headers"]).get(b"sec-fetch-site")
-    elsewhere = site in OTHER_SITES and request.method not in HARMLESS
+    origin = request.headers.get("origin")
+    # Not every browser names the site, but each names the origin of what changes something.
+    foreign = site in OTHER_SITES or (origin is not None and origin.partition("://")[2] != request.url.netloc)
+    elsewhere = foreign and request.method not in HARMLESS
     # A page whose own name was pointed at this machine would pass for one of ours.
     if elsewhere or not is_loopback(request.url.hostname or ""):
         raise Forbidden(FROM_A_PAGE)

@@ -52,6 +52,9 @@ def _parser() -> argparse.ArgumentParser:
     apply = commands.add_parser("apply", help="create or update the workflows of a folder in a running service")
     apply.add_argument("-f", "--folder", type=Path, required=True, metavar="DIR", help="folder, or one file")
     apply.add_argument("--url", default="http://127.0.0.1:8080", help="address of the service")
+    apply.add_argument(
+        "--wait", type=float, default=0, metavar="SECONDS", help="how long the service may take to start"
+    )
     api_key.add_option(apply)
     _add_keys(commands.add_parser("keys", help="make, list and revoke API keys, on the store of the settings"))
     replay = commands.add_parser("replay", help="send a file of records, or of dead letters, to a catalogue")

@@ -21,14 +21,20 @@ def add_option(parser: argparse.ArgumentParser) -> None:
 
 
 def headers(key_file: Path | None, environ: Mapping[str, str]) -> dict[str, str]:
-    """What shows the key; nothing where there is none. Raises ConfigurationError for one that cannot be sent."""
+    """What shows the key, of several with commas the first; nothing where there is none.
+
+    Raises ConfigurationError for one that cannot be sent.
+    """
     source, key = VARIABLE, environ.get(VARIABLE, "")
     if key_file is not None:
         source, key = f"{OPTION} {key_file}", _read(key_file)
     if not key and key_file is None:
         return {}
-    if not _SENDABLE.fullmatch(key):
-        raise ConfigurationError.at(source, "is no API key: it must be one word of visible ASCII characters")
+    # Of a list as in HEADWATER_ADMIN_KEY the first that is written out: what follows is on its way out.
+    key = next((one for one in map(str.strip, key.split(",")) if one and not one.startswith("secret:")), key)
+    if key.startswith("secret:") or not _SENDABLE.fullmatch(key):
+        message = "is no API key: it must be written out, as one word of visible ASCII characters"
+        raise ConfigurationError.at(source, message)
     return {"Authorization": f"Bearer {key}"}
 
 

@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from threading import Event
 from typing import Any, cast
 from urllib.parse import quote
 
@@ -12,9 +13,12 @@ import httpx
 from connectors.errors import ConfigurationError, SinkUnavailable
 from service.cli.api_key import headers
 from service.cli.files import FORMATS, is_workflow, load
+from service.clock import monotonic
 from service.workflows.documents import Json
 
 CREATED = 201
+LOOK_SECONDS = 1.0
+READY = "/health/ready"
 UNAUTHORIZED = 401
 REFUSED = 1
 URL_OPTION = "--url"
@@ -24,6 +28,8 @@ WRONG = 2
 def main(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """PUT each workflow; what is wrong with one, or refused, is told and the others go on."""
     worst = 0
+    if arguments.wait > 0:
+        _await(arguments.url, arguments.wait)
     with _client(arguments.url, headers(arguments.key_file, environ)) as client:
         for path in _files(arguments.folder):
             try:
@@ -35,6 +41,22 @@ def main(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
             print(f"{path}: {_told(answer)}", file=sys.stdout if answer.is_success else sys.stderr)
             worst = worst if answer.is_success else worst or REFUSED
     return worst
+
+
+def _await(url: str, seconds: float) -> None:
+    """Return when the service is ready, or when its time is over: what it answers then says more."""
+    deadline, pause = monotonic() + seconds, Event()
+    while monotonic() < deadline and not _is_ready(url):
+        pause.wait(LOOK_SECONDS)
+
+
+def _is_ready(url: str) -> bool:
+    try:
+        return httpx.get(url.rstrip("/") + READY, trust_env=False, timeout=5).is_success
+    except httpx.TransportError:
+        return False
+    except (httpx.InvalidURL, ValueError):
+        return True  # `_client` refuses it
 
 
 def _client(url: str, key: Mapping[str, str]) -> httpx.Client:

@@ -2,6 +2,7 @@
 
 import argparse
 import getpass
+import os
 import socket
 import sys
 from collections.abc import Iterator, Mapping
@@ -13,7 +14,7 @@ from service.access import operations, repository
 from service.access.audit import Actor, Trail
 from service.access.schemas import KeyCreate, KeyRead
 from service.clock import now
-from service.database.opening import open_database
+from service.database.opening import join_database
 from service.errors import Invalid, Problem
 from service.settings.environment import load_settings
 from service.workflows.wire import validated
@@ -25,7 +26,7 @@ COLUMNS = "{:<12} {:<9} {:<8} {:<20} {:<20} {}"
 
 def main(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Do what the sub-command says."""
-    database, close = open_database(load_settings(environ))
+    database, close = join_database(load_settings(environ))
     try:
         with database.session() as session:
             if arguments.action == "create":
@@ -41,7 +42,11 @@ def main(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
 def actor() -> Actor:
     """Whoever runs this command."""
-    return Actor(f"{getpass.getuser()}@{socket.gethostname()}", "command-line")
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):  # in a container whose user has a number only
+        name = str(os.getuid())
+    return Actor(f"{name}@{socket.gethostname()}", "command-line")
 
 
 def _create(session: Session, arguments: argparse.Namespace) -> None:

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 from service.database import migrate
-from service.database.embedded import EmbeddedPostgres
+from service.database.embedded import EmbeddedPostgres, InUse, is_made, running_url
 from service.database.engine import Database
-from service.errors import Conflict
+from service.errors import Conflict, Invalid, Problem
 from service.settings import Settings
 
 
@@ -21,6 +21,25 @@ def open_database(settings: Settings) -> tuple[Database, Callable[[], None]]:
     if not migrate.is_current(url):
         present = migrate.current(url) or "empty"
         message = f"the database is at schema {present}, this release needs {migrate.head()}; run `headwater migrate`"
+        raise Conflict(message)
+    database = Database(url, settings.database_pool_size)
+    return database, database.dispose
+
+
+def join_database(settings: Settings) -> tuple[Database, Callable[[], None]]:
+    """The same for a command beside a service: the embedded database that is running is used, and goes on afterwards.
+
+    None is made, which no service would ever look into: raises Invalid where there is none.
+    """
+    if settings.database_url is None and not is_made(settings.data_dir):
+        message = f"holds no store: {settings.data_dir}; name the folder of the service, or HEADWATER_DATABASE_URL"
+        raise Invalid([Problem("HEADWATER_DATA_DIR", message)])
+    try:
+        return open_database(settings)
+    except InUse:
+        url = running_url(settings.data_dir)
+    if not migrate.is_current(url):
+        message = f"the service that runs on {settings.data_dir} is of another release; call its own `headwater`"
         raise Conflict(message)
     database = Database(url, settings.database_pool_size)
     return database, database.dispose

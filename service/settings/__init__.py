@@ -70,9 +70,9 @@ def _default_heartbeat(data: Mapping[str, object]) -> float:
     return lease / 6 if isinstance(lease, float) else 5.0
 
 
-_Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_list), Field(min_length=1)]
+_Names = Annotated[tuple[str, ...], Field(min_length=1), NoDecode, BeforeValidator(_split_list)]
 _Folders = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split_list)]
-_Roles = Annotated[tuple[Role, ...], NoDecode, BeforeValidator(_split_list), Field(min_length=1)]
+_Roles = Annotated[tuple[Role, ...], Field(min_length=1), NoDecode, BeforeValidator(_split_list)]
 _Addresses = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_list)]
 _Limits = Annotated[dict[str, Annotated[int, Field(ge=0)]], NoDecode, BeforeValidator(_split_limits)]
 

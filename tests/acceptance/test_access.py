@@ -1,6 +1,8 @@
 """Replicas that ask for keys, as processes of their own."""
 
 import secrets
+import shutil
+import tempfile
 from functools import partial
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import httpx
 from tests.acceptance.conftest import StartReplica
 from tests.acceptance.processes import Replica, headwater
 from tests.eventually import eventually
+from tests.sharing import fast_folder
 
 KEYS = "/api/v1/keys"
 RUNS = "/api/v1/runs"
@@ -46,6 +49,19 @@ def test_a_key_is_good_in_all_replicas_until_it_is_revoked(
         logged = replica.said()
         assert key[12:] not in logged
         assert first_key not in logged
+
+
+def test_the_first_key_is_made_beside_a_service_with_an_embedded_store(start_replica: StartReplica) -> None:
+    folder = Path(tempfile.mkdtemp(prefix="hw-", dir=fast_folder()))
+    folder.chmod(0o755)  # as root, the store runs as another user
+    running = start_replica(database_url="", data_dir=str(folder), auth="keys")
+    made = headwater("keys", "create", "first", "--role", "admin", HEADWATER_DATA_DIR=str(folder))
+    key = made.stdout.strip()
+    assert call(running, key, path=KEYS).json()["data"][0]["name"] == "first", made.stderr
+    assert headwater("keys", "revoke", key[:11], HEADWATER_DATA_DIR=str(folder)).returncode == 0
+    eventually(partial(refuses, running, key), "the revocation is heard of")
+    assert running.terminate() == 0
+    shutil.rmtree(folder)
 
 
 def test_who_trusts_no_proxy_believes_none(start_replica: StartReplica) -> None:

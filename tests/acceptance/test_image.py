@@ -68,6 +68,7 @@ def test_a_workflow_succeeds_in_a_restricted_container(
     assert inside(container, "id", "-u") == "10001"
     assert inside(container, "cat", "/proc/1/comm") == "dumb-init"
     assert "Read-only file system" in inside(container, "touch", "/opt/headwater/x")
+    assert inside(container, "headwater", "keys", "create", "first", "--role", "admin").startswith("hw_")
     assert inside(container, "sh", "-c", "command -v gcc cc pip; true") == ""
     health = subprocess.run(
         [*PODMAN, "healthcheck", "run", container.name], check=False, capture_output=True, text=True

@@ -15,6 +15,7 @@ from typing import Any, cast
 import yaml
 
 from service.settings import Settings
+from service.workflows.schemas import NAME_PATTERN
 from tests.sharing import REPOSITORY
 
 CHART = REPOSITORY / "helm" / "headwater"
@@ -22,6 +23,15 @@ CHART = REPOSITORY / "helm" / "headwater"
 OWNED = {"host", "port", "data_dir", "secrets_dir", "pg_bindir"}
 # Where a chart's default is another than the service's.
 DEFAULTS: dict[str, Any] = {"auth": "keys", "shutdown_grace_seconds": 120}
+TEXTS = {"type": "object", "additionalProperties": {"type": "string"}}
+NAME = {"name": {"type": "string", "minLength": 1}}
+NAMED = {"type": "object", "required": ["name"], "properties": NAME}
+VARIABLE = {"type": "object", "required": ["name"], "properties": NAME | {"value": {"type": "string"}}}
+PATHS = {"type": "array", "minItems": 1, "items": {"type": "string", "pattern": "^/"}}
+HOST = {
+    "type": "object", "additionalProperties": False, "required": ["host", "paths"],
+    "properties": {"host": {"type": "string"}, "paths": PATHS},
+}  # fmt: skip
 SECRET = {"type": "object", "additionalProperties": False, "properties": {
     "value": {"type": "string"}, "existingSecret": {"type": "string"}, "key": {"type": "string", "minLength": 1},
 }}  # fmt: skip
@@ -31,8 +41,9 @@ WORKER = {
         "pools": {"type": "array", "minItems": 1, "items": {"type": "string"}},
         "replicas": {"type": "integer", "minimum": 0},
         "slots": {"type": "integer", "minimum": 1, "maximum": 1000},
-        "resources": {"type": "object"}, "nodeSelector": {"type": "object"}, "affinity": {"type": "object"},
-        "tolerations": {"type": "array"}, "extraEnv": {"type": "array"}, "podAnnotations": {"type": "object"},
+        "resources": {"type": "object"}, "nodeSelector": TEXTS, "affinity": {"type": "object"},
+        "tolerations": {"type": "array", "items": {"type": "object"}},
+        "extraEnv": {"type": "array", "items": VARIABLE}, "podAnnotations": TEXTS,
     },
 }  # fmt: skip
 WORKFLOW = {
@@ -45,17 +56,32 @@ NARROWER: dict[str, dict[str, Any]] = {
     "image.digest": {"pattern": "^(sha256:[0-9a-f]{64})?$"},
     "service.type": {"enum": ["ClusterIP", "NodePort", "LoadBalancer"]},
     "replicaCount": {"minimum": 0},
+    "service.port": {"minimum": 1, "maximum": 65535},
+    "preStopSeconds": {"minimum": 0},
+    "shutdownMarginSeconds": {"minimum": 0},
+    "apply.backoffLimit": {"minimum": 0},
+    "apply.activeDeadlineSeconds": {"minimum": 1},
+    "autoscaling.minReplicas": {"minimum": 1},
+    "autoscaling.maxReplicas": {"minimum": 1},
+    "autoscaling.targetCPUUtilizationPercentage": {"minimum": 1},
+    "imagePullSecrets": {"items": NAMED},
+    "extraEnv": {"items": VARIABLE},
+    "extraVolumes": {"items": NAMED},
+    "extraVolumeMounts": {"items": NAMED},
+    "extraInitContainers": {"items": NAMED},
+    "ingress.hosts": {"minItems": 1, "items": HOST},
+    "nodeSelector": TEXTS,
     "workers": {"additionalProperties": WORKER, "propertyNames": {"pattern": "^[a-z0-9]([a-z0-9-]{0,18}[a-z0-9])?$"}},
-    "workflows": {"additionalProperties": WORKFLOW},
+    "workflows": {"additionalProperties": WORKFLOW, "propertyNames": {"pattern": NAME_PATTERN}},
     "podDisruptionBudget.maxUnavailable": {"type": ["integer", "string"]},
-    "secretFiles.values": {"additionalProperties": {"type": "string"}},
+    "secretFiles.values": TEXTS | {"propertyNames": {"pattern": "^[-._a-zA-Z0-9]+$"}},
     "prometheusRule.freshnessSecondsByWorkflow": {"additionalProperties": {"type": "integer", "minimum": 1}},
 }
-# Maps that end in Kubernetes' own types, or whose keys the operator chooses.
-OPEN = re.compile(
-    r"(podSecurityContext|securityContext|resources|affinity|nodeSelector|probes\.\w+|\w*([lL]abels|[aA]nnotations)"
-    r"|.*\.\w*([lL]abels|[aA]nnotations))"
-)
+# Maps of Kubernetes' own types, and those of words whose keys the operator chooses.
+OPEN = re.compile(r"podSecurityContext|securityContext|resources|affinity|probes\.\w+")
+_TEXTS = re.compile(r"(.*\.)?\w*([lL]abels|[aA]nnotations)")
+# Lists of what is not a map.
+WORDS = {"secretFiles.existingSecrets", "persistence.accessModes", "serviceMonitor.namespaces"}
 TYPES = {"list": "array", "bool": "boolean", "int": "integer", "float": "number", "str": "string"}
 _BLOCK = re.compile(r"(?<=# BEGIN settings, written by `make chart`\n).*(?=# END settings)", re.DOTALL)
 _TABLE = re.compile(r"(?<=<!-- BEGIN values -->\n).*(?=<!-- END values -->)", re.DOTALL)
@@ -134,8 +160,11 @@ def _of(value: Any, path: str) -> dict[str, Any]:
     narrower = NARROWER.get(path, {})
     if not isinstance(value, dict):
         kind: str = type(value).__name__
-        return {"type": TYPES.get(kind, "null")} | narrower
+        items = {"items": {"type": "string" if path in WORDS else "object"}} if kind == "list" else {}
+        return {"type": TYPES.get(kind, "null")} | items | narrower
     entries = cast("dict[str, Any]", value)
+    if _TEXTS.fullmatch(path):
+        return TEXTS
     if not entries or OPEN.fullmatch(path):
         return {"type": "object"} | narrower
     below = {name: _of(entry, f"{path}.{name}".lstrip(".")) for name, entry in entries.items()}

@@ -201,7 +201,8 @@ def test_workflows_are_applied_after_install_and_upgrade() -> None:
     objects = rendered("everything")
     [job] = of_kind(objects, "Job")
     assert job["metadata"]["annotations"]["helm.sh/hook"] == "post-install,post-upgrade"
-    assert job["spec"]["template"]["spec"]["containers"][0]["args"][-1] == "http://ingestion:8080"
+    waiting = ["--wait", "300", "--url", "http://ingestion:8080"]
+    assert job["spec"]["template"]["spec"]["containers"][0]["args"][-4:] == waiting
     [stored] = [one for one in of_kind(objects, "ConfigMap") if one["metadata"]["name"] == "ingestion-workflows"]
     workflow = yaml.safe_load(stored["data"]["shop-nightly.yaml"])
     assert workflow["name"] == "shop-nightly"
@@ -221,16 +222,100 @@ def test_workflows_are_applied_after_install_and_upgrade() -> None:
         ("image.pullPolicy=Sometimes", "pullPolicy"),
         ("replicas=2", "replicas"),
         ("workers.heavy.slots=2", "pools"),
+        ("config.auth=none", "config.auth: none is possible on loopback only"),
+        ("service.port=99999", "/service/port"),
+        ("preStopSeconds=-1", "/preStopSeconds"),
+        (f"secrets.databaseUrl.value={URL},autoscaling.enabled=true,autoscaling.minReplicas=7",
+         "autoscaling.minReplicas: must not be more than autoscaling.maxReplicas"),
+        ("workflows.a b.config.source.type=x", "'a b' does not match"),
+        ("secretFiles.values.a/b=x", "'a/b' does not match"),
     ],
-)
+)  # fmt: skip
 def test_wrong_values_are_refused_by_name(values: str, message: str) -> None:
     assert re.search(re.escape(message), refused("--set", values))
+
+
+@pytest.mark.parametrize(
+    ("value", "place"),
+    [
+        ('ingress.hosts=[{"host": "a", "paths": [{"path": "/", "pathType": "Prefix"}]}]', "/ingress/hosts/0/paths/0"),
+        ('secretFiles.existingSecrets=[{"name": "x"}]', "/secretFiles/existingSecrets/0"),
+        ('imagePullSecrets=["pull"]', "/imagePullSecrets/0"),
+        ('extraEnv=[{"name": "A", "value": 5}]', "/extraEnv/0/value"),
+        ('nodeSelector={"gpu": true}', "/nodeSelector/gpu"),
+        ('podAnnotations={"a": 1}', "/podAnnotations/a"),
+        ('serviceMonitor.labels={"a": 1}', "/serviceMonitor/labels/a"),
+        ('tolerations=["all"]', "/tolerations/0"),
+        ("config.roles=[]", "/config/roles"),
+    ],
+)
+def test_values_of_another_shape_are_refused_before_kubernetes_does(value: str, place: str) -> None:
+    assert f"at '{place}'" in refused("--set-json", value)
+
+
+@pytest.mark.parametrize("release", ["123", "1e3", "team.metadata", "a" * 53])
+def test_every_name_that_a_release_may_have_makes_objects_that_kubernetes_takes(release: str) -> None:
+    values = documents.CHART / "ci" / "everything-values.yaml"
+    result = helm("4.3", "template", release, documents.CHART, "-f", values, "--set", "fullnameOverride=")
+    assert result.returncode == 0, result.stderr
+    for found in filter(None, yaml.safe_load_all(result.stdout)):
+        if found["apiVersion"] != FOREIGN:
+            assert schema_errors(found, versions()[-1]) == []
+        name = found["metadata"]["name"]
+        assert re.fullmatch("[a-z]([a-z0-9-]*[a-z0-9])?", name)
+        assert len(name) <= (63 if found["kind"] in {"Service", "Job"} else 253)
+        assert found["metadata"]["labels"]["app.kubernetes.io/instance"] == release
+
+
+def test_names_of_digits_stay_texts() -> None:
+    digits = (
+        "--set-string",
+        "secrets.databaseUrl.existingSecret=12,apply.existingSecret=34,persistence.existingClaim=56",
+    )
+    objects = rendered("everything", "4.3", "--set", "secrets.databaseUrl.value=", *digits)
+    assert [error for found in objects if found["apiVersion"] != FOREIGN
+            for error in schema_errors(found, versions()[-1])] == []  # fmt: skip
+
+
+def test_a_dash_asks_for_a_volume_of_no_class() -> None:
+    [claim] = of_kind(rendered("minimal", "4.3", "--set", "persistence.storageClass=-"), "PersistentVolumeClaim")
+    assert claim["spec"]["storageClassName"] == ""
+
+
+def test_the_apply_job_runs_where_the_other_pods_may_and_leaves_its_log() -> None:
+    [job] = of_kind(rendered("everything"), "Job")
+    pod = job["spec"]["template"]["spec"]
+    [service, *_] = (spec for name, spec in pods(rendered("everything")) if name == "ingestion")
+    for key in ("nodeSelector", "tolerations", "affinity", "priorityClassName"):
+        assert pod[key] == service[key]
+    assert pod["restartPolicy"] == "Never"
+    [policy] = of_kind(rendered("everything"), "NetworkPolicy")
+    own = {"app.kubernetes.io/name": "headwater", "app.kubernetes.io/instance": "release"}
+    assert policy["spec"]["egress"][0]["to"] == [{"podSelector": {"matchLabels": own}}]
 
 
 def test_the_notes_tell_the_next_steps() -> None:
     result = helm("4.3", "install", "release", documents.CHART, "--dry-run=client")
     assert "port-forward service/release-headwater" in result.stdout
     assert "The store is embedded in the one pod." in result.stdout
+    assert "exec deployment/release-headwater -c headwater -- headwater keys create first" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ("ingress.enabled=true", "in networkPolicy.from, or their requests get no answer"),
+        ("config.openmetadataUsername=om", "in networkPolicy.from"),
+        ("service.type=LoadBalancer", "in networkPolicy.from"),
+        ("ingress.enabled=true", "name it in config.trustedProxies"),
+        ("config.roles={api,timer}", "No pod of this release runs anything"),
+        ("config.roles={api,worker}", "No pod of this release fires schedules"),
+    ],
+)
+def test_the_notes_tell_what_would_be_missed(values: str, told: str) -> None:
+    command = ("install", "release", documents.CHART, "--dry-run=client")
+    assert told not in helm("4.3", *command).stdout
+    assert told in helm("4.3", *command, "--set", values).stdout
 
 
 def restricted_violations(pod: dict[str, Any]) -> list[str]:

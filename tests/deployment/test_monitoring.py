@@ -24,10 +24,16 @@ def test_each_alert_fires_when_it_should_and_only_then(tmp_path: Path) -> None:
     (tmp_path / "rules.yaml").write_text(yaml.safe_dump(alerts()))
     series = yaml.safe_load((Path(__file__).parent / "alerts.yaml").read_text())
     for case in series["tests"]:
+        for one in case["input_series"]:
+            if "namespace=" not in one["series"]:
+                one["series"] = one["series"].replace("{", '{namespace="metadata",job="ingestion-metrics",', 1)
         for expected in case["alert_rule_test"]:
             for alert in expected["exp_alerts"]:
-                # promtool compares the texts too, which the series need not repeat.
+                # promtool compares these too, which the series need not repeat.
                 alert["exp_annotations"] = {}
+                alert["exp_labels"]["namespace"] = "metadata"
+                if expected["alertname"] == "HeadwaterDown":
+                    alert["exp_labels"]["job"] = "ingestion-metrics"
     (tmp_path / "tests.yaml").write_text(yaml.safe_dump(series))
     without_texts(tmp_path / "rules.yaml")
     result = promtool("test", "rules", tmp_path / "tests.yaml")
@@ -52,6 +58,18 @@ def test_each_alert_has_a_section_in_the_runbook() -> None:
     sections = re.findall(r"^## (\w+)$", RUNBOOK.read_text(), re.MULTILINE)
     assert sections == [rule["alert"] for rule in rules()]
     assert all(rule["annotations"]["runbook_url"].endswith(f"#{rule['alert'].lower()}") for rule in rules())
+
+
+def test_alerts_are_about_one_release_unless_it_is_scraped_in_another_way() -> None:
+    def expressions(*chosen: str) -> str:
+        [found] = of_kind(rendered("everything", "4.3", *chosen), "PrometheusRule")
+        return "".join(rule["expr"] for rule in found["spec"]["groups"][0]["rules"])
+
+    selected = METRIC.findall(expressions())
+    assert expressions().count('{namespace="metadata",job="ingestion-metrics",') == len(selected) > 10
+    assert "namespace" not in expressions("--set", "serviceMonitor.enabled=false")
+    own = ("--set-json", 'prometheusRule.selector="cluster=\\"a\\""')
+    assert expressions(*own).count('{cluster="a",') == len(selected)
 
 
 def test_no_placeholder_is_left_in_the_alerts() -> None:

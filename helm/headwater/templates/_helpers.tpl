@@ -2,19 +2,20 @@
 {{- default .Chart.Name .Values.nameOverride | trunc 50 | trimSuffix "-" }}
 {{- end }}
 
+{{/* Names of Services hold no dot and begin with a letter, those of releases may do otherwise. */}}
 {{- define "headwater.fullname" -}}
+{{- $name := printf "%s-%s" .Release.Name (include "headwater.name" .) }}
 {{- if .Values.fullnameOverride }}
-{{- .Values.fullnameOverride | trunc 50 | trimSuffix "-" }}
+{{- $name = .Values.fullnameOverride }}
 {{- else if contains (include "headwater.name" .) .Release.Name }}
-{{- .Release.Name | trunc 50 | trimSuffix "-" }}
-{{- else }}
-{{- printf "%s-%s" .Release.Name (include "headwater.name" .) | trunc 50 | trimSuffix "-" }}
+{{- $name = .Release.Name }}
 {{- end }}
+{{- regexReplaceAll "^([0-9])" ($name | replace "." "-") "r${1}" | trunc 50 | trimSuffix "-" }}
 {{- end }}
 
 {{- define "headwater.selector" -}}
-app.kubernetes.io/name: {{ include "headwater.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "headwater.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
 {{- define "headwater.labels" -}}
@@ -83,12 +84,18 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- fail "workers: workers in pods of their own need a database of your own; set secrets.databaseUrl" }}
 {{- end }}
 {{- end }}
+{{- if eq (include "headwater.auth" .) "none" }}
+{{- fail "config.auth: none is possible on loopback only, and pods listen on every address; leave it at keys" }}
+{{- end }}
+{{- if and .Values.autoscaling.enabled (gt (int .Values.autoscaling.minReplicas) (int .Values.autoscaling.maxReplicas)) }}
+{{- fail "autoscaling.minReplicas: must not be more than autoscaling.maxReplicas" }}
+{{- end }}
 {{- range $name, $secret := .Values.secrets }}
 {{- if and $secret.value $secret.existingSecret }}
 {{- fail (printf "secrets.%s: set either value or existingSecret" $name) }}
 {{- end }}
 {{- end }}
-{{- if and .Values.workflows (eq (include "headwater.auth" .) "keys") (not (include "headwater.applyKey" .)) }}
+{{- if and .Values.workflows (not (include "headwater.applyKey" .)) }}
 {{- fail "workflows: applying them needs an API key with the role admin; set secrets.adminKey or apply.existingSecret" }}
 {{- end }}
 {{- if and .Values.serviceMonitor.enabled (eq (default "none" .Values.config.metricsAuth) "keys") (not .Values.serviceMonitor.existingSecret) }}
@@ -105,8 +112,8 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- define "headwater.applyKey" -}}
 {{- $admin := default dict .Values.secrets.adminKey }}
 {{- if .Values.apply.existingSecret }}
-{name: {{ .Values.apply.existingSecret }}, key: {{ .Values.apply.key }}}
+{name: {{ .Values.apply.existingSecret | quote }}, key: {{ .Values.apply.key | quote }}}
 {{- else if or $admin.existingSecret $admin.value }}
-{name: {{ default (include "headwater.fullname" .) $admin.existingSecret }}, key: {{ $admin.key }}}
+{name: {{ default (include "headwater.fullname" .) $admin.existingSecret | quote }}, key: {{ $admin.key | quote }}}
 {{- end }}
 {{- end }}

@@ -67,7 +67,7 @@ spec:
   volumes:
     - name: data
       {{- if include "headwater.claim" $root }}
-      persistentVolumeClaim: {claimName: {{ include "headwater.claim" $root }}}
+      persistentVolumeClaim: {claimName: {{ include "headwater.claim" $root | quote }}}
       {{- else }}
       emptyDir: {sizeLimit: {{ $values.dataSizeLimit }}}
       {{- end }}
@@ -82,7 +82,7 @@ spec:
           - secret: {name: {{ include "headwater.fullname" $root }}-files}
           {{- end }}
           {{- range $values.secretFiles.existingSecrets }}
-          - secret: {name: {{ . }}}
+          - secret: {name: {{ . | quote }}}
           {{- end }}
       {{- else }}
       emptyDir: {sizeLimit: 1Mi}
@@ -90,17 +90,12 @@ spec:
     {{- with $values.extraVolumes }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
-  {{- with default $values.nodeSelector $worker.nodeSelector }}
-  nodeSelector:
-    {{- toYaml . | nindent 4 }}
+  {{- $placement := dict }}
+  {{- range $what := list "nodeSelector" "tolerations" "affinity" }}
+  {{- $placement = set $placement $what (default (get $values $what) (get $worker $what)) }}
   {{- end }}
-  {{- with default $values.tolerations $worker.tolerations }}
-  tolerations:
-    {{- toYaml . | nindent 4 }}
-  {{- end }}
-  {{- with default $values.affinity $worker.affinity }}
-  affinity:
-    {{- toYaml . | nindent 4 }}
+  {{- with include "headwater.placement" $placement | trim }}
+  {{- nindent 2 . }}
   {{- end }}
   {{- if $values.topologySpreadConstraints }}
   topologySpreadConstraints:
@@ -114,8 +109,18 @@ spec:
   {{- end }}
 {{- end }}
 
+{{/* Where a pod may be. Takes a dict: nodeSelector, tolerations, affinity. */}}
+{{- define "headwater.placement" -}}
+{{- range $what := list "nodeSelector" "tolerations" "affinity" }}
+{{- with get $ $what }}
+{{ $what }}:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{- define "headwater.podBasics" -}}
-serviceAccountName: {{ include "headwater.serviceAccountName" . }}
+serviceAccountName: {{ include "headwater.serviceAccountName" . | quote }}
 automountServiceAccountToken: {{ .Values.serviceAccount.automountToken }}
 enableServiceLinks: false
 {{- with .Values.imagePullSecrets }}
@@ -123,7 +128,7 @@ imagePullSecrets:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- with .Values.priorityClassName }}
-priorityClassName: {{ . }}
+priorityClassName: {{ . | quote }}
 {{- end }}
 securityContext:
   {{- toYaml .Values.podSecurityContext | nindent 2 }}
@@ -186,7 +191,7 @@ securityContext:
 {{- range $name, $secret := .Values.secrets }}
 {{- if or $secret.value $secret.existingSecret }}
 - name: HEADWATER_{{ snakecase $name | upper }}
-  valueFrom: {secretKeyRef: {name: {{ default (include "headwater.fullname" $) $secret.existingSecret }}, key: {{ $secret.key }}}}
+  valueFrom: {secretKeyRef: {name: {{ default (include "headwater.fullname" $) $secret.existingSecret | quote }}, key: {{ $secret.key | quote }}}}
 {{- end }}
 {{- end }}
 {{- end }}

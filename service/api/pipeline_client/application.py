@@ -25,13 +25,12 @@ def mount(app: FastAPI, services: Services) -> None:
     contract.include_router(probes.router)
     contract.include_router(routes.router)
     for error in (ServiceError, ConnectorError, RequestValidationError, *HTTPException.__mro__[:2]):
-        contract.add_exception_handler(cast("type[Exception]", error), refused)
+        contract.add_exception_handler(cast("type[Exception]", error), _refused)
     for prefix in PREFIXES:
         app.mount(prefix, contract)
 
 
-async def refused(request: Request, error: Exception) -> JSONResponse:
-    """An error in the contract's shape."""
+async def _refused(request: Request, error: Exception) -> JSONResponse:
     # In no thread: a wrong password is counted before the next one is looked at.
     headers = None
     if isinstance(error, HTTPException.__mro__[1]):

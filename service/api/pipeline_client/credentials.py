@@ -24,10 +24,9 @@ WRONG = (
     "wrong or missing credentials: the username and password of the server's pipelineServiceClientConfiguration must "
     "be HEADWATER_OPENMETADATA_USERNAME and HEADWATER_OPENMETADATA_PASSWORD"
 )
-GUESSING = "too many wrong credentials from this address; wait, then send the right ones"
 SCHEME = "basic"
-# How many seconds an address has to wait that sent wrong credentials too often.
-WAIT = "credentials_wait"
+# The error for an address that has to wait, since it called or sent wrong credentials too often.
+REFUSAL = "contract_refusal"
 
 
 class ContractRoute(DocumentRoute):
@@ -45,8 +44,9 @@ def require_credentials(request: Request) -> None:
     if username is None or password is None:
         raise Forbidden(NOT_CONFIGURED)
     state = request.scope.setdefault("state", {})
-    if state.get(WAIT):
-        raise TooMany(GUESSING, state[WAIT])
+    refusal: TooMany | None = state.get(REFUSAL)
+    if refusal is not None:
+        raise refusal
     expected = f"{username}:{password.get_secret_value()}".encode()
     if not secrets.compare_digest(_given(request.headers.get("authorization", "")), expected):
         raise Unauthenticated(WRONG)

@@ -55,9 +55,7 @@ class Cluster:
 
     def url(self, database: str = DATABASE) -> str:
         """Where the server answers, password included."""
-        query = {"host": str(self.socket_dir), "port": self.parameters["port"]}
-        parsed = URL.create("postgresql", username=USER, password=self.password, database=database, query=query)
-        return parsed.render_as_string(hide_password=False)
+        return url_at(str(self.socket_dir), self.parameters["port"], self.password, database)
 
     def command(self) -> list[str]:
         """The command that runs the server in the foreground."""
@@ -71,9 +69,26 @@ class Cluster:
             shutil.rmtree(self.socket_dir, ignore_errors=True)
 
 
+def url_at(socket_dir: str, port: str, password: str, database: str = DATABASE) -> str:
+    """The address of a database behind a socket, password included."""
+    query = {"host": socket_dir, "port": port}
+    parsed = URL.create("postgresql", username=USER, password=password, database=database, query=query)
+    return parsed.render_as_string(hide_password=False)
+
+
+def home_of(data_dir: Path) -> Path:
+    """The embedded server's own folder below that of the service."""
+    return data_dir.absolute() / "postgres"
+
+
 def data_of(home: Path) -> Path:
     """The data folder below the embedded server's own folder."""
     return home / "data"
+
+
+def password_of(home: Path) -> Path:
+    """The file with the server's password."""
+    return home / "password"
 
 
 def open_cluster(home: Path, binaries: Binaries, account: Account, parameters: Mapping[str, str]) -> Cluster:
@@ -88,7 +103,7 @@ def open_cluster(home: Path, binaries: Binaries, account: Account, parameters: M
     _check_version(data, binaries)
     # Kubernetes widens the mode of mounted folders (fsGroup), which Postgres refuses.
     data.chmod(0o700)
-    password = (home / "password").read_text(encoding="utf-8").strip()
+    password = password_of(home).read_text(encoding="utf-8").strip()
     return Cluster(home, binaries, account, _socket_dir(home, account), password, merged)
 
 
@@ -104,7 +119,7 @@ def _create(home: Path, binaries: Binaries, account: Account, *, durable: bool) 
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(mode=0o700)
     password = secrets.token_urlsafe(32)
-    _write_private(home / "password", password)
+    _write_private(password_of(home), password)
     _write_private(staging / "password", password)
     founder.own(staging, staging / "password")
     arguments = ["-D", str(staging / "data"), "-U", USER, "--auth=scram-sha-256", f"--pwfile={staging / 'password'}"]

@@ -8,6 +8,10 @@ from typing import TextIO
 from service.errors import Conflict, Invalid, Problem
 
 
+class InUse(Conflict):
+    """Another service has the folder."""
+
+
 class Folder:
     """A folder that this object made if need be and has locked until `release`."""
 
@@ -18,7 +22,7 @@ class Folder:
     def acquire(self) -> None:
         """Make and lock it.
 
-        Raises Invalid when that is not allowed, Conflict when another service has it.
+        Raises Invalid when that is not allowed, InUse when another service has it.
         """
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -26,7 +30,8 @@ class Folder:
             self.path.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, exist_ok=True)
             lock = (self.path / "lock").open("a+", encoding="utf-8")
         except OSError as error:
-            message = f"cannot use {self.path}: {error.strerror}; choose a folder that this user may write"
+            advice = "choose a folder that this user may write, or be its owner"
+            message = f"cannot use {self.path}: {error.strerror}; {advice}"
             raise Invalid([Problem("HEADWATER_DATA_DIR", message)]) from error
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -38,7 +43,7 @@ class Folder:
                 f"another Headwater (process {holder}) uses the embedded database in {self.path}; stop it, choose "
                 "another HEADWATER_DATA_DIR, or let both use one server through HEADWATER_DATABASE_URL"
             )
-            raise Conflict(message) from None
+            raise InUse(message) from None
         lock.truncate(0)
         lock.write(f"{os.getpid()}\n")
         lock.flush()

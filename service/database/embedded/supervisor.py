@@ -14,7 +14,7 @@ from psycopg import sql
 from service.clock import monotonic
 from service.database.embedded.account import Account, server_account
 from service.database.embedded.binaries import find_binaries
-from service.database.embedded.cluster import DATABASE, Cluster, clean_environment, data_of, open_cluster
+from service.database.embedded.cluster import DATABASE, Cluster, clean_environment, data_of, home_of, open_cluster
 from service.database.embedded.folder import Folder
 from service.database.embedded.leftovers import clear_leftovers
 from service.database.urls import conninfo
@@ -39,7 +39,7 @@ class EmbeddedPostgres:
     """
 
     def __init__(self, data_dir: Path, bindir: Path | None = None, parameters: Mapping[str, str] | None = None) -> None:
-        self._folder = Folder(data_dir.absolute() / "postgres")
+        self._folder = Folder(home_of(data_dir))
         self._bindir = bindir
         self._parameters = dict(parameters or {})
         self._mutex = threading.Lock()

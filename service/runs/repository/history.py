@@ -135,6 +135,15 @@ def last_successes(session: Session) -> dict[str, datetime]:
     return {row.name: row.finished_at for row in session.execute(statement)}
 
 
+def first_successes_awaited(session: Session) -> dict[str, datetime]:
+    """When each workflow was made that never succeeded, although it has a schedule and nobody paused it by intent."""
+    statement = text(
+        "select name, created_at from workflows w where schedule is not null and (enabled or paused_reason is not null)"
+        " and not exists (select from runs where workflow_id = w.id and state in ('succeeded', 'partial'))"
+    )
+    return {row.name: row.created_at for row in session.execute(statement)}
+
+
 def prune(session: Session, max_age: timedelta, keep_per_workflow: int, batch: int) -> int:
     """Forget at most `batch` ended runs that are older, or more of their workflow, than are kept; how many."""
     values = {"age": max_age, "keep": keep_per_workflow, "batch": batch}

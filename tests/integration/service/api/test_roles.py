@@ -154,6 +154,9 @@ def test_without_keys_no_page_of_another_site_may_change_anything(api: Keyed) ->
         assert (
             "another site" in problem(unasked.call("POST", url, headers={"Sec-Fetch-Site": "same-site"}), 403)["detail"]
         )
+        for origin in ("http://evil.example", "null", "http://127.0.0.1:1"):
+            assert "another site" in problem(unasked.call("POST", url, headers={"Origin": origin}), 403)["detail"]
+        assert unasked.call("POST", url, headers={"Origin": unasked.address}).status_code == 404
         pointed = {"Host": "evil.example:8080", "Sec-Fetch-Site": "same-origin"}
         assert "another name" in problem(unasked.call("GET", "/api/v1/runs", headers=pointed), 403)["detail"]
         assert unasked.call("GET", "/api/v1/runs", headers={"Host": "localhost:8080"}).status_code == 200

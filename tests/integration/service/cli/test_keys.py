@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from cryptography.fernet import Fernet
 from service.access.keys import prefix_of
 from service.access.repository import AuditFilter, list_audit
 from service.access.schemas import AuditRead
+from service.api.dependencies import Readiness
 from service.api.router import build_api
 from service.cli import main
 from service.clock import now
@@ -128,8 +130,23 @@ class TestApply:
             assert call(*command, "--key-file", key_file)[:2] == (0, f"{file}: created\n")
             monkeypatch.setenv("HEADWATER_API_KEY", ADMIN_KEY)
             assert call(*command)[:2] == (0, f"{file}: revision 1\n")
+            monkeypatch.setenv("HEADWATER_API_KEY", f"secret:first-admin, {ADMIN_KEY},another")
+            assert call(*command)[:2] == (0, f"{file}: revision 1\n")
             shown = httpx.get(f"{url}/api/v1/workflows", headers={"Authorization": f"Bearer {viewer}"})
             assert [found["name"] for found in shown.json()["data"]] == ["applied"]
+
+    def test_it_waits_for_a_service_that_starts(self, call: Call, store: Database, file: Path) -> None:
+        ready = [Readiness("timer", ok=False), Readiness("timer", ok=True)]
+        services = replace(services_on(store), ready=lambda: [ready.pop(0) if len(ready) > 1 else ready[0]])
+        with serving(build_api(services)) as url:
+            assert call("apply", "-f", file, "--url", url, "--wait", "60")[0] == 0
+        assert len(ready) == 1
+
+    def test_it_waits_no_longer_than_it_is_told(self, call: Call, file: Path) -> None:
+        told = call("apply", "-f", file, "--url", "http://127.0.0.1:1", "--wait", "0.01")
+        assert (told[0], "no service answers" in told[2]) == (1, True)
+        told = call("apply", "-f", file, "--url", "http://x:y", "--wait", "60")
+        assert (told[0], "is not an address" in told[2]) == (2, True)
 
     def test_a_key_that_cannot_be_sent_is_told(self, call: Call, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         command = ("apply", "-f", file, "--url", "http://127.0.0.1:1")
@@ -137,6 +154,8 @@ class TestApply:
         said = call(*command)
         assert (said[0], "HEADWATER_API_KEY: is no API key" in said[2]) == (2, True)
         assert "two words" not in said[2]
+        monkeypatch.setenv("HEADWATER_API_KEY", "secret:first-admin")
+        assert "HEADWATER_API_KEY: is no API key: it must be written out" in call(*command)[2]
         for content in (b"", b"\xff"):
             file.with_name("key").write_bytes(content)
             said = call(*command, "--key-file", file.with_name("key"))

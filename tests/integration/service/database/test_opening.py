@@ -7,8 +7,9 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from service.database import migrate
-from service.database.opening import open_database
-from service.errors import Conflict
+from service.database.embedded.folder import Folder
+from service.database.opening import join_database, open_database
+from service.errors import Conflict, Invalid, Unavailable
 from service.settings import Settings
 
 
@@ -40,3 +41,50 @@ def test_a_server_that_was_not_migrated_is_refused(empty_database_url: str) -> N
     with pytest.raises(Conflict, match=r"schema empty.*run `headwater migrate`"):
         open_database(Settings(database_url=SecretStr(empty_database_url)))
     assert migrate.current(empty_database_url) is None
+
+
+class TestBesideAService:
+    def test_a_command_uses_the_embedded_one_that_is_running(self, data_dir: Path) -> None:
+        settings = Settings(data_dir=data_dir)
+        service, close_service = open_database(settings)
+        command, close_command = join_database(settings)
+        with command.session() as session:
+            session.connection().execute(text("create table made_beside (id int)"))
+        close_command()
+        with service.session() as session:
+            assert session.connection().execute(text("select count(*) from made_beside")).scalar() == 0
+        close_service()
+
+    def test_without_a_service_it_starts_the_one_that_is_there(self, data_dir: Path) -> None:
+        settings = Settings(data_dir=data_dir)
+        open_database(settings)[1]()
+        database, close = join_database(settings)
+        database.ping()
+        close()
+        with pytest.raises(Unavailable):
+            database.ping()
+
+    def test_none_is_made_that_no_service_would_use(self, data_dir: Path) -> None:
+        with pytest.raises(Invalid, match=f"HEADWATER_DATA_DIR: holds no store: {data_dir}"):
+            join_database(Settings(data_dir=data_dir))
+        assert list(data_dir.iterdir()) == []
+
+    def test_one_that_is_starting_or_stopping_is_told(self, data_dir: Path) -> None:
+        folder = Folder(data_dir / "postgres")
+        folder.acquire()
+        with pytest.raises(Unavailable, match="starting or stopping"):
+            join_database(Settings(data_dir=data_dir))
+        (data_dir / "postgres" / "password").write_text("secret")
+        (data_dir / "postgres" / "data").mkdir()
+        (data_dir / "postgres" / "data" / "postmaster.pid").write_text("1\n/x\n0\n5432\n/x\n\n1 1\nstopping\n")
+        with pytest.raises(Unavailable, match="starting or stopping"):
+            join_database(Settings(data_dir=data_dir))
+        folder.release()
+
+    def test_one_of_another_release_is_left_alone(self, data_dir: Path) -> None:
+        database, close = open_database(Settings(data_dir=data_dir))
+        with database.session() as session:
+            session.connection().execute(text("update alembic_version set version_num = '0001'"))
+        with pytest.raises(Conflict, match="another release; call its own `headwater`"):
+            join_database(Settings(data_dir=data_dir))
+        close()

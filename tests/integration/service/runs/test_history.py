@@ -2,6 +2,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import text
 
 from service.database.engine import Database
 from service.errors import Invalid, NotFound
@@ -137,6 +138,21 @@ def test_last_successes(database: Database) -> None:
         found = repository.last_successes(session)
     assert set(found) == {"shop", "partly"}
     assert found["shop"] == read(database, latest.run_id).finished_at
+
+
+def test_first_successes_that_are_awaited(database: Database) -> None:
+    daily = {"cron": "0 2 * * *"}
+    for name in ("shop", "partly", "failing", "new"):
+        make(database, name, schedule=daily)
+    make(database, "paused", schedule=daily, enabled=False)
+    make(database, "on-demand")
+    ended(database, 1)
+    ended(database, 1, RunState.PARTIAL, "partly")
+    ended(database, 1, RunState.FAILED, "failing")
+    with database.session() as session:
+        assert set(repository.first_successes_awaited(session)) == {"failing", "new"}
+        session.connection().execute(text("update workflows set paused_reason = 'failed' where name = 'paused'"))
+        assert set(repository.first_successes_awaited(session)) == {"failing", "new", "paused"}
 
 
 class TestPrune:

@@ -119,6 +119,7 @@ QUERIES: dict[str, Query] = {
     "checkpoints": lambda session, run: repository.checkpoints(session, [run.run_id]),
     "count": lambda session, _: repository.count_by_state(session, ACTIVE),
     "last successes": lambda session, _: repository.last_successes(session),
+    "first successes awaited": lambda session, _: repository.first_successes_awaited(session),
     "prune": lambda session, _: repository.prune(session, timedelta(days=30), 1000, 500),
     "enqueue": lambda session, _: repository.enqueue(session, NewRun("w7", idempotency_key="once")),
     "ticks": lambda session, _: repository.enqueue_ticks(session, [TickRun(workflow(session), NOW)]),

@@ -10,7 +10,7 @@ from service.metrics import Metrics, StoreFigures
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 AT = datetime(2026, 11, 22, 1, tzinfo=UTC)
-FIGURES = StoreFigures({"queued": 2, "running": 0}, {"shop": AT})
+FIGURES = StoreFigures({"queued": 2, "running": 0}, {"shop": AT}, {"new": AT})
 
 
 def samples(metrics: Metrics) -> Samples:
@@ -55,6 +55,7 @@ def test_every_metric_has_its_name_and_labels() -> None:
     assert value(found, "headwater_http_request_seconds_count", **http) == 1
     assert value(found, "headwater_runs", state="queued") == 2
     assert value(found, "headwater_last_success_timestamp_seconds", workflow="shop") == AT.timestamp()
+    assert value(found, "headwater_awaiting_first_success_timestamp_seconds", workflow="new") == AT.timestamp()
     assert [name for name, _ in found if name == "headwater_build_info"]
     assert not [name for name, _ in found if name.endswith("_created") or not name.startswith("headwater_")]
 

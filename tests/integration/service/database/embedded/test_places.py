@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 import sys
 import sysconfig
 import tempfile
@@ -116,6 +117,17 @@ class TestAsAnotherUser:
         needs_system_python()
         with holding(data_dir, *as_user(NOBODY), PYTHONPATH=f"{REPOSITORY}:{SITE}") as holder:
             assert "Permission denied; choose a folder that this user may write" in holder.said()
+
+    @pytest.mark.parametrize("mode", [0o755, 0o700])
+    def test_a_command_beside_the_service_of_somebody_else_is_told(self, data_dir: Path, mode: int) -> None:
+        needs_system_python()
+        with EmbeddedPostgres(data_dir):
+            data_dir.chmod(mode)
+            environment = {**os.environ, "PYTHONPATH": f"{REPOSITORY}:{SITE}", "HEADWATER_DATA_DIR": str(data_dir)}
+            command = [*as_user(NOBODY), "-m", "service", "keys", "list"]
+            said = subprocess.run(command, env=environment, cwd="/", capture_output=True, text=True, check=False)
+            data_dir.chmod(0o755)
+        assert (said.returncode, "Permission denied; choose a folder" in said.stderr) == (2, True), said.stderr
 
     def test_a_folder_of_somebody_else_is_refused(self, data_dir: Path) -> None:
         needs_system_python()
