@@ -44,6 +44,7 @@ class Capability(StrEnum):
     DELETIONS = "deletions"
     TOPICS = "topics"
     MESSAGE_SCHEMAS = "messageSchemas"
+    ML_MODELS = "mlModels"
     PIPELINES = "pipelines"
     RUN_STATUS = "runStatus"
     LINEAGE = "lineage"

@@ -12,6 +12,7 @@ from connectors.models.database import (
 )
 from connectors.models.lineage import AddLineageRequest
 from connectors.models.messaging import CreateMessagingServiceRequest, CreateTopicRequest
+from connectors.models.mlmodel import CreateMlModelRequest, CreateMlModelServiceRequest
 from connectors.models.pipeline import AddPipelineStatusRequest, CreatePipelineRequest, CreatePipelineServiceRequest
 from connectors.models.services import CreateServiceRequest
 from connectors.models.tags import CreateClassificationRequest, CreateTagRequest
@@ -20,6 +21,7 @@ from connectors.models.tags import CreateClassificationRequest, CreateTagRequest
 SERVICES: Mapping[str, type[CreateServiceRequest]] = {
     "DatabaseMetadata": CreateDatabaseServiceRequest,
     "MessagingMetadata": CreateMessagingServiceRequest,
+    "MlModelMetadata": CreateMlModelServiceRequest,
     "PipelineMetadata": CreatePipelineServiceRequest,
 }
 REQUESTS: tuple[type[Request], ...] = (
@@ -31,6 +33,7 @@ REQUESTS: tuple[type[Request], ...] = (
     CreateTableRequest,
     CreateStoredProcedureRequest,
     CreateTopicRequest,
+    CreateMlModelRequest,
     CreatePipelineRequest,
     AddPipelineStatusRequest,
     AddLineageRequest,

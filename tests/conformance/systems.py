@@ -175,6 +175,17 @@ def airflow(request: pytest.FixtureRequest) -> System:
     return System(connection_to("127.0.0.1", port), connection_to, (server["password"],), everything)
 
 
+def mlflow(request: pytest.FixtureRequest) -> System:
+    """The real server over two registered models; it lets everybody in."""
+    port = int(request.getfixturevalue("mlflow_server").rpartition(":")[2])
+
+    def connection_to(host: str, port: int) -> dict[str, Any]:
+        address = f"http://reader:{PASSWORD}@{host}:{port}"
+        return {"type": "Mlflow", "trackingUri": address, "registryUri": address}
+
+    return System(connection_to("127.0.0.1", port), connection_to, (PASSWORD,), {})
+
+
 SYSTEMS: dict[str, Callable[[pytest.FixtureRequest], System]] = {
     "airflow": airflow,
     "clickhouse": clickhouse,
@@ -183,6 +194,7 @@ SYSTEMS: dict[str, Callable[[pytest.FixtureRequest], System]] = {
     "glue": of_amazon("Glue", fill_glue),
     "greenplum": of_postgres_kind("Greenplum"),
     "mariadb": of_mysql_kind("MariaDB"),
+    "mlflow": mlflow,
     "mongodb": mongodb,
     "mysql": of_mysql_kind("Mysql"),
     "postgres": postgres,

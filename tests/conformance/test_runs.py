@@ -20,6 +20,7 @@ from connectors.models.database import (
 )
 from connectors.models.lineage import AddLineageRequest
 from connectors.models.messaging import CreateTopicRequest
+from connectors.models.mlmodel import CreateMlModelRequest
 from connectors.models.names import MAX_FQN_LENGTH, MAX_NAME_LENGTH, encode_name, fqn, parent_fqn, split_fqn
 from connectors.models.pipeline import AddPipelineStatusRequest, CreatePipelineRequest
 from connectors.models.records import DeletionScope, Record, ScopeEnd
@@ -27,6 +28,7 @@ from connectors.registry import plan
 from tests.conformance.runs import SERVICE, Bench, in_flow, is_view
 from tests.in_memory import RecordingSink, contents
 
+WITH_OWNERS = CreateTableRequest | CreatePipelineRequest | CreateMlModelRequest
 FLOWS = pytest.mark.parametrize("threads", [1, 4])
 
 
@@ -52,10 +54,9 @@ SHOWS: dict[Capability, Callable[[Record], object]] = {
         and (record.description or any(column.description for column in all_columns(record)))
     ),
     Capability.TAGS: lambda record: (
-        isinstance(record, CreateTableRequest | CreatePipelineRequest)
-        and (record.tags or any(column.tags for column in all_columns(record)))
+        isinstance(record, WITH_OWNERS) and (record.tags or any(column.tags for column in all_columns(record)))
     ),
-    Capability.OWNERS: lambda record: isinstance(record, CreateTableRequest | CreatePipelineRequest) and record.owners,
+    Capability.OWNERS: lambda record: isinstance(record, WITH_OWNERS) and record.owners,
     Capability.DDL: lambda record: (
         isinstance(record, CreateTableRequest) and not is_view(record) and record.schema_definition
     ),
@@ -63,6 +64,7 @@ SHOWS: dict[Capability, Callable[[Record], object]] = {
     Capability.MESSAGE_SCHEMAS: lambda record: (
         isinstance(record, CreateTopicRequest) and record.message_schema and record.message_schema.schema_fields
     ),
+    Capability.ML_MODELS: lambda record: isinstance(record, CreateMlModelRequest),
     Capability.PIPELINES: lambda record: isinstance(record, CreatePipelineRequest),
     Capability.RUN_STATUS: lambda record: isinstance(record, AddPipelineStatusRequest) and record.status.task_status,
     Capability.LINEAGE: lambda record: isinstance(record, AddLineageRequest),

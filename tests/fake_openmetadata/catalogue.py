@@ -34,6 +34,8 @@ COLLECTIONS: Mapping[str, Collection] = {
     ),
     "services/messagingServices": Collection("messagingService", "CreateMessagingServiceRequest", bulk=False),
     "topics": Collection("topic", "CreateTopicRequest", ("service", "services/messagingServices")),
+    "services/mlmodelServices": Collection("mlmodelService", "CreateMlModelServiceRequest", bulk=False),
+    "mlmodels": Collection("mlmodel", "CreateMlModelRequest", ("service", "services/mlmodelServices")),
     "services/pipelineServices": Collection("pipelineService", "CreatePipelineServiceRequest", bulk=False),
     "pipelines": Collection("pipeline", "CreatePipelineRequest", ("service", "services/pipelineServices"), bulk=False),
     "classifications": Collection("classification", "CreateClassificationRequest", bulk=False),

@@ -17,6 +17,8 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
     "CreateStoredProcedureRequest": ("name", "storedProcedureCode", "databaseSchema"),
     "CreateMessagingServiceRequest": ("name", "serviceType"),
     "CreateTopicRequest": ("name", "service", "partitions"),
+    "CreateMlModelServiceRequest": ("name", "serviceType"),
+    "CreateMlModelRequest": ("name", "service"),
     "CreatePipelineServiceRequest": ("name", "serviceType"),
     "CreatePipelineRequest": ("name", "service"),
     "CreateClassificationRequest": ("name", "description"),
