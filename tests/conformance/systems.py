@@ -1,7 +1,7 @@
 """A real system for every connector: what a new one adds to have the conformance tests run for it."""
 
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
+from tests import kafka
 from tests.amazon import Account, fill_dynamodb, fill_glue
 from tests.clickhouse import make_schema
 from tests.mariadb import PASSWORD, MariaDB
 from tests.mongodb import fill_mongodb
 from tests.postgres import SourceServer
+from tests.schema_registry import SchemaRegistry, serving
 
 SHOP = Path(__file__).parents[1] / "golden" / "shop.sql"
 MORE_OF_POSTGRES = """
@@ -146,6 +148,27 @@ def of_amazon(kind: str, fill: Callable[[Account], None]) -> Callable[[pytest.Fi
     return prepare
 
 
+def of_kafka_kind(kind: str) -> Callable[[pytest.FixtureRequest], System]:
+    """A connector of this service type and a broker of its own, with a registry."""
+
+    def prepare(request: pytest.FixtureRequest) -> System:
+        stack = ExitStack()
+        request.addfinalizer(stack.close)
+        folder = request.getfixturevalue("tmp_path_factory").mktemp("broker")
+        address = stack.enter_context(kafka.broker(folder))
+        registry = stack.enter_context(serving(SchemaRegistry(kafka.LOGIN)))
+        kafka.make_shop(address, registry)
+
+        def connection_to(host: str, port: int) -> dict[str, Any]:
+            login = {"schemaRegistryURL": registry.url, "basicAuthUserInfo": kafka.LOGIN}
+            return {"type": kind, "bootstrapServers": f"{host}:{port}", **login}
+
+        host, _, port = address.partition(":")
+        return System(connection_to(host, int(port)), connection_to, (kafka.LOGIN,), {})
+
+    return prepare
+
+
 def mongodb(request: pytest.FixtureRequest) -> System:
     """A database of its own, whose collections have documents of every type that the server at hand can keep."""
     address = request.getfixturevalue("mongodb_server")
@@ -193,11 +216,13 @@ SYSTEMS: dict[str, Callable[[pytest.FixtureRequest], System]] = {
     "dynamodb": of_amazon("DynamoDB", fill_dynamodb),
     "glue": of_amazon("Glue", fill_glue),
     "greenplum": of_postgres_kind("Greenplum"),
+    "kafka": of_kafka_kind("Kafka"),
     "mariadb": of_mysql_kind("MariaDB"),
     "mlflow": mlflow,
     "mongodb": mongodb,
     "mysql": of_mysql_kind("Mysql"),
     "postgres": postgres,
+    "redpanda": of_kafka_kind("Redpanda"),
     "redshift": read_by_names("Redshift"),
     "sqlite": sqlite,
     "timescale": of_postgres_kind("Timescale"),

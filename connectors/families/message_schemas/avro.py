@@ -44,8 +44,8 @@ def fields_of(text: str, referred: Sequence[str] = ()) -> tuple[SchemaField, ...
         reader.define(_decoded(each), "", 0)
     schema = _decoded(text)
     reader.define(schema, "", 0)
-    name = str(cast("dict[str, Any]", schema).get("name", "value")) if isinstance(schema, dict) else "value"
-    return (reader.field(name, schema, "", None, ()),)
+    named = cast("dict[str, Any]", schema) if isinstance(schema, dict) else {}
+    return (reader.field(str(named.get("name", "value")), cast("object", schema), "", None, ()),)
 
 
 def _decoded(text: str) -> object:
@@ -79,7 +79,7 @@ class Reader:
     def _define_type(self, schema: dict[str, Any], space: str, depth: int) -> None:
         kind = schema.get("type")
         if isinstance(kind, dict | list):
-            self.define(kind, space, depth + 1)
+            self.define(cast("object", kind), space, depth + 1)
         elif kind in NAMED:
             full = _full_name(schema, space)
             space = full.rpartition(".")[0]
@@ -117,7 +117,7 @@ class Reader:
         kind = schema.get("type")
         doc = doc or _text(schema.get("doc"))
         if isinstance(kind, dict | list):
-            return self.field(name, kind, space, doc, path)
+            return self.field(name, cast("object", kind), space, doc, path)
         if kind in NAMED:
             return self._named(name, schema, space, doc, path)
         if kind in ("array", "map"):

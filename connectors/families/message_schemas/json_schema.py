@@ -105,9 +105,9 @@ class Reader:
         return made(name, "RECORD", "object", doc, children)
 
     def _array(self, name: str, schema: Schema, base: str, path: tuple[str, ...], doc: str | None) -> SchemaField:
-        items = schema.get("items", {})
+        items: object = schema.get("items", {})
         if isinstance(items, list):  # a tuple, as drafts before 2020-12 write it
-            items = {"anyOf": items} if items else {}
+            items = {"anyOf": cast("list[object]", items)} if items else {}
         inner = self.field("item", _schema(items), base, (*path, ""))
         return made(name, "ARRAY", f"array<{inner.data_type_display}>", doc, (inner,) if inner.children else ())
 
@@ -137,7 +137,7 @@ class Reader:
             inside = base
             if isinstance(target, str) and f"{base}|{target}" not in path:
                 one, inside = self._found(target, base)
-                one = one if inside == base else cast("Schema", _absolute(one, inside))
+                one = one if inside == base else _schema(_absolute(one, inside))
                 path = (*path, f"{base}|{target}")
             if len(path) < DEEPEST:
                 one = self._merged(one, inside, (*path, ""))
@@ -152,7 +152,7 @@ class Reader:
         found: object = self._documents.get(inside)
         for key in filter(None, pointer.split("/")):
             step = unquote(key).replace("~1", "/").replace("~0", "~")
-            found = cast("Schema", found).get(step) if isinstance(found, dict) else None
+            found = cast("dict[str, object]", found).get(step) if isinstance(found, dict) else None
         if found is None:
             msg = f"$ref {target!r} leads nowhere"
             raise Unreadable(msg, "add the schema it means to the references in the registry, or correct it")

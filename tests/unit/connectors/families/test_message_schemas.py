@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -49,7 +49,7 @@ PERSON = {"type": "record", "name": "Person", "namespace": "people", "fields": [
 def test_avro() -> None:
     [order] = avro.fields_of(json.dumps(ORDER), [json.dumps(PERSON)])
     assert order.description == "An order."
-    assert (order.children or ())[0].description == "Its number."
+    assert next(each.description for each in order.children or ()) == "Its number."
     assert list(shown((order,))) == [
         ("Order", "RECORD", "Order"),
         ("Order.id", "LONG", "long"),
@@ -136,7 +136,7 @@ def test_json_schema() -> None:
         },
     }
     [order] = json_schema.fields_of(json.dumps(schema), {"person.json": json.dumps(person)})
-    assert (order.children or ())[0].description == "Its number."
+    assert next(each.description for each in order.children or ()) == "Its number."
     assert list(shown((order,))) == [
         ("Order", "RECORD", "object"),
         ("Order.id", "LONG", "integer"),
@@ -206,7 +206,7 @@ PROTO = """
 def test_protobuf() -> None:
     [order] = protobuf.fields_of(PROTO, ["package people; message Person { required string name = 1; }"])
     assert order.description == "An order of the shop."
-    assert (order.children or ())[0].description == "Its number."
+    assert next(each.description for each in order.children or ()) == "Its number."
     assert list(shown((order,))) == [
         ("Order", "RECORD", "Order"),
         ("Order.id", "LONG", "int64"),
@@ -277,7 +277,7 @@ def names_of(tree: dict[str, Any], above: str) -> Iterator[str]:
     for name, inner in tree.items():
         yield f"{above}.{name}"
         if isinstance(inner, dict):
-            yield from names_of(inner, f"{above}.{name}")
+            yield from names_of(cast("dict[str, Any]", inner), f"{above}.{name}")
 
 
 def as_proto(name: str, tree: dict[str, Any]) -> str:
