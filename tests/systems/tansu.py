@@ -1,5 +1,6 @@
 """Tansu, a broker that speaks Kafka's protocol and keeps its topics in memory."""
 
+import signal
 import socket
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -21,5 +22,6 @@ def start(folder: Path) -> Generator[dict[str, str]]:
             return probe.connect_ex(("127.0.0.1", port)) == 0
 
     url = f"tcp://{address}"
-    with running([str(program), "broker", "--listener-url", url, "--advertised-listener-url", url], folder, ready):
+    command = [str(program), "broker", "--listener-url", url, "--advertised-listener-url", url]
+    with running(command, folder, ready, ends_by=(signal.SIGKILL,)):  # it has nothing to save, and ends after 5 s
         yield {"address": address}

@@ -6,6 +6,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from connectors.cancellation import Cancellation
@@ -34,7 +35,11 @@ ADVICE = {
     "UNSUPPORTED_VERSION": "the brokers are too old to tell; upgrade them",
 }
 REFUSED = frozenset({"SASL_AUTHENTICATION_FAILED", "UNSUPPORTED_SASL_MECHANISM", "_AUTHENTICATION", "_SSL"})
+ALL_DOWN = "_ALL_BROKERS_DOWN"
+UNREACHED = frozenset({"_RESOLVE", "_TRANSPORT"})
+HEARING_SECONDS, DOWN_SECONDS = 0.05, 1.0
 Setting = tuple[str | None, int]
+Answer = tuple[T | None, Exception | None]
 
 
 class Brokers:
@@ -50,6 +55,8 @@ class Brokers:
         self._cancellation = cancellation
         self._seconds = seconds
         self._refused: KafkaError | None = None
+        self._down_since: float | None = None
+        self._unreachable: str | None = None
         try:
             heard = {**settings(config), "error_cb": self.heard}
             self._admin = cast("Any", admin).AdminClient(heard, logger=logger)
@@ -107,7 +114,7 @@ class Brokers:
 
     def _asked(self, subject: str, work: Callable[[], T]) -> T:
         """What `work` answers, in a thread of its own that is left behind when the run stops."""
-        answers: queue.SimpleQueue[tuple[T | None, Exception | None]] = queue.SimpleQueue()
+        answers: queue.SimpleQueue[Answer[T]] = queue.SimpleQueue()
 
         def run() -> None:
             try:
@@ -118,13 +125,10 @@ class Brokers:
 
         began = time.monotonic()
         self._cancellation.check()
-        with self._cancellation.interrupting(lambda: answers.put((None, None))):
-            context = contextvars.copy_context()
-            threading.Thread(target=context.run, args=(run,), name="kafka", daemon=True).start()
-            try:
-                found, error = answers.get(timeout=self._cancellation.remaining())
-            except queue.Empty:
-                found, error = None, None
+        self._down_since = self._unreachable = None
+        context = contextvars.copy_context()
+        threading.Thread(target=context.run, args=(run,), name="kafka", daemon=True).start()
+        found, error = self._awaited(answers)
         self._cancellation.check()
         self._report.queried(time.monotonic() - began)
         if error is not None:
@@ -132,10 +136,28 @@ class Brokers:
             raise self._failure(error, subject) from error
         return cast("T", found)
 
+    def _awaited(self, answers: "queue.SimpleQueue[Answer[T]]") -> "Answer[T]":
+        """The answer; nothing when the run was told to stop, an error when nobody can be reached meanwhile."""
+        while not self._cancellation.requested:
+            with suppress(queue.Empty):
+                return answers.get(timeout=HEARING_SECONDS)
+            self._admin.poll(0)  # has `heard` called
+            if self._unreachable is not None:
+                return None, ConnectionError(self._unreachable)
+        return None, None
+
     def heard(self, error: "KafkaError") -> None:
-        """Of brokers that do not let us in; librdkafka itself tries on."""
-        if error.name() in REFUSED:
+        """Of brokers that do not let us in or cannot be reached; librdkafka itself tries on until its time is over.
+
+        That all are down is told after the first address of each: one of several may still answer.
+        """
+        now, name = time.monotonic(), error.name()
+        if name in REFUSED:
             self._refused = error
+        elif name == ALL_DOWN:
+            self._down_since = now
+        elif name in UNREACHED and self._down_since is not None and now - self._down_since > DOWN_SECONDS:
+            self._unreachable = error.str()
 
     def _failure(self, error: Exception, subject: str) -> ConnectorError:
         if self._refused is not None:
