@@ -10,13 +10,14 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from tests import kafka
-from tests.amazon import Account, fill_dynamodb, fill_glue
+from tests.amazon import Account, fill_dynamodb, fill_glue, fill_kinesis
 from tests.clickhouse import make_schema
 from tests.mariadb import PASSWORD, MariaDB
 from tests.mongodb import fill_mongodb
 from tests.postgres import SourceServer
 from tests.schema_registry import SchemaRegistry, serving
 
+ALL_OF_DATABASES = {"includeOwners": True, "markDeletedSchemas": True}
 SHOP = Path(__file__).parents[1] / "golden" / "shop.sql"
 MORE_OF_POSTGRES = """
     create schema "a.b > ""c"" :: d";
@@ -131,7 +132,9 @@ def sqlite(request: pytest.FixtureRequest) -> System:
     return System(connection(address), lambda _, port: connection(f"{folder}/{port}.db"), (PASSWORD,), everything)
 
 
-def of_amazon(kind: str, fill: Callable[[Account], None]) -> Callable[[pytest.FixtureRequest], System]:
+def of_amazon(
+    kind: str, fill: Callable[[Account], None], options: dict[str, Any]
+) -> Callable[[pytest.FixtureRequest], System]:
     """A connector of this service type and an account of its own at moto, entered by a role."""
 
     def prepare(request: pytest.FixtureRequest) -> System:
@@ -141,9 +144,7 @@ def of_amazon(kind: str, fill: Callable[[Account], None]) -> Callable[[pytest.Fi
         def connection_to(host: str, port: int) -> dict[str, Any]:
             return {"type": kind, "awsConfig": account.config(endPointURL=f"http://{host}:{port}")}
 
-        connection = {"type": kind, "awsConfig": account.config()}
-        everything = {"includeOwners": True, "markDeletedSchemas": True}
-        return System(connection, connection_to, (PASSWORD,), everything)
+        return System({"type": kind, "awsConfig": account.config()}, connection_to, (PASSWORD,), options)
 
     return prepare
 
@@ -213,10 +214,11 @@ SYSTEMS: dict[str, Callable[[pytest.FixtureRequest], System]] = {
     "airflow": airflow,
     "clickhouse": clickhouse,
     "cockroach": read_by_names("Cockroach"),
-    "dynamodb": of_amazon("DynamoDB", fill_dynamodb),
-    "glue": of_amazon("Glue", fill_glue),
+    "dynamodb": of_amazon("DynamoDB", fill_dynamodb, ALL_OF_DATABASES),
+    "glue": of_amazon("Glue", fill_glue, ALL_OF_DATABASES),
     "greenplum": of_postgres_kind("Greenplum"),
     "kafka": of_kafka_kind("Kafka"),
+    "kinesis": of_amazon("Kinesis", fill_kinesis, {}),
     "mariadb": of_mysql_kind("MariaDB"),
     "mlflow": mlflow,
     "mongodb": mongodb,
