@@ -105,37 +105,35 @@ def test_types_that_unfold_without_end_are_refused() -> None:
         avro.fields_of(json.dumps(records[0]), [json.dumps(each) for each in records[1:]])
 
 
+ORDER_SCHEMA: dict[str, Any] = {
+    "title": "Order",
+    "type": "object",
+    "properties": {
+        "id": {"type": "integer", "description": "Its number."},
+        "note": {"type": ["null", "string"]},
+        "at": {"type": "string", "format": "date-time"},
+        "state": {"enum": ["open", "paid"]},
+        "lines": {"type": "array", "items": {"$ref": "#/$defs/line"}},
+        "labels": {"type": "object", "additionalProperties": {"type": "number"}},
+        "pay": {"oneOf": [{"title": "Card", "properties": {"no": {"type": "string"}}}, {"type": "boolean"}]},
+        "buyer": {"$ref": "person.json"},
+        "all": {"allOf": [{"$ref": "person.json#/definitions/named"}, {"properties": {"age": {"type": "integer"}}}]},
+        "any": True,
+    },
+    "$defs": {"line": {"type": "object", "properties": {"sku": {"type": "string"}, "in": {"$ref": "#/$defs/line"}}}},
+}
+PERSON_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {"name": {"$ref": "#/definitions/name"}},
+    "definitions": {
+        "name": {"type": "string"},
+        "named": {"type": "object", "properties": {"nick": {"$ref": "#/definitions/name"}}},
+    },
+}
+
+
 def test_json_schema() -> None:
-    schema = {
-        "title": "Order",
-        "type": "object",
-        "properties": {
-            "id": {"type": "integer", "description": "Its number."},
-            "note": {"type": ["null", "string"]},
-            "at": {"type": "string", "format": "date-time"},
-            "state": {"enum": ["open", "paid"]},
-            "lines": {"type": "array", "items": {"$ref": "#/$defs/line"}},
-            "labels": {"type": "object", "additionalProperties": {"type": "number"}},
-            "pay": {"oneOf": [{"title": "Card", "properties": {"no": {"type": "string"}}}, {"type": "boolean"}]},
-            "buyer": {"$ref": "person.json"},
-            "all": {
-                "allOf": [{"$ref": "person.json#/definitions/named"}, {"properties": {"age": {"type": "integer"}}}]
-            },
-            "any": True,
-        },
-        "$defs": {
-            "line": {"type": "object", "properties": {"sku": {"type": "string"}, "in": {"$ref": "#/$defs/line"}}}
-        },
-    }
-    person = {
-        "type": "object",
-        "properties": {"name": {"$ref": "#/definitions/name"}},
-        "definitions": {
-            "name": {"type": "string"},
-            "named": {"type": "object", "properties": {"nick": {"$ref": "#/definitions/name"}}},
-        },
-    }
-    [order] = json_schema.fields_of(json.dumps(schema), {"person.json": json.dumps(person)})
+    [order] = json_schema.fields_of(json.dumps(ORDER_SCHEMA), {"person.json": json.dumps(PERSON_SCHEMA)})
     assert next(each.description for each in order.children or ()) == "Its number."
     assert list(shown((order,))) == [
         ("Order", "RECORD", "object"),
