@@ -48,6 +48,8 @@ class Capability(StrEnum):
     PIPELINES = "pipelines"
     RUN_STATUS = "runStatus"
     LINEAGE = "lineage"
+    CONTAINERS = "containers"
+    DATA_MODELS = "dataModels"
 
 
 OF_DATABASES = frozenset(

@@ -15,6 +15,7 @@ from connectors.models.messaging import CreateMessagingServiceRequest, CreateTop
 from connectors.models.mlmodel import CreateMlModelRequest, CreateMlModelServiceRequest
 from connectors.models.pipeline import AddPipelineStatusRequest, CreatePipelineRequest, CreatePipelineServiceRequest
 from connectors.models.services import CreateServiceRequest
+from connectors.models.storage import CreateContainerRequest, CreateStorageServiceRequest
 from connectors.models.tags import CreateClassificationRequest, CreateTagRequest
 
 # By the `type` of the source options, which tells the family.
@@ -23,6 +24,7 @@ SERVICES: Mapping[str, type[CreateServiceRequest]] = {
     "MessagingMetadata": CreateMessagingServiceRequest,
     "MlModelMetadata": CreateMlModelServiceRequest,
     "PipelineMetadata": CreatePipelineServiceRequest,
+    "StorageMetadata": CreateStorageServiceRequest,
 }
 REQUESTS: tuple[type[Request], ...] = (
     *SERVICES.values(),
@@ -35,6 +37,7 @@ REQUESTS: tuple[type[Request], ...] = (
     CreateTopicRequest,
     CreateMlModelRequest,
     CreatePipelineRequest,
+    CreateContainerRequest,
     AddPipelineStatusRequest,
     AddLineageRequest,
 )

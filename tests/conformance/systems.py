@@ -15,6 +15,7 @@ from tests.clickhouse import make_schema
 from tests.mariadb import PASSWORD, MariaDB
 from tests.mongodb import fill_mongodb
 from tests.postgres import SourceServer
+from tests.s3 import fill_s3
 from tests.schema_registry import SchemaRegistry, serving
 
 ALL_OF_DATABASES = {"includeOwners": True, "markDeletedSchemas": True}
@@ -226,6 +227,7 @@ SYSTEMS: dict[str, Callable[[pytest.FixtureRequest], System]] = {
     "postgres": postgres,
     "redpanda": of_kafka_kind("Redpanda"),
     "redshift": read_by_names("Redshift"),
+    "s3": of_amazon("S3", fill_s3, {}),
     "sqlite": sqlite,
     "timescale": of_postgres_kind("Timescale"),
 }

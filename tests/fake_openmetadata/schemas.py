@@ -21,6 +21,8 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
     "CreateMlModelRequest": ("name", "service"),
     "CreatePipelineServiceRequest": ("name", "serviceType"),
     "CreatePipelineRequest": ("name", "service"),
+    "CreateStorageServiceRequest": ("name", "serviceType"),
+    "CreateContainerRequest": ("name", "service"),
     "CreateClassificationRequest": ("name", "description"),
     "CreateIngestionPipelineRequest": ("name", "pipelineType", "service", "sourceConfig", "airflowConfig"),
     "PipelineStatus": ("runId", "pipelineState", "startDate", "timestamp"),
