@@ -44,9 +44,12 @@ class Capability(StrEnum):
     DELETIONS = "deletions"
     TOPICS = "topics"
     MESSAGE_SCHEMAS = "messageSchemas"
+    ML_MODELS = "mlModels"
     PIPELINES = "pipelines"
     RUN_STATUS = "runStatus"
     LINEAGE = "lineage"
+    CONTAINERS = "containers"
+    DATA_MODELS = "dataModels"
 
 
 OF_DATABASES = frozenset(

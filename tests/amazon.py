@@ -149,6 +149,16 @@ def fill_dynamodb(account: Account) -> None:
         dynamodb.put_item(TableName="orders", Item=item)
 
 
+def fill_kinesis(account: Account) -> None:
+    """Streams with shards of their own, kept longer, encrypted, and one that gets its shards by itself."""
+    kinesis = account.client("kinesis")
+    kinesis.create_stream(StreamName="orders.v1", ShardCount=3)
+    kinesis.increase_stream_retention_period(StreamName="orders.v1", RetentionPeriodHours=48)
+    kinesis.create_stream(StreamName="payments", ShardCount=1)
+    kinesis.start_stream_encryption(StreamName="payments", EncryptionType="KMS", KeyId="alias/aws/kinesis")
+    kinesis.create_stream(StreamName="clicks", StreamModeDetails={"StreamMode": "ON_DEMAND"})
+
+
 def make_table(dynamodb: Any, table: str, /, **keys: str) -> None:
     """A table with these parts of its key, by their types."""
     kinds = ["HASH", "RANGE"]

@@ -94,7 +94,7 @@ class Answering:
         )
 
 
-_PASSED_ON = frozenset({"authorization", "content-type", "accept", "cookie", "x-csrftoken", "referer"})
+_PASSED_ON = frozenset({"authorization", "range", "content-type", "accept", "cookie", "x-csrftoken", "referer"})
 
 
 class _Server(ThreadingHTTPServer):

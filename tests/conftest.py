@@ -74,6 +74,14 @@ def airflow_server() -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture(scope="session")
+def mlflow_server() -> Iterator[str]:
+    """Where an MLflow answers that knows two registered models."""
+    systems.require("mlflow")
+    with shared("tests.systems.mlflow") as server:
+        yield server["address"]
+
+
+@pytest.fixture(scope="session")
 def migrated_template(postgres_server: Server) -> str:
     """The name of a migrated database to clone, made by the first process that needs it."""
     versions = sorted((REPOSITORY / "migrations").rglob("*.py"))

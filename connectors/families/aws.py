@@ -125,6 +125,11 @@ class AwsService:
 
     def pages(self, operation: str, key: str, **query: object) -> Iterator[Any]:
         """What lies below `key` in the pages of a listing, one page in memory at a time; raises like `call`."""
+        for page in self.answers(operation, **query):
+            yield from listed(page, key, _shown(operation, query))
+
+    def answers(self, operation: str, **query: object) -> Iterator[dict[str, Any]]:
+        """The pages of a listing as they are answered; raises like `call`."""
         what = _shown(operation, query)
         with translated(what):
             following: Iterator[dict[str, Any]] = iter(self._client.get_paginator(operation).paginate(**query))
@@ -136,7 +141,7 @@ class AwsService:
             self._report.queried(time.monotonic() - began)
             if page is None:
                 return
-            yield from listed(page, key, what)
+            yield page
 
     def close(self) -> None:
         """Give the connections back."""
@@ -161,12 +166,13 @@ def _shown(operation: str, query: Mapping[str, object]) -> str:
 def translated(what: str) -> Generator[None]:
     """Errors of boto3 as ours; `what` says what was tried."""
     from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.parsers import ResponseParserError
 
     try:
         yield
     except ClientError as error:
         raise _refusal(error, what) from error
-    except BotoCoreError as error:
+    except (BotoCoreError, ResponseParserError) as error:
         raise failure(error, what) from error
 
 

@@ -53,6 +53,8 @@ class MessagingMetadata(SourceOptions):
 class Topic:
     """A topic as its system has it; `problem` is why not all of that could be read.
 
+    `described` gives the whole topic where a system tells no more than names in its listing: it is asked by several
+    threads, for the topics that the filters keep, and what it raises is that topic's failure alone.
     `retention_time` in milliseconds, `retention_size` and `maximum_message_size` in bytes; None where unlimited.
     `config` is what was set for this topic alone.
     """
@@ -67,7 +69,9 @@ class Topic:
     maximum_message_size: int | None = None
     cleanup_policies: tuple[CleanupPolicy, ...] = ()
     config: tuple[tuple[str, str], ...] = ()
+    source_url: str | None = None
     problem: ConnectorError | None = None
+    described: Callable[[], "Topic"] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +93,7 @@ class MessagingSource(Protocol):
         """All topics, each once."""
         ...
 
-    def schema(self, topic: str) -> FoundSchema | None:
+    def schema(self, topic: str, /) -> FoundSchema | None:
         """The schema of a topic's messages; None where nobody has one."""
         ...
 
@@ -117,7 +121,7 @@ class MessagingWalk:
 
     def topic(self, item: Item[Topic]) -> Iterator[Record]:
         """The topic's own record; with a schema that cannot be understood, its text alone and a failure."""
-        row = item.row
+        row = item.row.described() if item.row.described else item.row
         if row.problem is not None:
             raise row.problem
         found = self._source.schema(row.name)
@@ -134,6 +138,7 @@ class MessagingWalk:
             cleanup_policies=row.cleanup_policies,
             topic_config=dict(row.config) or None,
             message_schema=found.schema if found else None,
+            source_url=row.source_url,
         )
         if found and found.problem is not None:
             raise found.problem

@@ -3,7 +3,6 @@
 A connector lists pipelines and tells of their tasks and runs; everything else is decided here.
 """
 
-import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -11,12 +10,13 @@ from typing import Any, Literal, Protocol, TypeVar
 
 from connectors.connector import RunContext
 from connectors.families.asset_names import entities_of
+from connectors.families.own_tags import OwnTags
 from connectors.families.patterns import EntityFilter
 from connectors.families.pipeline_options import PipelineConnection, PipelineMetadata
 from connectors.families.service import Item, Listing, service_topology
-from connectors.models.base import EntityReference, TagLabel
+from connectors.models.base import EntityReference
 from connectors.models.lineage import AddLineageRequest, LineageDetails
-from connectors.models.names import encode_name, fqn
+from connectors.models.names import encode_name
 from connectors.models.pipeline import (
     AddPipelineStatusRequest,
     CreatePipelineRequest,
@@ -25,7 +25,6 @@ from connectors.models.pipeline import (
     Task,
 )
 from connectors.models.records import Record
-from connectors.models.tags import CreateClassificationRequest, CreateTagRequest
 from connectors.topology import Node
 
 # Beyond so many pairs, what is read and what is written are joined through the pipeline itself.
@@ -79,8 +78,7 @@ class PipelineWalk:
         self._keeps = EntityFilter.of(
             context.connection.pipeline_filter_pattern, context.options.pipeline_filter_pattern
         )
-        self._lock = threading.Lock()
-        self._known_tags: set[str] = set()
+        self._tags = OwnTags(source.classification, f"the pipelines of {context.service_type}")
 
     def topology(self) -> Node[None, Any]:
         """The tree to walk."""
@@ -100,8 +98,7 @@ class PipelineWalk:
         row, options = item.row, self._options
         tasks = row.tasks()
         tags = row.tags if options.include_tags else ()
-        with self._lock:  # no other thread may use a tag before its record is out
-            yield from self._new_tags(tags)
+        yield from self._tags.new(tags)
         yield CreatePipelineRequest(
             name=encode_name(row.name),
             display_name=row.display_name,
@@ -113,25 +110,9 @@ class PipelineWalk:
             schedule_interval=row.schedule,
             state=row.state,
             tasks=tasks,
-            tags=tuple(TagLabel(tag_fqn=self._tag(tag)) for tag in tags),
+            tags=self._tags.labels(tags),
             owners=tuple(EntityReference(type="user", name=name) for name in row.owners if options.include_owners),
         )
-
-    def _new_tags(self, tags: Iterable[str]) -> Iterator[Record]:
-        classification = self._source.classification
-        for tag in tags:
-            if not self._known_tags:
-                yield CreateClassificationRequest(
-                    name=classification, description=f"Tags of the pipelines of {self._context.service_type}"
-                )
-            if tag not in self._known_tags:
-                self._known_tags.add(tag)
-                yield CreateTagRequest(
-                    name=encode_name(tag), classification=fqn(classification), description=f"{tag}, a tag of pipelines"
-                )
-
-    def _tag(self, tag: str) -> str:
-        return fqn(self._source.classification, encode_name(tag))
 
     def statuses(self, item: Item[Pipeline]) -> Iterator[Record]:
         """What became of the pipeline's latest runs."""

@@ -46,6 +46,9 @@ class RestLimits:
 
 
 LIMITS = RestLimits()
+# Of a step of a connection test: who waits for it wants to hear of a server that is away at once.
+STEP_SECONDS = 30.0
+AT_ONCE = RestLimits(retry=RetryPolicy(tries=1, few_tries=1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +157,14 @@ class RestClient:
             RunCancelled: The run was told to stop.
         """
         return self._ask(Call("GET", path, query or {}), kind)
+
+    def text(self, path: str, query: Query | None = None) -> str:
+        """The same where the answer is no JSON but a text. Raises what get does."""
+        call = Call("GET", path, query or {})
+        answer = self._answer(call)
+        if not answer.ok:
+            self._refuse(call, answer)
+        return answer.body.decode(errors="replace")
 
     def post(self, path: str, kind: type[T], body: object, *, signed: bool = True) -> T:
         """What a POST of `body`, as JSON, answers; for questions only, as it may be sent twice. Raises what get does.

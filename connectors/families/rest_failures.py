@@ -1,6 +1,11 @@
 """What an API refuses, as errors of the one entity that was asked for."""
 
-from connectors.errors import ConnectorError
+from collections.abc import Callable
+from typing import TypeVar
+
+from connectors.errors import ConnectorError, FatalError, RunCancelled, SourceUnavailable
+
+T = TypeVar("T")
 
 
 class Vanished(ConnectorError):
@@ -9,3 +14,13 @@ class Vanished(ConnectorError):
 
 class Refused(ConnectorError):
     """The user may not read this part."""
+
+
+def attempted(work: Callable[[], T], instead: T) -> tuple[T, ConnectorError | None]:
+    """What it brings; or `instead` and why, where that concerns this part alone and not the whole run."""
+    try:
+        return work(), None
+    except (FatalError, RunCancelled, SourceUnavailable):
+        raise
+    except ConnectorError as error:
+        return instead, error

@@ -60,3 +60,31 @@ def by_offset(
             return
     msg = f"the listing changed while it was read, {PASSES} times in a row"
     raise ConnectorError(msg, CHANGED)
+
+
+def settled(pages: Callable[[], Iterator[Sequence[T]]], key: Callable[[T], str]) -> Iterator[T]:
+    """Every item once, of `pages` whose cursors are places in the listing and that tell no total.
+
+    What is removed meanwhile moves the rest, and some would be passed over: more than one page is read again until two
+    passes met the same.
+
+    Raises:
+        ConnectorError: The listing changed in every pass.
+    """
+    known: set[str] = set()
+    before: set[str] | None = None
+    for _ in range(PASSES):
+        met: set[str] = set()
+        sizes: list[int] = []
+        for page in pages():
+            sizes.append(len(page))
+            for item in page:
+                met.add(key(item))
+                if key(item) not in known:
+                    known.add(key(item))
+                    yield item
+        if len(sizes) <= 1 or met == before:
+            return
+        before = met
+    msg = f"the listing changed while it was read, {PASSES} times in a row"
+    raise ConnectorError(msg, CHANGED)

@@ -33,7 +33,9 @@ class Listing(Generic[RowT]):
     """One kind of entity that lies in a service.
 
     `rows` lists them all, `name` gives a row's own name, `stages` make its records. `marks_deleted` says whether those
-    that are gone are deleted, `count` how many there are, where the source can tell. `children` are walked below each.
+    that are gone are deleted, `count` how many there are, where the source can tell. `children` are walked below
+    each; `nested` says that they are of the same kind, and put their names into `seen` as well; `parallel` is off where
+    it is they that threads share.
     """
 
     request: type[CreateRequest]
@@ -44,6 +46,8 @@ class Listing(Generic[RowT]):
     marks_deleted: bool
     count: Callable[[], int] | None = None
     children: tuple[Node[Item[RowT], Any], ...] = ()
+    nested: bool = False
+    parallel: bool = True
     seen: list[str] = field(default_factory=list[str])
 
     def node(self, service: type[CreateServiceRequest]) -> Node[str, Item[RowT]]:
@@ -53,7 +57,8 @@ class Listing(Generic[RowT]):
             """What to delete: only when everything was listed, and all of it handed over."""
             if self.marks_deleted and complete:
                 kind = self.request
-                yield DeletionScope(name, service.entity, kind.entity, kind.collection, tuple(self.seen))
+                seen = tuple(self.seen)
+                yield DeletionScope(name, service.entity, kind.entity, kind.collection, seen, self.nested)
 
         return Node(
             entity=self.request.entity,
@@ -62,7 +67,7 @@ class Listing(Generic[RowT]):
             stages=self.stages,
             children=self.children,
             finish=gone,
-            parallel=True,
+            parallel=self.parallel,
         )
 
     def _produced(self, service: str) -> Iterator[Item[RowT] | Filtered]:

@@ -38,8 +38,9 @@ class Request(Wire, frozen=True, kw_only=True):
 
     `entity` is its type, `collection` its path below /api/v1, `rank` orders what is stored first, `bulk` says whether
     the collection takes many at once, `hashed` whether it has a sourceHash, `leaf` that no entity lies in it, `joins`
-    that it joins entities which the server may not have. `listed_by` is the query parameter that lists the collection
-    by the parent; empty for none.
+    that it joins entities which the server may not have, `nests` that entities of the collection lie in one another, by
+    `parent` in the request: then the rank is that of the outermost. `listed_by` is the query parameter that lists the
+    collection by the parent; empty for none.
     """
 
     entity: ClassVar[str]
@@ -49,6 +50,7 @@ class Request(Wire, frozen=True, kw_only=True):
     hashed: ClassVar[bool] = True
     leaf: ClassVar[bool] = False
     joins: ClassVar[bool] = False
+    nests: ClassVar[bool] = False
     listed_by: ClassVar[str] = ""
 
     @property

@@ -12,15 +12,19 @@ from connectors.models.database import (
 )
 from connectors.models.lineage import AddLineageRequest
 from connectors.models.messaging import CreateMessagingServiceRequest, CreateTopicRequest
+from connectors.models.mlmodel import CreateMlModelRequest, CreateMlModelServiceRequest
 from connectors.models.pipeline import AddPipelineStatusRequest, CreatePipelineRequest, CreatePipelineServiceRequest
 from connectors.models.services import CreateServiceRequest
+from connectors.models.storage import CreateContainerRequest, CreateStorageServiceRequest
 from connectors.models.tags import CreateClassificationRequest, CreateTagRequest
 
 # By the `type` of the source options, which tells the family.
 SERVICES: Mapping[str, type[CreateServiceRequest]] = {
     "DatabaseMetadata": CreateDatabaseServiceRequest,
     "MessagingMetadata": CreateMessagingServiceRequest,
+    "MlModelMetadata": CreateMlModelServiceRequest,
     "PipelineMetadata": CreatePipelineServiceRequest,
+    "StorageMetadata": CreateStorageServiceRequest,
 }
 REQUESTS: tuple[type[Request], ...] = (
     *SERVICES.values(),
@@ -31,7 +35,9 @@ REQUESTS: tuple[type[Request], ...] = (
     CreateTableRequest,
     CreateStoredProcedureRequest,
     CreateTopicRequest,
+    CreateMlModelRequest,
     CreatePipelineRequest,
+    CreateContainerRequest,
     AddPipelineStatusRequest,
     AddLineageRequest,
 )

@@ -45,6 +45,7 @@ class CreateTopicRequest(CreateRequest, frozen=True, kw_only=True):
     collection: ClassVar[str] = "topics"
     rank: ClassVar[int] = 1
     leaf: ClassVar[bool] = True
+    listed_by: ClassVar[str] = "service"
 
     service: str
     partitions: int
@@ -56,6 +57,7 @@ class CreateTopicRequest(CreateRequest, frozen=True, kw_only=True):
     cleanup_policies: tuple[CleanupPolicy, ...] = ()
     topic_config: dict[str, str] | None = None
     message_schema: MessageSchema | None = None
+    source_url: str | None = None
 
     @property
     def parent(self) -> str:

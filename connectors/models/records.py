@@ -11,7 +11,8 @@ class DeletionScope:
     """Below the entity `fqn`, every `entity` that is not in `seen` no longer exists in the source.
 
     Made only when the listing was complete; `scope_entity` is the type of the entity `fqn` names and
-    `seen` holds the names that were listed, those that filters or errors kept back included.
+    `seen` holds the names that were listed, those that filters or errors kept back included. `nested` says that they
+    are of all that lies below, else of what lies directly there.
     """
 
     fqn: str
@@ -19,6 +20,7 @@ class DeletionScope:
     entity: str
     collection: str
     seen: tuple[str, ...]
+    nested: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,7 @@ class Deletions:
             logger.warning("nothing is deleted below %s: some of what lies there was not delivered", scope.fqn)
             return
         try:
-            self._require_children(scope, scope.seen)
+            _require_inside(scope, scope.seen)
             self._apply(scope)
         except (Refused, NotListed, UnreadableAnswer, ValueError) as error:
             logger.debug("not deleted", exc_info=True)
@@ -87,7 +87,7 @@ class Deletions:
                 return
             self._no_delete_stale = True
         parent = "service" if scope.scope_entity.endswith("Service") else scope.scope_entity
-        there = listed(self._client, scope.collection, parent, scope.fqn)
+        there = listed(self._client, scope.collection, parent, scope.fqn, nested=scope.nested)
         stale = [each for each in there if split_fqn(each.fully_qualified_name) not in seen]
         if self._allowed(scope, [each.fully_qualified_name for each in stale]):
             self._one_by_one(scope, stale)
@@ -124,7 +124,7 @@ class Deletions:
         Raises:
             Refused: They are too many, or do not all lie directly in the scope.
         """
-        self._require_children(scope, names)
+        _require_inside(scope, names)
         if not names:
             return False
         if self._policy.refuses(len(names), len(scope.seen)):
@@ -139,13 +139,6 @@ class Deletions:
             logger.debug("dry run: would be deleted: %s", ", ".join(names))
             return False
         return True
-
-    @staticmethod
-    def _require_children(scope: DeletionScope, names: Sequence[str]) -> None:
-        """Refuse to touch anything but the direct children of the scope."""
-        if (name := stranger(names, scope.fqn)) is not None:
-            msg = f"{name} does not lie directly in {scope.fqn}: nothing is deleted there"
-            raise Refused(msg, "report this to Headwater; the deletions of this scope are left out until then")
 
     def _count(self, scope: DeletionScope, deleted: int) -> None:
         if deleted:
@@ -182,6 +175,13 @@ class Deletions:
         }
         path = f"/{scope.collection}/deleteStale"
         return self._client.request(f"delete_stale {scope.collection}", "DELETE", path, None, msgspec.json.encode(body))
+
+
+def _require_inside(scope: DeletionScope, names: Sequence[str]) -> None:
+    """Refuse to touch anything but what lies in the scope."""
+    if (name := stranger(names, scope.fqn, nested=scope.nested)) is not None:
+        msg = f"{name} does not lie {'' if scope.nested else 'directly '}in {scope.fqn}: nothing is deleted there"
+        raise Refused(msg, "report this to Headwater; the deletions of this scope are left out until then")
 
 
 def _accepted(answer: Answer) -> Answer:

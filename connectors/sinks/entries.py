@@ -1,6 +1,6 @@
 """Requests ready to be sent: encoded once, and never decoded again on the usual way."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import md5
 
 import msgspec
@@ -8,8 +8,9 @@ import msgspec
 from connectors.errors import cause_of
 from connectors.models.base import Request
 from connectors.models.database import CreateTableRequest
-from connectors.models.names import parent_fqn
+from connectors.models.names import parent_fqn, split_fqn
 
+OUTERMOST = 2  # parts of the name of what lies directly in a service
 HASH_START, HASH_LENGTH, HASH_END = b',"sourceHash":"', 32, b'"}'
 
 
@@ -23,13 +24,18 @@ class Kind:
     bulk: bool
     leaf: bool = False
     joins: bool = False
+    nests: bool = False
     listed_by: str = ""
 
     @classmethod
     def of(cls, request: type[Request]) -> "Kind":
         """The kind that a request says it is."""
         said = (request.entity, request.collection, request.rank, request.bulk)
-        return cls(*said, leaf=request.leaf, joins=request.joins, listed_by=request.listed_by)
+        return cls(*said, leaf=request.leaf, joins=request.joins, nests=request.nests, listed_by=request.listed_by)
+
+    def of_entity(self, fqn: str) -> "Kind":
+        """The kind of one entity: what lies deeper than others of its collection has a higher rank."""
+        return replace(self, rank=self.rank + len(split_fqn(fqn)) - OUTERMOST) if self.nests else self
 
     @property
     def service(self) -> bool:

@@ -79,7 +79,7 @@ def entry_of(line: Line, number: int, kinds: Mapping[str, Kind]) -> Entry:
     kind = kinds.get(line.collection)
     if kind is None:
         kind = Kind(line.entity, line.collection, len(split_fqn(line.fqn)) - 1, bulk=False)
-    return Entry(number, kind, line.fqn, bytes(line.request))
+    return Entry(number, kind.of_entity(line.fqn), line.fqn, bytes(line.request))
 
 
 def known_kinds() -> dict[str, Kind]:

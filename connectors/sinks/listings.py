@@ -40,8 +40,12 @@ class Page(msgspec.Struct, frozen=True):
     paging: Paging = Paging()
 
 
-def listed(client: OpenMetadataClient, collection: str, by: str, scope: str) -> Generator[Listed, None, None]:
+def listed(
+    client: OpenMetadataClient, collection: str, by: str, scope: str, *, nested: bool = False
+) -> Generator[Listed, None, None]:
     """The entities of a collection that lie directly in a scope, without the deleted ones; `by` is its query parameter.
+
+    `nested`: those that lie deeper as well.
 
     Raises:
         NotListed, UnreadableAnswer, ValueError: The answer is not to be relied on.
@@ -56,7 +60,7 @@ def listed(client: OpenMetadataClient, collection: str, by: str, scope: str) -> 
             msg = f"OpenMetadata does not list {collection} (HTTP {answer.status}): {answer.message()}"
             raise NotListed(msg)
         page = answer.decoded(Page)
-        if (name := stranger([each.fully_qualified_name for each in page.data], scope)) is not None:
+        if (name := stranger([each.fully_qualified_name for each in page.data], scope, nested=nested)) is not None:
             msg = f"OpenMetadata lists {name} among the {collection} of {scope}, where it does not lie"
             raise NotListed(msg)
         yield from page.data
@@ -70,7 +74,11 @@ def listed(client: OpenMetadataClient, collection: str, by: str, scope: str) -> 
         query = {**query, "after": after, "limit": str(max(1, min(LONGEST_PAGE, fitting)))}
 
 
-def stranger(names: Sequence[str], scope: str) -> str | None:
-    """The first name that is not of a direct child of the scope."""
-    inside = split_fqn(scope)
-    return next((name for name in names if split_fqn(name)[:-1] != inside), None)
+def stranger(names: Sequence[str], scope: str, *, nested: bool = False) -> str | None:
+    """The first name that is not of a direct child of the scope; `nested`: of nothing that lies in it."""
+    path = split_fqn(scope)
+    for name in names:
+        above = split_fqn(name)[:-1]
+        if (above[: len(path)] if nested else above) != path:
+            return name
+    return None

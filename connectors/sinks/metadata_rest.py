@@ -28,7 +28,7 @@ from connectors.sinks.entries import Encoding, Entry, Kind, Unencodable
 from connectors.sinks.known import Known
 from connectors.sinks.ledger import Ledger
 from connectors.sinks.lines import Line, entry_of, known_kinds
-from connectors.sinks.references import References, addressed, with_resolved
+from connectors.sinks.references import addressed, with_resolved
 from connectors.sinks.sending import STAGE, Sender
 
 logger = logging.getLogger(__name__)
@@ -118,10 +118,10 @@ class MetadataRestSink:
         self._dead_letters = DeadLetters(target.dead_letters)
         query = {"overrideMetadata": str(target.override_metadata).lower()} if version >= FIRST_WITH_OVERRIDE else {}
         self._known = Known(self._client, off=config.send_unchanged or target.override_metadata)
-        self._sender = Sender(self._client, report, self._ledger, self._dead_letters, query)
         policy = DeletionPolicy(config.max_deleted_percent, config.dry_run_deletions)
         self._deletions = Deletions(self._client, report, self._ledger, self._known, policy)
-        self._references = References(self._client)
+        self._sender = Sender(self._client, report, self._ledger, self._dead_letters, query)
+        self._references = self._sender.references
         self._buffers = Buffers(config.bulk_sink_batch_size, config.batch_bytes, BUFFER_SECONDS)
         self._dispatcher = Dispatcher(self._work, _rank, cancellation, config.in_flight)
         self._encoding = Encoding()
@@ -200,7 +200,7 @@ class MetadataRestSink:
             self._ledger.failed(record.fqn, leaf=kind.leaf)
             self._report.failed(Failure(kind.entity, record.fqn, STAGE, str(error)))
         else:
-            entry = Entry(self._number, kind, record.fqn, body, record)
+            entry = Entry(self._number, kind.of_entity(record.fqn), record.fqn, body, record)
             if kind.joins:  # both ends may still be under way, or come later
                 self._sender.later(entry)
             else:

@@ -17,7 +17,13 @@ from connectors.models.pipeline import AddPipelineStatusRequest
 from connectors.openmetadata.client import OpenMetadataClient, by_name
 from connectors.sinks.entries import Entry, hashed
 
-COLLECTIONS = {"user": "users", "team": "teams", "pipeline": "pipelines", "storedProcedure": "storedProcedures"}
+COLLECTIONS = {
+    "container": "containers",
+    "user": "users",
+    "team": "teams",
+    "pipeline": "pipelines",
+    "storedProcedure": "storedProcedures",
+}
 MOST_KEPT = 10_000
 MISS_SECONDS = 60.0
 logger = logging.getLogger(__name__)
@@ -106,6 +112,26 @@ def with_resolved(entry: Entry, references: References) -> Entry:
         del fields["owners"]
     body = msgspec.json.encode(fields)
     return msgspec.structs.replace(entry, body=hashed(body) if hashed_before else body)
+
+
+def inside(entry: Entry, references: References) -> Entry | None:
+    """What lies in another entity of its collection as the server takes it, with that one's id; None if it has none.
+
+    Raises:
+        ConfigurationError: The request, which is of a file, cannot be read.
+    """
+    try:
+        fields = msgspec.json.decode(entry.body, type=dict[str, msgspec.Raw])
+        parent = msgspec.json.decode(fields["parent"], type=EntityReference) if "parent" in fields else None
+    except msgspec.MsgspecError as error:
+        raise ConfigurationError.at(entry.fqn, f"its request cannot be read: {error}") from error
+    if parent is None or parent.id:
+        return entry
+    known = references.known(parent)
+    if known is None:
+        return None
+    fields["parent"] = msgspec.Raw(msgspec.json.encode(known))
+    return msgspec.structs.replace(entry, payload=msgspec.json.encode(fields))
 
 
 def addressed(entry: Entry, references: References) -> Entry:

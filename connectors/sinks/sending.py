@@ -7,12 +7,14 @@ from http import HTTPStatus
 
 from connectors.errors import SinkUnavailable
 from connectors.http.answers import Answer
+from connectors.models.names import parent_fqn
 from connectors.openmetadata.client import OpenMetadataClient, TookTooLong
 from connectors.report import Failure, Observer
 from connectors.sinks.batches import Batch
 from connectors.sinks.dead_letters import DeadLetters
 from connectors.sinks.entries import Encoding, Entry, references
 from connectors.sinks.ledger import Ledger
+from connectors.sinks.references import References, inside
 from connectors.sinks.set_aside import SetAside
 from connectors.sinks.verdicts import Refusal, Unclear, Verdict, read_bulk
 
@@ -46,6 +48,7 @@ class Sender:
         self._broken = 0
         self._broken_reason = ""
         self.set_aside = SetAside()
+        self.references = References(client)
 
     def single(self, batch: Batch) -> bool:
         """Whether entities of this kind are sent one by one."""
@@ -71,6 +74,11 @@ class Sender:
     def _send_one(self, batch: Batch) -> list[Batch]:
         collection = batch.kind.collection
         entry = batch.entries[0]
+        if batch.kind.nests:
+            entry = inside(entry, self.references)
+            if entry is None:
+                message = f"{parent_fqn(batch.entries[0].fqn)}, in which it lies, is not on the server"
+                return self._account(batch, Verdict({0: Refusal(HTTPStatus.NOT_FOUND, message)}))
         path, body = entry.path or f"/{collection}", entry.payload or entry.body
         answer = self._client.request(f"put {collection}", "PUT", path, body=body)
         if answer.ok:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, SecretStr, field_validator
 
 from connectors.cancellation import Cancellation
-from connectors.connector import Capability, Check, Connector, RunContext
+from connectors.connector import OF_DATABASES, Capability, Check, Connector, RunContext
 from connectors.definition import FilterPattern, Unused
 from connectors.errors import ConnectorError
 from connectors.families.addresses import over_tcp, split_address
@@ -288,7 +288,7 @@ CONNECTOR = Connector(
     service_type="Clickhouse",
     config=ClickhouseConfig,
     options=DatabaseMetadata,
-    capabilities=frozenset(Capability)
+    capabilities=OF_DATABASES
     - {Capability.STORED_PROCEDURES, Capability.CONSTRAINTS, Capability.TAGS, Capability.OWNERS},
     checks=(
         Check("CheckAccess", "The server answers and lets the user in", check_access, True, True, STEP_SECONDS),

@@ -1,7 +1,7 @@
 """A real system for every connector: what a new one adds to have the conformance tests run for it."""
 
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,12 +9,16 @@ from typing import Any
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from tests.amazon import Account, fill_dynamodb, fill_glue
+from tests import kafka
+from tests.amazon import Account, fill_dynamodb, fill_glue, fill_kinesis
 from tests.clickhouse import make_schema
 from tests.mariadb import PASSWORD, MariaDB
 from tests.mongodb import fill_mongodb
 from tests.postgres import SourceServer
+from tests.s3 import fill_s3
+from tests.schema_registry import SchemaRegistry, serving
 
+ALL_OF_DATABASES = {"includeOwners": True, "markDeletedSchemas": True}
 SHOP = Path(__file__).parents[1] / "golden" / "shop.sql"
 MORE_OF_POSTGRES = """
     create schema "a.b > ""c"" :: d";
@@ -129,7 +133,9 @@ def sqlite(request: pytest.FixtureRequest) -> System:
     return System(connection(address), lambda _, port: connection(f"{folder}/{port}.db"), (PASSWORD,), everything)
 
 
-def of_amazon(kind: str, fill: Callable[[Account], None]) -> Callable[[pytest.FixtureRequest], System]:
+def of_amazon(
+    kind: str, fill: Callable[[Account], None], options: dict[str, Any]
+) -> Callable[[pytest.FixtureRequest], System]:
     """A connector of this service type and an account of its own at moto, entered by a role."""
 
     def prepare(request: pytest.FixtureRequest) -> System:
@@ -139,9 +145,28 @@ def of_amazon(kind: str, fill: Callable[[Account], None]) -> Callable[[pytest.Fi
         def connection_to(host: str, port: int) -> dict[str, Any]:
             return {"type": kind, "awsConfig": account.config(endPointURL=f"http://{host}:{port}")}
 
-        connection = {"type": kind, "awsConfig": account.config()}
-        everything = {"includeOwners": True, "markDeletedSchemas": True}
-        return System(connection, connection_to, (PASSWORD,), everything)
+        return System({"type": kind, "awsConfig": account.config()}, connection_to, (PASSWORD,), options)
+
+    return prepare
+
+
+def of_kafka_kind(kind: str) -> Callable[[pytest.FixtureRequest], System]:
+    """A connector of this service type and a broker of its own, with a registry."""
+
+    def prepare(request: pytest.FixtureRequest) -> System:
+        stack = ExitStack()
+        request.addfinalizer(stack.close)
+        folder = request.getfixturevalue("tmp_path_factory").mktemp("broker")
+        address = stack.enter_context(kafka.broker(folder))
+        registry = stack.enter_context(serving(SchemaRegistry(kafka.LOGIN)))
+        kafka.make_shop(address, registry)
+
+        def connection_to(host: str, port: int) -> dict[str, Any]:
+            login = {"schemaRegistryURL": registry.url, "basicAuthUserInfo": kafka.LOGIN}
+            return {"type": kind, "bootstrapServers": f"{host}:{port}", **login}
+
+        host, _, port = address.partition(":")
+        return System(connection_to(host, int(port)), connection_to, (kafka.LOGIN,), {})
 
     return prepare
 
@@ -175,18 +200,34 @@ def airflow(request: pytest.FixtureRequest) -> System:
     return System(connection_to("127.0.0.1", port), connection_to, (server["password"],), everything)
 
 
+def mlflow(request: pytest.FixtureRequest) -> System:
+    """The real server over two registered models; it lets everybody in."""
+    port = int(request.getfixturevalue("mlflow_server").rpartition(":")[2])
+
+    def connection_to(host: str, port: int) -> dict[str, Any]:
+        address = f"http://reader:{PASSWORD}@{host}:{port}"
+        return {"type": "Mlflow", "trackingUri": address, "registryUri": address}
+
+    return System(connection_to("127.0.0.1", port), connection_to, (PASSWORD,), {})
+
+
 SYSTEMS: dict[str, Callable[[pytest.FixtureRequest], System]] = {
     "airflow": airflow,
     "clickhouse": clickhouse,
     "cockroach": read_by_names("Cockroach"),
-    "dynamodb": of_amazon("DynamoDB", fill_dynamodb),
-    "glue": of_amazon("Glue", fill_glue),
+    "dynamodb": of_amazon("DynamoDB", fill_dynamodb, ALL_OF_DATABASES),
+    "glue": of_amazon("Glue", fill_glue, ALL_OF_DATABASES),
     "greenplum": of_postgres_kind("Greenplum"),
+    "kafka": of_kafka_kind("Kafka"),
+    "kinesis": of_amazon("Kinesis", fill_kinesis, {}),
     "mariadb": of_mysql_kind("MariaDB"),
+    "mlflow": mlflow,
     "mongodb": mongodb,
     "mysql": of_mysql_kind("Mysql"),
     "postgres": postgres,
+    "redpanda": of_kafka_kind("Redpanda"),
     "redshift": read_by_names("Redshift"),
+    "s3": of_amazon("S3", fill_s3, {}),
     "sqlite": sqlite,
     "timescale": of_postgres_kind("Timescale"),
 }

@@ -20,13 +20,16 @@ from connectors.models.database import (
 )
 from connectors.models.lineage import AddLineageRequest
 from connectors.models.messaging import CreateTopicRequest
+from connectors.models.mlmodel import CreateMlModelRequest
 from connectors.models.names import MAX_FQN_LENGTH, MAX_NAME_LENGTH, encode_name, fqn, parent_fqn, split_fqn
 from connectors.models.pipeline import AddPipelineStatusRequest, CreatePipelineRequest
 from connectors.models.records import DeletionScope, Record, ScopeEnd
+from connectors.models.storage import CreateContainerRequest
 from connectors.registry import plan
 from tests.conformance.runs import SERVICE, Bench, in_flow, is_view
 from tests.in_memory import RecordingSink, contents
 
+WITH_OWNERS = CreateTableRequest | CreatePipelineRequest | CreateMlModelRequest
 FLOWS = pytest.mark.parametrize("threads", [1, 4])
 
 
@@ -52,16 +55,20 @@ SHOWS: dict[Capability, Callable[[Record], object]] = {
         and (record.description or any(column.description for column in all_columns(record)))
     ),
     Capability.TAGS: lambda record: (
-        isinstance(record, CreateTableRequest | CreatePipelineRequest)
-        and (record.tags or any(column.tags for column in all_columns(record)))
+        isinstance(record, WITH_OWNERS) and (record.tags or any(column.tags for column in all_columns(record)))
     ),
-    Capability.OWNERS: lambda record: isinstance(record, CreateTableRequest | CreatePipelineRequest) and record.owners,
+    Capability.OWNERS: lambda record: isinstance(record, WITH_OWNERS) and record.owners,
     Capability.DDL: lambda record: (
         isinstance(record, CreateTableRequest) and not is_view(record) and record.schema_definition
     ),
     Capability.TOPICS: lambda record: isinstance(record, CreateTopicRequest),
     Capability.MESSAGE_SCHEMAS: lambda record: (
         isinstance(record, CreateTopicRequest) and record.message_schema and record.message_schema.schema_fields
+    ),
+    Capability.ML_MODELS: lambda record: isinstance(record, CreateMlModelRequest),
+    Capability.CONTAINERS: lambda record: isinstance(record, CreateContainerRequest),
+    Capability.DATA_MODELS: lambda record: (
+        isinstance(record, CreateContainerRequest) and record.data_model and record.data_model.columns
     ),
     Capability.PIPELINES: lambda record: isinstance(record, CreatePipelineRequest),
     Capability.RUN_STATUS: lambda record: isinstance(record, AddPipelineStatusRequest) and record.status.task_status,
@@ -160,15 +167,17 @@ def test_records_go_over_the_wire(bench: Bench) -> None:
         assert sent["name"] == record.name
 
 
-def test_deletions_name_children_only(bench: Bench) -> None:
+def test_deletions_name_what_lies_there_only(bench: Bench) -> None:
     found = bench.standard.sink.deletions()
     for scope in found.values():
-        assert all(parent_fqn(name) == scope.fqn for name in scope.seen)
+        inside = [name for name in scope.seen if parent_fqn(name) == scope.fqn]
+        assert scope.nested or inside == list(scope.seen)
+        assert all(split_fqn(name)[: len(split_fqn(scope.fqn))] == split_fqn(scope.fqn) for name in scope.seen)
         assert len(scope.seen) == len(set(scope.seen))
         written = {
             record.fqn
             for record in bench.standard.sink.only(CreateRequest)
-            if record.entity == scope.entity and record.parent == scope.fqn
+            if record.entity == scope.entity and (scope.nested or record.parent == scope.fqn)
         }
         assert written <= set(scope.seen)
 

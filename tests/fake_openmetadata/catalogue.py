@@ -34,8 +34,14 @@ COLLECTIONS: Mapping[str, Collection] = {
     ),
     "services/messagingServices": Collection("messagingService", "CreateMessagingServiceRequest", bulk=False),
     "topics": Collection("topic", "CreateTopicRequest", ("service", "services/messagingServices")),
+    "services/mlmodelServices": Collection("mlmodelService", "CreateMlModelServiceRequest", bulk=False),
+    "mlmodels": Collection("mlmodel", "CreateMlModelRequest", ("service", "services/mlmodelServices")),
     "services/pipelineServices": Collection("pipelineService", "CreatePipelineServiceRequest", bulk=False),
     "pipelines": Collection("pipeline", "CreatePipelineRequest", ("service", "services/pipelineServices"), bulk=False),
+    "services/storageServices": Collection("storageService", "CreateStorageServiceRequest", bulk=False),
+    "containers": Collection(
+        "container", "CreateContainerRequest", ("service", "services/storageServices"), bulk=False
+    ),
     "classifications": Collection("classification", "CreateClassificationRequest", bulk=False),
     "tags": Collection("tag", "CreateTagRequest", ("classification", "classifications"), bulk=False),
     "users": Collection("user", None, bulk=False),
@@ -104,7 +110,16 @@ class Catalogue:
         parent = body.get(rules.parent[0])
         if not isinstance(parent, str) or not parent:
             raise Refused(400, f"[query param {rules.parent[0]} must not be null]")
+        if "parent" in body:
+            parent = self._named(collection, body["parent"])
         return child_fqn(parent, name)
+
+    def _named(self, collection: str, reference: Body) -> str:
+        """The name of another entity of the collection, by the id that a request refers to it by."""
+        for entity in self.entities[collection].values():
+            if entity.id == reference.get("id") and not entity.deleted:
+                return entity.fqn
+        raise Refused(404, f"{COLLECTIONS[collection].entity} instance for {reference.get('id')} not found")
 
     def put(self, collection: str, body: Body, *, override: bool = False) -> tuple[int, Entity]:
         """Create or update; raises Refused."""

@@ -63,7 +63,11 @@ def install(system: str) -> None:
 
 @contextmanager
 def running(
-    command: list[str], folder: Path, ready: Callable[[], bool], environment: Mapping[str, str] | None = None
+    command: list[str],
+    folder: Path,
+    ready: Callable[[], bool],
+    environment: Mapping[str, str] | None = None,
+    ends_by: tuple[signal.Signals, ...] = (signal.SIGTERM, signal.SIGKILL),
 ) -> Generator["subprocess.Popen[bytes]"]:
     """A server in a process group of its own, its output in a file of `folder`, ended with the block."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -87,11 +91,11 @@ def running(
         eventually(is_ready, f"{command[0]} answers", STARTING_SECONDS)
         yield server
     finally:
-        _stop(server)
+        _stop(server, ends_by)
 
 
-def _stop(server: "subprocess.Popen[bytes]") -> None:
-    for sign in (signal.SIGTERM, signal.SIGKILL):
+def _stop(server: "subprocess.Popen[bytes]", ends_by: tuple[signal.Signals, ...]) -> None:
+    for sign in ends_by:
         try:
             os.killpg(server.pid, sign)
             server.wait(STOPPING_SECONDS)

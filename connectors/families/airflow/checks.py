@@ -8,13 +8,8 @@ from connectors.cancellation import Cancellation
 from connectors.connector import Check
 from connectors.families.airflow.api import Airflow, open_airflow
 from connectors.families.airflow.config import AirflowConfig
-from connectors.families.rest import RestLimits
-from connectors.http.retry import RetryPolicy
+from connectors.families.rest import AT_ONCE, STEP_SECONDS
 from connectors.report import Report
-
-STEP_SECONDS = 30.0
-# Who waits for a test wants to hear of a server that is away at once.
-AT_ONCE = RestLimits(retry=RetryPolicy(tries=1, few_tries=1))
 
 
 @contextmanager

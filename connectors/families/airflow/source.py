@@ -9,12 +9,13 @@ from typing import Any
 from urllib.parse import quote
 
 from connectors.connector import RunContext
-from connectors.errors import ConnectorError, FatalError, RunCancelled, SourceUnavailable
+from connectors.errors import ConnectorError
 from connectors.families.airflow.answers import Dag, DagRun, DagTask, DagTasks, TaskInstance
 from connectors.families.airflow.api import Airflow, open_airflow
 from connectors.families.airflow.config import AirflowConfig
 from connectors.families.pipeline import Pipeline
 from connectors.families.pipeline_options import LineageInformation, PipelineMetadata
+from connectors.families.rest_failures import attempted
 from connectors.models.pipeline import ExecutionStatus, PipelineStatus, Task, TaskStatus
 
 DAGS_AT_A_TIME = 100
@@ -79,15 +80,9 @@ class AirflowSource:
 
     def _runs(self, dag_ids: list[str]) -> Callable[[str], tuple[PipelineStatus, ...]]:
         """The latest runs by DAG; what went wrong is raised for each of them."""
-        found: dict[str, tuple[PipelineStatus, ...]] = {}
-        problem: ConnectorError | None = None
-        if self._days and dag_ids:
-            try:
-                found = self._latest(dag_ids)
-            except (FatalError, RunCancelled, SourceUnavailable):
-                raise
-            except ConnectorError as error:
-                problem = error
+        nothing: dict[str, tuple[PipelineStatus, ...]] = {}
+        asked = bool(self._days and dag_ids)
+        found, problem = attempted(lambda: self._latest(dag_ids), nothing) if asked else (nothing, None)
 
         def of(dag_id: str) -> tuple[PipelineStatus, ...]:
             if problem is not None:

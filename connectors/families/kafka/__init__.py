@@ -1,0 +1,1 @@
+"""What Kafka and the systems that speak its protocol have in common."""

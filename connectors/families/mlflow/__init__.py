@@ -1,0 +1,1 @@
+"""What the MLflow connector is made of."""

@@ -1,0 +1,44 @@
+"""How to reach an MLflow, with OpenMetadata's keys."""
+
+import re
+from typing import Literal
+from urllib.parse import unquote, urlsplit
+
+from pydantic import Field, SecretStr, field_validator
+
+from connectors.families.mlmodel import MlModelConnection
+
+ADDRESS = re.compile(r"https?://([^/@\s]+@)?[^/@\s]+(/[^\s?#]*)?")
+REFERENCE = "secret:"
+
+
+class MlflowConfig(MlModelConnection):
+    """MLflow's server with runs and its server with registered models, mostly the same.
+
+    The addresses may hold user and password, for which OpenMetadata has no keys, and are kept as secrets.
+    """
+
+    type: Literal["Mlflow"] = "Mlflow"
+    tracking_uri: SecretStr = Field(description="http(s)://[user:password@]host:port of the server with the runs")
+    registry_uri: SecretStr = Field(description="the same of the server with the registered models")
+
+    @field_validator("tracking_uri", "registry_uri")
+    @classmethod
+    def _is_an_address(cls, value: SecretStr) -> SecretStr:
+        text = value.get_secret_value()
+        if not (text.startswith(REFERENCE) or ADDRESS.fullmatch(text)):
+            msg = (
+                "is not the address of an MLflow server, which alone is read: no database, folder or Databricks; "
+                "write it like http://mlflow:5000, with user:password@ before the host where it asks for them"
+            )
+            raise ValueError(msg)
+        return value
+
+
+def without_login(uri: SecretStr) -> tuple[str, tuple[str, str] | None]:
+    """The address by itself, and user and password if there are any."""
+    parts = urlsplit(uri.get_secret_value().rstrip("/"))
+    login, _, host = parts.netloc.rpartition("@")
+    user, _, password = login.partition(":")
+    address = parts._replace(netloc=host).geturl()
+    return address, (unquote(user), unquote(password)) if login else None

@@ -1,0 +1,259 @@
+"""Storage: the topology service > bucket > path > file, once for every such system.
+
+A connector lists and reads; which paths become containers, what their columns are and what is left out is decided here.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Generic, TypeVar, cast, get_args
+
+from msgspec import structs
+
+from connectors.connector import RunContext
+from connectors.errors import ConnectorError
+from connectors.families.file_columns.sample import Sampled, Structure, Vanished, columns_of
+from connectors.families.patterns import EntityFilter
+from connectors.families.service import Item, Listing, service_topology
+from connectors.families.storage.manifest import MOST_BYTES as MOST_MANIFEST_BYTES
+from connectors.families.storage.manifest import BucketManifest, ManifestEntry, WholeManifest, parsed
+from connectors.families.storage.objects import Bucket, ObjectStore, StoredObject, paths
+from connectors.families.storage.options import StorageConnection, StorageMetadata
+from connectors.models.base import EntityReference
+from connectors.models.database import Column
+from connectors.models.names import child_fqn, encode_name, parent_fqn, quote_name
+from connectors.models.records import Record
+from connectors.models.storage import (
+    ContainerDataModel,
+    CreateContainerRequest,
+    CreateStorageServiceRequest,
+    FileFormat,
+)
+from connectors.topology import Filtered, Node
+
+OWN_MANIFEST = "openmetadata.json"
+FILE_FORMATS: frozenset[str] = frozenset(get_args(FileFormat))
+LOOKED_THROUGH, TRIED = 1000, 3
+EVERY_FORMAT = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """A path of a bucket that a manifest names; `fqn` is that of its container."""
+
+    service: str
+    bucket: str
+    fqn: str
+    path: str
+    entry: ManifestEntry
+
+
+OptionsT = TypeVar("OptionsT", bound=StorageMetadata)
+
+
+class StorageWalk(Generic[OptionsT]):
+    """The stages of one run's topology; `whole` is the manifest that goes before those in the buckets."""
+
+    def __init__(
+        self,
+        context: RunContext[Any, OptionsT],
+        store: ObjectStore,
+        whole: Callable[[], WholeManifest | None],
+    ) -> None:
+        connection = cast("StorageConnection", context.connection).container_filter_pattern
+        options = context.options.container_filter_pattern
+        self._context = context
+        self._store = store
+        self._read_whole = whole
+        self._whole: Mapping[str, tuple[ManifestEntry, ...]] = {}
+        text = context.options.default_manifest
+        self._default: Mapping[str, tuple[ManifestEntry, ...]] = {}
+        if text:
+            self._default = parsed(WholeManifest, text, "defaultManifest").by_bucket()
+        # What lies in a bucket that was asked for by name has other names.
+        inside = (pattern.model_copy(update={"includes": ()}) for pattern in (connection, options))
+        self._keeps_inside = EntityFilter.of(*inside)
+        self._buckets = Listing(
+            request=CreateContainerRequest,
+            rows=self._rows,
+            name=lambda row: row.name,
+            stages=(self.bucket,),
+            keeps=EntityFilter.of(connection, options),
+            marks_deleted=context.options.mark_deleted_containers,
+            nested=True,
+            parallel=False,
+            children=(
+                Node(
+                    entity=CreateContainerRequest.entity,
+                    name=lambda item: item.fqn,
+                    produce=self._paths,
+                    stages=(self.path,),
+                    parallel=True,
+                ),
+            ),
+        )
+
+    def topology(self) -> Node[None, Any]:
+        """The tree to walk."""
+        return service_topology(self._context, CreateStorageServiceRequest, (self._buckets,))
+
+    def _rows(self) -> Iterable[Bucket]:
+        whole = self._read_whole()
+        self._whole = whole.by_bucket() if whole else {}
+        return self._store.buckets()
+
+    def bucket(self, item: Item[Bucket]) -> Iterator[Record]:
+        """The container of a bucket."""
+        row = item.row
+        yield CreateContainerRequest(
+            name=encode_name(row.name),
+            service=item.service,
+            prefix="/",
+            full_path=self._store.full_path(row.name),
+            source_url=self._store.page(row.name),
+            size=row.size,
+            number_of_objects=row.number_of_objects,
+        )
+
+    def _paths(self, item: Item[Bucket]) -> Iterator[Path | Filtered]:
+        bucket, taken = item.row.name, set[str]()
+        for entry in self._entries(bucket):
+            for path in paths(self._store, bucket, entry):
+                own = child_fqn(item.fqn, encode_name(path))
+                if path in taken:
+                    msg = f"the manifest of {bucket} names {path} more than once"
+                    raise ConnectorError(msg, "leave one entry for it")
+                taken.add(path)
+                self._buckets.seen.append(own)
+                if self._keeps_inside.keeps(path.rpartition("/")[2], own):
+                    yield Path(item.service, bucket, own, path, entry)
+                else:
+                    yield Filtered(own)
+
+    def _entries(self, bucket: str) -> Iterable[ManifestEntry]:
+        """What the first manifest says that tells of the bucket."""
+        if bucket in self._whole:
+            return self._whole[bucket]
+        text = self._store.read(bucket, OWN_MANIFEST, 0, MOST_MANIFEST_BYTES + 1)
+        if text is not None:
+            return parsed(BucketManifest, text, f"{OWN_MANIFEST} of the bucket {bucket}").entries
+        return self._default.get(bucket, ())
+
+    def path(self, item: Path) -> Iterator[Record]:
+        """The container of a path and those of files below it; without columns, a failure, where none can be read."""
+        made = self._container(item)
+        columns, problem = self._columns(item)
+        entry = item.entry
+        if columns is not None:
+            model = ContainerDataModel(is_partitioned=entry.is_partitioned, columns=columns)
+            made = structs.replace(made, data_model=model)
+        yield made
+        if entry.unstructured_formats:
+            yield from self._files(item)
+        if problem is not None:
+            raise problem
+
+    def _container(self, item: Path) -> CreateContainerRequest:
+        entry = item.entry
+        return CreateContainerRequest(
+            name=encode_name(item.path),
+            service=item.service,
+            container=EntityReference(type="container", fully_qualified_name=parent_fqn(item.fqn)),
+            prefix=f"/{item.path}",
+            full_path=self._store.full_path(item.bucket, item.path),
+            source_url=self._store.page(item.bucket, item.path),
+            file_formats=(entry.structure_format,) if entry.structure_format else (),
+        )
+
+    def _columns(self, item: Path) -> tuple[tuple[Column, ...] | None, ConnectorError | None]:
+        """The columns that the files and the manifest tell of, and why the files' are not among them."""
+        entry, structure = item.entry, item.entry.structure_format
+        if structure is None:
+            return None, None
+        given = tuple(column.column() for column in entry.partition_columns)
+        names = {column.name for column in given}
+        try:
+            found = self._sampled(item, structure)
+        except Vanished as error:
+            return given or None, ConnectorError(error.message, "the next run settles it")
+        except ConnectorError as error:
+            if type(error) is not ConnectorError:
+                raise
+            return given or None, error
+        columns = (*given, *(column for column in found if column.name not in names))
+        return tuple(structs.replace(column, ordinal_position=place) for place, column in enumerate(columns, 1)), None
+
+    def _sampled(self, item: Path, structure: Structure) -> tuple[Column, ...]:
+        """The columns of the first file that looks like one; of the next where that is deleted meanwhile."""
+        gone = Vanished(f"{item.path} was emptied since it was listed")
+        for each in self._samples(item):
+            try:
+                return columns_of(self._file(item.bucket, each), structure, item.entry.separator)
+            except Vanished as error:
+                gone = error
+        raise gone
+
+    def _samples(self, item: Path) -> list[StoredObject]:
+        """A few files of a path, those first whose names say what they are."""
+        store, bucket = self._store, item.bucket
+        below = islice(store.objects(bucket, f"{item.path}/"), LOOKED_THROUGH)
+        found = [each for each in below if each.is_data]
+        if not found:
+            own = islice(store.objects(bucket, item.path), 1)
+            found = [each for each in own if each.key == item.path and each.is_data]
+        if not found:
+            msg = f"{store.full_path(bucket, item.path)} holds no file"
+            raise ConnectorError(msg, "correct dataPath in the manifest, or remove the entry")
+        named = [each for each in found if item.entry.structure_format in _suffixes(each.key)]
+        return (named or found)[:TRIED]
+
+    def _file(self, bucket: str, found: StoredObject) -> Sampled:
+        def read(start: int, length: int) -> bytes | None:
+            return self._store.read(bucket, found.key, start, length)
+
+        return Sampled(self._store.full_path(bucket, found.key), found.size, read)
+
+    def _files(self, item: Path) -> Iterator[Record]:
+        """Containers of files, inside of those of the folders that lead to them; keys come in order, so each once."""
+        wanted, prefix = frozenset(item.entry.unstructured_formats), f"{item.path}/"
+        trail: list[str] = []
+        for each in self._store.objects(item.bucket, prefix):
+            self._context.cancellation.check()
+            if not each.is_data or not (EVERY_FORMAT in wanted or wanted.intersection(_suffixes(each.key))):
+                continue
+            *folders, name = each.key.removeprefix(prefix).split("/")
+            if not self._keeps_inside.keeps(name, own := _fqn(item, [*folders, name])):
+                self._buckets.seen.append(own)
+                self._context.report.counted(CreateContainerRequest.entity, "filtered")
+                continue
+            known = next((n for n, (a, b) in enumerate(zip(trail, folders, strict=False)) if a != b), len(trail))
+            for depth in range(min(known, len(folders)), len(folders)):
+                yield self._inside(item, folders[: depth + 1], None)
+            trail = folders
+            yield self._inside(item, [*folders, name], each.size)
+
+    def _inside(self, item: Path, below: list[str], size: int | None) -> CreateContainerRequest:
+        """The container of a file, or of a folder, which has no size."""
+        self._buckets.seen.append(_fqn(item, below))
+        key = "/".join((item.path, *below))
+        formats = () if size is None else FILE_FORMATS.intersection(_suffixes(key))
+        return CreateContainerRequest(
+            name=encode_name(below[-1]),
+            service=item.service,
+            container=EntityReference(type="container", fully_qualified_name=_fqn(item, below[:-1])),
+            prefix=f"/{key}",
+            full_path=self._store.full_path(item.bucket, key),
+            source_url=self._store.page(item.bucket, key),
+            size=size,
+            file_formats=tuple(cast("FileFormat", each) for each in sorted(formats)),
+        )
+
+
+def _fqn(item: Path, below: list[str]) -> str:
+    """What lies below a path is called, by the names that lead there."""
+    return ".".join((item.fqn, *(quote_name(encode_name(name)) for name in below)))
+
+
+def _suffixes(key: str) -> list[str]:
+    """The endings of a file's name, such as `csv` and `gz`."""
+    return key.rpartition("/")[2].lower().split(".")[1:]

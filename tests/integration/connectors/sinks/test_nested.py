@@ -1,0 +1,83 @@
+"""Containers that lie in one another: the inner ones are sent after the outer ones, by their ids."""
+
+from pathlib import Path
+
+import pytest
+
+from connectors.models.base import EntityReference
+from connectors.models.names import child_fqn, parent_fqn
+from connectors.models.records import DeletionScope, Record
+from connectors.models.storage import CreateContainerRequest, CreateStorageServiceRequest
+from connectors.report import Report
+from connectors.sinks.file import FileSink
+from connectors.sinks.replay import replay
+from tests.fake_openmetadata import FakeOpenMetadata, Manners
+from tests.integration.connectors.sinks.harness import Run
+
+SERVICE = CreateStorageServiceRequest(name="s", service_type="S3")
+PATHS = ("s.b", "s.b.x", "s.b.x.y", 's.b.x.y."z.csv"', "s.b.w")
+
+
+def container(fqn: str) -> CreateContainerRequest:
+    above = parent_fqn(fqn)
+    name = fqn.removeprefix(f"{above}.").strip('"')
+    inside = EntityReference(type="container", fully_qualified_name=above) if above != "s" else None
+    made = CreateContainerRequest(name=name, service="s", container=inside)
+    assert made.fqn == fqn == child_fqn(above, name)
+    return made
+
+
+def tree() -> list[Record]:
+    return [SERVICE, *map(container, PATHS)]
+
+
+def deletion(*seen: str, nested: bool = True) -> DeletionScope:
+    return DeletionScope("s", "storageService", "container", "containers", seen, nested)
+
+
+def test_each_is_sent_with_the_id_of_the_one_it_lies_in(fake: FakeOpenMetadata, run: Run) -> None:
+    report = run.deliver(tree())
+    assert report.counts("container") == {"written": 5}
+    assert set(fake.entities("containers")) == set(PATHS)
+    hashes = {name: each["sourceHash"] for name, each in fake.entities("containers").items()}
+    again = run.deliver(tree())  # the server's ids are no part of the hash
+    assert {name: each["sourceHash"] for name, each in fake.entities("containers").items()} == hashes
+    assert again.lost == []
+
+
+def test_what_lies_in_one_that_was_refused_is_told(tmp_path: Path) -> None:
+    with FakeOpenMetadata(manners=Manners(refused={"x": (400, "no")})) as fake:
+        report = Run(fake, tmp_path).deliver(tree())
+    lost = {failure.name: failure for failure in report.lost}
+    assert set(lost) == {"s.b.x", "s.b.x.y", 's.b.x.y."z.csv"'}
+    assert "s.b.x, in which it lies, is not on the server" in lost["s.b.x.y"].cause
+    assert lost["s.b.x.y"].advice
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_file_is_replayed_from_the_outside_in(fake: FakeOpenMetadata, run: Run, tmp_path: Path, order: int) -> None:
+    path = tmp_path / "out.jsonl"
+    sink = FileSink(path, Report())
+    for record in tree():
+        sink.write(record)
+    sink.close()
+    path.write_text("\n".join(path.read_text().splitlines()[::order]) + "\n")
+    replay(path, run.target(), run.report, run.cancellation)
+    assert set(fake.entities("containers")) == set(PATHS)
+
+
+@pytest.mark.parametrize("version", ["2.0.7", "1.13.0"])
+def test_what_is_gone_is_deleted_however_deep(version: str, tmp_path: Path) -> None:
+    with FakeOpenMetadata(version) as fake:
+        run = Run(fake, tmp_path)
+        run.deliver(tree())
+        report = run.deliver([*tree()[:3], deletion(*PATHS[:2])])
+        assert fake.deleted("containers") == set(PATHS[2:])
+    assert report.lost == []
+
+
+def test_names_of_elsewhere_are_refused(run: Run) -> None:
+    run.deliver(tree())
+    report = run.deliver([deletion("s.b", "t.b")])
+    [failure] = report.lost
+    assert "t.b does not lie in s" in failure.cause
