@@ -216,7 +216,7 @@ class DatabaseWalk:
             schema.seen_tables.append(name)
             included = self._options.include_views if row.type in VIEW_TYPES else self._options.include_tables
             kept = included and self._rules.tables.keeps(row.name, name)
-            yield TableItem(name, schema, row) if kept else Filtered(name)
+            yield TableItem(name, schema, row) if kept and not row.unchanged else Filtered(name, unchanged=kept)
 
     def table(self, item: TableItem) -> Iterable[Record]:
         """The table's own record."""

@@ -44,7 +44,8 @@ class Table(msgspec.Struct, frozen=True):
     """A table or view. `columns` and `constraints` hold encoded names; `definition` is a view's own text.
 
     `described` asks for the rest where that takes questions of its own, once the filters have kept the table; what it
-    raises is the failure of this table alone.
+    raises is the failure of this table alone. One that is `unchanged` since an incremental run's beginning needs no
+    more than its name and its type.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Table(msgspec.Struct, frozen=True):
     description: str | None = None
     owner: str | None = None
     tags: tuple[str, ...] = ()
+    unchanged: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,9 +21,14 @@ class TableType(StrEnum):
     FOREIGN = "Foreign"
     TRANSIENT = "Transient"
     ICEBERG = "Iceberg"
+    DYNAMIC = "Dynamic"
+    LOCAL = "Local"
+    SECURE_VIEW = "SecureView"
+    STREAM = "Stream"
+    STAGE = "Stage"
 
 
-VIEW_TYPES = frozenset({TableType.VIEW, TableType.MATERIALIZED_VIEW})
+VIEW_TYPES = frozenset({TableType.VIEW, TableType.SECURE_VIEW, TableType.MATERIALIZED_VIEW})
 
 ColumnConstraint = Literal["NULL", "NOT_NULL", "UNIQUE", "PRIMARY_KEY"]
 DataType = Literal[
@@ -162,11 +167,14 @@ class CreateTableRequest(CreateRequest, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, table_constraints=kept)
 
 
+Language = Literal["SQL", "Java", "JavaScript", "Python", "External"]
+
+
 class StoredProcedureCode(Wire, frozen=True, kw_only=True):
     """The source text of a routine and the language it is written in."""
 
     code: str
-    language: Literal["SQL", "Java", "JavaScript", "Python", "External"] | None = None
+    language: Language | None = None
 
 
 class CreateStoredProcedureRequest(CreateRequest, frozen=True, kw_only=True):

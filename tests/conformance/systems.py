@@ -11,9 +11,15 @@ from psycopg.conninfo import conninfo_to_dict
 
 from tests.amazon import Account, fill_dynamodb, fill_glue
 from tests.clickhouse import make_schema
+from tests.hive import PASSWORD as HIVE_PASSWORD
+from tests.hive import connection as hive_connection
+from tests.hive import make_schema as make_hive_schema
 from tests.mariadb import PASSWORD, MariaDB
 from tests.mongodb import fill_mongodb
 from tests.postgres import SourceServer
+from tests.snowflake import PASSWORD as SNOWFLAKE_PASSWORD
+from tests.snowflake import connection as snowflake_connection
+from tests.snowflake import make_database
 
 SHOP = Path(__file__).parents[1] / "golden" / "shop.sql"
 MORE_OF_POSTGRES = """
@@ -113,6 +119,32 @@ def clickhouse(request: pytest.FixtureRequest) -> System:
     return System(connection_to(host, int(port)), connection_to, (PASSWORD,), everything)
 
 
+def snowflake(request: pytest.FixtureRequest) -> System:
+    """An emulated account, with the sample in a database of its own."""
+    own: int = request.getfixturevalue("snowflake_server")
+    database = make_database(own)
+
+    def connection_to(host: str, port: int) -> dict[str, Any]:
+        given = snowflake_connection(port, database)
+        place = {"host": host, "port": port, "login_timeout": 60 if port == own else 1}
+        return given | {"connectionArguments": given["connectionArguments"] | place}
+
+    everything = {"includeOwners": True, "includeDDL": True, "markDeletedSchemas": True}
+    return System(connection_to("127.0.0.1", own), connection_to, (SNOWFLAKE_PASSWORD,), everything)
+
+
+def hive(request: pytest.FixtureRequest) -> System:
+    """Spark's Thrift server, with the sample in a database of its own."""
+    address: str = request.getfixturevalue("hive_server")
+    schema = make_hive_schema(address)
+
+    def connection_to(host: str, port: int) -> dict[str, Any]:
+        return hive_connection(f"{host}:{port}", schema)
+
+    everything = {"includeOwners": True, "includeDDL": True, "markDeletedSchemas": True}
+    return System(hive_connection(address, schema), connection_to, (HIVE_PASSWORD,), everything)
+
+
 def sqlite(request: pytest.FixtureRequest) -> System:
     """A file; another address is another file, which is not there."""
     import sqlite3
@@ -182,11 +214,13 @@ SYSTEMS: dict[str, Callable[[pytest.FixtureRequest], System]] = {
     "dynamodb": of_amazon("DynamoDB", fill_dynamodb),
     "glue": of_amazon("Glue", fill_glue),
     "greenplum": of_postgres_kind("Greenplum"),
+    "hive": hive,
     "mariadb": of_mysql_kind("MariaDB"),
     "mongodb": mongodb,
     "mysql": of_mysql_kind("Mysql"),
     "postgres": postgres,
     "redshift": read_by_names("Redshift"),
+    "snowflake": snowflake,
     "sqlite": sqlite,
     "timescale": of_postgres_kind("Timescale"),
 }
