@@ -125,6 +125,11 @@ class AwsService:
 
     def pages(self, operation: str, key: str, **query: object) -> Iterator[Any]:
         """What lies below `key` in the pages of a listing, one page in memory at a time; raises like `call`."""
+        for page in self.pages_of(operation, **query):
+            yield from listed(page, key, _shown(operation, query))
+
+    def pages_of(self, operation: str, **query: object) -> Iterator[dict[str, Any]]:
+        """The pages of a listing themselves; raises like `call`."""
         what = _shown(operation, query)
         with translated(what):
             following: Iterator[dict[str, Any]] = iter(self._client.get_paginator(operation).paginate(**query))
@@ -136,7 +141,7 @@ class AwsService:
             self._report.queried(time.monotonic() - began)
             if page is None:
                 return
-            yield from listed(page, key, what)
+            yield page
 
     def close(self) -> None:
         """Give the connections back."""
@@ -215,6 +220,24 @@ def _session(credentials: AwsCredentials) -> "boto3.Session":
         profile_name=credentials.profile_name,
     )
     return own if credentials.assume_role_arn is None else _assumed(own, credentials)
+
+
+def frozen(credentials: AwsCredentials) -> dict[str, str]:
+    """The keys as object stores of delta-rs want them, of a role that is assumed, too; for the next hour or so.
+
+    Raises:
+        FatalError, SourceUnavailable: There are none; see `failure`.
+    """
+    with translated("the credentials are looked up"):
+        found = _session(credentials).get_credentials()
+        keys = found.get_frozen_credentials() if found is not None else None
+    given = {"AWS_REGION": credentials.aws_region, "AWS_ENDPOINT_URL": credentials.end_point_url}
+    if keys is not None:
+        given |= {"AWS_ACCESS_KEY_ID": keys.access_key, "AWS_SECRET_ACCESS_KEY": keys.secret_key}
+        given["AWS_SESSION_TOKEN"] = keys.token
+    if (credentials.end_point_url or "").startswith("http://"):
+        given["AWS_ALLOW_HTTP"] = "true"
+    return {key: value for key, value in given.items() if value}
 
 
 def _client(session: "boto3.Session", service: str, credentials: AwsCredentials) -> Client:

@@ -233,6 +233,8 @@ class DatabaseWalk:
             table_constraints=(*row.constraints, *(self._foreign_key(key) for key in row.foreign_keys)),
             table_partition=row.partition,
             schema_definition=definition,
+            location_path=row.location,
+            life_cycle=row.life_cycle,
             tags=tuple(TagLabel(tag_fqn=tag) for tag in row.tags) if self._options.include_tags else (),
             owners=self._owners("table", item.schema, row.name, row.owner),
         )

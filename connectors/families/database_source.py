@@ -6,7 +6,14 @@ from typing import Protocol
 
 import msgspec
 
-from connectors.models.database import Column, StoredProcedureCode, TableConstraint, TablePartition, TableType
+from connectors.models.database import (
+    Column,
+    LifeCycle,
+    StoredProcedureCode,
+    TableConstraint,
+    TablePartition,
+    TableType,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +67,8 @@ class Table(msgspec.Struct, frozen=True):
     description: str | None = None
     owner: str | None = None
     tags: tuple[str, ...] = ()
+    location: str | None = None
+    life_cycle: LifeCycle | None = None
     unchanged: bool = False
 
 

@@ -89,6 +89,20 @@ class TablePartition(Wire, frozen=True, kw_only=True):
     columns: tuple[PartitionColumn, ...]
 
 
+class AccessDetails(Wire, frozen=True, kw_only=True):
+    """A moment, in milliseconds since 1970, and what did something then."""
+
+    timestamp: int
+    accessed_by_a_process: str | None = None
+
+
+class LifeCycle(Wire, frozen=True, kw_only=True):
+    """When an entity was made and last changed."""
+
+    created: AccessDetails | None = None
+    updated: AccessDetails | None = None
+
+
 class CreateDatabaseServiceRequest(CreateServiceRequest, frozen=True, kw_only=True):
     """A database service."""
 
@@ -145,6 +159,8 @@ class CreateTableRequest(CreateRequest, frozen=True, kw_only=True):
     table_constraints: tuple[TableConstraint, ...]
     table_partition: TablePartition | None = None
     schema_definition: str | None = None
+    location_path: str | None = None
+    life_cycle: LifeCycle | None = None
     tags: tuple[TagLabel, ...] = ()
     owners: tuple[EntityReference, ...] = ()
 

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from tests.amazon import Account, fill_dynamodb, fill_glue
+from tests.amazon import REGION, Account, fill_dynamodb, fill_glue
 from tests.clickhouse import make_schema
+from tests.delta import in_s3, make_tables, storage_options
 from tests.hive import PASSWORD as HIVE_PASSWORD
 from tests.hive import connection as hive_connection
 from tests.hive import make_schema as make_hive_schema
@@ -133,6 +134,20 @@ def snowflake(request: pytest.FixtureRequest) -> System:
     return System(connection_to("127.0.0.1", own), connection_to, (SNOWFLAKE_PASSWORD,), everything)
 
 
+def deltalake(request: pytest.FixtureRequest) -> System:
+    """An account of its own at moto, with the sample in a bucket."""
+    account = Account.new(request.getfixturevalue("moto_server"))
+    bucket = f"lake-{account.number}"
+    account.client("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+    make_tables(f"s3://{bucket}/warehouse", storage_options(account))
+
+    def connection_to(host: str, port: int) -> dict[str, Any]:
+        elsewhere = account.config(endPointURL=f"http://{host}:{port}")
+        return {"type": "DeltaLake", "configSource": {"connection": {"securityConfig": elsewhere}}}
+
+    return System(in_s3(account), connection_to, (PASSWORD,), {"markDeletedSchemas": True})
+
+
 def hive(request: pytest.FixtureRequest) -> System:
     """Spark's Thrift server, with the sample in a database of its own."""
     address: str = request.getfixturevalue("hive_server")
@@ -211,6 +226,7 @@ SYSTEMS: dict[str, Callable[[pytest.FixtureRequest], System]] = {
     "airflow": airflow,
     "clickhouse": clickhouse,
     "cockroach": read_by_names("Cockroach"),
+    "deltalake": deltalake,
     "dynamodb": of_amazon("DynamoDB", fill_dynamodb),
     "glue": of_amazon("Glue", fill_glue),
     "greenplum": of_postgres_kind("Greenplum"),

@@ -15,6 +15,7 @@ REQUIRED: dict[str, dict[str, Any]] = {
     "redshift": {**ADDRESS, "database": "shop"},
     "mysql": ADDRESS,
     "mariadb": ADDRESS,
+    "deltalake": {"configSource": {"connection": {"metastoreFilePath": "/lake"}}},
     "hive": {"hostPort": "db:1"},
     "snowflake": {"username": "u", "password": "p", "account": "acme-shop", "warehouse": "SMALL"},
     "sqlite": {"databaseMode": "/shop.db"},
@@ -82,6 +83,17 @@ SUPPORTED: dict[str, dict[str, Any]] = {
         "secure": True,
         "keyfile": None,
         "connectionArguments": {"read_timeout": 5},
+    },
+    "deltalake": {
+        **{key: value for key, value in COMMON.items() if key != "connectionOptions"},
+        "type": "DeltaLake",
+        "databaseName": "lake",
+        "configSource": {
+            "appName": "OpenMetadata",
+            "bucketName": "b",
+            "prefix": "p",
+            "connection": {"securityConfig": {"awsRegion": "x"}},
+        },
     },
     "hive": {
         **COMMON,
@@ -171,6 +183,7 @@ UNUSED: dict[str, dict[str, Any]] = {
         "duration": 1,
     },
     "mariadb": {**ALWAYS_UNUSED, "supportsViewLineageExtraction": True},
+    "deltalake": {"supportsMetadataExtraction": True, "supportsDBTExtraction": True},
     "hive": {
         "sampleDataStorageConfig": {"config": {}},
         "supportsMetadataExtraction": True,
