@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Generic, Literal, TypeVar
 
@@ -71,7 +72,11 @@ OF_DATABASES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class RunContext(Generic[ConfigT, OptionsT]):
-    """What one run gives its connector. `stored_connection` is what the service entity is to keep of `connection`."""
+    """What one run gives its connector.
+
+    `stored_connection` is what the service entity is to keep of `connection`. What has not changed since
+    `changed_since` may be left out by a connector whose options say so; None: nothing.
+    """
 
     service: str
     service_type: str
@@ -81,6 +86,7 @@ class RunContext(Generic[ConfigT, OptionsT]):
     report: Report
     cancellation: Cancellation
     stored_connection: dict[str, Any] | None = None
+    changed_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ Only the envelope: the connection belongs to the connector, the source options t
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Any, Literal, TypeVar, cast
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar, cast
 from uuid import UUID
 
 import regex
@@ -80,6 +80,13 @@ class FilterPattern(Model):
         return patterns
 
 
+class Lookback(NamedTuple):
+    """In days: how far back a run that succeeded is looked for, and how long before its start the next one begins."""
+
+    days: int
+    margin_days: int
+
+
 class SourceOptions(Model):
     """What the options of every family say.
 
@@ -88,6 +95,10 @@ class SourceOptions(Model):
 
     threads: int = Field(default=1, ge=1, le=64)
     override_metadata: bool = False
+
+    def lookback(self) -> Lookback | None:
+        """For runs that take only what has changed; None for those that take everything."""
+        return None
 
 
 class ServiceConnection(Model):
@@ -314,6 +325,10 @@ class WorkflowDefinition(Model):
             yield "enableStreamableLogs has no effect without ingestionPipelineFQN"
         if self.ingestion_pipeline_fqn and self.workflow_config.open_metadata_server_config is None:
             yield "ingestionPipelineFQN has no effect without workflowConfig.openMetadataServerConfig"
+        given: object = self.source.source_config.config.get("incremental")
+        incremental = isinstance(given, Mapping) and cast("Mapping[str, object]", given).get("enabled") is True
+        if incremental and self.ingestion_pipeline_fqn is None:
+            yield "source.sourceConfig.config.incremental has no effect without ingestionPipelineFQN"
 
     @field_validator("ingestion_pipeline_fqn")
     @classmethod

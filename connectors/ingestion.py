@@ -2,19 +2,23 @@
 
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from connectors.cancellation import Cancellation
 from connectors.connector import RunContext
 from connectors.errors import ConfigurationError
+from connectors.openmetadata.client import OpenMetadataClient
+from connectors.openmetadata.past_runs import changes_since
 from connectors.registry import Plan, plan
 from connectors.report import Report
 from connectors.runner import TopologyRunner
 from connectors.sinks.opening import Folders, open_sink
 
 CONNECTION = "source.serviceConnection"
-__all__ = ["Folders", "Result", "ingest", "judge"]
+__all__ = ["Beginning", "Folders", "Result", "ingest", "judge"]
 
 logger = logging.getLogger(__name__)
 
@@ -27,16 +31,28 @@ class Result(StrEnum):
     FAILED = "failed"
 
 
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """How an attempt begins: `finished` names the scopes that an earlier one of the same run delivered.
+
+    `at` is the moment, with its zone, from which an incremental run looks back; without it, it takes everything.
+    """
+
+    finished: frozenset[str] = frozenset()
+    at: datetime | None = None
+
+
+BEGINNING = Beginning()
+
+
 def ingest(
     raw: Mapping[str, Any],
     report: Report,
     cancellation: Cancellation,
     folders: Folders,
-    finished: frozenset[str] = frozenset(),
+    beginning: Beginning = BEGINNING,
 ) -> Result:
     """Run a complete definition whose secret references have been resolved; what happened is in `report`.
-
-    `finished` names the scopes that an earlier attempt of the same run delivered.
 
     Raises:
         ConfigurationError: The definition cannot be run.
@@ -46,8 +62,9 @@ def ingest(
     """
     planned = plan(raw, files=folders.sources)
     definition = planned.definition
-    context = _context(planned, report, cancellation)
-    runner = TopologyRunner(report, cancellation, planned.options.threads, finished)
+    since = _changed_since(planned, report, cancellation, folders, beginning.at)
+    context = _context(planned, report, cancellation, since)
+    runner = TopologyRunner(report, cancellation, planned.options.threads, beginning.finished)
     with planned.connector.topology(context) as root:
         sink = open_sink(definition, planned.options, report, cancellation, folders)
         try:
@@ -67,7 +84,26 @@ def judge(report: Report, threshold_percent: float) -> Result:
     return Result.PARTIAL if report.success_percent() >= threshold_percent else Result.FAILED
 
 
-def _context(planned: Plan, report: Report, cancellation: Cancellation) -> RunContext[Any, Any]:
+def _changed_since(
+    planned: Plan, report: Report, cancellation: Cancellation, folders: Folders, began: datetime | None
+) -> datetime | None:
+    """Where an incremental run begins, as the server knows of earlier ones; None for a run that takes everything."""
+    lookback, pipeline = planned.options.lookback(), planned.definition.ingestion_pipeline_fqn
+    server = planned.definition.workflow_config.open_metadata_server_config
+    if lookback is None or pipeline is None or server is None or began is None:
+        return None
+    with OpenMetadataClient(server, report, cancellation, tokens=folders.tokens) as client:
+        since = changes_since(client, pipeline, began, lookback)
+    if since is None:
+        logger.info("no run of %s succeeded within %d days: everything is read", pipeline, lookback.days)
+    else:
+        logger.info("what has not changed since %s is left as it is", since.isoformat(timespec="seconds"))
+    return since
+
+
+def _context(
+    planned: Plan, report: Report, cancellation: Cancellation, changed_since: datetime | None
+) -> RunContext[Any, Any]:
     if planned.connection is None:
         raise ConfigurationError.at(CONNECTION, "is required here: complete the definition first")
     return RunContext(
@@ -79,6 +115,7 @@ def _context(planned: Plan, report: Report, cancellation: Cancellation) -> RunCo
         report=report,
         cancellation=cancellation,
         stored_connection=_stored_connection(planned),
+        changed_since=changed_since,
     )
 
 

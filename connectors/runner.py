@@ -226,7 +226,7 @@ class Walk:
             listing.begun = True
             self._check()
             if isinstance(item, Filtered):
-                report.counted(node.entity, "filtered")
+                report.counted(node.entity, "unchanged" if item.unchanged else "filtered")
                 report.processed(node.entity)
             else:
                 self._expect(node, item)

@@ -12,9 +12,10 @@ ItemT = TypeVar("ItemT")
 
 @dataclass(frozen=True, slots=True)
 class Filtered:
-    """Yielded by a producer in place of an item that the user's filters leave out."""
+    """Yielded by a producer in place of an item that the user's filters leave out, or that is as it was."""
 
     name: str
+    unchanged: bool = False
 
 
 @dataclass(frozen=True, slots=True)

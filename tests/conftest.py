@@ -13,6 +13,7 @@ from service.database.engine import Database
 from tests import mariadb, systems
 from tests.postgres import Server, SourceServer, shared_server
 from tests.sharing import REPOSITORY, shared
+from tests.systems import spark
 
 # A busy machine is no fault of the examples.
 settings.register_profile("shared machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -62,6 +63,23 @@ def clickhouse_server() -> Iterator[str]:
     """Host and port of a ClickHouse's HTTP interface that all tests share."""
     systems.require("chdb")
     with shared("tests.systems.clickhouse") as server:
+        yield server["address"]
+
+
+@pytest.fixture(scope="session")
+def snowflake_server() -> Iterator[int]:
+    """The port of what plays Snowflake, an account that all tests share."""
+    systems.require("fakesnow")
+    with shared("tests.systems.fakesnow") as server:
+        yield int(server["port"])
+
+
+@pytest.fixture(scope="session")
+def hive_server() -> Iterator[str]:
+    """Host and port of a Thrift server of Spark's, which speaks HiveServer2's protocol, that all tests share."""
+    systems.require("spark")
+    spark.require_java()
+    with shared("tests.systems.spark") as server:
         yield server["address"]
 
 

@@ -223,6 +223,24 @@ def _session(credentials: AwsCredentials) -> "boto3.Session":
     return own if credentials.assume_role_arn is None else _assumed(own, credentials)
 
 
+def frozen(credentials: AwsCredentials) -> dict[str, str]:
+    """The keys as object stores of delta-rs want them, of a role that is assumed, too; for the next hour or so.
+
+    Raises:
+        FatalError, SourceUnavailable: There are none; see `failure`.
+    """
+    with translated("the credentials are looked up"):
+        found = _session(credentials).get_credentials()
+        keys = found.get_frozen_credentials() if found is not None else None
+    given = {"AWS_REGION": credentials.aws_region, "AWS_ENDPOINT_URL": credentials.end_point_url}
+    if keys is not None:
+        given |= {"AWS_ACCESS_KEY_ID": keys.access_key, "AWS_SECRET_ACCESS_KEY": keys.secret_key}
+        given["AWS_SESSION_TOKEN"] = keys.token
+    if (credentials.end_point_url or "").startswith("http://"):
+        given["AWS_ALLOW_HTTP"] = "true"
+    return {key: value for key, value in given.items() if value}
+
+
 def _client(session: "boto3.Session", service: str, credentials: AwsCredentials) -> Client:
     from botocore.config import Config
 

@@ -216,7 +216,7 @@ class DatabaseWalk:
             schema.seen_tables.append(name)
             included = self._options.include_views if row.type in VIEW_TYPES else self._options.include_tables
             kept = included and self._rules.tables.keeps(row.name, name)
-            yield TableItem(name, schema, row) if kept else Filtered(name)
+            yield TableItem(name, schema, row) if kept and not row.unchanged else Filtered(name, unchanged=kept)
 
     def table(self, item: TableItem) -> Iterable[Record]:
         """The table's own record."""
@@ -233,6 +233,8 @@ class DatabaseWalk:
             table_constraints=(*row.constraints, *(self._foreign_key(key) for key in row.foreign_keys)),
             table_partition=row.partition,
             schema_definition=definition,
+            location_path=row.location,
+            life_cycle=row.life_cycle,
             tags=tuple(TagLabel(tag_fqn=tag) for tag in row.tags) if self._options.include_tags else (),
             owners=self._owners("table", item.schema, row.name, row.owner),
         )

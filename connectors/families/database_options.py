@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from connectors.definition import FilterPattern, Model, SourceOptions, Unused
+from connectors.definition import FilterPattern, Lookback, Model, SourceOptions, Unused
 
 OwnerNames = str | tuple[str, ...]
 
@@ -36,11 +36,11 @@ class OwnerConfig(Model):
 
 
 class Incremental(Model):
-    """Accepted so that a definition with `enabled: false` runs unchanged."""
+    """A run that takes only what has changed since the last one that succeeded, minus the margin."""
 
     enabled: bool
-    lookback_days: int = 7
-    safety_margin_days: int = 1
+    lookback_days: int = Field(default=7, ge=1)
+    safety_margin_days: int = Field(default=1, ge=0)
 
 
 class DatabaseMetadata(SourceOptions):
@@ -90,3 +90,23 @@ class DatabaseMetadata(SourceOptions):
             msg = "is not supported: every run takes everything; set incremental.enabled to false"
             raise ValueError(msg)
         return value
+
+
+class IncrementalMetadata(DatabaseMetadata):
+    """What to take from a system that knows when a table was changed.
+
+    With `incremental`, tables that are the same since the last run that succeeded are left as they are in the
+    catalogue; what is gone is told by full lists of names, as ever. `lookbackDays` is how old that run may be.
+    """
+
+    @field_validator("incremental")
+    @classmethod
+    def _always_full(cls, value: Incremental | None) -> Incremental | None:
+        return value
+
+    def lookback(self) -> Lookback | None:
+        """See SourceOptions."""
+        given = self.incremental
+        if given is None or not given.enabled:
+            return None
+        return Lookback(given.lookback_days, given.safety_margin_days)

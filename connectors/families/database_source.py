@@ -6,7 +6,14 @@ from typing import Protocol
 
 import msgspec
 
-from connectors.models.database import Column, StoredProcedureCode, TableConstraint, TablePartition, TableType
+from connectors.models.database import (
+    Column,
+    LifeCycle,
+    StoredProcedureCode,
+    TableConstraint,
+    TablePartition,
+    TableType,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +51,8 @@ class Table(msgspec.Struct, frozen=True):
     """A table or view. `columns` and `constraints` hold encoded names; `definition` is a view's own text.
 
     `described` asks for the rest where that takes questions of its own, once the filters have kept the table; what it
-    raises is the failure of this table alone.
+    raises is the failure of this table alone. One that is `unchanged` since an incremental run's beginning needs no
+    more than its name and its type.
     """
 
     name: str
@@ -59,6 +67,9 @@ class Table(msgspec.Struct, frozen=True):
     description: str | None = None
     owner: str | None = None
     tags: tuple[str, ...] = ()
+    location: str | None = None
+    life_cycle: LifeCycle | None = None
+    unchanged: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,9 +21,14 @@ class TableType(StrEnum):
     FOREIGN = "Foreign"
     TRANSIENT = "Transient"
     ICEBERG = "Iceberg"
+    DYNAMIC = "Dynamic"
+    LOCAL = "Local"
+    SECURE_VIEW = "SecureView"
+    STREAM = "Stream"
+    STAGE = "Stage"
 
 
-VIEW_TYPES = frozenset({TableType.VIEW, TableType.MATERIALIZED_VIEW})
+VIEW_TYPES = frozenset({TableType.VIEW, TableType.SECURE_VIEW, TableType.MATERIALIZED_VIEW})
 
 ColumnConstraint = Literal["NULL", "NOT_NULL", "UNIQUE", "PRIMARY_KEY"]
 DataType = Literal[
@@ -84,6 +89,20 @@ class TablePartition(Wire, frozen=True, kw_only=True):
     columns: tuple[PartitionColumn, ...]
 
 
+class AccessDetails(Wire, frozen=True, kw_only=True):
+    """A moment, in milliseconds since 1970, and what did something then."""
+
+    timestamp: int
+    accessed_by_a_process: str | None = None
+
+
+class LifeCycle(Wire, frozen=True, kw_only=True):
+    """When an entity was made and last changed."""
+
+    created: AccessDetails | None = None
+    updated: AccessDetails | None = None
+
+
 class CreateDatabaseServiceRequest(CreateServiceRequest, frozen=True, kw_only=True):
     """A database service."""
 
@@ -140,6 +159,8 @@ class CreateTableRequest(CreateRequest, frozen=True, kw_only=True):
     table_constraints: tuple[TableConstraint, ...]
     table_partition: TablePartition | None = None
     schema_definition: str | None = None
+    location_path: str | None = None
+    life_cycle: LifeCycle | None = None
     tags: tuple[TagLabel, ...] = ()
     owners: tuple[EntityReference, ...] = ()
 
@@ -162,11 +183,14 @@ class CreateTableRequest(CreateRequest, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, table_constraints=kept)
 
 
+Language = Literal["SQL", "Java", "JavaScript", "Python", "External"]
+
+
 class StoredProcedureCode(Wire, frozen=True, kw_only=True):
     """The source text of a routine and the language it is written in."""
 
     code: str
-    language: Literal["SQL", "Java", "JavaScript", "Python", "External"] | None = None
+    language: Language | None = None
 
 
 class CreateStoredProcedureRequest(CreateRequest, frozen=True, kw_only=True):

@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from connectors.cancellation import Cancellation
 from connectors.errors import RunCancelled, cause_of
-from connectors.ingestion import Folders, Result, ingest
+from connectors.ingestion import Beginning, Folders, Result, ingest
 from connectors.registry import plan
 from connectors.report import Report
 from connectors.reporting.documents import Account, End, PipelineState
@@ -52,7 +52,7 @@ def main(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
                 interruptible(cancellation),
                 shown(report, screen),
             ):
-                result = ingest(config, report, cancellation, Folders(None, dead_letters))
+                result = ingest(config, report, cancellation, Folders(None, dead_letters), Beginning(at=clock.now()))
                 told.append(result)
         except RunCancelled as error:
             print(f"headwater: {error.message}", file=sys.stderr)

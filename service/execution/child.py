@@ -20,9 +20,10 @@ from typing import BinaryIO
 import msgspec
 
 from connectors.cancellation import Cancellation
-from connectors.ingestion import Folders, ingest
+from connectors.ingestion import Beginning, Folders, ingest
 from connectors.report import Failure, Outcome, Report
 from connectors.source_files import SourceFiles
+from service import clock
 from service.execution.messages import Assignment, Broken, Call, Ended, Events, encode, sendable
 
 FLUSH_SECONDS = 0.2
@@ -129,7 +130,7 @@ def work(assignment: Assignment, teller: Teller, cancellation: Cancellation) -> 
     finished = frozenset(assignment.finished)
     limits = _limit_memory(assignment.memory_limit_mb)
     try:
-        result = ingest(assignment.config, Report(teller), cancellation, folders, finished)
+        result = ingest(assignment.config, Report(teller), cancellation, folders, Beginning(finished, clock.now()))
     except MemoryError:
         resource.setrlimit(resource.RLIMIT_DATA, limits)
         return Ended()

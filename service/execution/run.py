@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from connectors.errors import ConfigurationError, ConnectorError, Problem
-from connectors.ingestion import Folders, Result, ingest, judge
+from connectors.ingestion import Beginning, Folders, Result, ingest, judge
 from connectors.registry import Plan, plan
 from connectors.report import Report
 from connectors.services import completed
@@ -147,7 +147,8 @@ class RunExecutor:
         )
         finished = frozenset(claim.checkpoints)
         if claim.policy.isolation is Isolation.THREAD:
-            return ingest(config, attempt.report, attempt.switch.cancellation, folders, finished)
+            beginning = Beginning(finished, clock.now())
+            return ingest(config, attempt.report, attempt.switch.cancellation, folders, beginning)
         level = logging.getLevelNamesMapping().get(_option(claim, "loggerLevel"), logging.INFO)
         assignment = Assignment(
             config=config,

@@ -10,13 +10,20 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from tests import kafka
-from tests.amazon import Account, fill_dynamodb, fill_glue, fill_kinesis
+from tests.amazon import REGION, Account, fill_dynamodb, fill_glue, fill_kinesis
 from tests.clickhouse import make_schema
+from tests.delta import in_s3, make_tables, storage_options
+from tests.hive import PASSWORD as HIVE_PASSWORD
+from tests.hive import connection as hive_connection
+from tests.hive import make_schema as make_hive_schema
 from tests.mariadb import PASSWORD, MariaDB
 from tests.mongodb import fill_mongodb
 from tests.postgres import SourceServer
 from tests.s3 import fill_s3
 from tests.schema_registry import SchemaRegistry, serving
+from tests.snowflake import PASSWORD as SNOWFLAKE_PASSWORD
+from tests.snowflake import connection as snowflake_connection
+from tests.snowflake import make_database
 
 ALL_OF_DATABASES = {"includeOwners": True, "markDeletedSchemas": True}
 SHOP = Path(__file__).parents[1] / "golden" / "shop.sql"
@@ -117,6 +124,46 @@ def clickhouse(request: pytest.FixtureRequest) -> System:
     return System(connection_to(host, int(port)), connection_to, (PASSWORD,), everything)
 
 
+def snowflake(request: pytest.FixtureRequest) -> System:
+    """An emulated account, with the sample in a database of its own."""
+    own: int = request.getfixturevalue("snowflake_server")
+    database = make_database(own)
+
+    def connection_to(host: str, port: int) -> dict[str, Any]:
+        given = snowflake_connection(port, database)
+        place = {"host": host, "port": port, "login_timeout": 60 if port == own else 1}
+        return given | {"connectionArguments": given["connectionArguments"] | place}
+
+    everything = {"includeOwners": True, "includeDDL": True, "markDeletedSchemas": True}
+    return System(connection_to("127.0.0.1", own), connection_to, (SNOWFLAKE_PASSWORD,), everything)
+
+
+def deltalake(request: pytest.FixtureRequest) -> System:
+    """An account of its own at moto, with the sample in a bucket."""
+    account = Account.new(request.getfixturevalue("moto_server"))
+    bucket = f"lake-{account.number}"
+    account.client("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+    make_tables(f"s3://{bucket}/warehouse", storage_options(account))
+
+    def connection_to(host: str, port: int) -> dict[str, Any]:
+        elsewhere = account.config(endPointURL=f"http://{host}:{port}")
+        return {"type": "DeltaLake", "configSource": {"connection": {"securityConfig": elsewhere}}}
+
+    return System(in_s3(account), connection_to, (PASSWORD,), {"markDeletedSchemas": True})
+
+
+def hive(request: pytest.FixtureRequest) -> System:
+    """Spark's Thrift server, with the sample in a database of its own."""
+    address: str = request.getfixturevalue("hive_server")
+    schema = make_hive_schema(address)
+
+    def connection_to(host: str, port: int) -> dict[str, Any]:
+        return hive_connection(f"{host}:{port}", schema)
+
+    everything = {"includeOwners": True, "includeDDL": True, "markDeletedSchemas": True}
+    return System(hive_connection(address, schema), connection_to, (HIVE_PASSWORD,), everything)
+
+
 def sqlite(request: pytest.FixtureRequest) -> System:
     """A file; another address is another file, which is not there."""
     import sqlite3
@@ -215,9 +262,11 @@ SYSTEMS: dict[str, Callable[[pytest.FixtureRequest], System]] = {
     "airflow": airflow,
     "clickhouse": clickhouse,
     "cockroach": read_by_names("Cockroach"),
+    "deltalake": deltalake,
     "dynamodb": of_amazon("DynamoDB", fill_dynamodb, ALL_OF_DATABASES),
     "glue": of_amazon("Glue", fill_glue, ALL_OF_DATABASES),
     "greenplum": of_postgres_kind("Greenplum"),
+    "hive": hive,
     "kafka": of_kafka_kind("Kafka"),
     "kinesis": of_amazon("Kinesis", fill_kinesis, {}),
     "mariadb": of_mysql_kind("MariaDB"),
@@ -228,6 +277,7 @@ SYSTEMS: dict[str, Callable[[pytest.FixtureRequest], System]] = {
     "redpanda": of_kafka_kind("Redpanda"),
     "redshift": read_by_names("Redshift"),
     "s3": of_amazon("S3", fill_s3, {}),
+    "snowflake": snowflake,
     "sqlite": sqlite,
     "timescale": of_postgres_kind("Timescale"),
 }

@@ -71,7 +71,7 @@ class Api:
         """Route one request."""
         if path == PIPELINES or path.startswith(f"{PIPELINES}/"):
             rest = path.removeprefix(PIPELINES).removeprefix("/")
-            return _answered(lambda: Reply.json(200, self.pipelines.answer(method, rest, raw)))
+            return _answered(lambda: Reply.json(200, self.pipelines.answer(method, rest, raw, query)))
         if path.startswith(f"{AUTOMATIONS}/"):
             rest = path.removeprefix(f"{AUTOMATIONS}/")
             return _answered(lambda: Reply.json(200, self.automations.answer(method, rest, raw)))

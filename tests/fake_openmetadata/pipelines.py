@@ -2,6 +2,7 @@
 
 import threading
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import msgspec
@@ -56,8 +57,8 @@ class Pipelines:
         with self._lock:
             return self.told.setdefault((pipeline, run), Told())
 
-    def answer(self, method: str, rest: str, raw: bytes) -> Body:
-        """Take what is told.
+    def answer(self, method: str, rest: str, raw: bytes, query: Mapping[str, str]) -> Body:
+        """Take what is told, or tell of the runs in a window of time.
 
         Raises:
             Refused: It is not what the server takes.
@@ -65,6 +66,8 @@ class Pipelines:
         body = msgspec.json.decode(raw or b"{}", type=Body)
         if method == "PUT" and rest == "":
             return self._make(body)
+        if method == "GET" and rest.endswith("/pipelineStatus"):
+            return self._runs(rest.removesuffix("/pipelineStatus"), int(query["startTs"]), int(query["endTs"]))
         if method == "PUT" and rest.endswith("/pipelineStatus"):
             return self._status(rest.removesuffix("/pipelineStatus"), body)
         kind, _, about = rest.partition("/")
@@ -99,6 +102,13 @@ class Pipelines:
         _check(STATUS(body), body, body["runId"])
         self.of(pipeline, body["runId"]).statuses.append(body)
         return body
+
+    def _runs(self, pipeline: str, start: int, end: int) -> Body:
+        self._require(pipeline)
+        with self._lock:
+            last = [told.statuses[-1] for (of, _), told in self.told.items() if of == pipeline and told.statuses]
+        found = [status for status in last if start <= status["timestamp"] <= end]
+        return {"data": found, "paging": {"total": len(found)}}
 
     def _logs(self, told: Told, body: Body) -> None:
         lines = body["logs"].splitlines()

@@ -9,6 +9,7 @@ import msgspec
 
 from connectors.families.database_source import Table
 from connectors.families.nested_types import column_of_type
+from connectors.families.spark_schema import SparkSchema, spelled
 from connectors.models.database import Column, PartitionColumn, TablePartition, TableType
 from connectors.models.names import encode_name
 
@@ -52,20 +53,6 @@ class GlueTable(msgspec.Struct, frozen=True, rename="pascal"):
     partition_keys: tuple[GlueColumn, ...] = ()
     view_original_text: str = ""
     view_expanded_text: str = ""
-
-
-class SparkField(msgspec.Struct, frozen=True):
-    """A column as Spark writes it to the table's properties."""
-
-    name: str
-    type: str | dict[str, Any]
-    metadata: dict[str, Any] = {}
-
-
-class SparkSchema(msgspec.Struct, frozen=True):
-    """All columns of a table."""
-
-    fields: tuple[SparkField, ...]
 
 
 def table_of(row: GlueTable) -> Table:
@@ -138,17 +125,3 @@ def _of_delta(parameters: Mapping[str, str]) -> list[Described]:
         return [(each.name, spelled(each.type), str(each.metadata.get("comment") or "")) for each in fields]
     except (msgspec.MsgspecError, KeyError, TypeError, RecursionError):
         return []
-
-
-def spelled(kind: str | dict[str, Any]) -> str:
-    """A type as Spark writes it in JSON, in the spelling of Hive."""
-    if isinstance(kind, str):
-        return kind
-    if kind["type"] == "struct":
-        fields = (f"`{field['name'].replace('`', '``')}`:{spelled(field['type'])}" for field in kind["fields"])
-        return f"struct<{','.join(fields)}>"
-    if kind["type"] == "array":
-        return f"array<{spelled(kind['elementType'])}>"
-    if kind["type"] == "map":
-        return f"map<{spelled(kind['keyType'])},{spelled(kind['valueType'])}>"
-    return spelled(kind.get("sqlType", ""))

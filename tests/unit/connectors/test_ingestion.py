@@ -11,7 +11,7 @@ import pytest
 from connectors import ingestion, registry
 from connectors.cancellation import Cancellation
 from connectors.errors import ConfigurationError, ConnectorError, FatalError, RunCancelled, SourceUnavailable
-from connectors.ingestion import Folders, Result, ingest, judge
+from connectors.ingestion import Beginning, Folders, Result, ingest, judge
 from connectors.models.database import CreateDatabaseServiceRequest
 from connectors.report import Failure, Outcome, Report
 from tests.in_memory import MemorySource, RecordingSink, connector, memory, schema, table
@@ -110,7 +110,7 @@ def test_a_wrong_definition_opens_nothing(source: MemorySource, tmp_path: Path) 
 def test_finished_scopes_are_left_out(tmp_path: Path) -> None:
     path, report = tmp_path / "out.jsonl", Report()
     folders = Folders(tmp_path, tmp_path / "dead.jsonl")
-    ingest(definition(path), report, Cancellation(), folders, frozenset({"svc.shop.sales"}))
+    ingest(definition(path), report, Cancellation(), folders, Beginning(frozenset({"svc.shop.sales"})))
     assert "table" not in report.snapshot_counts()
 
 

@@ -18,154 +18,9 @@ from connectors.families.mysql.config import MysqlConfig
 from connectors.families.postgres.config import PostgresConfig
 from connectors.report import Report
 from connectors.sources.sqlite import SQLiteConfig, open_source
+from tests.unit.connectors.connection_keys import ADDRESS, PATTERN, REQUIRED, SUPPORTED, UNUSED
 from tests.unit.connectors.test_definition import SERVER
 
-ADDRESS: dict[str, Any] = {"username": "u", "hostPort": "db:1"}
-AWS: dict[str, Any] = {"awsConfig": {"awsRegion": "eu-west-1", "awsAccessKeyId": "a", "awsSecretAccessKey": "b"}}
-REQUIRED: dict[str, dict[str, Any]] = {
-    "airflow": {"hostPort": "http://a:1", "connection": {"type": "RestAPI", "authConfig": {"token": "t"}}},
-    "dynamodb": AWS,
-    "glue": AWS,
-    "mongodb": {"hostPort": "db:1"},
-    "postgres": {**ADDRESS, "database": "shop"},
-    "greenplum": {**ADDRESS, "database": "shop"},
-    "timescale": {**ADDRESS, "database": "shop"},
-    "cockroach": {**ADDRESS, "database": "shop"},
-    "redshift": {**ADDRESS, "database": "shop"},
-    "mysql": ADDRESS,
-    "mariadb": ADDRESS,
-    "sqlite": {"databaseMode": "/shop.db"},
-    "clickhouse": {"hostPort": "db:1"},
-}
-PATTERN = {"includes": ["a"], "excludes": []}
-COMMON: dict[str, Any] = {
-    "connectionOptions": {},
-    "connectionArguments": None,
-    "databaseFilterPattern": PATTERN,
-    "schemaFilterPattern": PATTERN,
-    "tableFilterPattern": PATTERN,
-}
-ROUTINES: dict[str, Any] = {"storedProcedureFilterPattern": PATTERN}
-TLS: dict[str, Any] = {"sslConfig": {"caCertificate": "/ca", "sslCertificate": None, "sslKey": None}}
-POSTGRES: dict[str, Any] = {
-    **COMMON,
-    **TLS,
-    "authType": {"password": "p"},
-    "ingestAllDatabases": True,
-    "sslMode": "require",
-    "scheme": "postgresql+psycopg2",
-    "connectionArguments": {"connect_timeout": 5},
-}
-SUPPORTED: dict[str, dict[str, Any]] = {
-    "airflow": {"type": "Airflow", "numberOfStatus": 5, "pipelineFilterPattern": PATTERN},
-    "postgres": {**POSTGRES, **ROUTINES, "type": "Postgres", "classificationName": "Tags"},
-    "greenplum": {**POSTGRES, "type": "Greenplum"},
-    "timescale": {**POSTGRES, "type": "Timescale", "classificationName": "Tags"},
-    "cockroach": {
-        **POSTGRES,
-        "type": "Cockroach",
-        "scheme": "cockroachdb+psycopg2",
-        "databaseSchema": "sales",
-    },
-    "redshift": {**POSTGRES, **ROUTINES, "type": "Redshift", "scheme": "redshift+psycopg2"},
-    "mysql": {
-        **COMMON,
-        **ROUTINES,
-        **TLS,
-        "type": "Mysql",
-        "scheme": "mysql+pymysql",
-        "authType": {"password": "p"},
-        "databaseName": "shop",
-        "databaseSchema": "sales",
-        "connectionArguments": {"read_timeout": 5},
-    },
-    "mariadb": {
-        **COMMON,
-        **ROUTINES,
-        "type": "MariaDB",
-        "scheme": "mysql+pymysql",
-        "password": "p",
-        "databaseName": "shop",
-        "databaseSchema": "sales",
-    },
-    "clickhouse": {
-        **COMMON,
-        "type": "Clickhouse",
-        "scheme": "clickhouse+http",
-        "username": "u",
-        "password": "p",
-        "databaseName": "shop",
-        "databaseSchema": "sales",
-        "https": True,
-        "secure": True,
-        "keyfile": None,
-        "connectionArguments": {"read_timeout": 5},
-    },
-    "sqlite": {**COMMON, "type": "SQLite", "scheme": "sqlite+pysqlite", "database": "shop"},
-    "glue": {**COMMON, "type": "Glue", "databaseName": "lake"},
-    "dynamodb": {**COMMON, "type": "DynamoDB", "databaseName": "shop"},
-    "mongodb": {
-        **{key: value for key, value in COMMON.items() if key != "connectionArguments"},
-        "type": "MongoDB",
-        "scheme": "mongodb+srv",
-        "username": "u",
-        "databaseName": "shop",
-        "databaseSchema": "sales",
-        "connectionOptions": {"authSource": "admin"},
-    },
-}
-ALWAYS_UNUSED: dict[str, Any] = {
-    "sampleDataStorageConfig": {"config": {}},
-    "supportsMetadataExtraction": True,
-    "supportsDBTExtraction": True,
-    "supportsProfiler": True,
-    "supportsQueryComment": True,
-}
-FOR_USAGE: dict[str, Any] = {
-    "supportsUsageExtraction": True,
-    "supportsLineageExtraction": True,
-    "supportsDataDiff": True,
-}
-POSTGRES_UNUSED: dict[str, Any] = {
-    **ALWAYS_UNUSED,
-    **FOR_USAGE,
-    "queryStatementSource": "pg_stat_statements",
-    "supportsDatabase": True,
-}
-UNUSED: dict[str, dict[str, Any]] = {
-    "airflow": {"supportsMetadataExtraction": True},
-    "dynamodb": {"supportsMetadataExtraction": True, "supportsProfiler": True},
-    "glue": {"supportsMetadataExtraction": True, "supportsDBTExtraction": True},
-    "mongodb": {"supportsMetadataExtraction": True, "supportsProfiler": True},
-    "postgres": POSTGRES_UNUSED,
-    "greenplum": {**ALWAYS_UNUSED, "supportsDatabase": True, "supportsViewLineageExtraction": True},
-    "timescale": POSTGRES_UNUSED,
-    "cockroach": {"supportsMetadataExtraction": True, "supportsProfiler": True},
-    "redshift": {
-        **ALWAYS_UNUSED,
-        **FOR_USAGE,
-        "supportsDatabase": True,
-        "supportsIncrementalMetadataExtraction": True,
-        "supportsSystemProfile": True,
-        "clusterIdentifier": "c",
-        "workgroupName": "w",
-    },
-    "mysql": {**ALWAYS_UNUSED, **FOR_USAGE, "useSlowLogs": True, "queryHistoryTable": "mysql.general_log"},
-    "clickhouse": {
-        **ALWAYS_UNUSED,
-        "supportsUsageExtraction": True,
-        "supportsLineageExtraction": True,
-        "duration": 1,
-    },
-    "mariadb": {**ALWAYS_UNUSED, "supportsViewLineageExtraction": True},
-    "sqlite": {
-        **ALWAYS_UNUSED,
-        "supportsViewLineageExtraction": True,
-        "hostPort": "x",
-        "username": "u",
-        "password": "p",
-    },
-}
 CONNECTION = "source.serviceConnection.config"
 OPTIONS = "source.sourceConfig.config"
 OF_SERVER = "workflowConfig.openMetadataServerConfig"
@@ -302,6 +157,34 @@ def test_what_a_connection_needs_is_missed_by_name(kind: str, key: str) -> None:
         ("mongodb", "connectionOptions", {"tls": "true"}, "tls is not supported"),
         ("clickhouse", "scheme", "clickhouse+native", "write clickhouse+http"),
         ("clickhouse", "keyfile", "/key", "keyfile: is not supported"),
+        ("deltalake", "configSource.connection", {}, "give either metastoreFilePath"),
+        ("deltalake", "configSource.connection.metastoreHostPort", "h:9083", "is not supported: no Spark"),
+        ("deltalake", "configSource.connection.metastoreDb", "jdbc:x", "is not supported: no Spark"),
+        ("deltalake", "configSource.connection.username", "u", "is not a known key"),
+        ("deltalake", "configSource.prefix", "p", "belong to securityConfig"),
+        ("deltalake", "connectionArguments", {"a": 5}, "a is not supported"),
+        ("hive", "auth", "JWT", "JWT is not supported"),
+        ("hive", "auth", "LDAP", "auth LDAP needs username and password"),
+        ("hive", "authOptions", "x", "authOptions: is not supported"),
+        ("hive", "hostPort", "hive://db", "is not an address"),
+        ("hive", "sslConfig", {"caCertificate": "/ca"}, "sslConfig needs useSSL"),
+        ("hive", "sslConfig", {"sslKey": "/key"}, "certificates of clients are not sent"),
+        ("hive", "connectionOptions", {"mapred.job.queue": "x"}, "mapred.job.queue is not supported"),
+        ("hive", "connectionArguments", {"user": "x"}, "set username"),
+        ("hive", "connectionArguments", {"timeout": 0}, "whole number of seconds"),
+        ("hive", "metastoreConnection", {"type": "Sqlite"}, "type must be Postgres or Mysql"),
+        ("hive", "metastoreConnection", {**ADDRESS, "type": "Mysql"}, "databaseSchema is required"),
+        ("snowflake", "account", "https://a.snowflakecomputing.com", "write what stands before"),
+        ("snowflake", "accountUsageSchema", "ACCOUNT_USAGE", "write it like SNOWFLAKE.ACCOUNT_USAGE"),
+        ("snowflake", "includeSemanticViews", True, "includeSemanticViews: is not supported"),
+        ("snowflake", "password", None, "give password or privateKey"),
+        ("snowflake", "snowflakePrivatekeyPassphrase", "p", "beside privateKey only"),
+        ("snowflake", "connectionArguments", {"authenticator": "x"}, "authenticator is not supported"),
+        ("snowflake", "connectionArguments", {"user": "x"}, "set username"),
+        ("snowflake", "connectionArguments", {"login_timeout": 0}, "whole number of seconds"),
+        ("snowflake", "connectionOptions", {"protocol": "ftp"}, "https or http"),
+        ("snowflake", "connectionOptions", {"port": "x"}, "is not a port"),
+        ("snowflake", "warehouse", "", "warehouse"),
         ("sqlite", "databaseMode", ":memory:", "databaseMode :memory: holds nothing"),
         ("sqlite", "connectionArguments", {"timeout": 5}, "timeout is not supported"),
     ],

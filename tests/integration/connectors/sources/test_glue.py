@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from connectors.errors import FatalError
-from connectors.families.glue.tables import GlueTable, spelled, table_of, view_text
+from connectors.families.glue.tables import GlueTable, table_of, view_text
+from connectors.families.spark_schema import spelled
 from connectors.models.database import CreateTableRequest
 from connectors.models.records import DeletionScope
 from tests.amazon import Account, columns, fill_glue, gate, sent

@@ -1,0 +1,176 @@
+"""Where tables lie: folders that hold a log of Delta Lake's."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from connectors.cancellation import Cancellation
+from connectors.errors import ConnectorError, FatalError, SourceUnavailable
+from connectors.families.aws import AwsCredentials, AwsService, frozen
+from connectors.families.deltalake.config import DeltaLakeConfig
+from connectors.report import Report
+
+LOG = "_delta_log"
+DEFAULT = "default"
+SUFFIX = ".db"
+DEEPEST = 16
+TIMEOUTS = {"timeout": "60s", "connect_timeout": "10s"}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A table by its name within its schema, and where it lies."""
+
+    name: str
+    uri: str
+
+
+class Places(Protocol):
+    """One run's view of where tables lie."""
+
+    def schemas(self) -> Iterator[str]:
+        """The names of the schemas."""
+        ...
+
+    def tables(self, schema: str) -> Iterator[Place]:
+        """The tables of one schema, in the order of their names."""
+        ...
+
+    def options(self) -> dict[str, str]:
+        """What the reader of a log needs to know."""
+        ...
+
+
+class Folders:
+    """A warehouse's folder on this machine; links are not followed out of what may be read."""
+
+    def __init__(self, config: DeltaLakeConfig, cancellation: Cancellation) -> None:
+        self._config = config
+        self._cancellation = cancellation
+
+    def schemas(self) -> Iterator[str]:
+        """See Places."""
+        root = self._root()
+        if any(_is_table(path) for path in _folders(root)):
+            yield DEFAULT
+        for path in _folders(root):
+            if not _is_table(path) and (name := path.name.removesuffix(SUFFIX)) != DEFAULT:
+                yield name
+
+    def tables(self, schema: str) -> Iterator[Place]:
+        """See Places."""
+        root = self._root()
+        if schema == DEFAULT:
+            for path in _folders(root):
+                if _is_table(path):
+                    yield Place(path.name, path.as_uri())
+        found = [path for path in (root / schema, root / f"{schema}{SUFFIX}") if path.is_dir() and not _is_table(path)]
+        if not found and schema != DEFAULT:
+            message = f"schema {schema} was removed during the run"
+            raise ConnectorError(message)
+        for path in found:
+            yield from self._below(path, path, 0)
+
+    def options(self) -> dict[str, str]:
+        """See Places."""
+        return {}
+
+    def _root(self) -> Path:
+        """Looked up anew each time: since the definition was checked, a link may have been put there."""
+        try:
+            root = self._config.folder()
+        except ValueError as error:
+            raise FatalError(str(error)) from None
+        if not root.is_dir():
+            message = f"there is no folder {root}"
+            raise SourceUnavailable(message, "correct metastoreFilePath, or see whether its disk is mounted")
+        return root
+
+    def _below(self, schema: Path, folder: Path, depth: int) -> Iterator[Place]:
+        for path in _folders(folder):
+            self._cancellation.check()
+            if _is_table(path):
+                yield Place(path.relative_to(schema).as_posix(), path.as_uri())
+            elif depth < DEEPEST:
+                yield from self._below(schema, path, depth + 1)
+
+
+def _folders(folder: Path) -> list[Path]:
+    try:
+        inside = [path for path in folder.iterdir() if path.is_dir() and not path.is_symlink()]
+    except PermissionError as error:
+        message = f"{folder} may not be read"
+        raise ConnectorError(message, "let the service's user read the folder and what lies in it") from error
+    except FileNotFoundError as error:
+        message = f"{folder} was removed during the run"
+        raise ConnectorError(message) from error
+    return sorted(path for path in inside if not path.name.startswith((".", "_")))
+
+
+def _is_table(folder: Path) -> bool:
+    log = folder / LOG
+    return log.is_dir() and not log.is_symlink()
+
+
+class Buckets:
+    """Buckets of S3, and in them the folders that object names make up."""
+
+    def __init__(
+        self, config: DeltaLakeConfig, credentials: AwsCredentials, service: AwsService, cancellation: Cancellation
+    ) -> None:
+        self._source = config.config_source
+        self._credentials = credentials
+        self._service = service
+        self._cancellation = cancellation
+
+    def schemas(self) -> Iterator[str]:
+        """See Places."""
+        if self._source.bucket_name:
+            yield self._source.bucket_name
+            return
+        for bucket in self._service.call("list_buckets").get("Buckets", []):
+            yield bucket["Name"]
+
+    def tables(self, schema: str) -> Iterator[Place]:
+        """See Places."""
+        prefix = self._source.prefix.strip("/")
+        yield from self._below(schema, f"{prefix}/" if prefix else "", len(prefix) + 1 if prefix else 0, 0)
+
+    def options(self) -> dict[str, str]:
+        """See Places."""
+        return {**frozen(self._credentials), **TIMEOUTS}
+
+    def _below(self, bucket: str, folder: str, skipped: int, depth: int) -> Iterator[Place]:
+        self._cancellation.check()
+        inside: list[str] = []
+        # Of a folder without folders the answer has no CommonPrefixes at all.
+        for page in self._service.answers("list_objects_v2", Bucket=bucket, Prefix=folder, Delimiter="/"):
+            inside += [found["Prefix"] for found in page.get("CommonPrefixes", [])]
+        if f"{folder}{LOG}/" in inside:
+            yield Place(folder[skipped:].rstrip("/") or bucket, f"s3://{bucket}/{folder.rstrip('/')}")
+        elif depth < DEEPEST:
+            for below in inside:
+                yield from self._below(bucket, below, skipped, depth + 1)
+
+
+def opened(config: DeltaLakeConfig, report: Report, cancellation: Cancellation) -> "closing[OpenPlaces]":
+    """The places of one run, closed with the block."""
+    return closing(OpenPlaces(config, report, cancellation))
+
+
+class OpenPlaces:
+    """The places that a definition speaks of."""
+
+    def __init__(self, config: DeltaLakeConfig, report: Report, cancellation: Cancellation) -> None:
+        self._service: AwsService | None = None
+        self.places: Places = Folders(config, cancellation)
+        if config.credentials is not None:
+            self._service = AwsService(config.credentials, "s3", report, cancellation)
+            self.places = Buckets(config, config.credentials, self._service, cancellation)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        if self._service is not None:
+            self._service.close()

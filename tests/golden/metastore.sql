@@ -1,0 +1,12 @@
+CREATE TABLE "DBS" ("DB_ID" BIGINT PRIMARY KEY, "DESC" VARCHAR(4000), "DB_LOCATION_URI" VARCHAR(4000), "NAME" VARCHAR(128), "OWNER_NAME" VARCHAR(128), "OWNER_TYPE" VARCHAR(10), "CTLG_NAME" VARCHAR(256));
+CREATE TABLE "SDS" ("SD_ID" BIGINT PRIMARY KEY, "CD_ID" BIGINT, "LOCATION" VARCHAR(4000));
+CREATE TABLE "TBLS" ("TBL_ID" BIGINT PRIMARY KEY, "CREATE_TIME" BIGINT, "DB_ID" BIGINT, "OWNER" VARCHAR(767), "SD_ID" BIGINT, "TBL_NAME" VARCHAR(256), "TBL_TYPE" VARCHAR(128), "VIEW_EXPANDED_TEXT" TEXT, "VIEW_ORIGINAL_TEXT" TEXT);
+CREATE TABLE "COLUMNS_V2" ("CD_ID" BIGINT, "COMMENT" VARCHAR(4000), "COLUMN_NAME" VARCHAR(767), "TYPE_NAME" TEXT, "INTEGER_IDX" INTEGER);
+CREATE TABLE "PARTITION_KEYS" ("TBL_ID" BIGINT, "PKEY_COMMENT" VARCHAR(4000), "PKEY_NAME" VARCHAR(128), "PKEY_TYPE" VARCHAR(767), "INTEGER_IDX" INTEGER);
+CREATE TABLE "TABLE_PARAMS" ("TBL_ID" BIGINT, "PARAM_KEY" VARCHAR(256), "PARAM_VALUE" TEXT);
+INSERT INTO "DBS" VALUES (1, 'Default Hive database', 'hdfs://nn/wh', 'default', 'public', 'ROLE', 'hive'), (2, 'the shop', 'hdfs://nn/wh/shop.db', 'shop', 'ada', 'USER', 'hive');
+INSERT INTO "SDS" VALUES (11, 21, 'hdfs://nn/wh/shop.db/customer'), (12, 22, 'hdfs://nn/wh/shop.db/event'), (13, 23, NULL), (14, 24, 's3://lake/orders'), (15, 25, 'hdfs://nn/landing');
+INSERT INTO "TBLS" VALUES (1, 1700000000, 2, 'ada', 11, 'customer', 'MANAGED_TABLE', NULL, NULL), (2, 1700000000, 2, 'bob', 12, 'event', 'MANAGED_TABLE', NULL, NULL), (3, 1700000000, 2, 'ada', 13, 'adults', 'VIRTUAL_VIEW', 'select `customer`.`id` from `shop`.`customer`', 'select id from customer'), (4, 1700000000, 2, 'ada', 14, 'orders', 'EXTERNAL_TABLE', NULL, NULL), (5, 1700000000, 2, 'ada', 15, 'landing', 'EXTERNAL_TABLE', NULL, NULL);
+INSERT INTO "COLUMNS_V2" VALUES (21, 'who buys', 'id', 'bigint', 0), (21, NULL, 'address', 'struct<street:string,geo:struct<x:double,y:double>>', 1), (21, NULL, 'tags', 'array<string>', 2), (22, NULL, 'id', 'int', 0), (23, NULL, 'id', 'bigint', 0), (24, NULL, 'price', 'decimal(10,2)', 0), (25, NULL, 'line', 'string', 0);
+INSERT INTO "PARTITION_KEYS" VALUES (2, 'when', 'day', 'date', 0), (2, NULL, 'region', 'string', 1);
+INSERT INTO "TABLE_PARAMS" VALUES (1, 'comment', 'everyone who ever bought'), (1, 'transient_lastDdlTime', '1700000000'), (4, 'table_type', 'ICEBERG'), (3, 'comment', 'grown up');

@@ -1,0 +1,158 @@
+"""The connector against tables that delta-rs made, in folders and in moto's S3."""
+
+import json
+import os
+import uuid
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from connectors.cancellation import Cancellation
+from connectors.connector import RunContext, run_checks
+from connectors.definition import parse
+from connectors.errors import ConfigurationError, ConnectorError, FatalError, SourceUnavailable
+from connectors.families.database_options import DatabaseMetadata
+from connectors.families.deltalake.config import DeltaLakeConfig
+from connectors.models.database import CreateDatabaseSchemaRequest, CreateTableRequest
+from connectors.models.records import DeletionScope
+from connectors.report import Report
+from connectors.runner import TopologyRunner
+from connectors.source_files import SourceFiles
+from connectors.sources.deltalake import CONNECTOR, open_source
+from tests.amazon import Account
+from tests.delta import in_folder, in_s3, make_tables, storage_options
+from tests.in_memory import RecordingSink, Walked
+
+GOLDEN = Path(__file__).parents[3] / "golden" / "deltalake.json"
+Context = RunContext[DeltaLakeConfig, DatabaseMetadata]
+
+
+def context(given: dict[str, Any], **options: Any) -> Context:
+    return RunContext(
+        service="lake",
+        service_type="DeltaLake",
+        connection=DeltaLakeConfig.model_validate(given),
+        options=DatabaseMetadata.model_validate(options),
+        threads=1,
+        report=Report(),
+        cancellation=Cancellation(),
+    )
+
+
+def run(given: Context) -> Walked:
+    walked = Walked(RecordingSink(), given.report)
+    with CONNECTOR.topology(given) as root:
+        TopologyRunner(given.report, given.cancellation, 1).run(root, walked.sink.write)
+    return walked
+
+
+def tables(walked: Walked) -> dict[str, dict[str, Any]]:
+    assert [failure.cause for failure in walked.report.failures] == []
+    return {table.name: json.loads(msgspec.json.encode(table)) for table in walked.sink.only(CreateTableRequest)}
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> Path:
+    make_tables(str(tmp_path / "sales.db"))
+    make_tables(str(tmp_path))
+    return tmp_path
+
+
+def test_what_is_sent_is_what_it_was(tmp_path: Path) -> None:
+    make_tables(str(tmp_path / "sales.db"))
+    found = tables(run(context(in_folder(tmp_path))))
+    for table in found.values():
+        moments = table.pop("lifeCycle")
+        assert 0 < moments["created"]["timestamp"] <= moments["updated"]["timestamp"]
+        assert moments["updated"]["accessedByAProcess"].startswith("delta-rs")
+        assert table.pop("locationPath").startswith(f"file://{tmp_path.resolve()}/sales.db/")
+    assert found == json.loads(GOLDEN.read_text(encoding="utf-8"))
+
+
+def test_folders_are_schemas(warehouse: Path) -> None:
+    (warehouse / "empty").mkdir()
+    (warehouse / "elsewhere").symlink_to("/")
+    walked = run(context(in_folder(warehouse), tableFilterPattern={"excludes": ["^old"]}))
+    assert [schema.name for schema in walked.sink.only(CreateDatabaseSchemaRequest)] == [
+        "default", "empty", "old", "sales",
+    ]  # fmt: skip
+    scopes = [each for each in walked.sink.records if isinstance(each, DeletionScope) and each.entity == "table"]
+    assert {scope.fqn: len(scope.seen) for scope in scopes} == {
+        "lake.default.default": 2, "lake.default.empty": 0, "lake.default.old": 1, "lake.default.sales": 3,
+    }  # fmt: skip
+    assert sorted(table.fqn for table in walked.sink.only(CreateTableRequest)) == [
+        "lake.default.default.marks", "lake.default.default.orders", "lake.default.old.marks",
+        "lake.default.sales.marks", "lake.default.sales.orders",
+    ]  # fmt: skip
+
+
+def test_buckets_are_schemas(moto_server: str) -> None:
+    account = Account.new(moto_server)
+    bucket, other = (f"lake-{uuid.uuid4().hex[:8]}" for _ in range(2))
+    for name in (bucket, other):
+        account.client("s3").create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    make_tables(f"s3://{bucket}/warehouse", storage_options(account))
+    walked = run(context(in_s3(account)))
+    assert set(tables(walked)) == {"warehouse/marks", "warehouse/old/marks", "warehouse/orders"}
+    assert {schema.name for schema in walked.sink.only(CreateDatabaseSchemaRequest)} == {bucket, other}
+    given = in_s3(account, bucketName=bucket, prefix="/warehouse/")
+    found = tables(run(context(given)))
+    assert set(found) == {"marks", "old/marks", "orders"}
+    assert found["orders"]["locationPath"] == f"s3://{bucket}/warehouse/orders"
+    assert [column["name"] for column in found["orders"]["columns"]] == ["id", "day", "lines", "größe & co"]
+    results = list(run_checks(CONNECTOR.checks, DeltaLakeConfig.model_validate(given)))
+    assert [result.status for result in results] == ["passed", "passed"]
+    gone = in_s3(account, bucketName="no-such-bucket-at-all")
+    assert "NoSuchBucket" in run(context(gone)).report.failures[0].cause
+
+
+def test_a_log_that_makes_no_sense_is_its_tables_failure(tmp_path: Path) -> None:
+    make_tables(str(tmp_path / "sales"))
+    for name, text in (("garbage", "{{{"), ("empty", "")):
+        log = tmp_path / "sales" / name / "_delta_log"
+        log.mkdir(parents=True)
+        (log / f"{0:020}.json").write_text(text)
+    walked = run(context(in_folder(tmp_path)))
+    assert {failure.name for failure in walked.report.failures} == {
+        "lake.default.sales.garbage", "lake.default.sales.empty",
+    }  # fmt: skip
+    assert all(failure.advice and "\n" not in failure.cause for failure in walked.report.failures)
+    assert {table.name for table in walked.sink.only(CreateTableRequest)} == {"marks", "old/marks", "orders"}
+
+
+def test_what_vanishes_while_it_is_read(warehouse: Path) -> None:
+    with open_source(context(in_folder(warehouse))) as source:
+        listed = {table.name: table for table in source.tables("default", "sales")}
+        (warehouse / "sales.db" / "marks").rename(warehouse / "moved")
+        asked = listed["marks"].described
+        assert asked is not None
+        with pytest.raises(ConnectorError, match="no table any more"):
+            asked()
+        with pytest.raises(ConnectorError, match="schema nope was removed"):
+            list(source.tables("default", "nope"))
+
+
+def test_a_folder_that_is_not_there_or_not_allowed(tmp_path: Path) -> None:
+    with open_source(context(in_folder(tmp_path / "none"))) as source, pytest.raises(SourceUnavailable, match="none"):
+        list(source.schemas("default"))
+    allowed = SourceFiles((tmp_path / "allowed",))
+    with pytest.raises(ConfigurationError, match=r"metastoreFilePath '/etc' does not lie below"):
+        parse(DeltaLakeConfig, in_folder(Path("/etc")), files=allowed)
+    (tmp_path / "allowed" / "lake").mkdir(parents=True)
+    config = parse(DeltaLakeConfig, in_folder(Path("lake")), files=allowed)
+    (tmp_path / "allowed" / "lake").rmdir()
+    (tmp_path / "allowed" / "lake").symlink_to("/etc")
+    given = RunContext("lake", "DeltaLake", config, DatabaseMetadata(), 1, Report(), Cancellation())
+    with open_source(given) as source, pytest.raises(FatalError, match="does not lie below"):
+        list(source.schemas("default"))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_a_folder_that_may_not_be_read(warehouse: Path) -> None:
+    (warehouse / "sales.db").chmod(0)
+    walked = run(context(in_folder(warehouse)))
+    (warehouse / "sales.db").chmod(0o755)
+    [failure] = walked.report.failures
+    assert "may not be read" in failure.cause
