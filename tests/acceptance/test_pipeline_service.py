@@ -1,7 +1,9 @@
 """An OpenMetadata server that drives the service as it would Airflow, through the whole life of a pipeline."""
 
 import uuid
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -214,6 +216,31 @@ def test_two_pipelines_of_one_name_do_not_take_each_others_place(
     for route in ("/deploy", "/trigger", "/kill"):
         body = pipeline(f"{name}-own", known) if route == "/deploy" else {"dag_id": f"{name}-own"}
         assert server.change(route, body).status_code == (409 if route == "/deploy" else 404)
+
+
+def test_of_two_pipelines_of_one_name_deployed_at_once_one_is_refused(
+    server: PipelineServiceClient, api: Api, name: str, known: Catalogue
+) -> None:
+    def deploy(service: str) -> tuple[str, int]:
+        own = pipeline(name, known, fullyQualifiedName=f"{service}.{name}")
+        return service, server.change("/deploy", own).status_code
+
+    with ThreadPoolExecutor(8) as threads:
+        answers = Counter(threads.map(deploy, ["here", "there"] * 4))
+    holder = api.get(f"/workflows/{name}")["config"]["ingestionPipelineFQN"].partition(".")[0]
+    other = "there" if holder == "here" else "here"
+    assert answers == {(holder, 200): 4, (other, 409): 4}
+
+
+def test_a_pipeline_that_is_deleted_by_many_at_once_is_deleted_for_each(
+    server: PipelineServiceClient, name: str, known: Catalogue
+) -> None:
+    server.done("/deploy", pipeline(name, known))
+    with ThreadPoolExecutor(6) as threads:
+        deleted = [
+            threads.submit(server.http.delete, f"{server.prefix}/delete", params={"dag_id": name}) for _ in range(6)
+        ]
+    assert [each.result().status_code for each in deleted] == [200] * 6
 
 
 @pytest.mark.parametrize(
