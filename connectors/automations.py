@@ -12,16 +12,19 @@ from pydantic import ConfigDict, Field
 from connectors.cancellation import Cancellation
 from connectors.connector import CheckResult
 from connectors.definition import Model, OpenMetadataConnection, known_only, parse
-from connectors.errors import ConfigurationError, SinkUnavailable
+from connectors.errors import ConfigurationError, FatalError, SinkUnavailable
 from connectors.http.answers import UnreadableAnswer
 from connectors.openmetadata.client import OpenMetadataClient, by_name
+from connectors.openmetadata.versions import Version
 from connectors.report import Report
-from connectors.services import QUICK
+from connectors.services import QUICK, masked
 
 AUTOMATIONS = "automations/workflows"
 SUPPORTED = "TEST_CONNECTION"
 KIND, NAME = "workflowType", "name"
 TIMEOUT_SECONDS = 600.0
+# Of the schema of a step that we know; older servers have name, passed, mandatory, message and errorLog.
+FIRST_WITH_DETAILS = Version(2, 0, 0)
 Checker = Callable[[str, dict[str, Any]], Iterator[CheckResult]]
 Clock = Callable[[], datetime]
 Status = Literal["Running", "Successful", "Failed"]
@@ -90,7 +93,7 @@ def carry_out(order: Order, check: Checker, cancellation: Cancellation, now: Clo
         SinkUnavailable, FatalError, RunCancelled: It cannot be told.
     """
     with OpenMetadataClient(order.server, Report(), cancellation, QUICK, tokens) as client:
-        automation = _read(client, order.name)
+        automation, detailed = _read(client, order.name), _takes_details(client)
         steps: list[dict[str, Any]] = []
         failed = False
 
@@ -100,8 +103,10 @@ def carry_out(order: Order, check: Checker, cancellation: Cancellation, now: Clo
 
         try:
             tell("Running")
-            for result in check(automation.request.connection_type.lower(), automation.request.connection.config):
-                steps.append(_step(result))
+            connection = automation.request.connection.config
+            _require_shown(connection)
+            for result in check(automation.request.connection_type.lower(), connection):
+                steps.append(_step(result, detailed=detailed))
                 failed = failed or (result.mandatory and result.status != "passed")
                 tell("Running")
         except ConfigurationError as error:
@@ -133,11 +138,31 @@ def _patch(client: OpenMetadataClient, automation: Automation, fields: Mapping[s
         raise SinkUnavailable(message)
 
 
-def _step(result: CheckResult) -> dict[str, Any]:
-    step = {
+def _takes_details(client: OpenMetadataClient) -> bool:
+    """Whether the server knows more of a step than older ones, which refuse what they do not know."""
+    try:
+        return client.version() >= FIRST_WITH_DETAILS
+    except FatalError:  # of a version that we have not seen; a connection can be tested all the same
+        return False
+
+
+def _require_shown(connection: Mapping[str, Any]) -> None:
+    if hidden := next(masked(connection), None):
+        message = "OpenMetadata hides it from this token; the server's pipeline service has to send the ingestion bot's"
+        raise ConfigurationError.at(hidden, message)
+
+
+def _step(result: CheckResult, *, detailed: bool) -> dict[str, Any]:
+    step: dict[str, Any] = {
         "name": result.name,
         "mandatory": result.mandatory,
         "passed": result.status == "passed",
         "message": result.message,
     }
-    return step if result.advice is None else {**step, "errorLog": result.advice}
+    if result.advice is not None:
+        step["errorLog"] = result.advice
+    if detailed:
+        step |= {"status": result.status.capitalize(), "durationMs": int(result.seconds * 1000)}
+        if result.status == "skipped":
+            step["skipReason"] = "ConnectionNotEstablished"
+    return step

@@ -187,14 +187,15 @@ def test_a_connection_is_tested_in_the_background_step_by_step(
     right = catalogue.api.automations.add(name, "Postgres", shop.connection())
     wrong = catalogue.api.automations.add(f"{name}-2", "Postgres", {**shop.connection(), "database": "no_such"})
     strange = catalogue.api.automations.add(f"{name}-3", "Nonesuch", {"hostPort": "localhost:1"})
+    hidden = catalogue.api.automations.add(f"{name}-4", "Postgres", shop.connection(authType={"password": "*********"}))
     order = {
         "workflowType": "TEST_CONNECTION",
         "openMetadataServerConnection": server_of(catalogue),
     }
-    for automation in (right, wrong, strange):
+    for automation in (right, wrong, strange, hidden):
         message = server.done("/run_automation", {**order, "name": automation.entity["name"]})
         assert message.endswith("has been triggered.")
-    for automation, end in ((right, "Successful"), (wrong, "Failed"), (strange, "Failed")):
+    for automation, end in ((right, "Successful"), (wrong, "Failed"), (strange, "Failed"), (hidden, "Failed")):
         eventually(lambda automation=automation: automation.told and automation.told[-1][0] != "Running", "an end")
         assert automation.told[-1][0] == automation.told[-1][1]["status"] == end
         assert automation.told[0] == ("Running", {**automation.told[0][1], "steps": []})
@@ -202,7 +203,25 @@ def test_a_connection_is_tested_in_the_background_step_by_step(
     assert steps[0] == {**steps[0], "name": "CheckAccess", "mandatory": True, "passed": True}
     assert [len(response["steps"]) for _, response in right.told] == [*range(len(steps) + 1), len(steps)]
     assert "no_such" in wrong.told[-1][1]["steps"][0]["message"]
+    assert {step["status"] for step in steps} == {"Passed"}
+    assert all(step["durationMs"] >= 0 for step in steps)
+    [failed, *skipped] = wrong.told[-1][1]["steps"]
+    assert (failed["status"], {step["status"] for step in skipped}) == ("Failed", {"Skipped"})
+    assert {step["skipReason"] for step in skipped} == {"ConnectionNotEstablished"}
+    assert "authType.password: OpenMetadata hides it" in hidden.told[-1][1]["steps"][0]["message"]
     assert "not a connector" in strange.told[-1][1]["steps"][0]["message"]
+
+
+def test_an_older_server_is_told_of_a_step_only_what_it_knows(
+    server: PipelineServiceClient, name: str, shop: Source
+) -> None:
+    with Catalogue(version="1.13.1") as old:
+        automation = old.api.automations.add(name, "Postgres", shop.connection(hostPort="127.0.0.1:1"))
+        order = {"workflowType": "TEST_CONNECTION", "openMetadataServerConnection": server_of(old), "name": name}
+        server.done("/run_automation", order)
+        eventually(lambda: automation.told and automation.told[-1][0] != "Running", "an end")
+    steps = automation.told[-1][1]["steps"]
+    assert set().union(*steps) == {"name", "mandatory", "passed", "message", "errorLog"}
 
 
 def test_two_pipelines_of_one_name_do_not_take_each_others_place(
