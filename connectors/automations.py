@@ -17,7 +17,7 @@ from connectors.http.answers import UnreadableAnswer
 from connectors.openmetadata.client import OpenMetadataClient, by_name
 from connectors.openmetadata.versions import FIRST_WITH_STATES_OF_STEPS
 from connectors.report import Report
-from connectors.services import QUICK
+from connectors.services import QUICK, masked
 
 AUTOMATIONS = "automations/workflows"
 SUPPORTED = "TEST_CONNECTION"
@@ -102,7 +102,9 @@ def carry_out(order: Order, check: Checker, cancellation: Cancellation, now: Clo
 
         try:
             tell("Running")
-            for result in check(automation.request.connection_type.lower(), automation.request.connection.config):
+            connection = automation.request.connection.config
+            _require_shown(connection)
+            for result in check(automation.request.connection_type.lower(), connection):
                 steps.append(_step(result) | (_state(result) if with_states else {}))
                 failed = failed or (result.mandatory and result.status != "passed")
                 tell("Running")
@@ -142,8 +144,14 @@ def _patch(client: OpenMetadataClient, automation: Automation, fields: Mapping[s
         raise SinkUnavailable(message)
 
 
+def _require_shown(connection: Mapping[str, Any]) -> None:
+    if hidden := next(masked(connection), None):
+        message = "OpenMetadata hides it from this token; the server's pipeline service has to send the ingestion bot's"
+        raise ConfigurationError.at(hidden, message)
+
+
 def _step(result: CheckResult) -> dict[str, Any]:
-    step = {
+    step: dict[str, Any] = {
         "name": result.name,
         "mandatory": result.mandatory,
         "passed": result.status == "passed",

@@ -27,6 +27,7 @@ from connectors.source_files import EVERY_FILE, SourceFiles
 
 SECRET_KEY = re.compile(r"password|passwd|passphrase|secret|token|private_?key|api_?key|authorization", re.IGNORECASE)
 FORBIDDEN_IN_SERVICES = re.compile(r'::|["\r\n]')
+VERSION_OF_API = re.compile(r"/api/v\d+$")
 HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 Path = tuple[str | int, ...]
 VerifySsl = Literal["no-ssl", "ignore", "validate"]
@@ -159,6 +160,14 @@ class SecurityConfig(Model):
 
     jwt_token: SecretStr
 
+    @field_validator("jwt_token")
+    @classmethod
+    def _is_given(cls, value: SecretStr) -> SecretStr:
+        if not value.get_secret_value().strip():
+            msg = "is empty; give the bot's token from OpenMetadata (Settings, Bots)"
+            raise ValueError(msg)
+        return value
+
 
 class TlsConfig(Model):
     """Certificates and key, each as PEM text or as the path of a PEM file."""
@@ -222,7 +231,7 @@ class OpenMetadataConnection(OtherWorkflows):
             msg = f"{value!r} is not an http or https address; write it like http://openmetadata:8585/api"
             raise ValueError(msg)
         if not trimmed.endswith("/api"):
-            msg = f"{value!r} does not end in /api; write {trimmed}/api"
+            msg = f"{value!r} does not end in /api; write {re.sub(VERSION_OF_API, '', trimmed)}/api"
             raise ValueError(msg)
         return trimmed
 

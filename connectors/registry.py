@@ -84,7 +84,7 @@ def plan(raw: Mapping[str, Any], *, confined: bool = False, files: SourceFiles =
     Raises:
         ConfigurationError: Names the path of every offending field, below the definition's own top.
     """
-    definition = parse(WorkflowDefinition, raw)
+    definition = _envelope(raw)
     source = definition.source
     connector = usable(source.type)
     problems: list[Problem] = []
@@ -122,19 +122,37 @@ def _all_notes(
     return tuple(note for prefix, part in parts if part is not None for note in _notes(prefix, part))
 
 
+def _envelope(raw: Mapping[str, Any]) -> WorkflowDefinition:
+    """The definition as a whole. The steps of another workflow are refused together with its type, which is why."""
+    try:
+        return parse(WorkflowDefinition, raw)
+    except ConfigurationError as error:
+        source: object = raw.get("source")
+        kind = cast("Mapping[str, object]", source).get("type") if isinstance(source, Mapping) else None
+        try:
+            _refuse_later_kind(str(kind))
+        except ConfigurationError as first:
+            raise ConfigurationError([*first.problems, *error.problems]) from None
+        raise
+
+
+def _refuse_later_kind(kind: str) -> None:
+    wanted = kind.lower()
+    base = next((wanted.removesuffix(suffix) for suffix in LATER_KINDS if wanted.endswith(suffix)), wanted)
+    if base != wanted and base in names():
+        message = f"{kind!r} is not supported yet: {base} ingests metadata; write {base!r}"
+        raise ConfigurationError.at(SOURCE_TYPE, message)
+
+
 def usable(kind: str) -> Connector[Any, Any]:
     """The connector that a definition's `source.type` names.
 
     Raises:
         ConfigurationError: There is none, or its driver is missing; names the mend.
     """
-    wanted = kind.lower()
-    base = next((wanted.removesuffix(suffix) for suffix in LATER_KINDS if wanted.endswith(suffix)), wanted)
-    if base != wanted and base in names():
-        message = f"{kind!r} is not supported yet: {base} ingests metadata; write {base!r}"
-        raise ConfigurationError.at(SOURCE_TYPE, message)
+    _refuse_later_kind(kind)
     try:
-        connector = get(wanted)
+        connector = get(kind.lower())
     except ConfigurationError as error:
         raise error.under(SOURCE_TYPE) from None
     if not connector.installed:

@@ -90,16 +90,16 @@ def completed(raw: Mapping[str, Any], cancellation: Cancellation, tokens: Path |
         raise ConfigurationError.at(
             SERVICE, f"the service {name!r} of OpenMetadata has no connection; give it one there"
         )
-    if hidden := next(_masked(service.connection.config), None):
+    if hidden := next(masked(service.connection.config), None):
         message = f"OpenMetadata hides {hidden} of the service {name!r} from this token; use that of the ingestion bot"
         raise ConfigurationError.at(SERVICE, message)
     return {**raw, "source": {**raw["source"], "serviceConnection": {"config": service.connection.config}}}
 
 
-def _masked(value: object, path: str = "") -> Iterator[str]:
+def masked(value: object, path: str = "") -> Iterator[str]:
     """The keys whose values are nothing but asterisks."""
     if isinstance(value, dict):
         for key, item in cast("dict[str, object]", value).items():
-            yield from _masked(item, f"{path}.{key}" if path else key)
+            yield from masked(item, f"{path}.{key}" if path else key)
     elif isinstance(value, str) and len(value) >= len(MASK) and not value.strip("*"):
         yield path

@@ -13,6 +13,7 @@ from connectors.definition import TlsConfig, VerifySsl
 from connectors.errors import ConfigurationError
 
 NOT_TLS = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"})
+WANTS_OURS = frozenset({"TLSV13_ALERT_CERTIFICATE_REQUIRED", "SSLV3_ALERT_HANDSHAKE_FAILURE"})
 
 
 def tls_context(address: str, verify: VerifySsl, given: TlsConfig | None, prefix: str = "") -> ssl.SSLContext:
@@ -91,5 +92,7 @@ def advice_on_tls(error: BaseException, prefix: str = "", key: str = "hostPort")
             )
         if isinstance(cause, ssl.SSLError) and cause.reason in NOT_TLS:
             return f"the server does not speak TLS at this address: write http:// in {key}"
+        if isinstance(cause, ssl.SSLError) and cause.reason in WANTS_OURS:
+            return f"if the server wants to see a certificate, give it {prefix}sslConfig.sslCertificate and sslKey"
         cause = cause.__cause__ or cause.__context__
     return None

@@ -10,6 +10,8 @@ from connectors.errors import ConfigurationError
 PATH = "workflowConfig.openMetadataServerConfig.securityConfig.jwtToken"
 LONGEST_TOKEN = 16 * 1024
 LONGEST_PATH = 4096
+# No token begins so; sent as one it would be refused for a reason that nobody understands.
+PATHS = ("/", "./", "../", "~/")
 logger = logging.getLogger(__name__)
 
 
@@ -68,7 +70,10 @@ def _existing_file(text: str, folder: Path | None) -> Path | None:
     try:
         if folder is not None and not path.resolve().is_relative_to(folder.resolve()):
             raise ConfigurationError.at(PATH, f"names a file outside of {folder}; put the token's file there")
-        return path if path.is_file() else None
+        if path.is_file():
+            return path
     except (OSError, ValueError):
         logger.debug("not the name of a file", exc_info=True)
-        return None
+    if text.startswith(PATHS):
+        raise ConfigurationError.at(PATH, "names a file that is not there, or that cannot be read here")
+    return None

@@ -37,7 +37,6 @@ INTERRUPTED = 130
 def main(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Run it; the exit code says how it ended."""
     config, secrets = resolved(arguments.config, environ, lambda raw: plan(raw).secret_paths)
-    config = completed(config, Cancellation())
     choices = options_of(config)
     level = str(choices.get("loggerLevel", "INFO"))
     screen = talking(level)
@@ -52,7 +51,8 @@ def main(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
                 interruptible(cancellation),
                 shown(report, screen),
             ):
-                result = ingest(config, report, cancellation, Folders(None, dead_letters), Beginning(at=clock.now()))
+                whole = with_connection(config, environ, cancellation, redactor)
+                result = ingest(whole, report, cancellation, Folders(None, dead_letters), Beginning(at=clock.now()))
                 told.append(result)
         except RunCancelled as error:
             print(f"headwater: {error.message}", file=sys.stderr)
@@ -93,6 +93,20 @@ def reported(config: Json, report: Report, redact: Callable[[str], str]) -> Gene
         reporter.wait(LAST_SECONDS)
 
 
+def with_connection(
+    config: Json, environ: Mapping[str, str], cancellation: Cancellation, redactor: logs.Redactor
+) -> Json:
+    """The definition with the connection of its source, which the server may have; its secrets are hidden.
+
+    Raises:
+        ConnectorError: The server does not tell it, or it refers to a secret that is not there.
+    """
+    complete = completed(config, cancellation)
+    complete, _ = resolver_in(environ).resolve(complete, plan(complete).secret_paths)
+    redactor.add(literal_secrets(complete))
+    return complete
+
+
 def literal_secrets(config: Json) -> frozenset[str]:
     """The secrets that are written out in a definition.
 
@@ -120,10 +134,14 @@ def resolved(
 
     `secrets` tells where they may stand, and raises ConfigurationError for what is wrong with the definition.
     """
-    folder = environ.get("HEADWATER_SECRETS_DIR")
-    resolver = SecretResolver(Path(folder) if folder else None, environ)
     config = definition_in(load(path, environ))
-    return resolver.resolve(config, secrets(config))
+    return resolver_in(environ).resolve(config, secrets(config))
+
+
+def resolver_in(environ: Mapping[str, str]) -> SecretResolver:
+    """What finds secrets without a service: in the folder and the variables that the environment tells."""
+    folder = environ.get("HEADWATER_SECRETS_DIR")
+    return SecretResolver(Path(folder) if folder else None, environ)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from connectors.connector import CheckResult
 from connectors.source_files import EVERY_FILE, SourceFiles
 from service.execution.secrets import SecretResolver
 from service.logs import Redactor
-from service.workflows.documents import Json
+from service.workflows.documents import Json, value_at
 
 
 def connection_checker(
@@ -23,9 +23,11 @@ def connection_checker(
     """
 
     def check(connector: str, connection: Json) -> Iterator[CheckResult]:
-        resolved, values = resolver.resolve(connection, registry.connection_secrets(connector, connection))
+        paths = tuple(registry.connection_secrets(connector, connection))
+        resolved, _ = resolver.resolve(connection, paths)
         redactor = Redactor()
-        redactor.add(values)
+        found = (value_at(resolved, path) for path in paths)
+        redactor.add(value for value in found if isinstance(value, str))
         for result in registry.check(connector, resolved, files):
             advice = None if result.advice is None else redactor.apply(result.advice)
             yield replace(result, message=redactor.apply(result.message), advice=advice)

@@ -6,6 +6,7 @@ that stays away loses the run's lease anyway, and the next attempt tells everyth
 
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -31,6 +32,7 @@ from service.runs.repository.journal import (
 
 FLUSH_SECONDS = 0.5
 KEPT_LINES = 2_500
+KEPT_EARLY = 100
 KEPT_FAILURES = 10_000
 KEPT_SCOPES = 100_000
 
@@ -45,7 +47,7 @@ logger = logging.getLogger(__name__)
 class RunJournal:
     """One run's words on their way to the store; safe to add to from any thread. Once `closed` it takes no more.
 
-    `lapsed` tells whether the run may belong to somebody else by now; `listener` hears each log line, too.
+    `lapsed` tells whether the run may belong to somebody else by now. Log lines are `early` until somebody listens.
     """
 
     lease: Lease
@@ -56,6 +58,7 @@ class RunJournal:
     lines: Holding[LogLine] = field(default_factory=lambda: Holding(KEPT_LINES, KEPT_LINES))
     failures: Holding[LostEntity] = field(default_factory=lambda: Holding(KEPT_FAILURES))
     scopes: Holding[Scope] = field(default_factory=lambda: Holding(KEPT_SCOPES))
+    early: deque[LogLine] = field(default_factory=lambda: deque(maxlen=KEPT_EARLY))
     listener: Callable[[LogLine], None] | None = None
     shown: object = None
     closed: bool = False
@@ -65,8 +68,16 @@ class RunJournal:
         """Keep one log line."""
         if not self.closed:
             self.lines.add(line)
-            if self.listener is not None:
+            if self.listener is None:
+                self.early.append(line)
+            else:
                 self.listener(line)
+
+    def listen(self, listener: Callable[[LogLine], None]) -> None:
+        """Have each log line heard, those that there are already first."""
+        self.listener = listener
+        while self.early:
+            listener(self.early.popleft())
 
     def failed(self, failure: Failure) -> None:
         """Keep one lost entity."""

@@ -58,7 +58,7 @@ class Reporting:
             return
         with self._lock:
             self._reporters[id(journal)] = reporter
-        journal.listener = lambda line: reporter.logged(line.at, line.level, line.logger, line.message)
+        journal.listen(lambda line: reporter.logged(line.at, line.level, line.logger, line.message))
         reporter.start(lambda told: self._over(journal.lease.run_id, told=told))
 
     def tells(self, journal: RunJournal) -> bool:

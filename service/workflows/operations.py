@@ -42,6 +42,10 @@ def _any_schedule(_: AnySchedule) -> None:
     return
 
 
+def _any_workflow(_: WorkflowRow) -> None:
+    return
+
+
 @dataclass(frozen=True, slots=True)
 class Rules:
     """What a definition is held against; `check_schedule` raises Invalid with paths that begin inside the schedule."""
@@ -79,8 +83,13 @@ def create(session: Session, definition: WorkflowCreate, rules: Rules) -> Stored
     return Stored(row, "created", candidate.notes)
 
 
-def apply(session: Session, definition: WorkflowCreate, rules: Rules) -> Stored:
-    """Make the definition what is stored: a new workflow, a new revision, or nothing if it is so already."""
+def apply(
+    session: Session, definition: WorkflowCreate, rules: Rules, require: Callable[[WorkflowRow], None] = _any_workflow
+) -> Stored:
+    """Make the definition what is stored: a new workflow, a new revision, or nothing if it is so already.
+
+    `require` raises for a workflow of this name that is not to be changed; nobody else changes it meanwhile.
+    """
     row = repository.find_locked(session, definition.name)
     if row is None:
         candidate = check(definition, rules)
@@ -88,6 +97,7 @@ def apply(session: Session, definition: WorkflowCreate, rules: Rules) -> Stored:
         if inserted is not None:
             return Stored(inserted, "created", candidate.notes)
         row = repository.lock(session, definition.name)
+    require(row)
     if "enabled" not in definition.model_fields_set:
         definition = definition.model_copy(update={"enabled": row.enabled})
     return _settle(session, row, check(definition, rules, row.config), rules)

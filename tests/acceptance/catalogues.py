@@ -16,8 +16,8 @@ TOLD = ("services/databaseServices", "databases", "databaseSchemas", "tables", "
 class Catalogue(FakeOpenMetadata):
     """A strict OpenMetadata in memory that can hold back its answers, so that a run goes on for as long as needed."""
 
-    def __init__(self, manners: Manners | None = None, port: int = 0) -> None:
-        super().__init__(token=TOKEN, manners=manners, port=port)
+    def __init__(self, manners: Manners | None = None, port: int = 0, version: str = "2.0.7") -> None:
+        super().__init__(version, token=TOKEN, manners=manners, port=port)
         self._held = ""
         self._open = threading.Event()
         self._open.set()

@@ -1,7 +1,9 @@
 """An OpenMetadata server that drives the service as it would Airflow, through the whole life of a pipeline."""
 
 import uuid
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -186,14 +188,15 @@ def test_a_connection_is_tested_in_the_background_step_by_step(
     right = catalogue.api.automations.add(name, "Postgres", shop.connection())
     wrong = catalogue.api.automations.add(f"{name}-2", "Postgres", {**shop.connection(), "database": "no_such"})
     strange = catalogue.api.automations.add(f"{name}-3", "Nonesuch", {"hostPort": "localhost:1"})
+    hidden = catalogue.api.automations.add(f"{name}-4", "Postgres", shop.connection(authType={"password": "*********"}))
     order = {
         "workflowType": "TEST_CONNECTION",
         "openMetadataServerConnection": server_of(catalogue),
     }
-    for automation in (right, wrong, strange):
+    for automation in (right, wrong, strange, hidden):
         message = server.done("/run_automation", {**order, "name": automation.entity["name"]})
         assert message.endswith("has been triggered.")
-    for automation, end in ((right, "Successful"), (wrong, "Failed"), (strange, "Failed")):
+    for automation, end in ((right, "Successful"), (wrong, "Failed"), (strange, "Failed"), (hidden, "Failed")):
         eventually(lambda automation=automation: automation.told and automation.told[-1][0] != "Running", "an end")
         assert automation.told[-1][0] == automation.told[-1][1]["status"] == end
         assert automation.told[0] == ("Running", {**automation.told[0][1], "steps": []})
@@ -201,7 +204,25 @@ def test_a_connection_is_tested_in_the_background_step_by_step(
     assert steps[0] == {**steps[0], "name": "CheckAccess", "mandatory": True, "passed": True}
     assert [len(response["steps"]) for _, response in right.told] == [*range(len(steps) + 1), len(steps)]
     assert "no_such" in wrong.told[-1][1]["steps"][0]["message"]
+    assert {step["status"] for step in steps} == {"Passed"}
+    assert all(step["durationMs"] >= 0 for step in steps)
+    [failed, *skipped] = wrong.told[-1][1]["steps"]
+    assert (failed["status"], {step["status"] for step in skipped}) == ("Failed", {"Skipped"})
+    assert {step["skipReason"] for step in skipped} == {"ConnectionNotEstablished"}
+    assert "authType.password: OpenMetadata hides it" in hidden.told[-1][1]["steps"][0]["message"]
     assert "not a connector" in strange.told[-1][1]["steps"][0]["message"]
+
+
+def test_an_older_server_is_told_of_a_step_only_what_it_knows(
+    server: PipelineServiceClient, name: str, shop: Source
+) -> None:
+    with Catalogue(version="1.13.1") as old:
+        automation = old.api.automations.add(name, "Postgres", shop.connection(hostPort="127.0.0.1:1"))
+        order = {"workflowType": "TEST_CONNECTION", "openMetadataServerConnection": server_of(old), "name": name}
+        server.done("/run_automation", order)
+        eventually(lambda: automation.told and automation.told[-1][0] != "Running", "an end")
+    steps = automation.told[-1][1]["steps"]
+    assert set().union(*steps) == {"name", "mandatory", "passed", "message", "errorLog"}
 
 
 def test_two_pipelines_of_one_name_do_not_take_each_others_place(
@@ -215,6 +236,31 @@ def test_two_pipelines_of_one_name_do_not_take_each_others_place(
     for route in ("/deploy", "/trigger", "/kill"):
         body = pipeline(f"{name}-own", known) if route == "/deploy" else {"dag_id": f"{name}-own"}
         assert server.change(route, body).status_code == (409 if route == "/deploy" else 404)
+
+
+def test_of_two_pipelines_of_one_name_deployed_at_once_one_is_refused(
+    server: PipelineServiceClient, api: Api, name: str, known: Catalogue
+) -> None:
+    def deploy(service: str) -> tuple[str, int]:
+        own = pipeline(name, known, fullyQualifiedName=f"{service}.{name}")
+        return service, server.change("/deploy", own).status_code
+
+    with ThreadPoolExecutor(8) as threads:
+        answers = Counter(threads.map(deploy, ["here", "there"] * 4))
+    holder = api.get(f"/workflows/{name}")["config"]["ingestionPipelineFQN"].partition(".")[0]
+    other = "there" if holder == "here" else "here"
+    assert answers == {(holder, 200): 4, (other, 409): 4}
+
+
+def test_a_pipeline_that_is_deleted_by_many_at_once_is_deleted_for_each(
+    server: PipelineServiceClient, name: str, known: Catalogue
+) -> None:
+    server.done("/deploy", pipeline(name, known))
+    with ThreadPoolExecutor(6) as threads:
+        deleted = [
+            threads.submit(server.http.delete, f"{server.prefix}/delete", params={"dag_id": name}) for _ in range(6)
+        ]
+    assert [each.result().status_code for each in deleted] == [200] * 6
 
 
 @pytest.mark.parametrize(

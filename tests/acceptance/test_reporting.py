@@ -61,6 +61,8 @@ def test_a_run_is_reported_from_start_to_end(
     assert told.progress[-1]["updateType"] == "PIPELINE_COMPLETE"
     tables = [each for each in told.progress[-1]["globalCounters"] if each["entityType"] == "table"]
     assert [each["done"] for each in tables] == [each["total"] for each in tables] != []
+    assert "Attempt 1" in told.logs[0]
+    assert told.logs[0].endswith("begins")
     assert any("ended after" in line for line in told.logs)
     assert shop.password not in "\n".join(told.logs)
 
@@ -222,6 +224,38 @@ def test_the_command_line_reports_a_failure(shop: Source, catalogue: Catalogue, 
     file.write_text(json.dumps({**reported(config_of(wrong, catalogue)), "pipelineRunId": run}), encoding="utf-8")
     assert headwater("run", "-c", file).returncode == 1
     assert catalogue.api.pipelines.of(PIPELINE, run).states[-1] == "failed"
+
+
+def without_connection(catalogue: Catalogue, run: str) -> Json:
+    """The config of a run whose connection the server knows."""
+    config = reported(config_of({}, catalogue))
+    source = {key: value for key, value in config["source"].items() if key != "serviceConnection"}
+    return {**config, "source": source, "pipelineRunId": run}
+
+
+def test_the_command_line_reports_a_service_without_a_connection(catalogue: Catalogue, tmp_path: Path) -> None:
+    catalogue.catalogue.put("services/databaseServices", {"name": SERVICE, "serviceType": "Postgres"})
+    catalogue.api.pipelines.add(PIPELINE)
+    run, file = str(uuid.uuid4()), tmp_path / "shop.json"
+    file.write_text(json.dumps(without_connection(catalogue, run)), encoding="utf-8")
+    assert headwater("run", "-c", file).returncode == 2
+    last = catalogue.api.pipelines.of(PIPELINE, run).statuses[-1]
+    assert last["pipelineState"] == "failed"
+    assert "has no connection" in last["status"][0]["failures"][0]["error"]
+
+
+def test_the_command_line_looks_up_what_the_servers_connection_refers_to(
+    shop: Source, catalogue: Catalogue, tmp_path: Path
+) -> None:
+    connection = {"type": "Postgres", **shop.connection(authType={"password": "secret:shop-pg"})}
+    service = {"name": SERVICE, "serviceType": "Postgres", "connection": {"config": connection}}
+    catalogue.catalogue.put("services/databaseServices", service)
+    file = tmp_path / "shop.json"
+    file.write_text(json.dumps(without_connection(catalogue, str(uuid.uuid4()))), encoding="utf-8")
+    missing = headwater("run", "-c", file)
+    assert missing.returncode == 2
+    assert "there is no secret 'shop-pg'" in missing.stderr
+    assert headwater("run", "-c", file, HEADWATER_SECRET_SHOP_PG=shop.password).returncode == 0
 
 
 def test_a_name_that_is_no_pipelines_is_refused(api: Api, name: str, shop: Source, catalogue: Catalogue) -> None:

@@ -7,9 +7,11 @@ from typing import Any
 import msgspec
 
 from tests.fake_openmetadata.catalogue import Body, Refused
+from tests.fake_openmetadata.schemas import checker
 
 AUTOMATIONS = "automations/workflows"
 FIELDS = ("/response", "/status")
+RESULT = checker("TestConnectionResult", "status")
 
 
 @dataclass
@@ -49,5 +51,7 @@ class Automations:
         if {change["path"] for change in changes} - set(FIELDS) or {change["op"] for change in changes} != {"add"}:
             raise Refused(400, "that is not to be patched")
         for change in changes:
+            if change["path"] == "/response" and (error := RESULT(change["value"])):
+                raise Refused(400, error)
             automation.entity[change["path"][1:]] = change["value"]
         automation.told.append((automation.entity["status"], automation.entity["response"]))

@@ -26,6 +26,7 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
     "CreateClassificationRequest": ("name", "description"),
     "CreateIngestionPipelineRequest": ("name", "pipelineType", "service", "sourceConfig", "airflowConfig"),
     "PipelineStatus": ("runId", "pipelineState", "startDate", "timestamp"),
+    "TestConnectionResult": ("steps",),
     "ProgressUpdate": ("runId", "timestamp", "updateType"),
     "AddLineageRequest": ("edge",),
     "CreateTagRequest": ("name", "description", "classification"),

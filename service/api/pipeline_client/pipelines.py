@@ -151,10 +151,8 @@ def require_metadata(pipeline: IngestionPipeline) -> None:
         raise Invalid([Problem("pipelineType", message)])
 
 
-def require_same(row: WorkflowRow | None, pipeline: IngestionPipeline) -> None:
+def require_same(row: WorkflowRow, pipeline: IngestionPipeline) -> None:
     """Raises Conflict when the name is another pipeline's: the server calls both by their bare name."""
-    if row is None:
-        return
     holder = row.config.get(PIPELINE)
     if holder != pipeline.fully_qualified_name:
         owner = f"of the pipeline {holder}" if holder else "not deployed by OpenMetadata"

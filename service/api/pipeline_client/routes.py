@@ -110,9 +110,9 @@ def deploy(pipeline: Annotated[IngestionPipeline, Body()], services: ServicesDep
     # No connection to the store is held while the server takes its time.
     with services.database.session() as session:
         name = workflow_name(pipeline.name)
-        require_same(repository.find_locked(session, name), pipeline)
+        definition = pipeline.definition(kind.lower())
         with workflow_change(session, Trail(session, actor_of(request)), "apply", name):
-            stored = operations.apply(session, pipeline.definition(kind.lower()), services.rules)
+            stored = operations.apply(session, definition, services.rules, lambda row: require_same(row, pipeline))
     became = "is as it was" if stored.change == "unchanged" else f"has been {stored.change}"
     return Message(message=f"Workflow [{name}] {became}")
 
@@ -164,10 +164,10 @@ def delete(dag_id: DagId, session: SessionDep, trail: TrailDep) -> Message:
     """Delete the workflow; one that is not there is deleted already."""
     try:
         name = _deployed(session, dag_id).name
+        with workflow_change(session, trail, "delete", name):
+            run_operations.delete_workflow(session, name)
     except NotFound:
         return Message(message=f"Workflow [{dag_id}] was not deployed")
-    with workflow_change(session, trail, "delete", name):
-        run_operations.delete_workflow(session, name)
     return Message(message=f"Workflow [{name}] has been deleted")
 
 

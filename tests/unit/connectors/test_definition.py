@@ -139,6 +139,8 @@ def test_keys_of_other_workflows_are_refused_by_name(path: str) -> None:
 
 
 REFUSED: list[tuple[str, object, str]] = [
+    ("workflowConfig.openMetadataServerConfig.hostPort", "http://h:1/api/v1", "write http://h:1/api"),
+    ("workflowConfig.openMetadataServerConfig.securityConfig.jwtToken", " ", "is empty; give the bot's token"),
     ("source.serviceName", "", "at least 1 character"),
     ("source.serviceName", "x" * 257, "at most 256 characters"),
     ("source.serviceName", "a::b", "must not hold '::'"),

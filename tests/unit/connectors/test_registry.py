@@ -183,6 +183,13 @@ def test_other_jobs_over_a_known_source_are_refused_as_such(kind: str) -> None:
     assert message == f"{kind!r} is not supported yet: memory ingests metadata; write 'memory'"
 
 
+@pytest.mark.usefixtures("install")
+def test_another_job_is_refused_as_such_also_with_its_own_steps() -> None:
+    found = problems({**definition(type="memory-usage"), "processor": {"type": "query-parser"}, "stage": {}})
+    assert list(found) == ["source.type", "processor", "stage"]
+    assert "'memory-usage' is not supported yet" in found["source.type"]
+
+
 @pytest.mark.parametrize("kind", ["zzz-lineage", "-usage"])
 @pytest.mark.usefixtures("install")
 def test_other_jobs_over_an_unknown_source_are_unknown(kind: str) -> None:

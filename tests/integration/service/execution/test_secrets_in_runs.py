@@ -39,7 +39,8 @@ def test_a_missing_secret_fails_the_run_at_once_with_its_name(site: Site) -> Non
     )
 
 
-def test_a_check_tells_no_secret(site: Site) -> None:
+@pytest.mark.parametrize("password", ["secret:pw", SECRET])
+def test_a_check_tells_no_secret(site: Site, password: str) -> None:
     check = connection_checker(SecretResolver(None, {"HEADWATER_SECRET_PW": SECRET}))
-    [result] = check("misbehaving", {"password": "secret:pw"})
+    [result] = check("misbehaving", {"password": password})
     assert (result.status, result.message) == ("passed", "with **********")

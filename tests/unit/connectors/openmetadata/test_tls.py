@@ -80,6 +80,17 @@ def test_shows_its_own_certificate(
     assert asked(fake.host_port, verifySSL="ignore", sslConfig=shown) == (2, 0, 7)
 
 
+@pytest.mark.parametrize("newest", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_says_when_the_server_wants_a_certificate(
+    fake: FakeOpenMetadata, server_side: ssl.SSLContext, newest: ssl.TLSVersion
+) -> None:
+    server_side.maximum_version = newest
+    server_side.verify_mode = ssl.CERT_REQUIRED
+    with pytest.raises(FatalError, match="no secure connection") as caught:
+        asked(fake.host_port, verifySSL="ignore")
+    assert "sslConfig.sslCertificate" in (caught.value.advice or "")
+
+
 def test_says_when_the_server_speaks_no_tls() -> None:
     with FakeOpenMetadata() as fake, pytest.raises(FatalError, match="no secure connection") as caught:
         asked(fake.host_port.replace("http:", "https:"))

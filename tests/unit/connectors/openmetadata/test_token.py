@@ -54,9 +54,15 @@ def test_refuses_what_no_header_can_carry(text: str) -> None:
         token_of(text)
 
 
-@pytest.mark.parametrize("text", ["e" * 10_000, "e" * 1_000, "/no/such/file"])
+@pytest.mark.parametrize("text", ["e" * 10_000, "e" * 1_000, "no/such/file"])
 def test_takes_for_a_token_what_is_no_file(text: str) -> None:
     assert token_of(text).text == text
+
+
+@pytest.mark.parametrize("text", ["/no/such/file", "./no-such-file", "../no-such-file", "~/no-such-file"])
+def test_refuses_a_path_that_leads_nowhere(text: str) -> None:
+    with pytest.raises(ConfigurationError, match="names a file that is not there"):
+        token_of(text)
 
 
 def test_sends_none_where_none_is_wanted() -> None:

@@ -23,8 +23,10 @@ def test_yaml_and_json(tmp_path: Path, name: str, text: str) -> None:
 
 
 def test_variables_are_put_in_and_unknown_ones_stay(tmp_path: Path) -> None:
-    file = written(tmp_path, "a: ${HOST}:$PORT\nb: $NOT_THERE\nc: 5$$")
-    assert load(file, {"HOST": "db", "PORT": "1"}) == {"a": "db:1", "b": "$NOT_THERE", "c": "5$"}
+    file = written(tmp_path, "a: ${HOST}:$PORT\nb: $NOT_THERE\nc: 5$$\nd: pa$$word\ne: ^x$|${")
+    known = {"HOST": "db", "PORT": "1"}
+    left = {"b": "$NOT_THERE", "c": "5$$", "d": "pa$$word", "e": "^x$|${"}
+    assert load(file, known) == {"a": "db:1", **left}
 
 
 def test_a_date_stays_what_was_written(tmp_path: Path) -> None:
