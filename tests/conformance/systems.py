@@ -10,7 +10,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from tests import kafka
-from tests.amazon import Account, fill_dynamodb, fill_glue, fill_kinesis
+from tests.amazon import Account, fill_dynamodb, fill_glue, fill_kinesis, fill_sagemaker
 from tests.clickhouse import make_schema
 from tests.mariadb import PASSWORD, MariaDB
 from tests.mongodb import fill_mongodb
@@ -228,6 +228,7 @@ SYSTEMS: dict[str, Callable[[pytest.FixtureRequest], System]] = {
     "redpanda": of_kafka_kind("Redpanda"),
     "redshift": read_by_names("Redshift"),
     "s3": of_amazon("S3", fill_s3, {}),
+    "sagemaker": of_amazon("SageMaker", fill_sagemaker, {}),
     "sqlite": sqlite,
     "timescale": of_postgres_kind("Timescale"),
 }

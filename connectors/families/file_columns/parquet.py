@@ -1,7 +1,7 @@
 """Columns of a Parquet file, by the schema in its footer; pyarrow reads it."""
 
+import importlib
 from collections.abc import Mapping
-from importlib import import_module
 from typing import Any, BinaryIO
 
 from connectors.errors import ConnectorError
@@ -29,7 +29,7 @@ def parquet_columns(file: BinaryIO, name: str) -> tuple[Column, ...]:
         ConnectorError: pyarrow is not installed, or it is no Parquet file.
     """
     try:
-        arrow, parquet = import_module("pyarrow"), import_module("pyarrow.parquet")
+        arrow, parquet = importlib.import_module("pyarrow"), importlib.import_module("pyarrow.parquet")
     except ImportError as error:
         msg = f"{name} cannot be read: pyarrow is not installed"
         raise ConnectorError(msg, "install it: pip install 'headwater[s3]'") from error
@@ -43,7 +43,7 @@ def parquet_columns(file: BinaryIO, name: str) -> tuple[Column, ...]:
 
 def _type(found: ArrowType, depth: int) -> NestedType:
     """An Arrow type as one of those that columns are made of."""
-    of = import_module("pyarrow.types")
+    of = importlib.import_module("pyarrow.types")
     if depth > DEEPEST:
         return NestedType("unknown type")
     if of.is_nested(found):
