@@ -19,7 +19,7 @@ from typing import Any
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from benchmarks import peers, second_run, service_load, slow_api, slow_source
+from benchmarks import families, peers, second_run, service_load, slow_api, slow_source
 from benchmarks.fast_api import fast_api
 from benchmarks.floor import floor_cpu_seconds
 from benchmarks.ingesting import definition, ended
@@ -80,6 +80,8 @@ def main() -> int:
         say("Measuring others ...")
         beside = Table()
         peers.measure(beside, folder, small)
+    say("Measuring topics and containers ...")
+    families.measure(beside)
     say("Measuring what the service carries ...")
     carried = Table()
     service_load.measure(carried, folder)

@@ -159,6 +159,34 @@ def fill_kinesis(account: Account) -> None:
     kinesis.create_stream(StreamName="clicks", StreamModeDetails={"StreamMode": "ON_DEMAND"})
 
 
+IMAGE = "1.dkr.ecr.eu-west-1.amazonaws.com/xgboost:1.7"
+
+
+def fill_sagemaker(account: Account) -> None:
+    """Models of one container, of several, of a package of the registry, and of none."""
+    sagemaker = account.client("sagemaker")
+    role = f"arn:aws:iam::{account.number}:role/runs-models"
+    sagemaker.create_model_package_group(ModelPackageGroupName="churn")
+    packed = sagemaker.create_model_package(
+        ModelPackageGroupName="churn",
+        ModelPackageDescription="Who will leave.",
+        ModelApprovalStatus="Approved",
+        InferenceSpecification={
+            "Containers": [
+                {"Image": IMAGE, "ModelDataUrl": "s3://models/churn/3.tar.gz", "Framework": "XGBOOST"},
+            ],
+            "SupportedContentTypes": ["text/csv"],
+            "SupportedResponseMIMETypes": ["text/csv"],
+        },
+    )["ModelPackageArn"]
+    one = {"Image": IMAGE, "ModelDataUrl": "s3://models/price.tar.gz", "Environment": {"TOKEN": PASSWORD}}
+    tags = [{"Key": "team", "Value": "pricing"}, {"Key": "live", "Value": ""}]
+    sagemaker.create_model(ModelName="price", ExecutionRoleArn=role, PrimaryContainer=one, Tags=tags)
+    several = [{"Image": f"{IMAGE}-prepare"}, one]
+    sagemaker.create_model(ModelName="steps", ExecutionRoleArn=role, Containers=several)
+    sagemaker.create_model(ModelName="churn-3", ExecutionRoleArn=role, PrimaryContainer={"ModelPackageName": packed})
+
+
 def make_table(dynamodb: Any, table: str, /, **keys: str) -> None:
     """A table with these parts of its key, by their types."""
     kinds = ["HASH", "RANGE"]

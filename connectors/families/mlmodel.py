@@ -67,13 +67,19 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """What takes more questions than the listing; `problem` is why not all of it could be read."""
+    """What takes more questions than the listing; `problem` is why not all of it could be read.
+
+    `storage` and `tags` are those that the listing does not tell, `image` is what runs the model.
+    """
 
     algorithm: str = "mlmodel"
     features: tuple[MlFeature, ...] = ()
     hyper_parameters: tuple[MlHyperParameter, ...] = ()
     versions: tuple[Version, ...] = ()
     owners: tuple[str, ...] = ()
+    storage: str | None = None
+    image: str | None = None
+    tags: tuple[str, ...] = ()
     problem: ConnectorError | None = None
 
 
@@ -94,7 +100,7 @@ class MlModelSource(Protocol):
 
     classification: str
 
-    def models(self, wanted: Callable[[str], bool]) -> Iterable[MlModel]:
+    def models(self, wanted: Callable[[str], bool], /) -> Iterable[MlModel]:
         """All models, each once; of those that are not `wanted` nothing is looked at but the name."""
         ...
 
@@ -125,7 +131,9 @@ class MlModelWalk:
         """The model's own record, after those of its tags that no other model had before."""
         row = item.row
         details = row.details()
-        yield from self._tags.new(row.tags)
+        tags, storage = (*row.tags, *details.tags), row.storage or details.storage
+        store = MlStore(storage=storage, image_repository=details.image)
+        yield from self._tags.new(tags)
         yield CreateMlModelRequest(
             name=encode_name(row.name),
             description=described(row.description, details.versions),
@@ -134,8 +142,8 @@ class MlModelWalk:
             source_url=row.url,
             ml_features=details.features,
             ml_hyper_parameters=details.hyper_parameters,
-            ml_store=MlStore(storage=row.storage) if row.storage else None,
-            tags=self._tags.labels(row.tags),
+            ml_store=None if store == MlStore() else store,
+            tags=self._tags.labels(tags),
             owners=tuple(EntityReference(type="user", name=name) for name in details.owners),
         )
         if details.problem is not None:

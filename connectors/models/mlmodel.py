@@ -22,9 +22,10 @@ class MlHyperParameter(Wire, frozen=True, kw_only=True):
 
 
 class MlStore(Wire, frozen=True, kw_only=True):
-    """Where a model's files are."""
+    """Where a model's files are, and the image that runs it."""
 
     storage: str | None = None
+    image_repository: str | None = None
 
 
 class CreateMlModelServiceRequest(CreateServiceRequest, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from tests import kafka
-from tests.amazon import REGION, Account, fill_dynamodb, fill_glue, fill_kinesis
+from tests.amazon import REGION, Account, fill_dynamodb, fill_glue, fill_kinesis, fill_sagemaker
 from tests.clickhouse import make_schema
 from tests.delta import in_s3, make_tables, storage_options
 from tests.hive import PASSWORD as HIVE_PASSWORD
@@ -277,6 +277,7 @@ SYSTEMS: dict[str, Callable[[pytest.FixtureRequest], System]] = {
     "redpanda": of_kafka_kind("Redpanda"),
     "redshift": read_by_names("Redshift"),
     "s3": of_amazon("S3", fill_s3, {}),
+    "sagemaker": of_amazon("SageMaker", fill_sagemaker, {}),
     "snowflake": snowflake,
     "sqlite": sqlite,
     "timescale": of_postgres_kind("Timescale"),

@@ -1,8 +1,7 @@
 """Columns of a Parquet file, by the schema in its footer; pyarrow reads it."""
 
 from collections.abc import Mapping
-from importlib import import_module
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 from connectors.errors import ConnectorError
 from connectors.families.file_columns.typed import DEEPEST, columns_of_fields
@@ -29,13 +28,14 @@ def parquet_columns(file: BinaryIO, name: str) -> tuple[Column, ...]:
         ConnectorError: pyarrow is not installed, or it is no Parquet file.
     """
     try:
-        arrow, parquet = import_module("pyarrow"), import_module("pyarrow.parquet")
+        import pyarrow as pa
+        from pyarrow import parquet
     except ImportError as error:
         msg = f"{name} cannot be read: pyarrow is not installed"
         raise ConnectorError(msg, "install it: pip install 'headwater[s3]'") from error
     try:
-        schema = parquet.read_schema(file)
-    except (arrow.ArrowException, OSError) as error:
+        schema = cast("ArrowType", parquet).read_schema(file)
+    except (cast("ArrowType", pa).ArrowException, OSError) as error:
         msg = f"{name} is no Parquet file: {error}"
         raise ConnectorError(msg, ADVICE) from error
     return columns_of_fields(Field(each.name, _type(each.type, 0), required=not each.nullable) for each in schema)
@@ -43,7 +43,9 @@ def parquet_columns(file: BinaryIO, name: str) -> tuple[Column, ...]:
 
 def _type(found: ArrowType, depth: int) -> NestedType:
     """An Arrow type as one of those that columns are made of."""
-    of = import_module("pyarrow.types")
+    from pyarrow import types
+
+    of = cast("ArrowType", types)
     if depth > DEEPEST:
         return NestedType("unknown type")
     if of.is_nested(found):

@@ -209,17 +209,17 @@ def test_a_file_that_vanishes_gives_way_to_the_next(own_account: Account) -> Non
 
 
 def test_without_cloudwatch_sizes_are_left_out(account: Account, caplog: pytest.LogCaptureFixture) -> None:
-    walked = through(account, {"POST /": lambda asked: denied_unless_sts(asked, account)})
+
+    def denied_unless_sts(asked: Asked) -> Status:
+        if b"AssumeRole" not in asked.raw:
+            return Status(403, {"__type": "AccessDeniedException", "message": "no"})
+        return Status(200, *sts(asked, account))
+
+    walked = through(account, {"POST /": denied_unless_sts})
     assert told(walked) == []
     assert "sizes of buckets are left out" in caplog.text
     buckets = [each for each in walked.sink.only(CreateContainerRequest) if each.container is None]
     assert {each.size for each in buckets} == {None}
-
-
-def denied_unless_sts(asked: Asked, account: Account) -> Status:
-    if b"AssumeRole" not in asked.raw:
-        return Status(403, {"__type": "AccessDeniedException", "message": "no"})
-    return Status(200, *sts(asked, account))
 
 
 def sts(asked: Asked, account: Account) -> tuple[bytes, dict[str, str]]:

@@ -4,20 +4,19 @@ import csv
 import gzip
 import io
 import json
+from importlib import import_module
 from typing import Any, cast
 
 import fastavro
-import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pyarrow import parquet
 
 from connectors.errors import ConnectorError
 from connectors.families.file_columns import sample
 from connectors.families.file_columns.sample import Sampled, Structure, Vanished, columns_of
 
-arrow: Any = pa
+arrow, parquet = import_module("pyarrow"), import_module("pyarrow.parquet")
 
 
 def file_of(content: bytes, asked: list[tuple[int, int]] | None = None) -> Sampled:
@@ -42,7 +41,7 @@ def avro(schema: dict[str, Any], *rows: dict[str, Any]) -> bytes:
 
 def parquet_of(**columns: Any) -> bytes:
     file = io.BytesIO()
-    cast("Any", parquet).write_table(arrow.table(columns), file)
+    parquet.write_table(arrow.table(columns), file)
     return file.getvalue()
 
 

@@ -17,7 +17,7 @@ def entry(**fields: Any) -> dict[str, Any]:
 
 
 def test_what_an_entry_may_say() -> None:
-    columns = [{"name": "a.b", "dataType": "INT", "dataTypeDisplay": "year", "description": "d"}]
+    columns: list[dict[str, Any]] = [{"name": "a.b", "dataType": "INT", "dataTypeDisplay": "year", "description": "d"}]
     written = entry(structureFormat="Parquet", isPartitioned=True, partitionColumns=columns, depth=2, separator=None)
     [found] = parsed(BucketManifest, json.dumps({"entries": [written]}), "it").entries
     assert (found.structure_format, found.depth, found.is_partitioned) == ("parquet", 2, True)
@@ -29,8 +29,8 @@ def test_what_an_entry_may_say() -> None:
     ("written", "told"),
     [
         ("{", "is no manifest"),
-        ({}, "entries: is required"),
-        ({"entries": [{}]}, "entries.0.dataPath: is required"),
+        ("{}", "entries: is required"),
+        ('{"entries": [{}]}', "entries.0.dataPath: is required"),
         ({"entries": [entry(dataPath="/")]}, "entries.0.dataPath: '/' is no path below the bucket"),
         ({"entries": [entry(dataPath="a//b")]}, "write it like sales/orders"),
         ({"entries": [entry(dataPath="a/**")]}, "use * for each folder, or depth"),

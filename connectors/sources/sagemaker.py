@@ -1,0 +1,214 @@
+"""Amazon SageMaker: the models of an account in a region, and the packages of its registry that they come from."""
+
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
+from functools import partial
+from typing import Literal, TypeVar
+from urllib.parse import quote
+
+import msgspec
+
+from connectors.cancellation import Cancellation
+from connectors.connector import Capability, Check, Connector, RunContext
+from connectors.errors import ConnectorError, FatalError, RunCancelled, SkipEntity, SourceUnavailable
+from connectors.families.aws import AwsCredentials, AwsService
+from connectors.families.mlmodel import (
+    Details,
+    MlModel,
+    MlModelConnection,
+    MlModelMetadata,
+    Version,
+    mlmodel_topology,
+)
+from connectors.report import Report
+
+T = TypeVar("T")
+StructT = TypeVar("StructT", bound=msgspec.Struct)
+PAGE = 100
+GONE = "Could not find model"
+GRANTS = """{
+  "Effect": "Allow",
+  "Action": ["sagemaker:ListModels", "sagemaker:DescribeModel", "sagemaker:DescribeModelPackage",
+             "sagemaker:ListTags"],
+  "Resource": "*"
+}"""
+
+
+class SageMakerConfig(MlModelConnection):
+    """Which account and region to read."""
+
+    type: Literal["SageMaker"] = "SageMaker"
+    aws_config: AwsCredentials
+
+
+class DataSource(msgspec.Struct, frozen=True, rename="pascal"):
+    """Where a model's files are, as newer models say it."""
+
+    s3_uri: str | None = None
+
+
+class ModelDataSource(msgspec.Struct, frozen=True, rename="pascal"):
+    """The kinds of places there are."""
+
+    s3_data_source: DataSource = DataSource()
+
+
+class Container(msgspec.Struct, frozen=True, rename="pascal"):
+    """What runs a model, without its environment, which may hold secrets."""
+
+    image: str | None = None
+    model_data_url: str | None = None
+    model_data_source: ModelDataSource = ModelDataSource()
+    model_package_name: str | None = None
+    framework: str | None = None
+
+    @property
+    def storage(self) -> str | None:
+        """Where its files are."""
+        return self.model_data_url or self.model_data_source.s3_data_source.s3_uri
+
+
+class Inference(msgspec.Struct, frozen=True, rename="pascal"):
+    """How a package is run."""
+
+    containers: tuple[Container, ...] = ()
+
+
+class Package(msgspec.Struct, frozen=True, rename="pascal"):
+    """A package of the registry as DescribeModelPackage tells it."""
+
+    model_package_version: int | None = None
+    model_package_group_name: str | None = None
+    model_approval_status: str = ""
+    inference_specification: Inference = Inference()
+
+
+class Description(msgspec.Struct, frozen=True, rename="pascal"):
+    """A model as DescribeModel tells it."""
+
+    model_arn: str
+    primary_container: Container | None = None
+    containers: tuple[Container, ...] = ()
+
+
+class SageMakerSource:
+    """A MlModelSource; models are described one by one, as SageMaker describes no more than one at a time."""
+
+    classification = "SageMakerTags"
+
+    def __init__(self, service: AwsService, credentials: AwsCredentials) -> None:
+        self._service = service
+        # Somebody else's service has no console of Amazon's.
+        self._region = None if credentials.end_point_url else credentials.aws_region
+
+    def models(self, _wanted: Callable[[str], bool], /) -> Iterator[MlModel]:
+        """See MlModelSource."""
+        for name in self.names():
+            yield MlModel(name, partial(self.details, name), url=self._page(name))
+
+    def names(self) -> Iterator[str]:
+        """The names of all models, in order."""
+        for row in self._service.pages("list_models", "Models", SortBy="Name", SortOrder="Ascending", MaxResults=PAGE):
+            yield row["ModelName"]
+
+    def details(self, name: str) -> Details:
+        """What a model is made of.
+
+        Raises:
+            SkipEntity: It is gone since it was listed.
+            ConnectorError: It may not be described, or the answer is not what SageMaker tells.
+        """
+        try:
+            answer = self._service.call("describe_model", ModelName=name)
+        except ConnectorError as error:
+            if GONE in error.message:
+                msg = f"{name} was deleted since it was listed"
+                raise SkipEntity(msg) from error
+            raise
+        found = _read(answer, Description, f"describe_model {name}")
+        made = (found.primary_container, *found.containers)
+        parts = [each for each in made if each is not None]
+        tags, no_tags = self._asked(partial(self._tags, found.model_arn), ())
+        packages = [each.model_package_name for each in parts if each.model_package_name]
+        package, no_package = self._asked(partial(self._package, packages[0]), None) if packages else (None, None)
+        if package is not None:
+            parts += package.inference_specification.containers
+        # Of several in a row, the one that has the files is the model; the others prepare what it gets.
+        parts.sort(key=lambda each: each.storage is None)
+        return Details(
+            algorithm=next((each.framework.lower() for each in parts if each.framework), "mlmodel"),
+            versions=() if package is None else (_version(package),),
+            storage=next((each.storage for each in parts if each.storage), None),
+            image=next((each.image for each in parts if each.image), None),
+            tags=tags,
+            problem=no_tags or no_package,
+        )
+
+    def _tags(self, arn: str) -> tuple[str, ...]:
+        rows = self._service.pages("list_tags", "Tags", ResourceArn=arn)
+        return tuple(f"{row['Key']}={row['Value']}" if row.get("Value") else row["Key"] for row in rows)
+
+    def _package(self, name: str) -> Package | None:
+        answer = self._service.call("describe_model_package", ModelPackageName=name)
+        return _read(answer, Package, f"describe_model_package {name}")
+
+    @staticmethod
+    def _asked(ask: Callable[[], T], default: T) -> tuple[T, ConnectorError | None]:
+        """What is one part of a model: without it, the rest is sent all the same."""
+        try:
+            return ask(), None
+        except (SourceUnavailable, FatalError, RunCancelled):
+            raise
+        except ConnectorError as error:
+            return default, error
+
+    def _page(self, name: str) -> str | None:
+        if self._region is None:
+            return None
+        page = f"https://{self._region}.console.aws.amazon.com/sagemaker/home"
+        return f"{page}?region={self._region}#/models/{quote(name)}"
+
+
+def _version(package: Package) -> Version:
+    parts = (package.model_package_group_name, package.model_package_version)
+    return Version(" ".join(str(part) for part in parts if part is not None), status=package.model_approval_status)
+
+
+def _read(answer: object, kind: type[StructT], what: str) -> StructT:
+    try:
+        return msgspec.convert(answer, kind)
+    except msgspec.ValidationError as error:
+        msg = f"{what}: the answer is not what SageMaker tells: {error}"
+        raise ConnectorError(msg, "see whether endPointURL is the address of SageMaker") from error
+
+
+@contextmanager
+def open_source(context: RunContext[SageMakerConfig, MlModelMetadata]) -> Generator[SageMakerSource]:
+    """The source of one run."""
+    credentials = context.connection.aws_config
+    with closing(AwsService(credentials, "sagemaker", context.report, context.cancellation)) as service:
+        yield SageMakerSource(service, credentials)
+
+
+def check_models(config: SageMakerConfig) -> str:
+    """List the models, and describe the first."""
+    with closing(AwsService(config.aws_config, "sagemaker", Report(), Cancellation())) as service:
+        source = SageMakerSource(service, config.aws_config)
+        names = list(source.names())
+        if names:
+            source.details(names[0])
+        return f"{len(names)} models"
+
+
+CONNECTOR = Connector(
+    name="sagemaker",
+    service_type="SageMaker",
+    config=SageMakerConfig,
+    options=MlModelMetadata,
+    capabilities=frozenset({Capability.ML_MODELS, Capability.TAGS, Capability.DELETIONS}),
+    checks=(Check("GetModels", "The models can be listed and described", check_models, gate=True, mandatory=True),),
+    topology=mlmodel_topology(open_source),
+    driver="boto3",
+    grants=GRANTS,
+    tested="moto 5.2",
+)
