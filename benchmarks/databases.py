@@ -76,7 +76,12 @@ def hive(server: str, _folder: Path, size: int) -> Definition:
         )
         made.execute('create index on "COLUMNS_V2" ("CD_ID")')
     place = conninfo_to_dict(server)
-    store = {"type": "Postgres", "username": place["user"], "hostPort": f"{place['host']}:{place.get('port', 5432)}"}
+    store: dict[str, Any] = {
+        "type": "Postgres",
+        "username": place["user"],
+        "hostPort": f"{place['host']}:{place.get('port', 5432)}",
+    }
+    store["authType"] = {"password": place["password"]}
     return {
         "type": "hive",
         "config": {"type": "Hive", "hostPort": "none:10000", "metastoreConnection": {**store, "database": name}},
