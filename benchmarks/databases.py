@@ -1,7 +1,8 @@
 """`python -m benchmarks.databases`: what large databases of other kinds than Postgres cost, at two sizes.
 
 Each run is a process of its own that writes to the file sink. Its CPU seconds are to grow with the tables, its peak
-memory beyond that of a run over an empty database by no more than the names of one schema's tables.
+memory beyond that of a run over an empty database by no more than the names of one schema's tables; SQLite itself
+keeps the definitions of all tables in memory.
 """
 
 import argparse
@@ -47,6 +48,7 @@ def sqlite(_server: str, folder: Path, size: int) -> Definition:
     place = folder / f"{size}.db"
     columns = ", ".join(f"c{number} varchar(20) not null" for number in range(COLUMNS - 2))
     with closing(sqlite3.connect(place)) as made, made:
+        made.execute("begin")
         for number in range(size):
             refers = f"references t{max(0, number - 1)} (id)"
             made.execute(f"create table t{number} (id integer primary key, previous integer {refers}, {columns})")
@@ -76,7 +78,12 @@ def hive(server: str, _folder: Path, size: int) -> Definition:
         )
         made.execute('create index on "COLUMNS_V2" ("CD_ID")')
     place = conninfo_to_dict(server)
-    store = {"type": "Postgres", "username": place["user"], "hostPort": f"{place['host']}:{place.get('port', 5432)}"}
+    store: dict[str, Any] = {
+        "type": "Postgres",
+        "username": place["user"],
+        "hostPort": f"{place['host']}:{place.get('port', 5432)}",
+    }
+    store["authType"] = {"password": place["password"]}
     return {
         "type": "hive",
         "config": {"type": "Hive", "hostPort": "none:10000", "metastoreConnection": {**store, "database": name}},

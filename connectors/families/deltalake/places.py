@@ -66,7 +66,7 @@ class Folders:
             for path in _folders(root):
                 if _is_table(path):
                     yield Place(path.name, path.as_uri())
-        found = [path for path in (root / schema, root / f"{schema}{SUFFIX}") if path.is_dir() and not _is_table(path)]
+        found = [path for path in (root / schema, root / f"{schema}{SUFFIX}") if _is_schema(path)]
         if not found and schema != DEFAULT:
             message = f"schema {schema} was removed during the run"
             raise ConnectorError(message)
@@ -107,6 +107,10 @@ def _folders(folder: Path) -> list[Path]:
         message = f"{folder} was removed during the run"
         raise ConnectorError(message) from error
     return sorted(path for path in inside if not path.name.startswith((".", "_")))
+
+
+def _is_schema(folder: Path) -> bool:
+    return folder.is_dir() and not folder.is_symlink() and not _is_table(folder)
 
 
 def _is_table(folder: Path) -> bool:

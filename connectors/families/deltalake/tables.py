@@ -1,5 +1,6 @@
 """A table of Delta Lake's as its log tells of it."""
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -14,6 +15,10 @@ from connectors.models.names import encode_name
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
+
+DENIED = re.compile(r"lacked the necessary privileges|permission denied|403 Forbidden|AccessDenied", re.IGNORECASE)
+GONE = re.compile(r"404 Not Found|NoSuchBucket|NoSuchKey")
+MARKS = re.compile(r"\x1b\[[0-9;]*m|↳")
 
 
 def table_of(table: Table, uri: str, options: dict[str, str]) -> Table:
@@ -36,7 +41,7 @@ def table_of(table: Table, uri: str, options: dict[str, str]) -> Table:
         raise ConnectorError(message, "see whether the table can be read by other readers of Delta Lake") from error
     except OSError as error:
         message = f"{uri}: {_line(error)}"
-        raise SourceUnavailable(message, "see whether what it lies on can be reached") from error
+        raise _unread(message) from error
 
 
 def described(table: Table, uri: str, log: "DeltaTable") -> Table:
@@ -74,5 +79,15 @@ def life_cycle(created: int | None, history: list[dict[str, Any]]) -> LifeCycle 
     return LifeCycle(created=made, updated=written) if made or written else None
 
 
+def _unread(message: str) -> ConnectorError:
+    """What it means that a file of a log cannot be read: this table's failure alone, where others may be read."""
+    if DENIED.search(message):
+        return ConnectorError(message, "allow s3:GetObject and s3:ListBucket on it, or let the service's user read it")
+    if GONE.search(message):
+        return ConnectorError(message, "it was removed during the run; the next run settles it")
+    return SourceUnavailable(message, "see whether what it lies on can be reached")
+
+
 def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:500] or type(error).__name__
+    """One line, without the colours and arrows that delta-rs sets it with."""
+    return " ".join(MARKS.sub(" ", str(error)).split())[:500] or type(error).__name__

@@ -28,7 +28,8 @@ class HiveConfig(DatabaseConnection):
 
     `databaseName` is what the one database above them is called. With `metastoreConnection`, to the Postgres or the
     MySQL that the metastore lies in, that alone is read: all tables of a schema at once, where HiveServer2 is asked for
-    one table at a time. `connectionOptions` and `connectionArguments` may hold `timeout`, in seconds, and `http_path`.
+    one table at a time. KERBEROS and GSSAPI need the package `kerberos` as well. `connectionOptions` and
+    `connectionArguments` may hold `timeout`, in seconds, and `http_path`.
     """
 
     type: Literal["Hive"] = "Hive"

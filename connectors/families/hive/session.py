@@ -5,7 +5,7 @@ import importlib
 import threading
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, Protocol, TypeVar
 
 from connectors.cancellation import Cancellation
 from connectors.errors import ConnectorError, RunCancelled
@@ -40,8 +40,10 @@ class Cursor(Protocol):
 class Line(Protocol):
     """A transport of thrift's."""
 
+    open: Callable[[], None]
+
     def close(self) -> None:
-        """Hang up; whoever waits for the server hears of it."""
+        """Hang up."""
         ...
 
 
@@ -83,7 +85,7 @@ class Sessions:
         for line, cursor in idle:
             with contextlib.suppress(Exception):  # nothing depends on it
                 cursor.close()
-            line.close()
+            hang_up(line)
 
     @contextmanager
     def _session(self) -> Generator[Cursor]:
@@ -102,7 +104,7 @@ class Sessions:
                     self._idle.append(session)
             if not usable:
                 # One that does not answer would hold up the run with its farewell; without a line it ends the session.
-                session[0].close()
+                hang_up(session[0])
 
     def _connected(self) -> tuple[Line, Cursor]:
         """A session; whatever goes wrong leaves no line behind, also when nobody waits for it any more."""
@@ -113,7 +115,7 @@ class Sessions:
             cursor: Cursor = service.HiveServer2Connection(service.HS2Service(client, retries=TRIES)).cursor()
             self._cancellation.check()
         except BaseException:
-            line.close()
+            hang_up(line)
             raise
         return line, cursor
 
@@ -144,13 +146,12 @@ class Sessions:
                 **trust,
                 **login,
             )
-        opened = cast("Line", line)
         try:
             line.open()
         except BaseException:
-            opened.close()
+            hang_up(line)
             raise
-        return opened
+        return line
 
     def _answered(self, ask: Callable[[], AnswerT], translate: Callable[[Exception], ConnectorError]) -> AnswerT:
         try:
@@ -159,3 +160,14 @@ class Sessions:
             raise
         except Exception as error:  # what cannot be understood makes the driver stumble in many ways
             raise translate(error) from error
+
+
+def hang_up(line: Line) -> None:
+    """Close a line for good: the driver opens one anew as soon as it has something to say, be it a farewell."""
+
+    def refused() -> None:
+        message = "the line was closed on purpose"
+        raise EOFError(message)
+
+    line.open = refused
+    line.close()

@@ -14,18 +14,22 @@ from connectors.connector import RunContext, run_checks
 from connectors.definition import parse
 from connectors.errors import ConfigurationError, ConnectorError, FatalError, SourceUnavailable
 from connectors.families.database_options import DatabaseMetadata
+from connectors.families.database_source import Table
 from connectors.families.deltalake.config import DeltaLakeConfig
-from connectors.models.database import CreateDatabaseSchemaRequest, CreateTableRequest
+from connectors.families.deltalake.tables import table_of
+from connectors.models.database import CreateDatabaseSchemaRequest, CreateTableRequest, TableType
 from connectors.models.records import DeletionScope
 from connectors.report import Report
 from connectors.runner import TopologyRunner
 from connectors.source_files import SourceFiles
 from connectors.sources.deltalake import CONNECTOR, open_source
 from tests.amazon import Account
+from tests.answering import Answering, Status
 from tests.delta import in_folder, in_s3, make_tables, storage_options
 from tests.in_memory import RecordingSink, Walked
 
 GOLDEN = Path(__file__).parents[3] / "golden" / "deltalake.json"
+LOG = "/b/t/_delta_log"
 Context = RunContext[DeltaLakeConfig, DatabaseMetadata]
 
 
@@ -132,6 +136,27 @@ def test_what_vanishes_while_it_is_read(warehouse: Path) -> None:
             asked()
         with pytest.raises(ConnectorError, match="schema nope was removed"):
             list(source.tables("default", "nope"))
+
+
+@pytest.mark.parametrize(
+    ("answers", "error", "advice"),
+    [
+        ({f"GET {LOG}/_last_checkpoint": Status(403)}, ConnectorError, "allow s3:GetObject"),
+        ({}, ConnectorError, "next run settles it"),
+        ({f"GET {LOG}/_last_checkpoint": Status(500)}, SourceUnavailable, "can be reached"),
+    ],
+)
+def test_a_log_that_cannot_be_read(answers: dict[str, Any], error: type[Exception], advice: str) -> None:
+    with Answering(answers) as store:
+        quick = {"AWS_ALLOW_HTTP": "true", "max_retries": "0", "retry_timeout": "2s"}
+        keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "the-key", "AWS_REGION": "eu-west-1"}
+        options = {"AWS_ENDPOINT_URL": store.address, **keys, **quick}
+        with pytest.raises(ConnectorError, match="s3://b/t: ") as caught:
+            table_of(Table("t", TableType.REGULAR, ()), "s3://b/t", options)
+    assert type(caught.value) is error
+    assert advice in str(caught.value.advice)
+    assert not {"\x1b", "\n", "↳"} & set(caught.value.message)
+    assert "the-key" not in caught.value.message
 
 
 def test_a_folder_that_is_not_there_or_not_allowed(tmp_path: Path) -> None:
