@@ -82,6 +82,14 @@ def mlflow_server() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def superset_server() -> Iterator[dict[str, str]]:
+    """A Superset with a dashboard that all tests share: `address`, `username`, `password`."""
+    systems.require("superset")
+    with shared("tests.systems.superset") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
 def migrated_template(postgres_server: Server) -> str:
     """The name of a migrated database to clone, made by the first process that needs it."""
     versions = sorted((REPOSITORY / "migrations").rglob("*.py"))

@@ -143,7 +143,7 @@ class Deletions:
     @staticmethod
     def _require_children(scope: DeletionScope, names: Sequence[str]) -> None:
         """Refuse to touch anything but the direct children of the scope."""
-        if (name := stranger(names, scope.fqn)) is not None:
+        if (name := stranger(names, scope.fqn, scope.collection)) is not None:
             msg = f"{name} does not lie directly in {scope.fqn}: nothing is deleted there"
             raise Refused(msg, "report this to Headwater; the deletions of this scope are left out until then")
 

@@ -6,9 +6,12 @@ from http import HTTPStatus
 import msgspec
 
 from connectors.errors import ConnectorError
+from connectors.models.base import CreateRequest
+from connectors.models.kinds import REQUESTS
 from connectors.models.names import split_fqn
 from connectors.openmetadata.client import OpenMetadataClient
 
+BELOW = {kind.collection: (kind.below,) for kind in REQUESTS if issubclass(kind, CreateRequest) and kind.below}
 FIRST_PAGE = 100
 LONGEST_PAGE = 1000
 # A server lists tables with all their columns: pages are cut by what those of the first one weighed.
@@ -56,7 +59,7 @@ def listed(client: OpenMetadataClient, collection: str, by: str, scope: str) -> 
             msg = f"OpenMetadata does not list {collection} (HTTP {answer.status}): {answer.message()}"
             raise NotListed(msg)
         page = answer.decoded(Page)
-        if (name := stranger([each.fully_qualified_name for each in page.data], scope)) is not None:
+        if (name := stranger([each.fully_qualified_name for each in page.data], scope, collection)) is not None:
             msg = f"OpenMetadata lists {name} among the {collection} of {scope}, where it does not lie"
             raise NotListed(msg)
         yield from page.data
@@ -70,7 +73,7 @@ def listed(client: OpenMetadataClient, collection: str, by: str, scope: str) -> 
         query = {**query, "after": after, "limit": str(max(1, min(LONGEST_PAGE, fitting)))}
 
 
-def stranger(names: Sequence[str], scope: str) -> str | None:
-    """The first name that is not of a direct child of the scope."""
-    inside = split_fqn(scope)
+def stranger(names: Sequence[str], scope: str, collection: str) -> str | None:
+    """The first name that is not of a direct child of the scope, as those of the collection are named."""
+    inside = (*split_fqn(scope), *BELOW.get(collection, ()))
     return next((name for name in names if split_fqn(name)[:-1] != inside), None)

@@ -186,6 +186,19 @@ def mlflow(request: pytest.FixtureRequest) -> System:
     return System(connection_to("127.0.0.1", port), connection_to, (PASSWORD,), {})
 
 
+def superset(request: pytest.FixtureRequest) -> System:
+    """The real server over two dashboards."""
+    server = request.getfixturevalue("superset_server")
+
+    def connection_to(host: str, port: int) -> dict[str, Any]:
+        login = {"provider": "db", "username": server["username"], "password": server["password"]}
+        return {"type": "Superset", "hostPort": f"http://{host}:{port}", "connection": login}
+
+    everything = {"includeOwners": True, "lineageInformation": {"dbServicePrefixes": ["conformance"]}}
+    port = int(server["address"].rpartition(":")[2])
+    return System(connection_to("127.0.0.1", port), connection_to, (server["password"],), everything)
+
+
 SYSTEMS: dict[str, Callable[[pytest.FixtureRequest], System]] = {
     "airflow": airflow,
     "clickhouse": clickhouse,
@@ -200,5 +213,6 @@ SYSTEMS: dict[str, Callable[[pytest.FixtureRequest], System]] = {
     "postgres": postgres,
     "redshift": read_by_names("Redshift"),
     "sqlite": sqlite,
+    "superset": superset,
     "timescale": of_postgres_kind("Timescale"),
 }

@@ -11,6 +11,11 @@ from connectors.cancellation import Cancellation
 from connectors.connector import Capability
 from connectors.errors import RunCancelled, SourceUnavailable
 from connectors.models.base import CreateRequest
+from connectors.models.dashboard import (
+    CreateChartRequest,
+    CreateDashboardDataModelRequest,
+    CreateDashboardRequest,
+)
 from connectors.models.database import (
     Column,
     CreateDatabaseRequest,
@@ -28,7 +33,7 @@ from connectors.registry import plan
 from tests.conformance.runs import SERVICE, Bench, in_flow, is_view
 from tests.in_memory import RecordingSink, contents
 
-WITH_OWNERS = CreateTableRequest | CreatePipelineRequest | CreateMlModelRequest
+WITH_OWNERS = CreateTableRequest | CreatePipelineRequest | CreateMlModelRequest | CreateDashboardRequest
 FLOWS = pytest.mark.parametrize("threads", [1, 4])
 
 
@@ -64,6 +69,9 @@ SHOWS: dict[Capability, Callable[[Record], object]] = {
     Capability.MESSAGE_SCHEMAS: lambda record: (
         isinstance(record, CreateTopicRequest) and record.message_schema and record.message_schema.schema_fields
     ),
+    Capability.DASHBOARDS: lambda record: isinstance(record, CreateDashboardRequest) and record.charts,
+    Capability.CHARTS: lambda record: isinstance(record, CreateChartRequest),
+    Capability.DATA_MODELS: lambda record: isinstance(record, CreateDashboardDataModelRequest) and record.columns,
     Capability.ML_MODELS: lambda record: isinstance(record, CreateMlModelRequest),
     Capability.PIPELINES: lambda record: isinstance(record, CreatePipelineRequest),
     Capability.RUN_STATUS: lambda record: isinstance(record, AddPipelineStatusRequest) and record.status.task_status,
@@ -95,7 +103,8 @@ def test_names_are_well_formed(bench: Bench, threads: int) -> None:
         assert len(record.fqn) <= MAX_FQN_LENGTH
         path = split_fqn(record.fqn)
         assert (fqn(*path), path[-1]) == (record.fqn, record.name)
-        assert record.parent == parent_fqn(record.fqn)
+        assert record.named(record.parent, record.name) == record.fqn
+        assert parent_fqn(record.fqn) in (record.parent, f"{record.parent}.{record.below}")
         assert record.entity in ("classification", "tag") or path[0] == SERVICE
 
 
@@ -165,7 +174,7 @@ def test_records_go_over_the_wire(bench: Bench) -> None:
 def test_deletions_name_children_only(bench: Bench) -> None:
     found = bench.standard.sink.deletions()
     for scope in found.values():
-        assert all(parent_fqn(name) == scope.fqn for name in scope.seen)
+        assert all(parent_fqn(name).startswith(scope.fqn) for name in scope.seen)
         assert len(scope.seen) == len(set(scope.seen))
         written = {
             record.fqn
