@@ -90,6 +90,14 @@ def superset_server() -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture(scope="session")
+def dagster_server() -> Iterator[str]:
+    """Where a Dagster answers that has three jobs, two of which ran."""
+    systems.require("dagster")
+    with shared("tests.systems.dagster") as server:
+        yield server["address"]
+
+
+@pytest.fixture(scope="session")
 def migrated_template(postgres_server: Server) -> str:
     """The name of a migrated database to clone, made by the first process that needs it."""
     versions = sorted((REPOSITORY / "migrations").rglob("*.py"))

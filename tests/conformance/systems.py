@@ -199,10 +199,22 @@ def superset(request: pytest.FixtureRequest) -> System:
     return System(connection_to("127.0.0.1", port), connection_to, (server["password"],), everything)
 
 
+def dagster(request: pytest.FixtureRequest) -> System:
+    """The real server over three jobs; it knows no users."""
+    port = int(request.getfixturevalue("dagster_server").rpartition(":")[2])
+
+    def connection_to(host: str, port: int) -> dict[str, Any]:
+        return {"type": "Dagster", "host": f"http://{host}:{port}", "token": PASSWORD}
+
+    everything = {"statusLookbackDays": 365, "lineageInformation": {"dbServiceNames": ["conformance"]}}
+    return System(connection_to("127.0.0.1", port), connection_to, (PASSWORD,), everything)
+
+
 SYSTEMS: dict[str, Callable[[pytest.FixtureRequest], System]] = {
     "airflow": airflow,
     "clickhouse": clickhouse,
     "cockroach": read_by_names("Cockroach"),
+    "dagster": dagster,
     "dynamodb": of_amazon("DynamoDB", fill_dynamodb),
     "glue": of_amazon("Glue", fill_glue),
     "greenplum": of_postgres_kind("Greenplum"),
