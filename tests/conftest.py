@@ -98,6 +98,14 @@ def dagster_server() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def prefect_server() -> Iterator[dict[str, str]]:
+    """A Prefect with three flows, two of which ran, that all tests share: `address`, `auth_string`."""
+    systems.require("prefect")
+    with shared("tests.systems.prefect") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
 def migrated_template(postgres_server: Server) -> str:
     """The name of a migrated database to clone, made by the first process that needs it."""
     versions = sorted((REPOSITORY / "migrations").rglob("*.py"))

@@ -210,6 +210,19 @@ def dagster(request: pytest.FixtureRequest) -> System:
     return System(connection_to("127.0.0.1", port), connection_to, (PASSWORD,), everything)
 
 
+def prefect(request: pytest.FixtureRequest) -> System:
+    """The real server over three flows."""
+    server = request.getfixturevalue("prefect_server")
+
+    def connection_to(host: str, port: int) -> dict[str, Any]:
+        auth = {"authString": server["auth_string"]}
+        return {"type": "Prefect", "hostPort": f"http://{host}:{port}", "authType": auth}
+
+    port = int(server["address"].rpartition(":")[2])
+    secret = server["auth_string"].partition(":")[2]
+    return System(connection_to("127.0.0.1", port), connection_to, (secret,), {"statusLookbackDays": 365})
+
+
 SYSTEMS: dict[str, Callable[[pytest.FixtureRequest], System]] = {
     "airflow": airflow,
     "clickhouse": clickhouse,
@@ -223,6 +236,7 @@ SYSTEMS: dict[str, Callable[[pytest.FixtureRequest], System]] = {
     "mongodb": mongodb,
     "mysql": of_mysql_kind("Mysql"),
     "postgres": postgres,
+    "prefect": prefect,
     "redshift": read_by_names("Redshift"),
     "sqlite": sqlite,
     "superset": superset,
