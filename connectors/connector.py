@@ -45,12 +45,14 @@ class Capability(StrEnum):
     DELETIONS = "deletions"
     TOPICS = "topics"
     MESSAGE_SCHEMAS = "messageSchemas"
+    DASHBOARDS = "dashboards"
+    CHARTS = "charts"
+    DATA_MODELS = "dataModels"
     ML_MODELS = "mlModels"
     PIPELINES = "pipelines"
     RUN_STATUS = "runStatus"
     LINEAGE = "lineage"
     CONTAINERS = "containers"
-    DATA_MODELS = "dataModels"
 
 
 OF_DATABASES = frozenset(

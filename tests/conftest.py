@@ -100,6 +100,30 @@ def mlflow_server() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def superset_server() -> Iterator[dict[str, str]]:
+    """A Superset with a dashboard that all tests share: `address`, `username`, `password`."""
+    systems.require("superset")
+    with shared("tests.systems.superset") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def dagster_server() -> Iterator[str]:
+    """Where a Dagster answers that has three jobs, two of which ran."""
+    systems.require("dagster")
+    with shared("tests.systems.dagster") as server:
+        yield server["address"]
+
+
+@pytest.fixture(scope="session")
+def prefect_server() -> Iterator[dict[str, str]]:
+    """A Prefect with three flows, two of which ran, that all tests share: `address`, `auth_string`."""
+    systems.require("prefect")
+    with shared("tests.systems.prefect") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
 def migrated_template(postgres_server: Server) -> str:
     """The name of a migrated database to clone, made by the first process that needs it."""
     versions = sorted((REPOSITORY / "migrations").rglob("*.py"))

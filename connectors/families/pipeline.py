@@ -29,12 +29,14 @@ from connectors.topology import Node
 
 # Beyond so many pairs, what is read and what is written are joined through the pipeline itself.
 MOST_PAIRS = 100
+Entity = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
     """A pipeline as its system has it; `inlets` and `outlets` are the URIs of what it reads and writes.
 
+    `flows` are pairs of them where it is known from what to what it moves data. `owners` are users, `teams` teams.
     `tasks` and `runs` may still be under way: they are called once, and raise what went wrong.
     """
 
@@ -50,8 +52,10 @@ class Pipeline:
     concurrency: int | None = None
     tags: tuple[str, ...] = ()
     owners: tuple[str, ...] = ()
+    teams: tuple[str, ...] = ()
     inlets: tuple[str, ...] = ()
     outlets: tuple[str, ...] = ()
+    flows: tuple[tuple[str, str], ...] = ()
 
 
 class PipelineSource(Protocol):
@@ -111,7 +115,7 @@ class PipelineWalk:
             state=row.state,
             tasks=tasks,
             tags=self._tags.labels(tags),
-            owners=tuple(EntityReference(type="user", name=name) for name in row.owners if options.include_owners),
+            owners=tuple(_owners(row)) if options.include_owners else (),
         )
 
     def statuses(self, item: Item[Pipeline]) -> Iterator[Record]:
@@ -128,17 +132,26 @@ class PipelineWalk:
         read = [entity for uri in item.row.inlets for entity in entities_of(uri, services)]
         written = [entity for uri in item.row.outlets for entity in entities_of(uri, services)]
         itself = ("pipeline", item.fqn)
+        for source, sink in item.row.flows:
+            yield from self._moved(item, list(entities_of(source, services)), list(entities_of(sink, services)))
         if read and written and len(read) * len(written) <= MOST_PAIRS:
-            mover = EntityReference(type="pipeline", fully_qualified_name=item.fqn)
-            details = LineageDetails(source="PipelineLineage", pipeline=mover)
-            for origin in read:
-                yield from (
-                    AddLineageRequest.between(origin, target, details) for target in written if target != origin
-                )
+            yield from self._moved(item, read, written)
             return
         details = LineageDetails(source="PipelineLineage")
         yield from (AddLineageRequest.between(origin, itself, details) for origin in read)
         yield from (AddLineageRequest.between(itself, target, details) for target in written)
+
+    def _moved(self, item: Item[Pipeline], read: list[Entity], written: list[Entity]) -> Iterator[Record]:
+        """Edges from each to each, which the pipeline is noted on."""
+        mover = EntityReference(type="pipeline", fully_qualified_name=item.fqn)
+        details = LineageDetails(source="PipelineLineage", pipeline=mover)
+        for origin in read:
+            yield from (AddLineageRequest.between(origin, target, details) for target in written if target != origin)
+
+
+def _owners(row: Pipeline) -> Iterator[EntityReference]:
+    for kind, names in (("user", row.owners), ("team", row.teams)):
+        yield from (EntityReference(type=kind, name=name) for name in names)
 
 
 ConfigT = TypeVar("ConfigT", bound=PipelineConnection)

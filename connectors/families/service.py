@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 from connectors.connector import RunContext
 from connectors.families.patterns import EntityFilter
 from connectors.models.base import CreateRequest
-from connectors.models.names import child_fqn, encode_name, fqn
+from connectors.models.names import encode_name, fqn
 from connectors.models.records import DeletionScope, Record
 from connectors.models.services import CreateServiceRequest
 from connectors.topology import Filtered, Node
@@ -32,10 +32,10 @@ class Item(Generic[RowT]):
 class Listing(Generic[RowT]):
     """One kind of entity that lies in a service.
 
-    `rows` lists them all, `name` gives a row's own name, `stages` make its records. `marks_deleted` says whether those
-    that are gone are deleted, `count` how many there are, where the source can tell. `children` are walked below
-    each; `nested` says that they are of the same kind, and put their names into `seen` as well; `parallel` is off where
-    it is they that threads share.
+    `rows` lists them all, `name` gives a row's own name, `stages` make its records. `kept` decides about a row where
+    more than its name counts. `marks_deleted` says whether those that are gone are deleted, `count` how many there are,
+    where the source can tell. `children` are walked below each; `nested` says that they are of the same kind, and put
+    their names into `seen` as well; `parallel` is off where it is they that threads share.
     """
 
     request: type[CreateRequest]
@@ -45,6 +45,7 @@ class Listing(Generic[RowT]):
     keeps: EntityFilter
     marks_deleted: bool
     count: Callable[[], int] | None = None
+    kept: Callable[[RowT], bool] | None = None
     children: tuple[Node[Item[RowT], Any], ...] = ()
     nested: bool = False
     parallel: bool = True
@@ -74,9 +75,10 @@ class Listing(Generic[RowT]):
         self.seen.clear()
         for row in self.rows():
             name = self.name(row)
-            own = child_fqn(service, encode_name(name))
+            own = self.request.named(service, encode_name(name))
             self.seen.append(own)
-            yield Item(service, own, row) if self.keeps.keeps(name, own) else Filtered(own)
+            kept = self.keeps.keeps(name, own) if self.kept is None else self.kept(row)
+            yield Item(service, own, row) if kept else Filtered(own)
 
 
 def service_topology(

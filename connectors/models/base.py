@@ -64,7 +64,12 @@ class Request(Wire, frozen=True, kw_only=True):
 
 
 class CreateRequest(Request, frozen=True, kw_only=True):
-    """A create-or-update request for one entity; parents have a lower `rank` than their children."""
+    """A create-or-update request for one entity; parents have a lower `rank` than their children.
+
+    `below` is a word that stands in fully qualified names between the parent's and its own; empty for none.
+    """
+
+    below: ClassVar[str] = ""
 
     name: str
     display_name: str | None = None
@@ -78,5 +83,9 @@ class CreateRequest(Request, frozen=True, kw_only=True):
     @property
     def fqn(self) -> str:
         """The entity's own fully qualified name."""
-        own = fqn(self.name)
-        return f"{self.parent}.{own}" if self.parent else own
+        return self.named(self.parent, self.name)
+
+    @classmethod
+    def named(cls, parent: str, name: str) -> str:
+        """The fully qualified name of one that lies in `parent`."""
+        return ".".join(part for part in (parent, cls.below, fqn(name)) if part)

@@ -3,6 +3,12 @@
 from collections.abc import Mapping
 
 from connectors.models.base import Request
+from connectors.models.dashboard import (
+    CreateChartRequest,
+    CreateDashboardDataModelRequest,
+    CreateDashboardRequest,
+    CreateDashboardServiceRequest,
+)
 from connectors.models.database import (
     CreateDatabaseRequest,
     CreateDatabaseSchemaRequest,
@@ -20,6 +26,7 @@ from connectors.models.tags import CreateClassificationRequest, CreateTagRequest
 
 # By the `type` of the source options, which tells the family.
 SERVICES: Mapping[str, type[CreateServiceRequest]] = {
+    "DashboardMetadata": CreateDashboardServiceRequest,
     "DatabaseMetadata": CreateDatabaseServiceRequest,
     "MessagingMetadata": CreateMessagingServiceRequest,
     "MlModelMetadata": CreateMlModelServiceRequest,
@@ -36,6 +43,9 @@ REQUESTS: tuple[type[Request], ...] = (
     CreateStoredProcedureRequest,
     CreateTopicRequest,
     CreateMlModelRequest,
+    CreateDashboardDataModelRequest,
+    CreateChartRequest,
+    CreateDashboardRequest,
     CreatePipelineRequest,
     CreateContainerRequest,
     AddPipelineStatusRequest,

@@ -179,7 +179,7 @@ class Deletions:
 
 def _require_inside(scope: DeletionScope, names: Sequence[str]) -> None:
     """Refuse to touch anything but what lies in the scope."""
-    if (name := stranger(names, scope.fqn, nested=scope.nested)) is not None:
+    if (name := stranger(names, scope.fqn, scope.collection, nested=scope.nested)) is not None:
         msg = f"{name} does not lie {'' if scope.nested else 'directly '}in {scope.fqn}: nothing is deleted there"
         raise Refused(msg, "report this to Headwater; the deletions of this scope are left out until then")
 

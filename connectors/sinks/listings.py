@@ -6,9 +6,12 @@ from http import HTTPStatus
 import msgspec
 
 from connectors.errors import ConnectorError
+from connectors.models.base import CreateRequest
+from connectors.models.kinds import REQUESTS
 from connectors.models.names import split_fqn
 from connectors.openmetadata.client import OpenMetadataClient
 
+BELOW = {kind.collection: (kind.below,) for kind in REQUESTS if issubclass(kind, CreateRequest) and kind.below}
 FIRST_PAGE = 100
 LONGEST_PAGE = 1000
 # A server lists tables with all their columns: pages are cut by what those of the first one weighed.
@@ -60,7 +63,8 @@ def listed(
             msg = f"OpenMetadata does not list {collection} (HTTP {answer.status}): {answer.message()}"
             raise NotListed(msg)
         page = answer.decoded(Page)
-        if (name := stranger([each.fully_qualified_name for each in page.data], scope, nested=nested)) is not None:
+        names = [each.fully_qualified_name for each in page.data]
+        if (name := stranger(names, scope, collection, nested=nested)) is not None:
             msg = f"OpenMetadata lists {name} among the {collection} of {scope}, where it does not lie"
             raise NotListed(msg)
         yield from page.data
@@ -74,11 +78,14 @@ def listed(
         query = {**query, "after": after, "limit": str(max(1, min(LONGEST_PAGE, fitting)))}
 
 
-def stranger(names: Sequence[str], scope: str, *, nested: bool = False) -> str | None:
-    """The first name that is not of a direct child of the scope; `nested`: of nothing that lies in it."""
-    path = split_fqn(scope)
+def stranger(names: Sequence[str], scope: str, collection: str, *, nested: bool = False) -> str | None:
+    """The first name that is not of a direct child of the scope, as those of the collection are named.
+
+    `nested`: that is of nothing that lies in it.
+    """
+    inside = [*split_fqn(scope), *BELOW.get(collection, ())]
     for name in names:
         above = split_fqn(name)[:-1]
-        if (above[: len(path)] if nested else above) != path:
+        if list(above[: len(inside)] if nested else above) != inside:
             return name
     return None

@@ -258,13 +258,51 @@ def mlflow(request: pytest.FixtureRequest) -> System:
     return System(connection_to("127.0.0.1", port), connection_to, (PASSWORD,), {})
 
 
+def superset(request: pytest.FixtureRequest) -> System:
+    """The real server over two dashboards."""
+    server = request.getfixturevalue("superset_server")
+
+    def connection_to(host: str, port: int) -> dict[str, Any]:
+        login = {"provider": "db", "username": server["username"], "password": server["password"]}
+        return {"type": "Superset", "hostPort": f"http://{host}:{port}", "connection": login}
+
+    everything = {"includeOwners": True, "lineageInformation": {"dbServicePrefixes": ["conformance"]}}
+    port = int(server["address"].rpartition(":")[2])
+    return System(connection_to("127.0.0.1", port), connection_to, (server["password"],), everything)
+
+
+def dagster(request: pytest.FixtureRequest) -> System:
+    """The real server over three jobs; it knows no users."""
+    port = int(request.getfixturevalue("dagster_server").rpartition(":")[2])
+
+    def connection_to(host: str, port: int) -> dict[str, Any]:
+        return {"type": "Dagster", "host": f"http://{host}:{port}", "token": PASSWORD}
+
+    everything = {"statusLookbackDays": 365, "lineageInformation": {"dbServiceNames": ["conformance"]}}
+    return System(connection_to("127.0.0.1", port), connection_to, (PASSWORD,), everything)
+
+
+def prefect(request: pytest.FixtureRequest) -> System:
+    """The real server over three flows."""
+    server = request.getfixturevalue("prefect_server")
+
+    def connection_to(host: str, port: int) -> dict[str, Any]:
+        auth = {"authString": server["auth_string"]}
+        return {"type": "Prefect", "hostPort": f"http://{host}:{port}", "authType": auth}
+
+    port = int(server["address"].rpartition(":")[2])
+    secret = server["auth_string"].partition(":")[2]
+    return System(connection_to("127.0.0.1", port), connection_to, (secret,), {"statusLookbackDays": 365})
+
+
 SYSTEMS: dict[str, Callable[[pytest.FixtureRequest], System]] = {
     "airflow": airflow,
     "clickhouse": clickhouse,
     "cockroach": read_by_names("Cockroach"),
+    "dagster": dagster,
     "deltalake": deltalake,
-    "dynamodb": of_amazon("DynamoDB", fill_dynamodb, ALL_OF_DATABASES),
-    "glue": of_amazon("Glue", fill_glue, ALL_OF_DATABASES),
+    "dynamodb": of_amazon("DynamoDB", fill_dynamodb),
+    "glue": of_amazon("Glue", fill_glue),
     "greenplum": of_postgres_kind("Greenplum"),
     "hive": hive,
     "kafka": of_kafka_kind("Kafka"),
@@ -274,11 +312,13 @@ SYSTEMS: dict[str, Callable[[pytest.FixtureRequest], System]] = {
     "mongodb": mongodb,
     "mysql": of_mysql_kind("Mysql"),
     "postgres": postgres,
+    "prefect": prefect,
     "redpanda": of_kafka_kind("Redpanda"),
     "redshift": read_by_names("Redshift"),
     "s3": of_amazon("S3", fill_s3, {}),
     "sagemaker": of_amazon("SageMaker", fill_sagemaker, {}),
     "snowflake": snowflake,
     "sqlite": sqlite,
+    "superset": superset,
     "timescale": of_postgres_kind("Timescale"),
 }

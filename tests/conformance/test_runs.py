@@ -11,6 +11,11 @@ from connectors.cancellation import Cancellation
 from connectors.connector import Capability
 from connectors.errors import RunCancelled, SourceUnavailable
 from connectors.models.base import CreateRequest
+from connectors.models.dashboard import (
+    CreateChartRequest,
+    CreateDashboardDataModelRequest,
+    CreateDashboardRequest,
+)
 from connectors.models.database import (
     Column,
     CreateDatabaseRequest,
@@ -29,7 +34,7 @@ from connectors.registry import plan
 from tests.conformance.runs import SERVICE, Bench, in_flow, is_view
 from tests.in_memory import RecordingSink, contents
 
-WITH_OWNERS = CreateTableRequest | CreatePipelineRequest | CreateMlModelRequest
+WITH_OWNERS = CreateTableRequest | CreatePipelineRequest | CreateMlModelRequest | CreateDashboardRequest
 FLOWS = pytest.mark.parametrize("threads", [1, 4])
 
 
@@ -41,6 +46,13 @@ def columns_below(columns: Iterable[Column]) -> Iterable[Column]:
 
 def all_columns(record: Record) -> list[Column]:
     return list(columns_below(record.columns)) if isinstance(record, CreateTableRequest) else []
+
+
+def columns_of_model(record: Record) -> list[Column]:
+    """Of a dashboard's data model, or of what lies in a container."""
+    if isinstance(record, CreateContainerRequest):
+        return list(record.data_model.columns) if record.data_model else []
+    return list(record.columns) if isinstance(record, CreateDashboardDataModelRequest) else []
 
 
 SHOWS: dict[Capability, Callable[[Record], object]] = {
@@ -65,11 +77,11 @@ SHOWS: dict[Capability, Callable[[Record], object]] = {
     Capability.MESSAGE_SCHEMAS: lambda record: (
         isinstance(record, CreateTopicRequest) and record.message_schema and record.message_schema.schema_fields
     ),
+    Capability.DASHBOARDS: lambda record: isinstance(record, CreateDashboardRequest) and record.charts,
+    Capability.CHARTS: lambda record: isinstance(record, CreateChartRequest),
+    Capability.DATA_MODELS: columns_of_model,
     Capability.ML_MODELS: lambda record: isinstance(record, CreateMlModelRequest),
     Capability.CONTAINERS: lambda record: isinstance(record, CreateContainerRequest),
-    Capability.DATA_MODELS: lambda record: (
-        isinstance(record, CreateContainerRequest) and record.data_model and record.data_model.columns
-    ),
     Capability.PIPELINES: lambda record: isinstance(record, CreatePipelineRequest),
     Capability.RUN_STATUS: lambda record: isinstance(record, AddPipelineStatusRequest) and record.status.task_status,
     Capability.LINEAGE: lambda record: isinstance(record, AddLineageRequest),
@@ -100,7 +112,8 @@ def test_names_are_well_formed(bench: Bench, threads: int) -> None:
         assert len(record.fqn) <= MAX_FQN_LENGTH
         path = split_fqn(record.fqn)
         assert (fqn(*path), path[-1]) == (record.fqn, record.name)
-        assert record.parent == parent_fqn(record.fqn)
+        assert record.named(record.parent, record.name) == record.fqn
+        assert parent_fqn(record.fqn) in (record.parent, f"{record.parent}.{record.below}")
         assert record.entity in ("classification", "tag") or path[0] == SERVICE
 
 
@@ -170,9 +183,8 @@ def test_records_go_over_the_wire(bench: Bench) -> None:
 def test_deletions_name_what_lies_there_only(bench: Bench) -> None:
     found = bench.standard.sink.deletions()
     for scope in found.values():
-        inside = [name for name in scope.seen if parent_fqn(name) == scope.fqn]
-        assert scope.nested or inside == list(scope.seen)
-        assert all(split_fqn(name)[: len(split_fqn(scope.fqn))] == split_fqn(scope.fqn) for name in scope.seen)
+        inside = [name for name in scope.seen if parent_fqn(name).startswith(scope.fqn)]
+        assert inside == list(scope.seen)
         assert len(scope.seen) == len(set(scope.seen))
         written = {
             record.fqn

@@ -16,12 +16,17 @@ WITH_LENGTH = {"VARCHAR", "CHAR", "BINARY", "VARBINARY"}
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """One collection of the API: its entity, its create request, and the key and collection of the parent."""
+    """One collection of the API: its entity, its create request, and the key and collection of the parent.
+
+    `below` stands in qualified names after the parent's, `points_at` are collections of what its keys name.
+    """
 
     entity: str
     schema: str | None
     parent: tuple[str, str] | None = None
     bulk: bool = True
+    below: str = ""
+    points_at: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 COLLECTIONS: Mapping[str, Collection] = {
@@ -34,6 +39,20 @@ COLLECTIONS: Mapping[str, Collection] = {
     ),
     "services/messagingServices": Collection("messagingService", "CreateMessagingServiceRequest", bulk=False),
     "topics": Collection("topic", "CreateTopicRequest", ("service", "services/messagingServices")),
+    "services/dashboardServices": Collection("dashboardService", "CreateDashboardServiceRequest", bulk=False),
+    "dashboard/datamodels": Collection(
+        "dashboardDataModel",
+        "CreateDashboardDataModelRequest",
+        ("service", "services/dashboardServices"),
+        below="model",
+    ),
+    "charts": Collection("chart", "CreateChartRequest", ("service", "services/dashboardServices")),
+    "dashboards": Collection(
+        "dashboard",
+        "CreateDashboardRequest",
+        ("service", "services/dashboardServices"),
+        points_at={"charts": "charts", "dataModels": "dashboard/datamodels"},
+    ),
     "services/mlmodelServices": Collection("mlmodelService", "CreateMlModelServiceRequest", bulk=False),
     "mlmodels": Collection("mlmodel", "CreateMlModelRequest", ("service", "services/mlmodelServices")),
     "services/pipelineServices": Collection("pipelineService", "CreatePipelineServiceRequest", bulk=False),
@@ -112,7 +131,7 @@ class Catalogue:
             raise Refused(400, f"[query param {rules.parent[0]} must not be null]")
         if "parent" in body:
             parent = self._named(collection, body["parent"])
-        return child_fqn(parent, name)
+        return child_fqn(f"{parent}.{rules.below}" if rules.below else parent, name)
 
     def _named(self, collection: str, reference: Body) -> str:
         """The name of another entity of the collection, by the id that a request refers to it by."""
@@ -219,12 +238,21 @@ class Catalogue:
             raise Refused(400, f"[{error}]")
         if len(name) > MAX_FQN_LENGTH:
             raise Refused(400, "[fullyQualifiedName is too long]")
+        self._require_others(rules, body)
+        if collection == "tables":
+            self._check_table(body, name)
+        elif "columns" in body:
+            self._check_columns(body["columns"])
+
+    def _require_others(self, rules: Collection, body: Body) -> None:
+        """What a request names has to be there."""
         if rules.parent is not None:
             self._require(rules.parent[1], body[rules.parent[0]])
         self._require_owners(body.get("owners") or [])
         self._require_tags(body.get("tags") or [])
-        if collection == "tables":
-            self._check_table(body, name)
+        for key, pointed_at in rules.points_at.items():
+            for each in body.get(key) or ():
+                self._require(pointed_at, each)
 
     def _require_owners(self, owners: list[Body]) -> None:
         for owner in owners:

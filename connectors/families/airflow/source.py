@@ -3,22 +3,22 @@
 from collections import defaultdict
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from itertools import islice
 from typing import Any
 from urllib.parse import quote
 
 from connectors.connector import RunContext
-from connectors.errors import ConnectorError
 from connectors.families.airflow.answers import Dag, DagRun, DagTask, DagTasks, TaskInstance
 from connectors.families.airflow.api import Airflow, open_airflow
 from connectors.families.airflow.config import AirflowConfig
+from connectors.families.moments import milliseconds
 from connectors.families.pipeline import Pipeline
 from connectors.families.pipeline_options import LineageInformation, PipelineMetadata
 from connectors.families.rest_failures import attempted
 from connectors.models.pipeline import ExecutionStatus, PipelineStatus, Task, TaskStatus
 
 DAGS_AT_A_TIME = 100
+SYSTEM = "Airflow"
 STATES: dict[str, ExecutionStatus] = {
     "success": "Successful",
     "failed": "Failed",
@@ -116,14 +116,14 @@ class AirflowSource:
 
     def _status(self, run: DagRun, tasks: Iterable[TaskInstance]) -> PipelineStatus:
         return PipelineStatus(
-            timestamp=milliseconds(run.start_date) or 0,
+            timestamp=milliseconds(run.start_date, SYSTEM) or 0,
             execution_status=STATES.get(run.state or "", "Pending"),
             task_status=tuple(
                 TaskStatus(
                     name=task.task_id,
                     execution_status=STATES.get(task.state or "", "Pending"),
-                    start_time=milliseconds(task.start_date),
-                    end_time=milliseconds(task.end_date),
+                    start_time=milliseconds(task.start_date, SYSTEM),
+                    end_time=milliseconds(task.end_date, SYSTEM),
                     log_link=self._log(run, task),
                 )
                 for task in sorted(tasks, key=lambda task: (task.task_id, task.map_index))
@@ -185,15 +185,6 @@ def schedule_of(dag: Dag) -> str | None:
     if interval is not None:
         return str(interval["value"]) if "value" in interval else dag.timetable_description
     return dag.timetable_summary
-
-
-def milliseconds(text: str | None) -> int | None:
-    """A moment that Airflow wrote, since 1970."""
-    try:
-        return None if text is None else round(datetime.fromisoformat(text).timestamp() * 1000)
-    except ValueError as error:
-        msg = f"Airflow gives {text!r} as a time"
-        raise ConnectorError(msg, "look at what its API answers about the runs") from error
 
 
 @contextmanager

@@ -1,11 +1,11 @@
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.errors import ConnectorError
-from connectors.families.rest_pages import PASSES, by_cursor, by_offset
+from connectors.families.rest_pages import PASSES, by_cursor, by_offset, settled
 
 
 @given(st.integers(0, 50), st.integers(1, 20))
@@ -59,3 +59,36 @@ def test_pages_that_go_round_in_circles_are_an_error() -> None:
     pages = {"": (["a"], "1"), "1": (["b"], "")}
     with pytest.raises(ConnectorError, match="does not end"):
         list(by_cursor(pages.__getitem__, ""))
+
+
+@given(st.integers(2, 30), st.integers(1, 7), st.data())
+def test_pages_without_a_total_hide_nothing_either(count: int, size: int, data: st.DataObject) -> None:
+    everything = list(range(count))
+    removed = data.draw(st.integers(0, count - 1))
+    at_page = data.draw(st.integers(1, max(1, count // size)))
+    pages = 0
+
+    def listing() -> Iterator[Sequence[int]]:
+        nonlocal pages
+        place = 0
+        while place < len(everything):
+            if pages == at_page:
+                everything.remove(removed)
+            pages += 1
+            yield everything[place : place + size]
+            place += size
+
+    found = list(settled(listing, str))
+    assert set(found) | {removed} == set(range(count))
+    assert len(found) == len(set(found))
+
+
+def test_pages_that_are_others_every_time_are_an_error() -> None:
+    numbers = iter(range(100))
+
+    def listing() -> Iterator[Sequence[int]]:
+        yield [next(numbers)]
+        yield [next(numbers)]
+
+    with pytest.raises(ConnectorError, match=f"{PASSES} times in a row"):
+        list(settled(listing, str))

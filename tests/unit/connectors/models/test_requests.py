@@ -5,6 +5,7 @@ import msgspec
 import pytest
 
 from connectors.models.base import CreateRequest, EntityReference, TagLabel, Wire
+from connectors.models.dashboard import CreateDashboardDataModelRequest, CreateDashboardServiceRequest
 from connectors.models.database import (
     VIEW_TYPES,
     Column,
@@ -40,6 +41,10 @@ REQUESTS: list[CreateRequest] = [
         stored_procedure_code=StoredProcedureCode(code="x"),
         stored_procedure_type="Function",
     ),
+    CreateDashboardServiceRequest(name="boards", service_type="Superset"),
+    CreateDashboardDataModelRequest(
+        name="or.ders", service="boards", data_model_type="SupersetDataModel", columns=(column("id"),)
+    ),
     CreateClassificationRequest(name="Policies"),
     CreateTagRequest(name="own.rows", classification="Policies"),
 ]
@@ -65,8 +70,18 @@ def orders(*constraints: TableConstraint) -> CreateTableRequest:
     )
 
 
-NAMES = ["svc", 'svc."my.db"', SCHEMA, f"{SCHEMA}.orders", f"{SCHEMA}.f(int)", "Policies", 'Policies."own.rows"']
-PARENTS = ["", "svc", 'svc."my.db"', SCHEMA, SCHEMA, "", "Policies"]
+NAMES = [
+    "svc",
+    'svc."my.db"',
+    SCHEMA,
+    f"{SCHEMA}.orders",
+    f"{SCHEMA}.f(int)",
+    "boards",
+    'boards.model."or.ders"',
+    "Policies",
+    'Policies."own.rows"',
+]
+PARENTS = ["", "svc", 'svc."my.db"', SCHEMA, SCHEMA, "", "boards", "", "Policies"]
 
 
 @pytest.mark.parametrize(("request_", "name", "parent"), list(zip(REQUESTS, NAMES, PARENTS, strict=True)))

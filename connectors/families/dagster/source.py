@@ -1,0 +1,238 @@
+"""One run's view of a Dagster: jobs as pipelines."""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from typing import Literal
+from urllib.parse import quote
+
+from connectors.connector import RunContext
+from connectors.errors import ConnectorError
+from connectors.families.dagster.answers import AssetNode, Handle, Job, JobDetails, Run, Runs, Schedule
+from connectors.families.dagster.api import Dagster, Place, checked, open_dagster
+from connectors.families.dagster.config import DagsterConfig
+from connectors.families.pipeline import Pipeline
+from connectors.families.pipeline_options import LineageInformation, PipelineMetadata
+from connectors.families.rest_failures import attempted
+from connectors.models.pipeline import ExecutionStatus, PipelineStatus, Task, TaskStatus
+
+JOBS_AT_A_TIME, QUESTIONS_AT_A_TIME = 20, 4
+DAY_SECONDS = 86_400
+TABLE_NAME = "dagster/table_name"
+OWN_TAGS = ("dagster/", ".dagster/")
+MAPPED = re.compile(r"\[[^\]]*\]")
+GRAPH = "CompositeSolidDefinition"
+STATES: Mapping[str, ExecutionStatus] = {
+    "SUCCESS": "Successful",
+    "FAILURE": "Failed",
+    "CANCELED": "Failed",
+    "SKIPPED": "Skipped",
+}
+Context = RunContext[DagsterConfig, PipelineMetadata]
+Flows = tuple[tuple[str, str], ...]
+Part = tuple[JobDetails, Runs | None]
+Answers = list[tuple[Part, ConnectorError | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class ListedJob:
+    """A job as its repository has it; `name` tells it from those of other repositories."""
+
+    place: Place
+    name: str
+    row: Job
+    schedules: tuple[Schedule, ...]
+    flows: Flows
+
+
+class DagsterSource:
+    """Answers connectors.families.pipeline.PipelineSource."""
+
+    classification = "DagsterTags"
+
+    def __init__(self, context: Context, dagster: Dagster) -> None:
+        self._dagster = dagster
+        self._address = context.connection.host
+        self._stripped = context.connection.strip_asset_key_prefix_length
+        self._days = context.options.status_lookback_days
+        self._with_lineage = (
+            context.options.include_lineage and context.options.lineage_information != LineageInformation()
+        )
+
+    def count(self) -> int:
+        """See PipelineSource."""
+        return sum(len(self._dagster.jobs(place).jobs) for place in self._dagster.places()[0])
+
+    def pipelines(self, wanted: Callable[[str], bool]) -> Iterator[Pipeline]:
+        """See PipelineSource. Ops and runs of twenty jobs are one question, of which several are under way.
+
+        Raises:
+            ConnectorError: A code location could not be loaded; after the jobs of all others.
+        """
+        places, failed = self._dagster.places()
+        listed = self._listed(places)
+        while batch := list(islice(listed, QUESTIONS_AT_A_TIME * JOBS_AT_A_TIME)):
+            kept = [job for job in batch if wanted(job.name)]
+            groups = [kept[first:][:JOBS_AT_A_TIME] for first in range(0, len(kept), JOBS_AT_A_TIME)]
+            under_way = {
+                job.name: partial(_nth, future.result, n)
+                for group, future in self._dagster.client.ahead(groups, self._details, len(groups))
+                for n, job in enumerate(group)
+            }
+            yield from (self._pipeline(job, under_way.get(job.name, _nothing)) for job in batch)
+        for error in failed:
+            raise error
+
+    def _listed(self, places: Sequence[Place]) -> Iterator[ListedJob]:
+        """The jobs of all repositories; a name that several of them use is completed by the code location."""
+        found = {place: self._dagster.jobs(place) for place in places}
+        times = Counter(job.name for repository in found.values() for job in repository.jobs)
+        flows = self._flows(places)
+        for place, repository in found.items():
+            schedules = defaultdict[str, list[Schedule]](list)
+            for schedule in repository.schedules:
+                schedules[schedule.pipeline_name].append(schedule)
+            for job in repository.jobs:
+                only = times[job.name] == 1
+                name = job.name if only else f"{job.name}@{place.location}/{place.repository}"
+                yield ListedJob(place, name, job, tuple(schedules[job.name]), flows.get((place, job.name), ()))
+
+    def _flows(self, places: Sequence[Place]) -> dict[tuple[Place, str], Flows]:
+        """By job, the URIs of what its assets are made of, empty for nothing that is known, and of themselves."""
+        if not self._with_lineage:
+            return {}
+        nodes = [(place, node) for place in places for node in self._dagster.assets(place).asset_nodes]
+        # An asset that another repository makes is a stub here, which does not know its own table.
+        uris = dict(self._asset(node) for _, node in sorted(nodes, key=lambda found: bool(found[1].job_names)))
+        found = defaultdict[tuple[Place, str], list[tuple[str, str]]](list)
+        for place, node in nodes:
+            target = uris[tuple(node.asset_key.path)]
+            origins = [uris.get(tuple(key.path), "") for key in node.dependency_keys] or [""]
+            for job in node.job_names:
+                found[place, job].extend((origin, target) for origin in origins)
+        return {key: tuple(pairs) for key, pairs in found.items()}
+
+    def _asset(self, node: AssetNode) -> tuple[tuple[str, ...], str]:
+        """An asset's key and the URI of its table: as its metadata says, else as its key does."""
+        said = next((entry.text for entry in node.metadata_entries if entry.label == TABLE_NAME), None)
+        path = said.split(".") if said else node.asset_key.path[self._stripped :]
+        return tuple(node.asset_key.path), f"dagster://asset/{'/'.join(quote(part, safe='') for part in path)}"
+
+    def _details(self, jobs: list[ListedJob]) -> Answers:
+        """The part of each job, or why there is none; where the whole question fails, each is asked by itself."""
+        nothing: list[Part] = []
+        found, problem = attempted(partial(self._ask, jobs), nothing)
+        if problem is None:
+            return [(part, None) for part in found]
+        if len(jobs) == 1:
+            return [(_nothing(), problem)]
+        return [answer for job in jobs for answer in self._details([job])]
+
+    def _ask(self, jobs: list[ListedJob]) -> list[Part]:
+        now = self._dagster.client.server_date
+        since = now.timestamp() - self._days * DAY_SECONDS if now is not None and self._days else None
+        return self._dagster.details([(job.place, job.row.name) for job in jobs], since)
+
+    def _pipeline(self, job: ListedJob, details: Callable[[], Part]) -> Pipeline:
+        row = job.row
+        active = [each for each in job.schedules if each.schedule_state and each.schedule_state.status == "RUNNING"]
+        schedule = next(iter((*active, *job.schedules)), None)
+        state: Literal["Active", "Inactive"] = "Active" if active else "Inactive"
+        return Pipeline(
+            name=job.name,
+            display_name=row.name,
+            description=row.description or None,
+            url=self._page(job),
+            location=job.place.location,
+            schedule=_schedule(schedule) if schedule else None,
+            state=state if job.schedules else None,
+            tags=tuple(
+                sorted(f"{t.key}={t.value}" if t.value else t.key for t in row.tags if not t.key.startswith(OWN_TAGS))
+            ),
+            owners=tuple(owner.email.partition("@")[0] for owner in row.owners if owner.email),
+            teams=tuple(owner.team for owner in row.owners if owner.team),
+            tasks=lambda: self._tasks(job, details()[0]),
+            runs=lambda: self._runs(job, *attempted(details, _nothing())[0]),  # why not was told with the ops
+            outlets=tuple(target for origin, target in job.flows if not origin),
+            flows=tuple(flow for flow in job.flows if flow[0]),
+        )
+
+    def _tasks(self, job: ListedJob, details: JobDetails) -> tuple[Task, ...]:
+        handles = checked(details, f"the ops of {job.name}").handles
+        return tuple(self._task(job, handle) for handle in sorted(handles, key=lambda each: each.handle_id))
+
+    def _task(self, job: ListedJob, handle: Handle) -> Task:
+        graph, dot, _ = handle.handle_id.rpartition(".")
+        followers = {each.solid.name for output in handle.solid.outputs for each in output.depended_by}
+        path = "/".join(quote(part, safe="") for part in handle.handle_id.split("."))
+        return Task(
+            name=handle.handle_id,
+            description=handle.solid.definition.description or None,
+            source_url=f"{self._page(job)}/{path}",
+            downstream_tasks=tuple(sorted(f"{graph}{dot}{name}" for name in followers)),
+            task_type="graph" if handle.solid.definition.kind == GRAPH else "op",
+        )
+
+    def _runs(self, job: ListedJob, details: JobDetails, runs: Runs | None) -> Iterator[PipelineStatus]:
+        if runs is None:
+            return
+        ops = {handle.handle_id for handle in details.handles}
+        for run in checked(runs, f"the runs of {job.name}").results:
+            origin, began = run.repository_origin, run.start_time or run.creation_time
+            ours = origin is None or Place(origin.repository_location_name, origin.repository_name) == job.place
+            if ours and began is not None:
+                yield PipelineStatus(
+                    timestamp=round(began * 1000),
+                    execution_status=STATES.get(run.status, "Pending"),
+                    task_status=tuple(self._steps(run, ops)),
+                )
+
+    def _steps(self, run: Run, ops: set[str]) -> Iterator[TaskStatus]:
+        """One for each step, those of a mapped op by its name; steps of code that has changed since are left out."""
+        for step in sorted(run.step_stats, key=lambda each: each.step_key):
+            name = MAPPED.sub("", step.step_key)
+            if name in ops:
+                yield TaskStatus(
+                    name=name,
+                    execution_status=STATES.get(step.status or "", "Pending"),
+                    start_time=_milliseconds(step.start_time),
+                    end_time=_milliseconds(step.end_time),
+                    log_link=f"{self._address}/runs/{run.run_id}?logs=step:{quote(step.step_key, safe='')}",
+                )
+
+    def _page(self, job: ListedJob) -> str:
+        place = job.place
+        location = place.location if place.repository == "__repository__" else f"{place.repository}@{place.location}"
+        return f"{self._address}/locations/{quote(location, safe='@')}/jobs/{quote(job.row.name, safe='')}"
+
+
+def _nth(answers: Callable[[], Answers], place: int) -> Part:
+    part, problem = answers()[place]
+    if problem is not None:
+        raise problem
+    return part
+
+
+def _nothing() -> Part:
+    """Of a job that is not wanted."""
+    return JobDetails("Pipeline"), None
+
+
+def _schedule(schedule: Schedule) -> str:
+    zone = schedule.execution_timezone
+    return f"{schedule.cron_schedule} {zone}" if zone and zone != "UTC" else schedule.cron_schedule
+
+
+def _milliseconds(seconds: float | None) -> int | None:
+    return None if seconds is None else round(seconds * 1000)
+
+
+@contextmanager
+def open_source(context: Context) -> Generator[DagsterSource]:
+    """What one run asks; see connectors.families.pipeline.pipeline_topology."""
+    with open_dagster(context.connection, context.report, context.cancellation) as dagster:
+        yield DagsterSource(context, dagster)

@@ -1,0 +1,1 @@
+"""Prefect through its REST API."""

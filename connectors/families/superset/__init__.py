@@ -1,0 +1,1 @@
+"""Superset through its REST API."""
