@@ -47,6 +47,8 @@ class Capability(StrEnum):
     PIPELINES = "pipelines"
     RUN_STATUS = "runStatus"
     LINEAGE = "lineage"
+    API_COLLECTIONS = "apiCollections"
+    API_ENDPOINTS = "apiEndpoints"
 
 
 OF_DATABASES = frozenset(

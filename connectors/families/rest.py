@@ -155,6 +155,10 @@ class RestClient:
         """
         return self._ask(Call("GET", path, query or {}), kind)
 
+    def read(self, path: str) -> bytes:
+        """What a GET of `path` answers, byte by byte; raises what get does."""
+        return self._answered(Call("GET", path, {})).body
+
     def post(self, path: str, kind: type[T], body: object, *, signed: bool = True) -> T:
         """What a POST of `body`, as JSON, answers; for questions only, as it may be sent twice. Raises what get does.
 
@@ -182,10 +186,14 @@ class RestClient:
             for _, future in waiting:
                 future.cancel()
 
-    def _ask(self, call: Call, kind: type[T]) -> T:
+    def _answered(self, call: Call) -> Answer:
         answer = self._answer(call)
         if not answer.ok:
             self._refuse(call, answer)
+        return answer
+
+    def _ask(self, call: Call, kind: type[T]) -> T:
+        answer = self._answered(call)
         try:
             return answer.decoded(kind)
         except UnreadableAnswer as error:

@@ -33,7 +33,8 @@ class Listing(Generic[RowT]):
     """One kind of entity that lies in a service.
 
     `rows` lists them all, `name` gives a row's own name, `stages` make its records. `marks_deleted` says whether those
-    that are gone are deleted, `count` how many there are, where the source can tell. `children` are walked below each.
+    that are gone are deleted, `count` how many there are, where the source can tell. `children` are walked below each;
+    `expect` tells how many of them there are.
     """
 
     request: type[CreateRequest]
@@ -44,6 +45,7 @@ class Listing(Generic[RowT]):
     marks_deleted: bool
     count: Callable[[], int] | None = None
     children: tuple[Node[Item[RowT], Any], ...] = ()
+    expect: Callable[[Item[RowT]], Mapping[str, int]] | None = None
     seen: list[str] = field(default_factory=list[str])
 
     def node(self, service: type[CreateServiceRequest]) -> Node[str, Item[RowT]]:
@@ -62,6 +64,7 @@ class Listing(Generic[RowT]):
             stages=self.stages,
             children=self.children,
             finish=gone,
+            expect=self.expect,
             parallel=True,
         )
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from connectors.models.api import CreateApiCollectionRequest, CreateApiEndpointRequest, CreateApiServiceRequest
 from connectors.models.base import Request
 from connectors.models.database import (
     CreateDatabaseRequest,
@@ -18,6 +19,7 @@ from connectors.models.tags import CreateClassificationRequest, CreateTagRequest
 
 # By the `type` of the source options, which tells the family.
 SERVICES: Mapping[str, type[CreateServiceRequest]] = {
+    "ApiMetadata": CreateApiServiceRequest,
     "DatabaseMetadata": CreateDatabaseServiceRequest,
     "MessagingMetadata": CreateMessagingServiceRequest,
     "PipelineMetadata": CreatePipelineServiceRequest,
@@ -32,6 +34,8 @@ REQUESTS: tuple[type[Request], ...] = (
     CreateStoredProcedureRequest,
     CreateTopicRequest,
     CreatePipelineRequest,
+    CreateApiCollectionRequest,
+    CreateApiEndpointRequest,
     AddPipelineStatusRequest,
     AddLineageRequest,
 )

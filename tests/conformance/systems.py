@@ -10,6 +10,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from tests.amazon import Account, fill_dynamodb, fill_glue
+from tests.answering import Status
 from tests.clickhouse import make_schema
 from tests.mariadb import PASSWORD, MariaDB
 from tests.mongodb import fill_mongodb
@@ -175,6 +176,19 @@ def airflow(request: pytest.FixtureRequest) -> System:
     return System(connection_to("127.0.0.1", port), connection_to, (server["password"],), everything)
 
 
+def rest(request: pytest.FixtureRequest) -> System:
+    """A description at an address that wants a token."""
+    description = (SHOP.parent / "shop.openapi.yaml").read_bytes()
+    server = request.getfixturevalue("answering")({"GET /openapi.yaml": Status(200, description)})
+
+    def connection_to(host: str, port: int) -> dict[str, Any]:
+        place = {"openAPISchemaURL": f"http://{host}:{port}/openapi.yaml"}
+        return {"type": "Rest", "openAPISchemaConnection": place, "token": PASSWORD}
+
+    port = int(server.address.rpartition(":")[2])
+    return System(connection_to("127.0.0.1", port), connection_to, (PASSWORD,), {})
+
+
 SYSTEMS: dict[str, Callable[[pytest.FixtureRequest], System]] = {
     "airflow": airflow,
     "clickhouse": clickhouse,
@@ -186,6 +200,7 @@ SYSTEMS: dict[str, Callable[[pytest.FixtureRequest], System]] = {
     "mongodb": mongodb,
     "mysql": of_mysql_kind("Mysql"),
     "postgres": postgres,
+    "rest": rest,
     "redshift": read_by_names("Redshift"),
     "sqlite": sqlite,
     "timescale": of_postgres_kind("Timescale"),
