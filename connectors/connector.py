@@ -53,6 +53,8 @@ class Capability(StrEnum):
     RUN_STATUS = "runStatus"
     LINEAGE = "lineage"
     CONTAINERS = "containers"
+    API_COLLECTIONS = "apiCollections"
+    API_ENDPOINTS = "apiEndpoints"
 
 
 OF_DATABASES = frozenset(

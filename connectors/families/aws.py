@@ -9,7 +9,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 
 from connectors.cancellation import Cancellation
 from connectors.definition import Model, Unused
-from connectors.errors import ConfigurationError, ConnectorError, FatalError, SourceUnavailable
+from connectors.errors import ConnectorError, FatalError, SourceUnavailable
 from connectors.report import Report
 
 if TYPE_CHECKING:
@@ -291,14 +291,14 @@ def _assumed(own: "boto3.Session", credentials: AwsCredentials) -> "boto3.Sessio
     return boto3.Session(botocore_session=core, region_name=credentials.aws_region)
 
 
-def require_boto3(path: str, extra: str) -> None:
+def require_boto3(extra: str) -> None:
     """Refuse a definition that needs boto3 where there is none; for connectors that can do without it.
 
     Raises:
-        ConfigurationError: It is not installed.
+        ValueError: It is not installed.
     """
     from importlib.util import find_spec
 
     if find_spec("boto3") is None:
         message = f"needs the driver boto3; install it: pip install 'headwater[{extra}]'"
-        raise ConfigurationError.at(path, message)
+        raise ValueError(message)

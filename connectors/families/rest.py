@@ -160,11 +160,11 @@ class RestClient:
 
     def text(self, path: str, query: Query | None = None) -> str:
         """The same where the answer is no JSON but a text. Raises what get does."""
-        call = Call("GET", path, query or {})
-        answer = self._answer(call)
-        if not answer.ok:
-            self._refuse(call, answer)
-        return answer.body.decode(errors="replace")
+        return self._answered(Call("GET", path, query or {})).body.decode(errors="replace")
+
+    def read(self, path: str) -> bytes:
+        """What a GET of `path` answers, byte by byte; raises what get does."""
+        return self._answered(Call("GET", path, {})).body
 
     def post(self, path: str, kind: type[T], body: object, *, signed: bool = True) -> T:
         """What a POST of `body`, as JSON, answers; for questions only, as it may be sent twice. Raises what get does.
@@ -193,10 +193,14 @@ class RestClient:
             for _, future in waiting:
                 future.cancel()
 
-    def _ask(self, call: Call, kind: type[T]) -> T:
+    def _answered(self, call: Call) -> Answer:
         answer = self._answer(call)
         if not answer.ok:
             self._refuse(call, answer)
+        return answer
+
+    def _ask(self, call: Call, kind: type[T]) -> T:
+        answer = self._answered(call)
         try:
             return answer.decoded(kind)
         except UnreadableAnswer as error:

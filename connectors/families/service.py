@@ -34,8 +34,8 @@ class Listing(Generic[RowT]):
 
     `rows` lists them all, `name` gives a row's own name, `stages` make its records. `kept` decides about a row where
     more than its name counts. `marks_deleted` says whether those that are gone are deleted, `count` how many there are,
-    where the source can tell. `children` are walked below each; `nested` says that they are of the same kind, and put
-    their names into `seen` as well; `parallel` is off where it is they that threads share.
+    where the source can tell. `children` are walked below each, `expect` tells how many there are; `nested` says that
+    they are of the same kind, and put their names into `seen` as well; `parallel` is off where threads share them.
     """
 
     request: type[CreateRequest]
@@ -49,6 +49,7 @@ class Listing(Generic[RowT]):
     children: tuple[Node[Item[RowT], Any], ...] = ()
     nested: bool = False
     parallel: bool = True
+    expect: Callable[[Item[RowT]], Mapping[str, int]] | None = None
     seen: list[str] = field(default_factory=list[str])
 
     def node(self, service: type[CreateServiceRequest]) -> Node[str, Item[RowT]]:
@@ -68,6 +69,7 @@ class Listing(Generic[RowT]):
             stages=self.stages,
             children=self.children,
             finish=gone,
+            expect=self.expect,
             parallel=self.parallel,
         )
 

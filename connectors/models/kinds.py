@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from connectors.models.api import CreateApiCollectionRequest, CreateApiEndpointRequest, CreateApiServiceRequest
 from connectors.models.base import Request
 from connectors.models.dashboard import (
     CreateChartRequest,
@@ -26,6 +27,7 @@ from connectors.models.tags import CreateClassificationRequest, CreateTagRequest
 
 # By the `type` of the source options, which tells the family.
 SERVICES: Mapping[str, type[CreateServiceRequest]] = {
+    "ApiMetadata": CreateApiServiceRequest,
     "DashboardMetadata": CreateDashboardServiceRequest,
     "DatabaseMetadata": CreateDatabaseServiceRequest,
     "MessagingMetadata": CreateMessagingServiceRequest,
@@ -48,6 +50,8 @@ REQUESTS: tuple[type[Request], ...] = (
     CreateDashboardRequest,
     CreatePipelineRequest,
     CreateContainerRequest,
+    CreateApiCollectionRequest,
+    CreateApiEndpointRequest,
     AddPipelineStatusRequest,
     AddLineageRequest,
 )

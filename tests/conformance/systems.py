@@ -11,6 +11,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from tests import kafka
 from tests.amazon import REGION, Account, fill_dynamodb, fill_glue, fill_kinesis, fill_sagemaker
+from tests.answering import Status
 from tests.clickhouse import make_schema
 from tests.delta import in_s3, make_tables, storage_options
 from tests.hive import PASSWORD as HIVE_PASSWORD
@@ -295,6 +296,19 @@ def prefect(request: pytest.FixtureRequest) -> System:
     return System(connection_to("127.0.0.1", port), connection_to, (secret,), {"statusLookbackDays": 365})
 
 
+def rest(request: pytest.FixtureRequest) -> System:
+    """A description at an address that wants a token."""
+    description = (SHOP.parent / "shop.openapi.yaml").read_bytes()
+    server = request.getfixturevalue("answering")({"GET /openapi.yaml": Status(200, description)})
+
+    def connection_to(host: str, port: int) -> dict[str, Any]:
+        place = {"openAPISchemaURL": f"http://{host}:{port}/openapi.yaml"}
+        return {"type": "Rest", "openAPISchemaConnection": place, "token": PASSWORD}
+
+    port = int(server.address.rpartition(":")[2])
+    return System(connection_to("127.0.0.1", port), connection_to, (PASSWORD,), {})
+
+
 SYSTEMS: dict[str, Callable[[pytest.FixtureRequest], System]] = {
     "airflow": airflow,
     "clickhouse": clickhouse,
@@ -315,6 +329,7 @@ SYSTEMS: dict[str, Callable[[pytest.FixtureRequest], System]] = {
     "prefect": prefect,
     "redpanda": of_kafka_kind("Redpanda"),
     "redshift": read_by_names("Redshift"),
+    "rest": rest,
     "s3": of_amazon("S3", fill_s3, {}),
     "sagemaker": of_amazon("SageMaker", fill_sagemaker, {}),
     "snowflake": snowflake,

@@ -10,6 +10,7 @@ from connectors import runner
 from connectors.cancellation import Cancellation
 from connectors.connector import Capability
 from connectors.errors import RunCancelled, SourceUnavailable
+from connectors.models.api import CreateApiCollectionRequest, CreateApiEndpointRequest
 from connectors.models.base import CreateRequest
 from connectors.models.dashboard import (
     CreateChartRequest,
@@ -85,6 +86,10 @@ SHOWS: dict[Capability, Callable[[Record], object]] = {
     Capability.PIPELINES: lambda record: isinstance(record, CreatePipelineRequest),
     Capability.RUN_STATUS: lambda record: isinstance(record, AddPipelineStatusRequest) and record.status.task_status,
     Capability.LINEAGE: lambda record: isinstance(record, AddLineageRequest),
+    Capability.API_COLLECTIONS: lambda record: isinstance(record, CreateApiCollectionRequest),
+    Capability.API_ENDPOINTS: lambda record: (
+        isinstance(record, CreateApiEndpointRequest) and record.response_schema and record.response_schema.schema_fields
+    ),
     Capability.DELETIONS: lambda record: isinstance(record, DeletionScope),
 }
 

@@ -19,6 +19,7 @@ FIRST_WITH_TABLES_BULK = Version(1, 13, 0)
 FIRST_WITH_DELETE_STALE = Version(2, 0, 0)
 LINEAGE = re.compile(r"lineage/(\w+)/name/(.+)/(\w+)/name/(.+)")
 STATUS = re.compile(r"pipelines/(.+)/status")
+SCOPES = ("databaseSchema", "database", "service", "apiCollection")
 STALE_KEYS = {"scopeFqn", "scopeEntityType", "seenFqns", "recursive", "hardDelete", "dryRun"}
 
 
@@ -167,7 +168,7 @@ class Api:
         return Reply.json(200, entity.shown())
 
     def _list(self, collection: str, query: Mapping[str, str]) -> Reply:
-        scopes = [value for key, value in query.items() if key in ("databaseSchema", "database", "service")]
+        scopes = [value for key, value in query.items() if key in SCOPES]
         if len(scopes) != 1:
             raise Refused(400, "this fake lists what lies in one scope")
         found = self._catalogue.below(collection, scopes[0])

@@ -61,6 +61,9 @@ COLLECTIONS: Mapping[str, Collection] = {
     "containers": Collection(
         "container", "CreateContainerRequest", ("service", "services/storageServices"), bulk=False
     ),
+    "services/apiServices": Collection("apiService", "CreateApiServiceRequest", bulk=False),
+    "apiCollections": Collection("apiCollection", "CreateAPICollectionRequest", ("service", "services/apiServices")),
+    "apiEndpoints": Collection("apiEndpoint", "CreateAPIEndpointRequest", ("apiCollection", "apiCollections")),
     "classifications": Collection("classification", "CreateClassificationRequest", bulk=False),
     "tags": Collection("tag", "CreateTagRequest", ("classification", "classifications"), bulk=False),
     "users": Collection("user", None, bulk=False),

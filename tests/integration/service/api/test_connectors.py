@@ -30,7 +30,8 @@ def test_schemas_are_json_schemas_of_what_people_write(client: httpx.Client, nam
     read = client.get(f"{CONNECTORS}/{name}").json()
     for schema in (read["configSchema"], read["optionsSchema"]):
         Draft202012Validator.check_schema(schema)
-    assert {"hostPort", "awsConfig", "host", "trackingUri"} & read["configSchema"]["properties"].keys()
+    places = {"hostPort", "awsConfig", "host", "trackingUri", "openAPISchemaConnection"}
+    assert places & read["configSchema"]["properties"].keys()
 
 
 def test_an_unknown_connector_is_not_found(client: httpx.Client) -> None:
