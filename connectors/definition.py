@@ -4,7 +4,7 @@ Only the envelope: the connection belongs to the connector, the source options t
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar, cast
 from uuid import UUID
 
@@ -25,11 +25,9 @@ from connectors.errors import ConfigurationError, Problem
 from connectors.models.names import split_fqn
 from connectors.source_files import EVERY_FILE, SourceFiles
 
-SECRET_KEY = re.compile(r"password|passwd|passphrase|secret|token|private_?key|api_?key|authorization", re.IGNORECASE)
 FORBIDDEN_IN_SERVICES = re.compile(r'::|["\r\n]')
 VERSION_OF_API = re.compile(r"/api/v\d+$")
 HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-Path = tuple[str | int, ...]
 VerifySsl = Literal["no-ssl", "ignore", "validate"]
 STEPS_OF_OTHERS = frozenset({"processor", "stage", "bulkSink"})
 
@@ -386,24 +384,3 @@ def _sentence(kind: str, message: str) -> str:
     if kind == "extra_forbidden":
         return "is not a known key; correct or remove it"
     return message.removeprefix("Value error, ")
-
-
-def secret_paths(value: object, path: Path = ()) -> Iterator[Path]:
-    """Where in a definition's own keys its secret texts stand, found on the validated model."""
-    if isinstance(value, SecretStr):
-        yield path
-    for key, item in _items(value):
-        if isinstance(item, str) and isinstance(value, Mapping) and SECRET_KEY.search(str(key)):
-            yield (*path, key)
-        else:
-            yield from secret_paths(item, (*path, key))
-
-
-def _items(value: object) -> Iterator[tuple[str | int, object]]:
-    if isinstance(value, BaseModel):
-        for name, info in type(value).model_fields.items():
-            yield info.alias or name, getattr(value, name)
-    elif isinstance(value, Mapping):
-        yield from cast("Mapping[str, object]", value).items()
-    elif isinstance(value, Sequence) and not isinstance(value, str | bytes):
-        yield from enumerate(cast("Sequence[object]", value))

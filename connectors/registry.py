@@ -19,8 +19,9 @@ from pydantic import BaseModel
 
 import connectors.sources
 from connectors.connector import CheckResult, Connector, run_checks
-from connectors.definition import Model, ModelT, Path, SourceOptions, Unused, WorkflowDefinition, parse, secret_paths
+from connectors.definition import Model, ModelT, SourceOptions, Unused, WorkflowDefinition, parse
 from connectors.errors import ConfigurationError, Problem, cause_of
+from connectors.secret_texts import Path, secret_paths
 from connectors.sinks.opening import CONFIG as SINK
 from connectors.sinks.opening import check_sink_config
 from connectors.source_files import EVERY_FILE, SourceFiles

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from connectors.cancellation import Cancellation
-from connectors.definition import OpenMetadataConnection, parse, secret_paths
-from connectors.definition import Path as KeyPath
+from connectors.definition import OpenMetadataConnection, parse
 from connectors.http.retry import RetryPolicy
 from connectors.models.names import split_fqn
 from connectors.openmetadata.client import Limits, OpenMetadataClient
@@ -23,6 +22,8 @@ from connectors.reporting.documents import (
     status_document,
 )
 from connectors.reporting.server import NotReported, PipelineServer
+from connectors.secret_texts import Path as KeyPath
+from connectors.secret_texts import secret_paths
 
 LIMITS = Limits(connect_seconds=5.0, read_seconds=15.0, connections=1, retry=RetryPolicy(tries=1, few_tries=1))
 SERVER = "workflowConfig.openMetadataServerConfig"

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from connectors.cancellation import Cancellation
-from connectors.definition import Model, SourceOptions, WorkflowConfig, WorkflowDefinition, parse, secret_paths
-from connectors.definition import Path as SecretPath
+from connectors.definition import Model, SourceOptions, WorkflowConfig, WorkflowDefinition, parse
 from connectors.definition import Sink as SinkDefinition
 from connectors.errors import ConfigurationError
 from connectors.report import Observer
+from connectors.secret_texts import Path as SecretPath
+from connectors.secret_texts import secret_paths
 from connectors.sinks.base import Sink
 from connectors.sinks.file import FILENAME, FileConfig, FileSink, file_path
 from connectors.sinks.metadata_rest import MetadataRestConfig, MetadataRestSink, Target

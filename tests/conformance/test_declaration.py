@@ -11,7 +11,8 @@ import pytest
 
 from connectors import registry
 from connectors.connector import Check, Connector
-from connectors.definition import SECRET_KEY, SourceOptions
+from connectors.definition import SourceOptions
+from connectors.secret_texts import SECRET_KEY
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 CAMEL = re.compile(r"[a-z][A-Za-z0-9]*")

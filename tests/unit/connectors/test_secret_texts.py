@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field, SecretStr
 
-from connectors.definition import Model, Path, WorkflowDefinition, parse, secret_paths
+from connectors.definition import Model, WorkflowDefinition, parse
+from connectors.secret_texts import Path, secret_paths
 from tests.unit.connectors.test_definition import DEFINITION, changed
 
 
