@@ -25,7 +25,7 @@ from service import clock, logs
 from service.cli.files import definition_in, load
 from service.cli.hiding import hiding
 from service.cli.progress import shown, summary_table, talking
-from service.execution.reporting import LAST_SECONDS, STATES
+from service.execution.pipeline_states import LAST_SECONDS, STATES
 from service.execution.secrets import SecretResolver
 from service.runs.status import RunState
 from service.workflows.documents import Json, value_at

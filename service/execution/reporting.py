@@ -14,6 +14,7 @@ from service import clock
 from service.database.engine import Database
 from service.execution.journal import RunJournal
 from service.execution.outcome import SOME_FAILED, TOO_MANY_FAILED, Finished, Outcome, TryAgain
+from service.execution.pipeline_states import LAST_SECONDS, STATES
 from service.runs import repository
 from service.runs.repository import reports
 from service.runs.schemas import RunError
@@ -21,14 +22,6 @@ from service.runs.status import RunState
 
 # The worker of a run tries so long to tell its end, before others do.
 HEAD_START = 150.0
-STATES = {
-    RunState.QUEUED: PipelineState.QUEUED,
-    RunState.SUCCEEDED: PipelineState.SUCCESS,
-    RunState.PARTIAL: PipelineState.PARTIAL_SUCCESS,
-    RunState.FAILED: PipelineState.FAILED,
-    RunState.CANCELLED: PipelineState.STOPPED,
-}
-LAST_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)

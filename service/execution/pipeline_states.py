@@ -1,0 +1,14 @@
+"""What OpenMetadata calls the states that a run ends in; apart from the store, which `headwater run` does without."""
+
+from connectors.reporting.documents import PipelineState
+from service.runs.status import RunState
+
+STATES = {
+    RunState.QUEUED: PipelineState.QUEUED,
+    RunState.SUCCEEDED: PipelineState.SUCCESS,
+    RunState.PARTIAL: PipelineState.PARTIAL_SUCCESS,
+    RunState.FAILED: PipelineState.FAILED,
+    RunState.CANCELLED: PipelineState.STOPPED,
+}
+# As long may a server take to hear of the end.
+LAST_SECONDS = 5.0
