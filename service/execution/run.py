@@ -26,6 +26,7 @@ from service.execution.stopping import StopSwitch
 from service.metrics import Metrics
 from service.runs.repository import endings
 from service.runs.repository.leases import ClaimedRun
+from service.runs.status import RunState, is_terminal
 from service.workflows.documents import Json, value_at
 from service.workflows.schemas import Isolation
 from service.workflows.vault import Vault, sealed_paths
@@ -113,15 +114,16 @@ class RunExecutor:
             raise
         except Exception:
             logger.exception("The last that run %s told is lost", attempt.claim.lease.run_id)
-        stored = self._store(attempt, outcome)
-        if stored:
+        state = self._store(attempt, outcome)
+        if state is RunState.QUEUED or (state is not None and isinstance(outcome, Finished)):
             self.reporting.end(attempt.journal, outcome)
-        self.drop(attempt)
-        if stored and isinstance(outcome, Finished):
-            self.metrics.run_finished(attempt.claim.connector, outcome.state.value, attempt.seconds)
-        return stored
+        self.drop(attempt)  # of a run that was cancelled when it was to go back, whoever comes to it tells
+        if state is not None and is_terminal(state):
+            self.metrics.run_finished(attempt.claim.connector, state.value, attempt.seconds)
+        return state is not None
 
-    def _store(self, attempt: Attempt, outcome: Finished | TryAgain | GivenBack) -> bool:
+    def _store(self, attempt: Attempt, outcome: Finished | TryAgain | GivenBack) -> RunState | None:
+        """The state that the run has from now on; None if it is not ours any more."""
         lease = attempt.claim.lease
         counts, progress = counts_document(attempt.report), progress_document(attempt.report, attempt.seconds)
         with self.database.session() as session:
@@ -130,7 +132,7 @@ class RunExecutor:
                     progress["etaSeconds"] = None
                     head_start = HEAD_START if self.reporting.tells(attempt.journal) else 0.0
                     ending = endings.Ending(state, counts, progress, error, head_start=head_start)
-                    return endings.finish(session, lease, ending)
+                    return state if endings.finish(session, lease, ending) else None
                 case TryAgain(delay, error):
                     return endings.retry_later(session, lease, error, delay, counts)
                 case GivenBack():

@@ -54,7 +54,7 @@ _FINISH = text("""
     from ended""")
 
 # A run that nobody wants any more does not go back to the queue.
-_RETRY = text("""
+_REQUEUE = text("""
     with held as (
         select id, cancel_requested_at is not null or workflow_id is null as unwanted from runs
         where id = :run and token = :token and state = 'running' for update
@@ -63,36 +63,21 @@ _RETRY = text("""
             finished_at = case when unwanted then now() end,
             worker = case when unwanted then worker end, lease_until = null, report_at = now(),
             available_at = now() + make_interval(secs => :delay),
-            counts = cast(:counts as jsonb), error = cast(:error as jsonb)
-        from held where r.id = held.id
-        returning r.id, held.unwanted, r.pool
-    ), noted as (
-        update run_attempts a set finished_at = now(), counts = cast(:counts as jsonb), error = cast(:error as jsonb),
-            outcome = case when unwanted then 'cancelled' else 'retrying' end
-        from ended where a.run_id = ended.id and a.token = :token
-    )
-    select exists (select from runs q where q.pool = ended.pool and q.state = 'queued') or :delay = 0 as waiting
-    from ended""")
-
-_RELEASE = text("""
-    with held as (
-        select id, cancel_requested_at is not null or workflow_id is null as unwanted from runs
-        where id = :run and token = :token and state = 'running' for update
-    ), ended as (
-        update runs r set state = case when unwanted then 'cancelled' else 'queued' end,
-            finished_at = case when unwanted then now() end,
-            worker = case when unwanted then worker end, lease_until = null, available_at = now(),
-            report_at = now(), attempt = case when unwanted then attempt else attempt - 1 end,
+            attempt = case when unwanted or cast(:counted as boolean) then attempt else attempt - 1 end,
+            counts = coalesce(cast(:counts as jsonb), counts),
             error = case when unwanted then jsonb_build_object(
-                'title', 'Cancelled', 'detail', coalesce(cancel_reason, 'the workflow was deleted')) end
+                'title', 'Cancelled', 'detail', coalesce(cancel_reason, 'the workflow was deleted'))
+                else cast(:error as jsonb) end
         from held where r.id = held.id
-        returning r.id, held.unwanted
+        returning r.id, r.state, r.pool
     ), noted as (
-        update run_attempts a set finished_at = now(),
-            outcome = case when unwanted then 'cancelled' else 'released' end
+        update run_attempts a set finished_at = now(), counts = coalesce(cast(:counts as jsonb), a.counts),
+            error = cast(:error as jsonb),
+            outcome = case ended.state when 'cancelled' then 'cancelled' else :outcome end
         from ended where a.run_id = ended.id and a.token = :token
     )
-    select true as waiting from ended""")
+    select state, exists (select from runs q where q.pool = ended.pool and q.state = 'queued') or :delay = 0 as waiting
+    from ended""")
 
 _SUCCEED = text("update workflows set consecutive_failures = 0 where id = :workflow and consecutive_failures <> 0")
 
@@ -138,21 +123,28 @@ def finish(session: Session, lease: Lease, ending: Ending) -> bool:
     return True
 
 
-def retry_later(session: Session, lease: Lease, error: RunError, delay_seconds: float, counts: Json) -> bool:
-    """Put the run back for another attempt after the delay, or end it if it was cancelled.
+def retry_later(session: Session, lease: Lease, error: RunError, delay_seconds: float, counts: Json) -> RunState | None:
+    """Put the run back for another attempt after the delay, or end it if it was cancelled; its state from now on.
 
-    False, and nothing done, if it is no longer the owner's.
+    None, and nothing done, if it is no longer the owner's.
     """
-    values = {"error": _packed_error(error), "counts": packed(counts), "delay": float(delay_seconds)}
-    return _end(session, _RETRY, lease, **values) is not None
+    return _requeue(
+        session,
+        lease,
+        AttemptOutcome.RETRYING,
+        counted=True,
+        delay=float(delay_seconds),
+        counts=packed(counts),
+        error=_packed_error(error),
+    )
 
 
-def release(session: Session, lease: Lease) -> bool:
-    """Give the run back unfinished, as if this attempt had not been made, or end it if it was cancelled.
+def release(session: Session, lease: Lease) -> RunState | None:
+    """Give the run back unfinished, as if this attempt had not been made, or end it if it was cancelled; its state.
 
-    False, and nothing done, if it is no longer the owner's.
+    None, and nothing done, if it is no longer the owner's.
     """
-    return _end(session, _RELEASE, lease) is not None
+    return _requeue(session, lease, AttemptOutcome.RELEASED, counted=False, delay=0.0, counts=None, error=None)
 
 
 def count_failures(session: Session, failed: Mapping[UUID, UUID]) -> None:
@@ -163,6 +155,11 @@ def count_failures(session: Session, failed: Mapping[UUID, UUID]) -> None:
     for row in session.execute(_FAIL, values):
         if row.pausing:
             workflows.notify(session, workflows.CHANNEL, row.name)
+
+
+def _requeue(session: Session, lease: Lease, outcome: AttemptOutcome, **values: object) -> RunState | None:
+    requeued = _end(session, _REQUEUE, lease, outcome=outcome.value, **values)
+    return None if requeued is None else RunState(requeued.state)
 
 
 def _end(session: Session, statement: TextClause, lease: Lease, **values: object) -> Row[*tuple[Any, ...]] | None:

@@ -116,9 +116,9 @@ class Site:
 def working(site: Site, **chosen: Any) -> Generator[Worker]:
     """A worker in this process; without a listener it looks into the queue often."""
     quick = {"heartbeat_seconds": 0.1, "poll_seconds": 0.1, "lease_seconds": 5.0, "shutdown_grace_seconds": 0.0}
-    secrets = chosen.pop("secrets", SecretResolver(None, {}))
+    secrets, metrics = chosen.pop("secrets", SecretResolver(None, {})), chosen.pop("metrics", None) or Metrics()
     settings = Settings.model_validate({**quick, "worker_slots": 2, "data_dir": site.folder, **chosen})
-    metrics, journal = Metrics(), Journal(site.database, settings.log_lines_per_run)
+    journal = Journal(site.database, settings.log_lines_per_run)
     handler = RunLogHandler(journal.log)
     tokens = site.folder / "secrets"
     reporting = Reporting(site.database, tokens)

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from service.errors import Unavailable
 from service.execution import worker as module
+from service.metrics import Metrics
 from service.runs import repository
 from service.runs.repository import ClaimRequest, endings, leases
 from service.runs.repository.journal import Lease
@@ -124,6 +125,18 @@ def test_a_shutdown_gives_the_rest_back_without_counting(site: Site, isolation: 
         run = site.read(run_id)
     assert (run.state, run.attempt, run.worker) == (RunState.QUEUED, 0, None)
     assert site.outcomes(run_id) == ["released"]
+
+
+def test_a_run_that_was_cancelled_unheard_ends_with_the_shutdown_and_is_counted(site: Site) -> None:
+    metrics = Metrics()
+    with working(site, metrics=metrics, heartbeat_seconds=20.0, lease_seconds=60.0) as worker:
+        run_id = site.queue("gate")
+        eventually(lambda: site.ready)
+        with site.database.session() as session:
+            repository.request_cancel(session, run_id, "by hand")
+        worker.stop()
+    assert site.read(run_id).state is RunState.CANCELLED
+    assert b'headwater_runs_total{connector="misbehaving",state="cancelled"} 1.0' in metrics.render()
 
 
 def test_a_shutdown_does_not_wait_for_a_thread_that_hangs(site: Site) -> None:

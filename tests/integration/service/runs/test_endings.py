@@ -132,7 +132,7 @@ class TestRetryLater:
         make(database)
         lease = start(database)
         with hearing(database, RUNS_CHANNEL) as heard, database.session() as session:
-            assert repository.retry_later(session, lease, BAD, 60, {"written": 2})
+            assert repository.retry_later(session, lease, BAD, 60, {"written": 2}) is RunState.QUEUED
         assert heard == []
         run = read(database, lease.run_id)
         assert (run.state, run.worker, run.attempt, run.counts.written) == (RunState.QUEUED, None, 1, 2)
@@ -156,10 +156,12 @@ class TestRetryLater:
         lease = start(database)
         with database.session() as session:
             repository.request_cancel(session, lease.run_id, "enough")
-            assert repository.retry_later(session, lease, BAD, 0, {})
+            assert repository.retry_later(session, lease, BAD, 0, {}) is RunState.CANCELLED
         run = read(database, lease.run_id)
         assert (run.state, run.worker) == (RunState.CANCELLED, "w1")
-        assert attempts(database, lease)[0].outcome is AttemptOutcome.CANCELLED
+        assert run.error == RunError(title="Cancelled", detail="enough")
+        [attempt] = attempts(database, lease)
+        assert (attempt.outcome, attempt.error and attempt.error.title) == (AttemptOutcome.CANCELLED, BAD.title)
 
     def test_a_stale_token_changes_nothing(self, database: Database) -> None:
         make(database)
