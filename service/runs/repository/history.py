@@ -136,11 +136,11 @@ def last_successes(session: Session) -> dict[str, datetime]:
 
 
 def first_successes_awaited(session: Session) -> dict[str, datetime]:
-    """When each workflow was made that never succeeded, although it has a schedule and nobody paused it by intent."""
-    statement = text(
-        "select name, created_at from workflows w where schedule is not null and (enabled or paused_reason is not null)"
-        " and not exists (select from runs where workflow_id = w.id and state in ('succeeded', 'partial'))"
-    )
+    """When each workflow was made that never succeeded, although it is on or failures alone switched it off."""
+    statement = text("""
+        select name, created_at from workflows w where schedule is not null
+        and (enabled or consecutive_failures >= cast(policy ->> 'pauseAfterFailures' as integer))
+        and not exists (select from runs where workflow_id = w.id and state in ('succeeded', 'partial'))""")
     return {row.name: row.created_at for row in session.execute(statement)}
 
 

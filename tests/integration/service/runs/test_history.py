@@ -2,13 +2,14 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import text
 
 from service.database.engine import Database
 from service.errors import Invalid, NotFound
 from service.runs import operations, repository
 from service.runs.repository import Lease, LogLine, RunFilter, TickRun
 from service.runs.status import RunState, Trigger
+from service.workflows import operations as definitions
+from service.workflows import repository as workflows
 from service.workflows.wire import encode_cursor
 from tests.integration.service.runs.makers import HOUR, QUEUE, TICK, claim, end, make, queue, read, start, states
 from tests.integration.service.workflows.makers import ask
@@ -144,15 +145,17 @@ def test_first_successes_that_are_awaited(database: Database) -> None:
     daily = {"cron": "0 2 * * *"}
     for name in ("shop", "partly", "failing", "new"):
         make(database, name, schedule=daily)
-    make(database, "paused", schedule=daily, enabled=False)
+    make(database, "given-up", schedule=daily, policy={"pauseAfterFailures": 1})
+    make(database, "paused", schedule=daily)
     make(database, "on-demand")
     ended(database, 1)
     ended(database, 1, RunState.PARTIAL, "partly")
     ended(database, 1, RunState.FAILED, "failing")
+    ended(database, 1, RunState.FAILED, "given-up")
     with database.session() as session:
-        assert set(repository.first_successes_awaited(session)) == {"failing", "new"}
-        session.connection().execute(text("update workflows set paused_reason = 'failed' where name = 'paused'"))
-        assert set(repository.first_successes_awaited(session)) == {"failing", "new", "paused"}
+        assert not workflows.get(session, "given-up").enabled
+        definitions.pause(session, "paused", "maintenance")
+        assert set(repository.first_successes_awaited(session)) == {"failing", "new", "given-up"}
 
 
 class TestPrune:
