@@ -12,7 +12,7 @@ from pydantic import ConfigDict, Field
 from connectors.cancellation import Cancellation
 from connectors.connector import CheckResult
 from connectors.definition import Model, OpenMetadataConnection, known_only, parse
-from connectors.errors import ConfigurationError, FatalError, SinkUnavailable
+from connectors.errors import ConfigurationError, ConnectorError, FatalError, SinkUnavailable
 from connectors.http.answers import UnreadableAnswer
 from connectors.openmetadata.client import OpenMetadataClient, by_name
 from connectors.openmetadata.versions import FIRST_WITH_STATES_OF_STEPS
@@ -23,6 +23,7 @@ AUTOMATIONS = "automations/workflows"
 SUPPORTED = "TEST_CONNECTION"
 KIND, NAME = "workflowType", "name"
 TIMEOUT_SECONDS = 600.0
+BROKE_OFF = "the test broke off; the log of Headwater says why"
 Checker = Callable[[str, dict[str, Any]], Iterator[CheckResult]]
 Clock = Callable[[], datetime]
 Status = Literal["Running", "Successful", "Failed"]
@@ -89,6 +90,7 @@ def carry_out(order: Order, check: Checker, cancellation: Cancellation, now: Clo
     Raises:
         ConfigurationError: The server has no such automation.
         SinkUnavailable, FatalError, RunCancelled: It cannot be told.
+        Exception: What `check` raised beside ConfigurationError, after the server was told that the test failed.
     """
     with OpenMetadataClient(order.server, Report(), cancellation, QUICK, tokens) as client:
         automation = _read(client, order.name)
@@ -100,8 +102,8 @@ def carry_out(order: Order, check: Checker, cancellation: Cancellation, now: Clo
             result = {"lastUpdatedAt": int(now().timestamp() * 1000), "status": status, "steps": steps}
             _patch(client, automation, {"/response": result, "/status": status})
 
+        tell("Running")
         try:
-            tell("Running")
             connection = automation.request.connection.config
             _require_shown(connection)
             for result in check(automation.request.connection_type.lower(), connection):
@@ -109,8 +111,14 @@ def carry_out(order: Order, check: Checker, cancellation: Cancellation, now: Clo
                 failed = failed or (result.mandatory and result.status != "passed")
                 tell("Running")
         except ConfigurationError as error:
-            steps.append({"name": "CheckAccess", "mandatory": True, "passed": False, "message": error.message})
+            steps.append(_broken(error.message))
             failed = True
+        except ConnectorError:
+            raise
+        except Exception:  # or people would wait for its end for ever
+            steps.append(_broken(BROKE_OFF))
+            tell("Failed")
+            raise
         tell("Failed" if failed else "Successful")
 
 
@@ -148,6 +156,10 @@ def _require_shown(connection: Mapping[str, Any]) -> None:
     if hidden := next(masked(connection), None):
         message = "OpenMetadata hides it from this token; the server's pipeline service has to send the ingestion bot's"
         raise ConfigurationError.at(hidden, message)
+
+
+def _broken(message: str) -> dict[str, Any]:
+    return {"name": "CheckAccess", "mandatory": True, "passed": False, "message": message}
 
 
 def _step(result: CheckResult) -> dict[str, Any]:

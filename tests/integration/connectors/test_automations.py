@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from connectors.automations import carry_out, ordered
+from connectors.automations import BROKE_OFF, Order, carry_out, ordered
 from connectors.cancellation import Cancellation
 from connectors.connector import CheckResult
 from tests.fake_openmetadata import FakeOpenMetadata
 
+NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 RESULTS = (
     CheckResult("CheckAccess", "", "passed", True, 0.25, "hello"),
     CheckResult("GetTags", "", "warning", False, 0.0, "no right", "grant it"),
@@ -31,9 +32,23 @@ STATES = [
 ]
 
 
+class StoreIsAway(Exception):
+    """Not of a connector."""
+
+
+def broken_off(_kind: str, _connection: dict[str, Any]) -> Iterator[CheckResult]:
+    yield RESULTS[0]
+    raise StoreIsAway
+
+
 def checked(kind: str, connection: dict[str, Any]) -> Iterator[CheckResult]:
     assert (kind, connection) == ("postgres", {"hostPort": "db:1"})
     yield from RESULTS
+
+
+def order_of(fake: FakeOpenMetadata) -> Order:
+    server = {"hostPort": fake.host_port, "securityConfig": {"jwtToken": "token"}}
+    return ordered({"name": "t", "workflowType": "TEST_CONNECTION", "openMetadataServerConnection": server})
 
 
 @pytest.mark.parametrize(
@@ -47,8 +62,15 @@ def checked(kind: str, connection: dict[str, Any]) -> Iterator[CheckResult]:
 def test_a_server_is_told_what_its_version_knows(version: str, steps: list[dict[str, Any]]) -> None:
     with FakeOpenMetadata(version) as fake:
         automation = fake.api.automations.add("t", "Postgres", {"hostPort": "db:1"})
-        server = {"hostPort": fake.host_port, "securityConfig": {"jwtToken": "token"}}
-        order = ordered({"name": "t", "workflowType": "TEST_CONNECTION", "openMetadataServerConnection": server})
-        carry_out(order, checked, Cancellation(), lambda: datetime(2026, 11, 25, tzinfo=UTC))
+        carry_out(order_of(fake), checked, Cancellation(), lambda: NOON)
     assert [state for state, _ in automation.told] == [*["Running"] * 5, "Failed"]
     assert automation.told[-1][1]["steps"] == steps
+
+
+def test_a_test_that_breaks_off_is_told_as_failed() -> None:
+    with FakeOpenMetadata("1.9.3") as fake:
+        automation = fake.api.automations.add("t", "Postgres", {"hostPort": "db:1"})
+        with pytest.raises(StoreIsAway):
+            carry_out(order_of(fake), broken_off, Cancellation(), lambda: NOON)
+    state, result = automation.told[-1]
+    assert (state, [step["message"] for step in result["steps"]]) == ("Failed", ["hello", BROKE_OFF])
