@@ -63,11 +63,14 @@ class RunJournal:
     shown: object = None
     closed: bool = False
     writing: threading.Lock = field(default_factory=threading.Lock)
+    hearing: threading.Lock = field(default_factory=threading.Lock)
 
     def logged(self, line: LogLine) -> None:
         """Keep one log line."""
-        if not self.closed:
-            self.lines.add(line)
+        if self.closed:
+            return
+        self.lines.add(line)
+        with self.hearing:
             if self.listener is None:
                 self.early.append(line)
             else:
@@ -75,9 +78,10 @@ class RunJournal:
 
     def listen(self, listener: Callable[[LogLine], None]) -> None:
         """Have each log line heard, those that there are already first."""
-        self.listener = listener
-        while self.early:
-            listener(self.early.popleft())
+        with self.hearing:
+            while self.early:
+                listener(self.early.popleft())
+            self.listener = listener
 
     def failed(self, failure: Failure) -> None:
         """Keep one lost entity."""

@@ -13,6 +13,7 @@ from service.execution.journal import KEPT_FAILURES, Journal
 from service.logs import RunContext
 from service.runs import repository
 from service.runs.repository import Lease
+from service.runs.repository.journal import LogLine
 from tests.eventually import eventually
 from tests.integration.service.execution.replicas import outage
 from tests.integration.service.runs.makers import claim, expire, make, read, start
@@ -190,3 +191,21 @@ def test_one_run_that_cannot_be_written_holds_up_no_other(database: Database, le
     journal.stop()
     assert messages(database, other.run_id) == ["hello"]
     assert messages(database, lease.run_id) == []
+
+
+def test_who_listens_hears_the_early_lines_first_whoever_else_talks(database: Database, lease: Lease) -> None:
+    run = Journal(database, 10).open(lease)
+    heard: list[str] = []
+    another = threading.Thread(target=run.logged, args=(LogLine(NOW, "INFO", "of.a.test", "three"),))
+
+    def hear(line: LogLine) -> None:
+        heard.append(line.message)
+        if len(heard) == 1:
+            another.start()
+            another.join(0.1)
+
+    for words in ("one", "two"):
+        run.logged(LogLine(NOW, "INFO", "of.a.test", words))
+    run.listen(hear)
+    another.join()
+    assert heard == ["one", "two", "three"]
