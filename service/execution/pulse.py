@@ -11,7 +11,7 @@ from service.execution.slots import Slot, Slots
 from service.execution.stopping import Stop
 from service.metrics import Metrics
 from service.runs.repository import leases, workers
-from service.runs.repository.workers import Worker as Myself
+from service.runs.repository.workers import WorkerIdentity
 from service.runs.status import is_terminal
 from service.settings import Settings
 
@@ -23,7 +23,9 @@ logger = logging.getLogger(__name__)
 class Pulse:
     """One thread that speaks to the store every few seconds, or at once when `quicken` is called."""
 
-    def __init__(self, settings: Settings, database: Database, myself: Myself, slots: Slots, metrics: Metrics) -> None:
+    def __init__(
+        self, settings: Settings, database: Database, myself: WorkerIdentity, slots: Slots, metrics: Metrics
+    ) -> None:
         self._settings = settings
         self._database = database
         self._myself = myself

@@ -50,7 +50,7 @@ class Worker:
         self._executor = executor
         self._metrics = metrics
         self._stop_grace = stop_grace_seconds
-        self._myself = workers.Worker(
+        self._myself = workers.WorkerIdentity(
             id=f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:8]}",
             host=socket.gethostname(),
             pid=os.getpid(),

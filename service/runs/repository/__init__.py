@@ -32,7 +32,7 @@ from service.runs.repository.journal import (
 from service.runs.repository.leases import ClaimedRun, ClaimRequest, LostRun, claim, reap, renew
 from service.runs.repository.queue import CHANNEL as RUNS_CHANNEL
 from service.runs.repository.queue import NewRun, TickRun, enqueue, enqueue_ticks
-from service.runs.repository.workers import Worker, beat, forget_workers, leave, list_workers
+from service.runs.repository.workers import WorkerIdentity, beat, forget_workers, leave, list_workers
 
 __all__ = [
     "CANCEL_CHANNEL",
@@ -47,7 +47,7 @@ __all__ = [
     "NewRun",
     "RunFilter",
     "TickRun",
-    "Worker",
+    "WorkerIdentity",
     "add_failures",
     "add_logs",
     "beat",

@@ -13,7 +13,7 @@ from service.runs.tables import WorkerRow
 
 
 @dataclass(frozen=True, slots=True)
-class Worker:
+class WorkerIdentity:
     """What a worker says of itself; its id is new at every start."""
 
     id: str
@@ -23,7 +23,7 @@ class Worker:
     slots: int
 
 
-def beat(session: Session, worker: Worker) -> None:
+def beat(session: Session, worker: WorkerIdentity) -> None:
     """Note that the worker is there."""
     values = {"host": worker.host, "pid": worker.pid, "pools": list(worker.pools), "slots": worker.slots}
     statement = insert(WorkerRow).values(id=worker.id, **values)

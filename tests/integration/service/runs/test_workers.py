@@ -2,11 +2,11 @@ from datetime import timedelta
 
 from service.database.engine import Database
 from service.runs import repository
-from service.runs.repository import Worker
+from service.runs.repository import WorkerIdentity
 from tests.integration.service.workflows.makers import ask
 
-FIRST = Worker("host-1", "host", 1, ["default"], 4)
-SECOND = Worker("host-2", "host", 2, ["default", "big"], 2)
+FIRST = WorkerIdentity("host-1", "host", 1, ["default"], 4)
+SECOND = WorkerIdentity("host-2", "host", 2, ["default", "big"], 2)
 
 
 def known(database: Database) -> list[str]:
