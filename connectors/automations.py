@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from connectors.cancellation import Cancellation
 from connectors.connector import CheckResult
-from connectors.definition import Model, OpenMetadataConnection, known_only, parse
+from connectors.definition import Incoming, OpenMetadataConnection, known_only, parse
 from connectors.errors import ConfigurationError, ConnectorError, FatalError, SinkUnavailable
 from connectors.http.answers import UnreadableAnswer
 from connectors.openmetadata.client import OpenMetadataClient, by_name
+from connectors.openmetadata.instants import milliseconds
 from connectors.openmetadata.versions import FIRST_WITH_STATES_OF_STEPS
 from connectors.report import Report
 from connectors.services import QUICK, masked
@@ -27,12 +28,6 @@ BROKE_OFF = "the test broke off; the log of Headwater says why"
 Checker = Callable[[str, dict[str, Any]], Iterator[CheckResult]]
 Clock = Callable[[], datetime]
 Status = Literal["Running", "Successful", "Failed"]
-
-
-class Incoming(Model):
-    """What an OpenMetadata server sends; what it has beside what is used here is passed over."""
-
-    model_config = ConfigDict(extra="ignore")
 
 
 class Connection(Incoming):
@@ -99,7 +94,7 @@ def carry_out(order: Order, check: Checker, cancellation: Cancellation, now: Clo
         failed = False
 
         def tell(status: Status) -> None:
-            result = {"lastUpdatedAt": int(now().timestamp() * 1000), "status": status, "steps": steps}
+            result = {"lastUpdatedAt": milliseconds(now()), "status": status, "steps": steps}
             _patch(client, automation, {"/response": result, "/status": status})
 
         tell("Running")

@@ -58,6 +58,12 @@ class Model(BaseModel):
         yield from ()
 
 
+class Incoming(Model):
+    """What an OpenMetadata server sends; what it has beside what is used here is passed over."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 

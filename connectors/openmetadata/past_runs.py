@@ -9,7 +9,9 @@ from connectors.definition import Lookback
 from connectors.errors import SinkUnavailable
 from connectors.http.answers import UnreadableAnswer
 from connectors.openmetadata.client import OpenMetadataClient
+from connectors.openmetadata.instants import milliseconds
 
+PIPELINES = "/services/ingestionPipelines"
 SUCCESS = "success"
 
 
@@ -21,8 +23,8 @@ def changes_since(client: OpenMetadataClient, pipeline: str, began: datetime, lo
     Raises:
         SinkUnavailable: The server does not tell.
     """
-    window = {"startTs": _milliseconds(began - timedelta(days=lookback.days)), "endTs": _milliseconds(began)}
-    path = f"/services/ingestionPipelines/{quote(pipeline, safe='')}/pipelineStatus?{urlencode(window)}"
+    window = {"startTs": milliseconds(began - timedelta(days=lookback.days)), "endTs": milliseconds(began)}
+    path = f"{PIPELINES}/{quote(pipeline, safe='')}/pipelineStatus?{urlencode(window)}"
     answer = client.request("runs", "GET", path)
     if answer.status == HTTPStatus.NOT_FOUND:
         return None
@@ -38,7 +40,3 @@ def changes_since(client: OpenMetadataClient, pipeline: str, began: datetime, lo
     if last is None:
         return None
     return datetime.fromtimestamp(last / 1000, UTC) - timedelta(days=lookback.margin_days)
-
-
-def _milliseconds(moment: datetime) -> int:
-    return int(moment.timestamp() * 1000)

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from connectors.openmetadata.instants import milliseconds
 from connectors.report import Failure, Report, eta_seconds
 
 MAX_FAILURES = 10
@@ -36,13 +37,13 @@ FINAL_UPDATES = {
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """The run that is reported: `pipeline` is a fully qualified name, `started_ms` milliseconds since 1970."""
+    """The run that is reported: `pipeline` is a fully qualified name."""
 
     pipeline: str
     run_id: str
     service: str
     source: str
-    started_ms: int
+    started: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,21 +67,22 @@ class End:
     warnings: int = 0
 
 
-def status_document(subject: Subject, account: Account, end: End, now_ms: int) -> dict[str, Any]:
+def status_document(subject: Subject, account: Account, end: End, now: datetime) -> dict[str, Any]:
     """The body of `PUT .../pipelineStatus`."""
+    started = milliseconds(subject.started)
     document: dict[str, Any] = {
         "runId": subject.run_id,
         "pipelineState": end.state,
-        "startDate": subject.started_ms,
-        "timestamp": subject.started_ms,
+        "startDate": started,
+        "timestamp": started,
         "status": _steps(subject, account, end),
     }
     if end.state not in (PipelineState.QUEUED, PipelineState.RUNNING):
-        document["endDate"] = now_ms
+        document["endDate"] = milliseconds(now)
     return document
 
 
-def progress_document(subject: Subject, report: Report, kind: str, now_ms: int) -> dict[str, Any]:
+def progress_document(subject: Subject, report: Report, kind: str, now: datetime) -> dict[str, Any]:
     """The body of `PUT .../progress/{fqn}/{runId}`; `kind` is one of its update types."""
     states = report.snapshot_progress()
     active = kind in ("DISCOVERY", "PROCESSING")
@@ -91,11 +93,11 @@ def progress_document(subject: Subject, report: Report, kind: str, now_ms: int) 
     counters = [{"entityType": entity, "done": done, "total": total} for entity, (done, total) in states.items()]
     return {
         "runId": subject.run_id,
-        "timestamp": now_ms,
+        "timestamp": milliseconds(now),
         "updateType": kind,
         "progress": {"label": subject.service, "entityType": "service", "active": active, "children": children},
         "globalCounters": counters,
-        "estimatedSecondsRemaining": eta_seconds(states, (now_ms - subject.started_ms) / 1000) if active else 0,
+        "estimatedSecondsRemaining": eta_seconds(states, (now - subject.started).total_seconds()) if active else 0,
         "totalAssetsIngested": _delivered(report),
     }
 

@@ -14,8 +14,7 @@ from connectors.cancellation import Cancellation
 from connectors.connector import Connector
 from connectors.definition import OpenMetadataConnection, WorkflowDefinition, parse
 from connectors.errors import ConnectorError, RunCancelled
-from connectors.http.retry import RetryPolicy
-from connectors.openmetadata.client import Limits, OpenMetadataClient
+from connectors.openmetadata.client import OpenMetadataClient
 from connectors.report import Report
 from connectors.reporting.documents import (
     FINAL_UPDATES,
@@ -27,12 +26,11 @@ from connectors.reporting.documents import (
     status_document,
 )
 from connectors.reporting.lines import LogLines
-from connectors.reporting.server import NoSuchEndpoint, PipelineServer
+from connectors.reporting.server import LIMITS, NoSuchEndpoint, PipelineServer
 
 logger = logging.getLogger(__name__)
 WARNING = logging.getLevelName(logging.WARNING)
 STOP_SECONDS = 1.0
-LIMITS = Limits(connect_seconds=5.0, read_seconds=15.0, connections=1, retry=RetryPolicy(tries=1, few_tries=1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,8 +242,8 @@ class PipelineReporter:
             self._troubled.add(what)
             logger.info("OpenMetadata was not told the %s of the run: %s", what, error)
 
-    def _now(self) -> int:
-        return milliseconds(self._reported.account.clock())
+    def _now(self) -> datetime:
+        return self._reported.account.clock()
 
 
 def reporter_of(
@@ -259,7 +257,7 @@ def reporter_of(
     connection = definition.workflow_config.open_metadata_server_config
     if definition.ingestion_pipeline_fqn is None or connection is None:
         return None
-    service, began = definition.source.service_name, milliseconds(account.clock())
+    service, began = definition.source.service_name, account.clock()
     subject = Subject(definition.ingestion_pipeline_fqn, run_id, service, connector.service_type, began)
     config = {"type": connector.family, **definition.source.source_config.config}
     with_logs = definition.enable_streamable_logs
@@ -271,8 +269,3 @@ def _remaining(steps: list[Callable[[], bool]]) -> list[Callable[[], bool]]:
         if not step():
             return steps[done:]
     return []
-
-
-def milliseconds(at: datetime) -> int:
-    """Milliseconds since 1970, as OpenMetadata writes instants."""
-    return int(at.timestamp() * 1000)

@@ -3,6 +3,7 @@
 import os
 import socket
 from collections.abc import Mapping
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
@@ -10,13 +11,17 @@ from urllib.parse import quote
 import msgspec
 
 from connectors.errors import ConnectorError
-from connectors.http.answers import Answer, UnreadableAnswer
+from connectors.http.answers import UnreadableAnswer
+from connectors.http.retry import RetryPolicy
 from connectors.models.kinds import SERVICES
 from connectors.models.names import split_fqn
-from connectors.openmetadata.client import OpenMetadataClient, by_name
+from connectors.openmetadata.client import Limits, OpenMetadataClient, by_name
+from connectors.openmetadata.instants import milliseconds
+from connectors.openmetadata.past_runs import PIPELINES
 from connectors.reporting.documents import Subject
 
-PIPELINES = "/services/ingestionPipelines"
+# A try is cut short: the next report, or the next try of whoever insists, is not far.
+LIMITS = Limits(connect_seconds=5.0, read_seconds=15.0, connections=1, retry=RetryPolicy(tries=1, few_tries=1))
 MISSING = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED})
 
 
@@ -56,11 +61,11 @@ class PipelineServer:
         """Send how far the run is. Raises NotReported."""
         self._send("PUT", f"{PIPELINES}/progress/{self._run}", document)
 
-    def logs(self, lines: list[str], now_ms: int) -> None:
+    def logs(self, lines: list[str], now: datetime) -> None:
         """Send log lines. Raises NotReported."""
         document = {
             "logs": "".join(f"{line}\n" for line in lines),
-            "timestamp": now_ms,
+            "timestamp": milliseconds(now),
             "connectorId": self._connector,
             "compressed": False,
             "lineCount": len(lines),
@@ -96,9 +101,6 @@ class PipelineServer:
         self._send("PUT", PIPELINES, document)
 
     def _send(self, method: str, path: str, document: Mapping[str, Any]) -> None:
-        self._checked(self._client.request("report", method, path, body=msgspec.json.encode(document)))
-
-    def _checked(self, answer: Answer) -> Answer:
-        if answer.ok:
-            return answer
-        raise (NoSuchEndpoint if answer.status in MISSING else NotReported)(answer.message())
+        answer = self._client.request("report", method, path, body=msgspec.json.encode(document))
+        if not answer.ok:
+            raise (NoSuchEndpoint if answer.status in MISSING else NotReported)(answer.message())

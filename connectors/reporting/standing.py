@@ -3,14 +3,14 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from connectors.cancellation import Cancellation
 from connectors.definition import OpenMetadataConnection, parse
-from connectors.http.retry import RetryPolicy
 from connectors.models.names import split_fqn
-from connectors.openmetadata.client import Limits, OpenMetadataClient
+from connectors.openmetadata.client import OpenMetadataClient
 from connectors.report import Report
 from connectors.reporting.documents import (
     FINAL_UPDATES,
@@ -21,11 +21,10 @@ from connectors.reporting.documents import (
     progress_document,
     status_document,
 )
-from connectors.reporting.server import NotReported, PipelineServer
+from connectors.reporting.server import LIMITS, NotReported, PipelineServer
 from connectors.secret_texts import Path as KeyPath
 from connectors.secret_texts import secret_paths
 
-LIMITS = Limits(connect_seconds=5.0, read_seconds=15.0, connections=1, retry=RetryPolicy(tries=1, few_tries=1))
 SERVER = "workflowConfig.openMetadataServerConfig"
 
 logger = logging.getLogger(__name__)
@@ -33,12 +32,12 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a run stands, and since when, in milliseconds since 1970; `source_config` is for a pipeline to be made."""
+    """Where a run stands, and since when; `source_config` is for a pipeline to be made."""
 
     subject: Subject
     account: Account
     end: End
-    since_ms: int
+    since: datetime
     source_config: Mapping[str, Any]
     with_logs: bool = False
 
@@ -67,11 +66,11 @@ def tell(standing: Standing, server: Mapping[str, Any], cancellation: Cancellati
     connection = parse(OpenMetadataConnection, server, SERVER)
     with OpenMetadataClient(connection, Report(), cancellation, LIMITS, tokens) as client:
         pipeline = PipelineServer(client, standing.subject, standing.source_config)
-        pipeline.status(status_document(standing.subject, standing.account, standing.end, standing.since_ms))
+        pipeline.status(status_document(standing.subject, standing.account, standing.end, standing.since))
         if standing.end.state is PipelineState.QUEUED:
             return
         update = FINAL_UPDATES[standing.end.state]
-        progress = progress_document(standing.subject, standing.account.report, update, standing.since_ms)
+        progress = progress_document(standing.subject, standing.account.report, update, standing.since)
         try:
             pipeline.progress(progress)
             if standing.with_logs:

@@ -17,7 +17,6 @@ from connectors.cancellation import Cancellation
 from connectors.errors import ConfigurationError, ConnectorError, RunCancelled, SinkUnavailable, advice_of
 from connectors.report import Failure, Progress, Report
 from connectors.reporting.documents import Account, Subject
-from connectors.reporting.reporter import milliseconds
 from connectors.reporting.server import NoSuchEndpoint
 from connectors.reporting.standing import Standing, server_secrets, service_of, tell
 from service import clock, logs
@@ -170,10 +169,10 @@ def _standing(run: Untold, config: Json, account: Account, warnings: int) -> Sta
     source = value_at(config, ("source", "sourceConfig", "config"))
     began = run.started_at or run.queued_at
     return Standing(
-        subject=Subject(run.pipeline, str(run.run_id), str(service), _service_type(run), milliseconds(began)),
+        subject=Subject(run.pipeline, str(run.run_id), str(service), _service_type(run), began),
         account=account,
         end=replace(end_in(run.state, run.error), warnings=warnings),
-        since_ms=milliseconds(run.finished_at or run.queued_at),
+        since=run.finished_at or run.queued_at,
         source_config={"type": "DatabaseMetadata", **(source if isinstance(source, dict) else {})},
         with_logs=config.get("enableStreamableLogs") is True,
     )

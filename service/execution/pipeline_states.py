@@ -3,8 +3,10 @@
 from connectors.reporting.documents import PipelineState
 from service.runs.status import RunState
 
+# Those that a server has a word for: of a run that was skipped it hears nothing.
 STATES = {
     RunState.QUEUED: PipelineState.QUEUED,
+    RunState.RUNNING: PipelineState.RUNNING,
     RunState.SUCCEEDED: PipelineState.SUCCESS,
     RunState.PARTIAL: PipelineState.PARTIAL_SUCCESS,
     RunState.FAILED: PipelineState.FAILED,

@@ -16,7 +16,7 @@ from service.execution.journal import RunJournal
 from service.execution.outcome import SOME_FAILED, TOO_MANY_FAILED, Finished, Outcome, TryAgain
 from service.execution.pipeline_states import LAST_SECONDS, STATES
 from service.runs import repository
-from service.runs.repository import reports
+from service.runs.repository import Lease, reports
 from service.runs.schemas import RunError
 from service.runs.status import RunState
 
@@ -33,13 +33,13 @@ class Source:
 
 
 class Reporting:
-    """The reporters of this replica's attempts, each known by the attempt's journal."""
+    """The reporters of this replica's attempts, each known by the attempt's lease."""
 
     def __init__(self, database: Database, tokens: Path | None = None) -> None:
         self._database = database
         self._tokens = tokens
         self._lock = threading.Lock()
-        self._reporters: dict[int, PipelineReporter] = {}
+        self._reporters: dict[Lease, PipelineReporter] = {}
         self._ending: set[PipelineReporter] = set()
 
     def begin(self, journal: RunJournal, source: Source) -> None:
@@ -50,19 +50,19 @@ class Reporting:
         if reporter is None:
             return
         with self._lock:
-            self._reporters[id(journal)] = reporter
+            self._reporters[journal.lease] = reporter
         journal.listen(lambda line: reporter.logged(line.at, line.level, line.logger, line.message))
         reporter.start(lambda told: self._over(journal.lease.run_id, told=told))
 
     def tells(self, journal: RunJournal) -> bool:
         """Whether the end of an attempt will be told from here."""
         with self._lock:
-            return id(journal) in self._reporters
+            return journal.lease in self._reporters
 
     def end(self, journal: RunJournal, outcome: Outcome) -> None:
         """Tell how an attempt ended, now that it is stored; nobody waits for that."""
         with self._lock:
-            reporter = self._reporters.pop(id(journal), None)
+            reporter = self._reporters.pop(journal.lease, None)
             if reporter is None:
                 return
             self._ending = {each for each in self._ending if each.busy} | {reporter}
@@ -71,7 +71,7 @@ class Reporting:
     def leave(self, journal: RunJournal) -> None:
         """Tell no more of an attempt, unless its end is being told."""
         with self._lock:
-            reporter = self._reporters.pop(id(journal), None)
+            reporter = self._reporters.pop(journal.lease, None)
         if reporter is not None:
             reporter.leave()
 

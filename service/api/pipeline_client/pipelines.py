@@ -5,9 +5,9 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, ConfigDict, Field, JsonValue
+from pydantic import AfterValidator, Field, JsonValue
 
-from connectors.definition import Model, known_only
+from connectors.definition import Incoming, known_only
 from service.errors import Conflict, Invalid, Problem
 from service.workflows.documents import Json
 from service.workflows.schemas import WorkflowCreate
@@ -19,12 +19,6 @@ UNFIT = re.compile(r"[^0-9A-Za-z_-]")
 LONGEST_NAME = 128
 PIPELINE = "ingestionPipelineFQN"
 LABELS: Json = {"deployed-by": "openmetadata"}
-
-
-class Incoming(Model):
-    """What an OpenMetadata server sends; what it has beside what is used here is passed over."""
-
-    model_config = ConfigDict(extra="ignore")
 
 
 def _aware(instant: datetime) -> datetime:

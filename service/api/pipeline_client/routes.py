@@ -20,6 +20,7 @@ from service.api.pipeline_client.pipelines import (
     workflow_name,
 )
 from service.errors import Invalid, NotFound, Problem
+from service.execution.pipeline_states import STATES
 from service.runs import operations as run_operations
 from service.runs import repository as runs
 from service.runs.repository import RunFilter
@@ -30,14 +31,6 @@ from service.workflows.tables import WorkflowRow
 
 RUNS_TOLD = 10
 KILLED = "killed by the OpenMetadata server"
-STATES = {
-    RunState.QUEUED: "queued",
-    RunState.RUNNING: "running",
-    RunState.SUCCEEDED: "success",
-    RunState.PARTIAL: "partialSuccess",
-    RunState.FAILED: "failed",
-    RunState.CANCELLED: "stopped",
-}
 TASKS = (
     "ingestion_task",
     "profiler_task",
