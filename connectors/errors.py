@@ -13,6 +13,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 
+SHOWN_CHARACTERS = 100
+
+
+def shortened(text: str) -> str:
+    """What a user wrote, as far as an error repeats it."""
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One fault of a definition: the dotted `path` of the field and what to do about it."""
