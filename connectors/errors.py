@@ -12,7 +12,6 @@ ConnectorError
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-
 SHOWN_CHARACTERS = 100
 
 
