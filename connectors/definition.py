@@ -21,8 +21,9 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
-from connectors.errors import ConfigurationError, Problem
+from connectors.errors import ConfigurationError, Problem, shortened
 from connectors.models.names import split_fqn
+from connectors.ports import check_port
 from connectors.source_files import EVERY_FILE, SourceFiles
 
 FORBIDDEN_IN_SERVICES = re.compile(r'::|["\r\n]')
@@ -234,6 +235,7 @@ class OpenMetadataConnection(OtherWorkflows):
         if not re.fullmatch(r"https?://[^/\s]+(/\S*)?", trimmed):
             msg = f"{value!r} is not an http or https address; write it like http://openmetadata:8585/api"
             raise ValueError(msg)
+        check_port(trimmed)
         if not trimmed.endswith("/api"):
             msg = f"{value!r} does not end in /api; write {re.sub(VERSION_OF_API, '', trimmed)}/api"
             raise ValueError(msg)
@@ -380,7 +382,7 @@ def parse(model: type[ModelT], raw: object, prefix: str = "", files: SourceFiles
 def problems_of(error: ValidationError, prefix: str = "") -> Iterator[Problem]:
     """What pydantic found, as paths of the user's own keys and sentences."""
     for fault in error.errors(include_url=False, include_input=False):
-        path = ".".join(part for part in (prefix, *map(str, fault["loc"])) if part)
+        path = ".".join(part for part in (prefix, *(shortened(str(key)) for key in fault["loc"])) if part)
         yield Problem(path, _sentence(fault["type"], fault["msg"]))
 
 

@@ -12,6 +12,13 @@ ConnectorError
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+SHOWN_CHARACTERS = 100
+
+
+def shortened(text: str) -> str:
+    """What a user wrote, as far as an error repeats it."""
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -68,7 +68,8 @@ def ingest(
     with planned.connector.topology(context) as root:
         sink = open_sink(definition, planned.options, report, cancellation, folders)
         try:
-            runner.run(root, sink.write)
+            # A service that the server has is not overwritten: a connection that never worked must not become one.
+            runner.run(replace(root, held=True), sink.write)
             cancellation.check()
             sink.close()
         except BaseException:

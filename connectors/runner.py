@@ -118,6 +118,7 @@ class Walk:
     crew: Crew[Any] | None = None
     scope_records: Counter[str] = field(default_factory=Counter[str])
     seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict[str, float](float))
+    held: list[Record] | None = None
 
     def node(self, node: Node[ParentT, ItemT], parent: ParentT, parent_name: str) -> bool:
         """Walk the items of `node` below `parent`; tell whether everything succeeded."""
@@ -148,6 +149,8 @@ class Walk:
                 self.runner.report.processed(node.entity)
                 return True
             self.scope_records.clear()
+        if node.held:
+            self.held = []
         complete = True
         try:
             for stage in node.stages:
@@ -156,12 +159,25 @@ class Walk:
             logger.info("%s %s is left out: %s", node.entity, name, skipped)
             self.runner.report.counted(node.entity, "filtered")
         else:
-            for child in node.children:
-                complete = self.node(child, item, name) and complete
+            complete = self._below(node, item, name) and complete
             if node.scope and complete:
                 self.write(ScopeEnd(name, dict(self.scope_records)))
         self.runner.report.processed(node.entity)
         return complete
+
+    def _below(self, node: Node[ParentT, ItemT], item: ItemT, name: str) -> bool:
+        complete = True
+        for child in node.children:
+            complete = self.node(child, item, name) and complete
+        if node.held:
+            self.held = None
+        return complete
+
+    def _release(self) -> None:
+        """Hand over what was held: the source has answered."""
+        held, self.held = self.held, None
+        for record in held or ():
+            self.write(record)
 
     def _check(self) -> None:
         """Stop with the run, and with the other threads of the walk."""
@@ -230,9 +246,11 @@ class Walk:
                 report.processed(node.entity)
             else:
                 self._expect(node, item)
+                self._release()
                 yield item
             began = time.monotonic()
         self.seconds[stage] += time.monotonic() - began
+        self._release()
 
     def _expect(self, node: Node[ParentT, ItemT], item: ItemT) -> None:
         if node.expect is None:
@@ -256,7 +274,10 @@ class Walk:
             for record in make():
                 if isinstance(record, Request):
                     self.scope_records[record.entity] += 1
-                self.write(record)
+                if self.held is None:
+                    self.write(record)
+                else:
+                    self.held.append(record)
         except (SkipEntity, *STOPPING):
             raise
         except Exception as error:  # a connector may raise anything: one entity is lost, the walk goes on

@@ -115,7 +115,8 @@ class Service:
         if worker is not None:
             self._parts.callback(worker.stop)  # before the listener ends: cancels are heard while runs have their grace
         check = connection_checker(resolver, self._sources)
-        openmetadata = OpenMetadata(check, self._tokens)
+        for_servers = resolver.for_servers(settings.openmetadata_secrets)
+        openmetadata = OpenMetadata(connection_checker(for_servers, self._sources), self._tokens)
         self._parts.callback(openmetadata.stop)
         self._parts.callback(self._feed.close)
         return build_api(
@@ -162,6 +163,7 @@ class Service:
             database,
             vault,
             resolver,
+            resolver.for_servers(self.settings.openmetadata_secrets),
             metrics,
             journal,
             reporting,

@@ -2,7 +2,7 @@
 
 import re
 
-MAX_PORT = 65535
+from connectors.ports import MAX_PORT
 
 
 def split_address(text: str, default_port: int) -> tuple[str, int]:
@@ -25,7 +25,7 @@ def split_address(text: str, default_port: int) -> tuple[str, int]:
     host, port = parts[1].strip("[]"), parts[2]
     if port is None:
         return host, default_port
-    if not (port.isascii() and port.isdigit() and 0 < int(port) <= MAX_PORT):
+    if not (re.fullmatch(r"[0-9]{1,5}", port) and 0 < int(port) <= MAX_PORT):
         msg = f"{port!r} is not a port; write a number from 1 to {MAX_PORT} after the colon"
         raise ValueError(msg)
     return host, int(port)

@@ -26,8 +26,9 @@ from service.cli.files import definition_in, load
 from service.cli.hiding import hiding
 from service.cli.progress import shown, summary_table, talking
 from service.execution.pipeline_states import LAST_SECONDS, STATES
-from service.execution.secrets import SecretResolver
+from service.execution.secrets import SERVERS_SECRETS, SecretResolver, below_connection
 from service.runs.status import RunState
+from service.settings import OPENMETADATA_SECRETS
 from service.workflows.documents import Json, value_at
 from service.workflows.documents import Path as SecretPath
 
@@ -102,7 +103,9 @@ def with_connection(
         ConnectorError: The server does not tell it, or it refers to a secret that is not there.
     """
     complete = completed(config, cancellation)
-    complete, _ = resolver_in(environ).resolve(complete, plan(complete).secret_paths)
+    given = environ.get(SERVERS_SECRETS, "").split(",")
+    resolver = resolver_in(environ).for_servers(list(filter(None, map(str.strip, given))) or OPENMETADATA_SECRETS)
+    complete, _ = resolver.resolve(complete, below_connection(plan(complete).secret_paths))
     redactor.add(literal_secrets(complete))
     return complete
 

@@ -21,7 +21,7 @@ from service.execution.outcome import Disowned, Finished, GivenBack, Outcome, Tr
 from service.execution.process import ingest_in_process
 from service.execution.progress import counts_document, progress_document
 from service.execution.reporting import HEAD_START, Reporting, Source
-from service.execution.secrets import SecretResolver
+from service.execution.secrets import SecretResolver, below_connection
 from service.execution.stopping import StopSwitch
 from service.metrics import Metrics
 from service.runs.repository import endings
@@ -57,6 +57,7 @@ class RunExecutor:
     database: Database
     vault: Vault
     resolver: SecretResolver
+    resolver_for_servers: SecretResolver
     metrics: Metrics
     journal: Journal
     reporting: Reporting
@@ -189,7 +190,7 @@ class RunExecutor:
         """The config with the connection that the server has for its service."""
         complete = completed(config, attempt.switch.cancellation, self.tokens)
         paths = plan(complete).secret_paths
-        complete, _ = self.resolver.resolve(complete, paths)
+        complete, _ = self.resolver_for_servers.resolve(complete, below_connection(paths))
         logs.redact(str(value_at(complete, path)) for path in paths)
         return complete
 

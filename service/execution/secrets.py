@@ -5,7 +5,7 @@ No other file and no other variable can be reached from a definition.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -16,6 +16,11 @@ from service.workflows.vault import REFERENCE, REFERENCE_PREFIX
 
 VARIABLE_PREFIX = "HEADWATER_SECRET_"
 MASTER_KEY = "HEADWATER_SECRET_KEY"
+SERVERS_SECRETS = "HEADWATER_OPENMETADATA_SECRETS"
+
+
+def _covers(pattern: str, name: str) -> bool:
+    return name.startswith(pattern[:-1]) if pattern.endswith("*") else name == pattern
 
 
 def variable_of(name: str) -> str:
@@ -23,15 +28,29 @@ def variable_of(name: str) -> str:
     return VARIABLE_PREFIX + re.sub(r"[^A-Za-z0-9]", "_", name).upper()
 
 
+def below_connection(paths: Iterable[Path]) -> Iterator[Path]:
+    """Those of the connection of the source."""
+    return (path for path in paths if path[:2] == ("source", "serviceConnection"))
+
+
 class SecretResolver:
     """Finds secrets by name; `stored` asks the encrypted table."""
 
     def __init__(
-        self, folder: FilePath | None, environ: Mapping[str, str], stored: Callable[[str], str | None] | None = None
+        self,
+        folder: FilePath | None,
+        environ: Mapping[str, str],
+        stored: Callable[[str], str | None] | None = None,
+        names: tuple[str, ...] | None = None,
     ) -> None:
         self._folder = folder
         self._environ = environ
         self._stored = stored
+        self._names = names
+
+    def for_servers(self, names: Iterable[str]) -> "SecretResolver":
+        """The same for connections of an OpenMetadata server: only these are found, and what begins as one with *."""
+        return SecretResolver(self._folder, self._environ, self._stored, tuple(names))
 
     def resolve(self, config: Mapping[str, Any], paths: Iterable[Path]) -> tuple[dict[str, Any], frozenset[str]]:
         """`config` with the references at these paths replaced, and the values that were put in.
@@ -65,6 +84,12 @@ class SecretResolver:
             message = "is no reference to a secret: after secret: comes a name of letters, digits, '.', '_' and '-'"
             raise _Missing(message)
         name = reference[1]
+        if self._names is not None and not any(_covers(pattern, name) for pattern in self._names):
+            message = (
+                f"the secret {name!r} is none that a connection of the OpenMetadata server may name; "
+                f"add it to {SERVERS_SECRETS}, which has {', '.join(self._names)}"
+            )
+            raise _Missing(message)
         found = self._in_folder(name)
         variable = variable_of(name)
         if found is None and variable != MASTER_KEY:

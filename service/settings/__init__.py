@@ -26,6 +26,10 @@ ADMIN_KEY_RULE = (
     "or name one as secret:<name>"
 )
 
+# Whoever may edit a service there chooses where a secret in its connection is sent.
+OPENMETADATA_SECRETS = ("openmetadata-service-*",)
+
+_SECRETS = re.compile(r"-|\*|[A-Za-z0-9][A-Za-z0-9._-]{0,127}\*?")
 _ADMIN_KEY = re.compile(r"[!-+\--~]{32,256}")
 _REFERENCE = "secret:"
 _FERNET_KEY_BYTES = 32
@@ -197,6 +201,13 @@ class Settings(BaseSettings):
     openmetadata_password: SecretStr | None = Field(
         default=None, min_length=1, description="Password by which an OpenMetadata server calls. Unset: none may."
     )
+    openmetadata_secrets: _Names = Field(
+        default=OPENMETADATA_SECRETS,
+        description=(
+            "Secrets that connections kept or sent by an OpenMetadata server may name: a comma list of names and of "
+            "beginnings with * after them; - for none."
+        ),
+    )
     openmetadata_version: str = Field(
         default="2.0.7.0",
         pattern=r"^\d+\.\d+\.\d+(\.\d+)?$",
@@ -254,6 +265,15 @@ class Settings(BaseSettings):
             except ValueError as error:
                 message = f"{address!r} is neither an address nor a network such as 10.0.0.0/8"
                 raise ValueError(message) from error
+        return value
+
+    @field_validator("openmetadata_secrets")
+    @classmethod
+    def _check_secrets(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if not _SECRETS.fullmatch(name):
+                message = f"{name!r} is neither the name of a secret nor the beginning of names with * after it"
+                raise ValueError(message)
         return value
 
     @field_validator("database_url")

@@ -15,9 +15,17 @@ MAX_DEPTH = 64
 UNSTORABLE = "with characters that cannot be stored (NUL or a lone surrogate)"
 
 
+SHOWN_CHARACTERS = 100
+
+
+def shortened(text: str) -> str:
+    """What a caller wrote, as far as an error repeats it."""
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"
+
+
 def dotted(path: Path) -> str:
     """A path as people write it: `source.serviceConnection.config.hosts.0`."""
-    return ".".join(str(part) for part in path)
+    return ".".join(shortened(str(part)) for part in path)
 
 
 def merge_patch(target: Mapping[str, JsonValue], patch: Mapping[str, JsonValue]) -> Json:

@@ -47,6 +47,7 @@ def service(shared_store: str, secret_key: str, tmp_path_factory: pytest.TempPat
         "HEADWATER_DATA_DIR": str(folder),
         "HEADWATER_SECRET_KEY": secret_key,
         "HEADWATER_SECRET_IN_THE_ENVIRONMENT": "the-readers-password",
+        "HEADWATER_SECRET_OPENMETADATA_SERVICE_SHOP": "the-readers-password",
         "HEADWATER_OPENMETADATA_USERNAME": "openmetadata",
         "HEADWATER_FAILED_LOGINS_PER_MINUTE": "10000",
         "HEADWATER_OPENMETADATA_PASSWORD": "the-servers-password",

@@ -25,6 +25,7 @@ def changed(document: Json, path: str, value: Any) -> Json:
     [
         ("config.source.type", "oracel", "not a connector"),
         (f"{CONNECTION}.hostPort", "http://db:5432", "write only host:port"),
+        (f"{CONNECTION}.hostPort", "db:65536", "write a number from 1 to 65535"),
         (f"{CONNECTION}.shema", "sales", "not a known key"),
         (f"{CONNECTION}.authType", {"awsConfig": {"awsRegion": "x"}}, "AWS IAM"),
         (f"{OPTIONS}.threads", "many", "integer"),
@@ -51,6 +52,30 @@ def test_each_fault_is_named_with_its_path(api: Api, shop: Source, path: str, va
         assert path.startswith(problem["path"]) or problem["path"].startswith(path)
         assert told in problem["message"]
     assert api.http.get("/api/v1/workflows/never-stored").status_code == 404
+
+
+@pytest.mark.parametrize("port", ["65536", "0", "99999999", "x"])
+def test_a_port_of_the_server_that_there_cannot_be(api: Api, shop: Source, port: str) -> None:
+    config = config_of(shop.connection(), sink={"type": "metadata-rest", "config": {}})
+    server = {"hostPort": f"http://openmetadata:{port}/api", "securityConfig": {"jwtToken": "secret:om-bot"}}
+    config["workflowConfig"] = {"openMetadataServerConfig": server}
+    answer = api.http.post("/api/v1/workflows", json={"name": "never-stored", "config": config})
+    assert answer.status_code == 422
+    [problem] = answer.json()["problems"]
+    assert problem["path"] == "config.workflowConfig.openMetadataServerConfig.hostPort"
+    assert "write a number from 1 to 65535" in problem["message"]
+
+
+@pytest.mark.parametrize("path", ["", "config", CONNECTION, OPTIONS])
+def test_an_unknown_key_is_not_repeated_at_length(api: Api, shop: Source, path: str) -> None:
+    definition = {"name": "never-stored", "config": config_of(shop.connection(), sink=SINK)}
+    key = "k" * 100_000
+    answer = api.http.post("/api/v1/workflows", json=changed(definition, f"{path}.{key}" if path else key, 1))
+    assert answer.status_code == 422
+    [problem] = answer.json()["problems"]
+    assert "is not a known key" in problem["message"]
+    assert problem["path"].endswith("kkk…")
+    assert len(answer.text) < 1000
 
 
 def test_a_name_is_taken_once(api: Api, name: str, shop: Source) -> None:

@@ -38,6 +38,20 @@ def test_a_wrong_password_is_told_and_never_tried_again(
     assert (attempt["outcome"], attempt["error"]) == ("failed", run["error"])
     assert "not-the-password" not in api.log(run["id"]) + str(run)
     assert catalogue.names()["databases"] == set()
+    assert catalogue.names()["services/databaseServices"] == set()
+
+
+def test_a_connection_that_never_worked_is_not_what_the_service_keeps(
+    api: Api, name: str, shop: Source, catalogue: Catalogue
+) -> None:
+    wrong = shop.connection(authType={"password": "not-the-password"})
+    api.create(name, config_of(wrong, catalogue), policy=AT_ONCE)
+    assert api.ended(api.start(name))["state"] == "failed"
+    right = {"name": name, "config": config_of(shop.connection(), catalogue)}
+    assert api.http.put(f"/api/v1/workflows/{name}", json=right).is_success
+    api.until(api.start(name), "succeeded")
+    [service] = catalogue.contents()["services/databaseServices"].values()
+    assert service["connection"]["config"]["authType"] == {"password": shop.password}
 
 
 def test_an_unreachable_source_is_tried_again_and_each_attempt_is_shown(

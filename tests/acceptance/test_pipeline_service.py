@@ -213,6 +213,29 @@ def test_a_connection_is_tested_in_the_background_step_by_step(
     assert "not a connector" in strange.told[-1][1]["steps"][0]["message"]
 
 
+def test_a_connection_of_the_server_names_only_secrets_that_it_may(
+    server: PipelineServiceClient, api: Api, name: str, shop: Source, known: Catalogue
+) -> None:
+    refused = "the secret 'in-the-environment' is none that a connection of the OpenMetadata server may name"
+    order = {"workflowType": "TEST_CONNECTION", "openMetadataServerConnection": server_of(known)}
+    server.done("/deploy", pipeline(name, known))
+    for reference, state, end in (
+        ("secret:in-the-environment", "failed", "Failed"),
+        ("secret:openmetadata-service-shop", "succeeded", "Successful"),
+    ):
+        connection = {"type": "Postgres", **shop.connection(authType={"password": reference})}
+        service = {"name": SERVICE, "serviceType": "Postgres", "connection": {"config": connection}}
+        known.catalogue.put("services/databaseServices", service)
+        run = api.ended(api.start(name))
+        assert run["state"] == state, run
+        assert (refused in str(run["error"])) == (state == "failed")
+        automation = known.api.automations.add(f"{name}-{state}", "Postgres", connection)
+        server.done("/run_automation", {**order, "name": automation.entity["name"]})
+        eventually(lambda told=automation.told: told and told[-1][0] != "Running", "an end")
+        assert automation.told[-1][0] == end
+        assert (refused in str(automation.told[-1])) == (end == "Failed")
+
+
 def test_an_older_server_is_told_of_a_step_only_what_it_knows(
     server: PipelineServiceClient, name: str, shop: Source
 ) -> None:

@@ -49,7 +49,7 @@ class Bench:
         """Walk the whole system."""
         walked, stop = Walked(sink or RecordingSink(), Report()), cancellation or Cancellation()
         with self._topology(threads, walked.report, stop) as root:
-            TopologyRunner(walked.report, stop, threads).run(root, walked.sink.write)
+            TopologyRunner(walked.report, stop, threads).run(replace(root, held=True), walked.sink.write)
         return walked
 
     @property

@@ -257,4 +257,4 @@ def test_a_run_over_a_system_that_is_gone_may_be_tried_again(
         gone.run(threads, sink)
     assert str(closed_port) in caught.value.message
     assert caught.value.advice
-    assert sink.only(DeletionScope) == []
+    assert sink.records == []

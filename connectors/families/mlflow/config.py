@@ -7,6 +7,7 @@ from urllib.parse import unquote, urlsplit
 from pydantic import Field, SecretStr, field_validator
 
 from connectors.families.mlmodel import MlModelConnection
+from connectors.ports import check_port
 
 ADDRESS = re.compile(r"https?://([^/@\s]+@)?[^/@\s]+(/[^\s?#]*)?")
 REFERENCE = "secret:"
@@ -32,6 +33,8 @@ class MlflowConfig(MlModelConnection):
                 "write it like http://mlflow:5000, with user:password@ before the host where it asks for them"
             )
             raise ValueError(msg)
+        if not text.startswith(REFERENCE):
+            check_port(text)
         return value
 
 

@@ -347,3 +347,55 @@ def test_very_many_failures_are_not_logged_each(threads: int, caplog: pytest.Log
     told = [record.getMessage() for record in warnings if record.name == "connectors.runner"]
     assert len(told) == LINES + 1
     assert "whatever else of the type item fails at broken is counted and not logged" in told
+
+
+def held_walk(listed: Callable[[str], Iterable[str]], threads: int, sink: RecordingSink) -> Report:
+    """Walk a held root with one listing below it."""
+    below = Node(entity="item", name=str, produce=listed, stages=(emit,), parallel=True)
+    root = Node(
+        entity="root", name=str, produce=lambda _nothing: ("root",), stages=(emit,), children=(below,), held=True
+    )
+    report = Report()
+    TopologyRunner(report, Cancellation(), threads).run(root, sink.write)
+    return report
+
+
+@FLOWS
+@pytest.mark.parametrize("given", [(), ("a", "b")])
+def test_what_is_held_precedes_what_lies_below(threads: int, given: tuple[str, ...]) -> None:
+    sink = RecordingSink()
+    held_walk(lambda _root: given, threads, sink)
+    assert sink.records[0] == request("root")
+    assert len(sink.records) == 1 + len(given)
+
+
+@FLOWS
+@pytest.mark.parametrize("error", [FatalError("wrong password"), ConnectorError("not allowed")])
+def test_what_is_held_is_dropped_when_nothing_could_be_listed(threads: int, error: ConnectorError) -> None:
+    def listed(_root: str) -> Iterator[str]:
+        raise error
+        yield
+
+    sink = RecordingSink()
+    if isinstance(error, FatalError):
+        with pytest.raises(FatalError):
+            held_walk(listed, threads, sink)
+    else:
+        assert held_walk(listed, threads, sink).total("failed") == 1
+    assert sink.records == []
+
+
+@FLOWS
+def test_what_is_held_comes_once_a_later_try_lists(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "LISTING_RETRY_SECONDS", 0.0)
+    tries = iter([SourceUnavailable("away"), None])
+    sink = RecordingSink()
+
+    def listed(_root: str) -> Iterator[str]:
+        assert sink.records == []
+        if error := next(tries):
+            raise error
+        yield "a"
+
+    held_walk(listed, threads, sink)
+    assert sink.records == [request("root"), request("a")]

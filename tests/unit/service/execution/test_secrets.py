@@ -44,6 +44,18 @@ def test_references_are_replaced_where_secrets_belong_and_nowhere_else() -> None
     assert config["a"][0] == "secret:pw"
 
 
+def test_for_servers_only_the_secrets_of_the_setting_are_found() -> None:
+    environ = {"HEADWATER_SECRET_OM_A": "a", "HEADWATER_SECRET_PW": "pw", "HEADWATER_SECRET_OM": "om"}
+    resolver = SecretResolver(None, environ)
+    some = resolver.for_servers(("om-*", "pw"))
+    assert (value(some, "secret:om-a"), value(some, "secret:pw")) == ("a", "pw")
+    message = "may name; add it to HEADWATER_OPENMETADATA_SECRETS, which has om-*, pw"
+    for name in ("om", "OM-a", "pw2", "xom-a"):
+        assert message in problem(some, f"secret:{name}")
+    assert value(resolver.for_servers(("*",)), "secret:om") == "om"
+    assert "may name" in problem(resolver.for_servers(("-",)), "secret:om")
+
+
 def test_every_missing_secret_is_named_with_its_path() -> None:
     with pytest.raises(ConfigurationError) as caught:
         SecretResolver(None, {}).resolve({"a": "secret:x", "b": {"c": "secret:y"}}, [("a",), ("b", "c")])
