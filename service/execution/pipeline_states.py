@@ -1,4 +1,4 @@
-"""What OpenMetadata calls the states that a run ends in; apart from the store, which `headwater run` does without."""
+"""What OpenMetadata calls the states of a run; apart from the store, which `headwater run` does without."""
 
 from connectors.reporting.documents import PipelineState
 from service.runs.status import RunState
