@@ -32,6 +32,10 @@ class _Mark(Protocol):
     column: int
 
 
+class _Scalars(Protocol):
+    def construct_object(self, node: Node) -> JsonValue: ...
+
+
 class Malformed(ServiceError):
     """A text that breaks the rules of its format; the message says where."""
 
@@ -138,7 +142,7 @@ class _Expansion:
     """
 
     def __init__(self, loader: _Loader, characters: int) -> None:
-        self._loader = loader
+        self._scalars: _Scalars = loader
         self._nodes_left = MAX_YAML_EVENTS
         self._characters_left = characters
         self._open: list[Node] = []
@@ -152,7 +156,7 @@ class _Expansion:
             message = f"the YAML has more than {MAX_YAML_EVENTS} parts or is too long once its aliases are written out"
             raise TooLarge(message)
         if isinstance(node, ScalarNode):
-            return cast("JsonValue", self._loader.construct_object(node))
+            return self._scalars.construct_object(node)
         if any(node is outer for outer in self._open):
             problem = "an alias stands for what it lies in; write the value out"
             raise _broken(problem, node.start_mark)

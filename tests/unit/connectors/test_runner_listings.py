@@ -350,7 +350,6 @@ def test_very_many_failures_are_not_logged_each(threads: int, caplog: pytest.Log
 
 
 def held_walk(listed: Callable[[str], Iterable[str]], threads: int, sink: RecordingSink) -> Report:
-    """Walk a held root with one listing below it."""
     below: Node[str, str] = Node(entity="item", name=str, produce=listed, stages=(emit,), parallel=True)
     root: Node[None, str] = Node(
         entity="root", name=str, produce=lambda _nothing: ("root",), stages=(emit,), children=(below,), held=True
