@@ -126,6 +126,7 @@ def working(site: Site, **chosen: Any) -> Generator[Worker]:
         site.database,
         VAULT,
         secrets,
+        secrets,
         metrics,
         journal,
         reporting,
