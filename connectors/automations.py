@@ -12,7 +12,7 @@ from pydantic import Field
 from connectors.cancellation import Cancellation
 from connectors.connector import CheckResult
 from connectors.definition import Incoming, OpenMetadataConnection, known_only, parse
-from connectors.errors import ConfigurationError, ConnectorError, FatalError, SinkUnavailable
+from connectors.errors import ConfigurationError, ConnectorError, FatalError, RunCancelled, SinkUnavailable
 from connectors.http.answers import UnreadableAnswer
 from connectors.openmetadata.client import OpenMetadataClient, by_name
 from connectors.openmetadata.instants import milliseconds
@@ -80,14 +80,14 @@ def ordered(document: Mapping[str, Any]) -> Order:
 
 
 def carry_out(order: Order, check: Checker, cancellation: Cancellation, now: Clock, tokens: Path | None = None) -> None:
-    """Test the connection and tell the server of each step as soon as it is done.
+    """Test the connection and tell the server of each step as soon as it is done; also of a test that is cancelled.
 
     Raises:
         ConfigurationError: The server has no such automation.
-        SinkUnavailable, FatalError, RunCancelled: It cannot be told.
+        SinkUnavailable, FatalError: It cannot be told.
         Exception: What `check` raised beside ConfigurationError, after the server was told that the test failed.
     """
-    with OpenMetadataClient(order.server, Report(), cancellation, QUICK, tokens) as client:
+    with OpenMetadataClient(order.server, Report(), Cancellation(), QUICK, tokens) as client:
         automation = _read(client, order.name)
         with_states = _knows_states(client)
         steps: list[dict[str, Any]] = []
@@ -105,7 +105,8 @@ def carry_out(order: Order, check: Checker, cancellation: Cancellation, now: Clo
                 steps.append(_step(result) | (_state(result) if with_states else {}))
                 failed = failed or (result.mandatory and result.status != "passed")
                 tell("Running")
-        except ConfigurationError as error:
+                cancellation.check()
+        except (ConfigurationError, RunCancelled) as error:
             steps.append(_broken(error.message))
             failed = True
         except ConnectorError:

@@ -74,3 +74,17 @@ def test_a_test_that_breaks_off_is_told_as_failed() -> None:
             carry_out(order_of(fake), broken_off, Cancellation(), lambda: NOON)
     state, result = automation.told[-1]
     assert (state, [step["message"] for step in result["steps"]]) == ("Failed", ["hello", BROKE_OFF])
+
+
+def test_a_test_that_is_cancelled_is_told_as_failed() -> None:
+    cancellation = Cancellation()
+
+    def stopped(_kind: str, _connection: dict[str, Any]) -> Iterator[CheckResult]:
+        cancellation.cancel("the service shuts down")
+        yield from RESULTS
+
+    with FakeOpenMetadata("1.9.3") as fake:
+        automation = fake.api.automations.add("t", "Postgres", {"hostPort": "db:1"})
+        carry_out(order_of(fake), stopped, cancellation, lambda: NOON)
+    state, result = automation.told[-1]
+    assert (state, [step["message"] for step in result["steps"]]) == ("Failed", ["hello", "the service shuts down"])
