@@ -252,10 +252,14 @@ def test_the_command_line_looks_up_what_the_servers_connection_refers_to(
     catalogue.catalogue.put("services/databaseServices", service)
     file = tmp_path / "shop.json"
     file.write_text(json.dumps(without_connection(catalogue, str(uuid.uuid4()))), encoding="utf-8")
-    missing = headwater("run", "-c", file)
+    refused = headwater("run", "-c", file, HEADWATER_SECRET_SHOP_PG=shop.password)
+    assert refused.returncode == 2
+    assert "add it to HEADWATER_OPENMETADATA_SECRETS" in refused.stderr
+    allowed = {"HEADWATER_OPENMETADATA_SECRETS": "shop-*"}
+    missing = headwater("run", "-c", file, **allowed)
     assert missing.returncode == 2
     assert "there is no secret 'shop-pg'" in missing.stderr
-    assert headwater("run", "-c", file, HEADWATER_SECRET_SHOP_PG=shop.password).returncode == 0
+    assert headwater("run", "-c", file, HEADWATER_SECRET_SHOP_PG=shop.password, **allowed).returncode == 0
 
 
 def test_a_name_that_is_no_pipelines_is_refused(api: Api, name: str, shop: Source, catalogue: Catalogue) -> None:
