@@ -77,7 +77,7 @@ COMPILE = $(COMPILE_ANY) pyproject.toml --extra all
 
 lock:  ## LOCK_FLAGS=--upgrade takes the newest versions
 	$(COMPILE) --output-file requirements.lock
-	$(COMPILE) --group dev --constraint requirements.lock --output-file requirements-dev.lock
+	$(COMPILE) --extra hive --group dev --constraint requirements.lock --output-file requirements-dev.lock
 	$(COMPILE_ANY) --group build --constraint requirements-dev.lock --output-file requirements-build.lock
 	$(COMPILE_ANY) --group tools --no-deps --output-file requirements-tools.lock
 
