@@ -149,7 +149,7 @@ class Walk:
                 self.runner.report.processed(node.entity)
                 return True
             self.scope_records.clear()
-        if node.held:
+        if node.held and node.children:
             self.held = []
         complete = True
         try:

@@ -27,7 +27,7 @@ class Node(Generic[ParentT, ItemT]):
     told whether the listing and everything below it succeeded. A `parallel` node's items may be walked by
     several threads. `expect` tells, for an item, how many items of each type lie below it.
     Items of a `scope` node are what a later attempt may skip as a whole once they were delivered.
-    The records of a `held` node wait until a listing below has given something or come to its end.
+    The records of a `held` node with children wait until a listing below has given something or come to its end.
     """
 
     entity: str

@@ -30,7 +30,10 @@ def test_schemas_are_json_schemas_of_what_people_write(client: httpx.Client, nam
     read = client.get(f"{CONNECTORS}/{name}").json()
     for schema in (read["configSchema"], read["optionsSchema"]):
         Draft202012Validator.check_schema(schema)
-    places = {"hostPort", "awsConfig", "host", "trackingUri", "openAPISchemaConnection"}
+    places = {
+        *("hostPort", "host", "account", "bootstrapServers", "trackingUri", "awsConfig", "configSource"),
+        *("openAPISchemaConnection", "credentials", "dbtConfigSource"),
+    }
     assert places & read["configSchema"]["properties"].keys()
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from connectors.cancellation import Cancellation
 from connectors.definition import OpenMetadataConnection
@@ -206,6 +207,12 @@ def test_an_address_where_nobody_is_is_named(address: str) -> None:
 
 
 @pytest.mark.parametrize("address", ["http://host:port/api", "http://127.0.0.1:99999999/api", "http://[::1/api"])
+def test_an_impossible_port_is_refused_when_it_is_written(address: str) -> None:
+    with pytest.raises(ValidationError, match="has no possible port; write a number from 1 to 65535"):
+        client_of(address)
+
+
+@pytest.mark.parametrize("address", ["http://a\x7fb/api", "http://1.2.3.4.5\x00/api"])
 def test_an_impossible_address_is_refused_at_once(address: str) -> None:
     with pytest.raises(ConfigurationError, match=r"hostPort: .* is not an address"):
         client_of(address)
