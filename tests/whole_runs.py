@@ -1,12 +1,15 @@
-"""A run of a definition over a real system, between its plan and a sink that remembers."""
+"""Runs of definitions over real systems: into a sink that remembers, or into a catalogue."""
 
+from pathlib import Path
 from typing import Any
 
 from connectors import registry
 from connectors.cancellation import Cancellation
 from connectors.connector import RunContext
+from connectors.ingestion import Folders, Result, ingest
 from connectors.report import Report
 from connectors.runner import TopologyRunner
+from tests.fake_openmetadata import FakeOpenMetadata
 from tests.in_memory import RecordingSink, Walked
 
 SINK = {"type": "file", "config": {"filename": "out.jsonl"}}
@@ -35,3 +38,27 @@ def walk(kind: str, connection: dict[str, Any], **options: Any) -> Walked:
     with planned.connector.topology(context) as root:
         TopologyRunner(walked.report, cancellation, context.threads).run(root, walked.sink.write)
     return walked
+
+
+def ingest_into(
+    catalogue: FakeOpenMetadata, kind: str, service: str, connection: dict[str, Any], options: dict[str, Any]
+) -> tuple[Result, Report]:
+    """Run a connector with a connection and source options as users write them; all that is gone may be deleted."""
+    server = {"hostPort": catalogue.host_port, "securityConfig": {"jwtToken": "token"}}
+    definition = {
+        "source": {
+            "type": kind,
+            "serviceName": service,
+            "serviceConnection": {"config": connection},
+            "sourceConfig": {"config": options},
+        },
+        "sink": {"type": "metadata-rest", "config": {"maxDeletedPercent": 100}},
+        "workflowConfig": {"openMetadataServerConfig": server},
+    }
+    report = Report()
+    return ingest(definition, report, Cancellation(), Folders(Path("/nowhere"), Path("/nowhere"))), report
+
+
+def failures(report: Report) -> set[tuple[str, str]]:
+    """What was lost, and at which stage."""
+    return {(failure.name, failure.stage) for failure in report.failures}

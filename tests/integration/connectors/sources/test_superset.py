@@ -8,17 +8,17 @@ from typing import Any
 import pytest
 
 from connectors import registry
-from connectors.cancellation import Cancellation
 from connectors.connector import CheckResult
 from connectors.errors import ConfigurationError, FatalError, SourceUnavailable
 from connectors.families import rest
 from connectors.http.retry import RetryPolicy
-from connectors.ingestion import Folders, Result, ingest
+from connectors.ingestion import Result
 from connectors.report import Report
 from tests.answering import Answering, Asked, Status
 from tests.fake_openmetadata import FakeOpenMetadata
 from tests.fake_openmetadata.faults import Fault
 from tests.golden.superset_small import ANSWERS
+from tests.whole_runs import failures, ingest_into
 
 pytestmark = pytest.mark.timeout(600)
 GOLDEN = Path(__file__).parents[3] / "golden"
@@ -73,27 +73,8 @@ def connection(address: str, **changes: Any) -> dict[str, Any]:
 def run(
     address: str, catalogue: FakeOpenMetadata, options: dict[str, Any] | None = None, **changes: Any
 ) -> tuple[Result, Report]:
-    report, wanted = Report(), {"includeOwners": True, "lineageInformation": LINEAGE, **(options or {})}
-    definition = {
-        "source": {
-            "type": "superset",
-            "serviceName": "boards",
-            "serviceConnection": {"config": connection(address, **changes)},
-            "sourceConfig": {"config": {"type": "DashboardMetadata", **wanted}},
-        },
-        "sink": {"type": "metadata-rest", "config": {"maxDeletedPercent": 100}},
-        "workflowConfig": {
-            "openMetadataServerConfig": {
-                "hostPort": catalogue.host_port,
-                "securityConfig": {"jwtToken": "token"},
-            }
-        },
-    }
-    return ingest(definition, report, Cancellation(), Folders(Path("/nowhere"), Path("/nowhere"))), report
-
-
-def failures(report: Report) -> set[tuple[str, str]]:
-    return {(failure.name, failure.stage) for failure in report.failures}
+    wanted = {"type": "DashboardMetadata", "includeOwners": True, "lineageInformation": LINEAGE, **(options or {})}
+    return ingest_into(catalogue, "superset", "boards", connection(address, **changes), wanted)
 
 
 def sent(catalogue: FakeOpenMetadata) -> dict[str, Any]:
