@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -104,15 +105,15 @@ def test_reseal_is_noted(call: Call, store: Database, monkeypatch: pytest.Monkey
 class TestApply:
     @pytest.fixture
     def file(self, tmp_path: Path) -> Path:
-        """A workflow."""
+        """A workflow that no other test has, named like its file."""
         source = {
             "type": "sqlite", "serviceName": "s",
             "serviceConnection": {"config": {"type": "SQLite", "databaseMode": "/nowhere.db"}},
             "sourceConfig": {"config": {"type": "DatabaseMetadata"}},
         }  # fmt: skip
         config = {"source": source, "sink": {"type": "file", "config": {"filename": "x.jsonl"}}}
-        file = tmp_path / "applied.json"
-        file.write_text(json.dumps({"name": "applied", "config": config}))
+        file = tmp_path / f"applied-{uuid4().hex}.json"
+        file.write_text(json.dumps({"name": file.stem, "config": config}))
         return file
 
     def test_it_shows_a_key(self, call: Call, store: Database, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,7 +134,7 @@ class TestApply:
             monkeypatch.setenv("HEADWATER_API_KEY", f"secret:first-admin, {ADMIN_KEY},another")
             assert call(*command)[:2] == (0, f"{file}: revision 1\n")
             shown = httpx.get(f"{url}/api/v1/workflows", headers={"Authorization": f"Bearer {viewer}"})
-            assert [found["name"] for found in shown.json()["data"]] == ["applied"]
+            assert file.stem in {found["name"] for found in shown.json()["data"]}
 
     def test_it_waits_for_a_service_that_starts(self, call: Call, store: Database, file: Path) -> None:
         ready = [Readiness("timer", ok=False), Readiness("timer", ok=True)]
