@@ -186,8 +186,7 @@ def last_dag_logs(
     workflow = _deployed(session, dag_id)
     if task_id not in TASKS:
         raise Invalid([Problem("task_id", f"{task_id!r} is no task; there are: {', '.join(TASKS)}")])
-    begun = [state for state in STATES if state is not RunState.QUEUED]
-    last = runs.list_runs(session, RunFilter(workflow.name, begun), None, 1).data
+    last = runs.list_runs(session, RunFilter(workflow.name, begun=True), None, 1).data
     if not last:
         message = f"no run of the workflow {workflow.name!r} has begun yet"
         raise NotFound(message)

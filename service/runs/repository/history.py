@@ -20,12 +20,16 @@ from service.workflows.wire import Page, decode_cursor_as, encode_cursor, page_o
 
 @dataclass(frozen=True, slots=True)
 class RunFilter:
-    """Which runs to list; all conditions hold together. `since` and `until` are about when a run was queued."""
+    """Which runs to list; all conditions hold together. `since` and `until` are about when a run was queued.
+
+    `begun` leaves out those that no worker has taken up so far, or ever did.
+    """
 
     workflow: str | None = None
     states: Collection[RunState] = ()
     since: datetime | None = None
     until: datetime | None = None
+    begun: bool = False
 
 
 # The last success of a workflow is spared: how long ago that was must stay known. The names are found by going from
@@ -160,6 +164,8 @@ def _conditions(which: RunFilter) -> Iterator[ColumnElement[bool]]:
         yield col(RunRow.queued_at) >= which.since
     if which.until is not None:
         yield col(RunRow.queued_at) < which.until
+    if which.begun:
+        yield col(RunRow.started_at).is_not(None)
 
 
 def _instant(word: str) -> datetime:

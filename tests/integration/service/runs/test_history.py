@@ -93,10 +93,21 @@ class TestList:
         assert listed(database, RunFilter(workflow="shop")) == ["shop", "shop"]
         assert listed(database, RunFilter(states=[RunState.QUEUED])) == ["other", "shop"]
         assert listed(database, RunFilter(states=[RunState.QUEUED, RunState.FAILED], workflow="shop")) == ["shop"] * 2
+        assert listed(database, RunFilter(begun=True)) == ["shop"]
         assert listed(database, RunFilter(since=middle)) == ["other", "shop"]
         assert listed(database, RunFilter(until=middle)) == ["shop"]
         assert listed(database, RunFilter(since=middle, until=middle)) == []
         assert listed(database, RunFilter(workflow="no\x00pe")) == []
+
+    def test_a_run_that_was_cancelled_while_it_waited_never_began(self, database: Database) -> None:
+        make(database)
+        begun = start(database)
+        end(database, begun)
+        waiting = queue(database)
+        with database.session() as session:
+            repository.request_cancel(session, waiting, "by hand")
+            [found] = repository.list_runs(session, RunFilter("shop", begun=True), None, 9).data
+        assert found.id == begun.run_id
 
     def test_history_survives_the_workflow(self, database: Database) -> None:
         make(database)

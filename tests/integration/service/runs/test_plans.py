@@ -107,6 +107,7 @@ QUERIES: dict[str, Query] = {
     "list": lambda session, _: repository.list_runs(session, RunFilter(), None, 50),
     "list on": lambda session, _: repository.list_runs(session, RunFilter(), CURSOR, 50),
     "list workflow": lambda session, _: repository.list_runs(session, RunFilter(workflow="w7"), CURSOR, 50),
+    "list begun": lambda session, _: repository.list_runs(session, RunFilter("w7", begun=True), None, 1),
     "list state": lambda session, _: repository.list_runs(session, RunFilter(states=[RunState.FAILED]), None, 50),
     "list active": lambda session, _: repository.list_runs(session, RunFilter(states=ACTIVE), None, 50),
     "list since": lambda session, _: repository.list_runs(session, RunFilter(since=NOW - timedelta(hours=1)), None, 50),
