@@ -131,11 +131,10 @@ def test_a_process_that_slept_past_its_lease_sends_nothing_more(place: Site, iso
         told, row = len(fake.requests), place.read(run_id)
         os.kill(process.pid, signal.SIGCONT)
         eventually(lambda: "left to whoever has its lease" in log.read_text())
-        assert len(fake.requests) <= told + 1, "but for one that it had looked for leave to send when it was frozen"
-        assert place.read(run_id) == row
         process.terminate()
         assert process.wait(20) == 0
-        assert (len(fake.requests), place.read(run_id)) == (told, row)
+        assert len(fake.requests) <= told + 1, "but for one that it had looked for leave to send when it was frozen"
+        assert place.read(run_id) == row
 
 
 def test_sigterm_gives_runs_back(place: Site) -> None:
