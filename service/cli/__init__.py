@@ -16,6 +16,9 @@ INTERRUPTED = 130
 EXIT_CODES = """exit codes of run: 0 succeeded, or partial with the success threshold reached; 1 failed;
 2 the definition or the command line is wrong; 130 interrupted"""
 
+APPLY_EXIT_CODES = """exit codes: 0 all workflows are there; 1 the service is away or busy, so that the same call may do
+later; 2 a definition, the key or the command line is wrong"""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit code."""
@@ -49,13 +52,8 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--dead-letters", type=Path, metavar="FILE", help="where undeliverable entities are kept")
     validate = commands.add_parser("validate", help="check a definition without connecting to anything")
     validate.add_argument("file", type=Path)
-    apply = commands.add_parser("apply", help="create or update the workflows of a folder in a running service")
-    apply.add_argument("-f", "--folder", type=Path, required=True, metavar="DIR", help="folder, or one file")
-    apply.add_argument("--url", default="http://127.0.0.1:8080", help="address of the service")
-    apply.add_argument(
-        "--wait", type=float, default=0, metavar="SECONDS", help="how long the service may take to start"
-    )
-    api_key.add_option(apply)
+    _add_apply(commands.add_parser("apply", help="make the workflows of a folder those of a running service",
+                                   epilog=APPLY_EXIT_CODES))  # fmt: skip
     _add_keys(commands.add_parser("keys", help="make, list and revoke API keys, on the store of the settings"))
     replay = commands.add_parser("replay", help="send a file of records, or of dead letters, to a catalogue")
     replay.add_argument("file", type=Path)
@@ -65,6 +63,20 @@ def _parser() -> argparse.ArgumentParser:
     settings = commands.add_parser("settings", help="print the settings in force, without secrets")
     settings.add_argument("--schema", action="store_true", help="print their JSON Schema instead")
     return parser
+
+
+def _add_apply(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "-f", "--folder", type=Path, required=True, metavar="DIR", help="folder, with those below it, or one file"
+    )
+    parser.add_argument("--url", default="http://127.0.0.1:8080", help="address of the service")
+    parser.add_argument("--wait", type=float, default=0, metavar="SECONDS", help="how long the service may be away")
+    parser.add_argument(
+        "--prune",
+        metavar="KEY:VALUE",
+        help="delete the workflows with this label that are not in the folder; all in it must have the label",
+    )
+    api_key.add_option(parser)
 
 
 def _add_keys(parser: argparse.ArgumentParser) -> None:

@@ -1,110 +1,136 @@
-"""`headwater apply -f DIR`: the workflows of a folder, created or updated in a running service."""
+"""`headwater apply -f DIR`: the workflows of a folder, created or updated in a running service.
+
+The exit code is 0 when all of them are there, 1 when the service was away or busy, so that the same call may do
+later, and 2 when something has to be mended first.
+"""
 
 import argparse
 import sys
 from collections.abc import Iterator, Mapping
-from pathlib import Path
-from threading import Event
+from http import HTTPStatus
 from typing import Any, cast
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import httpx
 
-from connectors.errors import ConfigurationError, SinkUnavailable
+from connectors.errors import ConfigurationError
 from service.cli.api_key import headers
-from service.cli.files import FORMATS, is_workflow, load
-from service.clock import monotonic
-from service.workflows.documents import Json
+from service.cli.folder import Definition, read_folder
+from service.cli.patience import Patience
 
-CREATED = 201
-LOOK_SECONDS = 1.0
-READY = "/health/ready"
-UNAUTHORIZED = 401
-REFUSED = 1
+DONE, AWAY, WRONG = 0, 1, 2
+PAGE = 500
+PRUNE_OPTION = "--prune"
+SCHEMES = ("http", "https")
 URL_OPTION = "--url"
-WRONG = 2
+WORKFLOWS = "/workflows"
 
 
 def main(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """PUT each workflow; what is wrong with one, or refused, is told and the others go on."""
-    worst = 0
-    if arguments.wait > 0:
-        _await(arguments.url, arguments.wait)
+    label = _label(arguments.prune)
+    definitions, faults = read_folder(arguments.folder, environ)
+    faults += [_unlabelled(one, *label) for one in definitions if label and not _has(one, *label)]
+    for fault in faults:
+        print(fault, file=sys.stderr)
+    kept = [one for one in definitions if not label or _has(one, *label)]
+    patience = Patience(arguments.wait)
     with _client(arguments.url, headers(arguments.key_file, environ)) as client:
-        for path in _files(arguments.folder):
-            try:
-                answer = _put(client, *_workflow(path, environ))
-            except ConfigurationError as error:
-                print(f"{error}", file=sys.stderr)
-                worst = WRONG
-                continue
-            print(f"{path}: {_told(answer)}", file=sys.stdout if answer.is_success else sys.stderr)
-            worst = worst if answer.is_success else worst or REFUSED
-    return worst
+        results = [WRONG] * bool(faults) + [_apply(client, one, patience) for one in kept]
+        if label and any(results):
+            print("nothing was deleted, as not everything was applied", file=sys.stderr)
+        elif label:
+            results += _prune(client, f"{label[0]}:{label[1]}", {one.name for one in definitions}, patience)
+    # Whoever calls again when it was away hears then of what is wrong.
+    return AWAY if AWAY in results else max(results, default=DONE)
 
 
-def _await(url: str, seconds: float) -> None:
-    """Return when the service is ready, or when its time is over: what it answers then says more."""
-    deadline, pause = monotonic() + seconds, Event()
-    while monotonic() < deadline and not _is_ready(url):
-        pause.wait(LOOK_SECONDS)
+def _label(text: str | None) -> tuple[str, str] | None:
+    if text is None:
+        return None
+    key, colon, value = text.partition(":")
+    if not (key and colon):
+        raise ConfigurationError.at(PRUNE_OPTION, f"{text!r} is no label; write it as key:value")
+    return key, value
 
 
-def _is_ready(url: str) -> bool:
-    try:
-        return httpx.get(url.rstrip("/") + READY, trust_env=False, timeout=5).is_success
-    except httpx.TransportError:
-        return False
-    except (httpx.InvalidURL, ValueError):
-        return True  # `_client` refuses it
+def _has(definition: Definition, key: str, value: str) -> bool:
+    labels = definition.document.get("labels")
+    return isinstance(labels, dict) and labels.get(key) == value
+
+
+def _unlabelled(definition: Definition, key: str, value: str) -> ConfigurationError:
+    message = f"must be {value!r}: {PRUNE_OPTION} deletes what has this label and is not in the folder"
+    return ConfigurationError.at(f"{definition.path}: labels.{key}", message)
 
 
 def _client(url: str, key: Mapping[str, str]) -> httpx.Client:
+    if not _is_address(url):
+        raise ConfigurationError.at(URL_OPTION, f"{url!r} is not an address; write it as http://host:port")
+    return httpx.Client(base_url=url.rstrip("/") + "/api/v1", timeout=30, trust_env=False, headers=key)
+
+
+def _is_address(url: str) -> bool:
     try:
-        return httpx.Client(base_url=url.rstrip("/") + "/api/v1", timeout=30, trust_env=False, headers=key)
-    except (httpx.InvalidURL, ValueError) as error:
-        raise ConfigurationError.at(URL_OPTION, f"{url!r} is not an address: {error}") from error
+        httpx.URL(url)
+        parts = urlsplit(url)
+        return parts.scheme in SCHEMES and bool(parts.hostname) and parts.port != 0
+    except (httpx.InvalidURL, ValueError):
+        return False
 
 
-def _workflow(path: Path, environ: Mapping[str, str]) -> tuple[str, Json]:
-    document = load(path, environ)
-    name = document.get("name")
-    if not isinstance(name, str) or not is_workflow(document):
-        raise ConfigurationError.at(str(path), "is not a workflow; it needs the keys `name` and `config`")
-    return name, document
+def _apply(client: httpx.Client, definition: Definition, patience: Patience) -> int:
+    request = client.build_request("PUT", _address(definition.name), json=definition.document)
+    return _report(str(definition.path), patience.send(client, request))
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    if folder.is_file():
-        yield folder
-        return
-    if not folder.is_dir():
-        raise ConfigurationError.at(str(folder), "is neither a folder nor a file")
-    files = sorted(path for path in folder.iterdir() if path.suffix in FORMATS)
-    if not files:
-        raise ConfigurationError.at(str(folder), f"holds no file that ends in {', '.join(FORMATS)}")
-    yield from files
+def _prune(client: httpx.Client, label: str, kept: set[str], patience: Patience) -> Iterator[int]:
+    """Delete the workflows that have the label and are not among the kept ones."""
+    for name in [name for name in _labelled(client, label, patience) if name not in kept]:
+        answer = patience.send(client, client.build_request("DELETE", _address(name)))
+        # Somebody else may have been faster, or the answer to our own request was lost.
+        yield DONE if answer.status_code == HTTPStatus.NOT_FOUND else _report(name, answer)
 
 
-def _put(client: httpx.Client, name: str, document: Json) -> httpx.Response:
-    try:
-        return client.put(f"/workflows/{quote(name, safe='')}", json=document)
-    except httpx.HTTPError as error:
-        message = f"no service answers at {client.base_url}: {error}"
-        raise SinkUnavailable(message, "start it with `headwater serve`, or name its address with --url") from error
+def _labelled(client: httpx.Client, label: str, patience: Patience) -> list[str]:
+    names: list[str] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        query = {"label": label, "limit": PAGE} | ({"cursor": cursor} if cursor else {})
+        answer = patience.send(client, client.build_request("GET", WORKFLOWS, params=query))
+        if not answer.is_success:
+            raise ConfigurationError.at(PRUNE_OPTION, _told(answer))
+        page = cast("dict[str, Any]", answer.json())
+        names += [workflow["name"] for workflow in page["data"]]
+        cursor = page["nextCursor"]
+    return names
+
+
+def _address(name: str) -> str:
+    return f"{WORKFLOWS}/{quote(name, safe='')}"
+
+
+def _report(what: str, answer: httpx.Response) -> int:
+    print(f"{what}: {_told(answer)}", file=sys.stdout if answer.is_success else sys.stderr)
+    if answer.is_success:
+        return DONE
+    passing = answer.is_server_error or answer.status_code == HTTPStatus.TOO_MANY_REQUESTS
+    return AWAY if passing else WRONG
 
 
 def _told(answer: httpx.Response) -> str:
+    if answer.status_code == HTTPStatus.NO_CONTENT:
+        return "deleted"
     try:
         body: object = answer.json()
     except ValueError:
         body = None
     if not isinstance(body, dict):
-        return f"answered with {answer.status_code}, and not by Headwater; name its address with --url"
+        return f"answered with {answer.status_code}, and not by Headwater; name its address with {URL_OPTION}"
     told = cast("dict[str, Any]", body)
     if answer.is_success:
-        return "created" if answer.status_code == CREATED else f"revision {told.get('revision')}"
-    if answer.status_code == UNAUTHORIZED:
+        return "created" if answer.status_code == HTTPStatus.CREATED else f"revision {told.get('revision')}"
+    if answer.status_code == HTTPStatus.UNAUTHORIZED:
         return f"refused: {told.get('detail')}\n  set HEADWATER_API_KEY, or name a file with the key by --key-file"
     problems = [f"{problem['path']}: {problem['message']}" for problem in told.get("problems") or ()]
     return "\n  ".join([f"refused: {told.get('detail') or told.get('title') or answer.status_code}", *problems])

@@ -111,7 +111,7 @@ def test_apply_makes_the_folder_true(api: Api, name: str, shop: Source, catalogu
     bad = write(tmp_path / "0.json", {"name": f"{name}-bad", "config": config, "schedule": {"cron": "61 * * * *"}})
     write(good, {"name": name, "config": config, "description": "applied again"})
     applied = headwater("apply", "-f", tmp_path, "--url", api.url)
-    assert applied.returncode == 1
+    assert applied.returncode == 2
     assert f"{bad}: refused" in applied.stderr
     assert "schedule.cron: '61 * * * *' is not a cron expression" in applied.stderr
     assert f"{good}: revision 2" in applied.stdout

@@ -1,84 +1,24 @@
 """Every command, with good input and bad: its exit code and what it says."""
 
 import json
-import logging
 import os
 import signal
 import socket
-import sys
 import threading
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 import yaml
 from cryptography.fernet import Fernet
 from sqlalchemy.engine import make_url
 
-from service.api.dependencies import Services
-from service.api.router import build_api
-from service.cli import main
 from service.database.engine import Database
 from service.workflows import repository as workflows
 from service.workflows.vault import Vault
 from tests.eventually import eventually
 from tests.fake_openmetadata.server import FakeOpenMetadata
-from tests.integration.service.api.serving import services_on, serving
-from tests.plugins import installed_in
-
-
-class Said(NamedTuple):
-    """What a command came to."""
-
-    code: int
-    out: str
-    err: str
-
-
-Call = Callable[..., Said]
-
-
-@pytest.fixture(autouse=True)
-def _clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    installed_in(tmp_path / "plugins")
-    monkeypatch.setattr(sys, "path", [str(tmp_path / "plugins"), *sys.path])
-    for name in [name for name in os.environ if name.startswith("HEADWATER_")]:
-        monkeypatch.delenv(name)
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    own = {name: logging.getLogger(name).level for name in ("service", "connectors")}
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    logging.captureWarnings(capture=False)
-    for name, former in own.items():
-        logging.getLogger(name).setLevel(former)
-
-
-@pytest.fixture
-def call(capsys: pytest.CaptureFixture[str]) -> Call:
-    """Run a command."""
-
-    def call(*arguments: object) -> Said:
-        try:
-            code = main(list(map(str, arguments)))
-        except SystemExit as end:  # argparse
-            code = end.code if isinstance(end.code, int) else 1
-        said = capsys.readouterr()
-        return Said(code, said.out, said.err)
-
-    return call
-
-
-def definition(folder: Path, behaviour: str = "list", name: str = "shop.yaml", **fields: Any) -> Path:
-    """A definition of the misbehaving connector that writes to a file."""
-    connection = {"behaviour": behaviour, "folder": str(folder), **fields}
-    source = {"type": "misbehaving", "serviceName": "svc", "serviceConnection": {"config": connection}}
-    sink = {"type": "file", "config": {"filename": str(folder / "out.jsonl")}}
-    file = folder / name
-    file.write_text(yaml.safe_dump({"source": source, "sink": sink}))
-    return file
+from tests.integration.service.cli.conftest import Call, Said, definition
 
 
 class TestRun:
@@ -208,61 +148,6 @@ class TestValidate:
         said = call("validate", file)
         assert said.code == 2
         assert "did you mean 'misbehaving'?" in said.err
-
-
-class TestApply:
-    @pytest.fixture
-    def services(self, database: Database) -> Services:
-        """A service's."""
-        return services_on(database)
-
-    def test_each_workflow_is_created_or_updated_or_refused(
-        self, call: Call, tmp_path: Path, services: Services
-    ) -> None:
-        folder = tmp_path / "workflows"
-        folder.mkdir()
-        config = yaml.safe_load(definition(tmp_path).read_text())
-        config["sink"]["config"]["filename"] = "below-the-services-folder.jsonl"
-        for name, fields in (("a", {}), ("b", {"colour": 1}), ("c", {})):
-            (folder / f"{name}.json").write_text(json.dumps({"name": name, "config": config, **fields}))
-        with serving(build_api(services)) as url:
-            said = call("apply", "-f", folder, "--url", url)
-            assert said.code == 1
-            assert said.out == f"{folder}/a.json: created\n{folder}/c.json: created\n"
-            assert f"{folder}/b.json: refused: " in said.err
-            assert "\n  colour: " in said.err
-            (folder / "b.json").write_text("{")
-            said = call("apply", "-f", folder, "--url", url)
-            assert (said.code, said.out.count("revision 1")) == (2, 2)
-            assert "broken JSON" in said.err
-            assert call("apply", "-f", folder / "a.json", "--url", f"{url}/").code == 0
-
-    def test_nobody_answers(self, call: Call, tmp_path: Path) -> None:
-        (tmp_path / "w.yaml").write_text("{name: w, config: {}}")
-        said = call("apply", "-f", tmp_path / "w.yaml", "--url", "http://127.0.0.1:1")
-        assert said.code == 1
-        assert "no service answers at http://127.0.0.1:1" in said.err
-        assert "--url" in said.err
-
-    def test_somebody_else_answers(self, call: Call, tmp_path: Path) -> None:
-        (tmp_path / "w.yaml").write_text("{name: a/../b, config: {}}")
-        with FakeOpenMetadata() as fake:
-            said = call("apply", "-f", tmp_path / "w.yaml", "--url", fake.host_port.removesuffix("/api"))
-        assert said.code == 1
-        assert "w.yaml: " in said.err
-
-    @pytest.mark.parametrize("url", ["http://[", "nonsense"])
-    def test_an_address_that_is_none(self, call: Call, tmp_path: Path, url: str) -> None:
-        (tmp_path / "w.yaml").write_text("{name: w, config: {}}")
-        said = call("apply", "-f", tmp_path / "w.yaml", "--url", url)
-        assert said.code in {1, 2}
-        assert "--url" in said.err
-
-    @pytest.mark.parametrize(("name", "told"), [("none", "neither a folder nor a file"), ("", "holds no file")])
-    def test_nothing_to_apply(self, call: Call, tmp_path: Path, name: str, told: str) -> None:
-        said = call("apply", "-f", tmp_path / name)
-        assert said.code == 2
-        assert told in said.err
 
 
 class TestStore:
