@@ -44,6 +44,7 @@ from service.metrics import Metrics, StoreFigures
 from service.runs.repository import (
     CANCEL_CHANNEL,
     RUNS_CHANNEL,
+    count_by_pool,
     count_by_state,
     first_successes_awaited,
     last_successes,
@@ -290,7 +291,11 @@ def _store_figures(database: Database) -> StoreFigures:
     with database.session() as session:
         # Ended runs are not counted: that would read a million of them at each scrape; `headwater_runs_total` tells.
         runs = {state.value: count for state, count in count_by_state(session, ACTIVE).items()}
-        return StoreFigures(runs, last_successes(session), first_successes_awaited(session))
+        pools = {
+            pool: {state.value: count for state, count in states.items()}
+            for pool, states in count_by_pool(session).items()
+        }
+        return StoreFigures(runs, pools, last_successes(session), first_successes_awaited(session))
 
 
 def _stored_secret(database: Database, vault: Vault, name: str) -> str | None:

@@ -2,7 +2,7 @@
 
 import logging
 import platform
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotInTime
 from dataclasses import dataclass, field
@@ -32,10 +32,11 @@ logger = logging.getLogger(__name__)
 class StoreFigures:
     """What the store alone knows: how many runs are in each state, when each workflow last succeeded.
 
-    `awaiting_first_success` has the moments at which workflows were made that should have succeeded, and never did.
+    `pools` has by pool how many could be taken now and how many run. `awaiting_first_success` has the moments at which workflows were made that should have succeeded, and never did.
     """
 
     runs: Mapping[str, int] = field(default_factory=dict[str, int])
+    pools: Mapping[str, Mapping[str, int]] = field(default_factory=dict[str, Mapping[str, int]])
     last_success: Mapping[str, datetime] = field(default_factory=dict[str, datetime])
     awaiting_first_success: Mapping[str, datetime] = field(default_factory=dict[str, datetime])
 
@@ -49,9 +50,12 @@ class Metrics:
         self._close: list[Callable[[], None]] = []
         self._runs = Counter("headwater_runs", "Runs that ended.", ("connector", "state"), registry=registry)
         self._run_duration = _histogram("run_duration_seconds", "From start to end.", _RUNNING, "connector", "state")
-        self._run_queue = _histogram("run_queue_seconds", "From being queued to being claimed.", _WAITING)
+        self._run_queue = _histogram("run_queue_seconds", "From being queued to being claimed.", _WAITING, "pool")
         self._lag = _histogram("schedule_lag_seconds", "From a tick to its run being queued.", _WAITING)
         self._slots = Gauge("headwater_worker_slots", "Slots of this worker.", ("state",), registry=registry)
+        self._pool_slots = Gauge(
+            "headwater_pool_free_slots", "Slots of this worker for the next run of a pool.", ("pool",), registry=registry
+        )
         self._records = Counter(
             "headwater_records", "Entities by outcome.", ("connector", "entity", "outcome"), registry=registry
         )
@@ -76,9 +80,9 @@ class Metrics:
         for close in self._close:
             close()
 
-    def run_claimed(self, queue_seconds: float) -> None:
-        """A run left the queue after this long."""
-        self._run_queue.observe(queue_seconds)
+    def run_claimed(self, pool: str, queue_seconds: float) -> None:
+        """A run left the queue of its pool after this long."""
+        self._run_queue.labels(pool).observe(queue_seconds)
 
     def run_finished(self, connector: str, state: str, seconds: float) -> None:
         """A run came to this end, this long after its last attempt began."""
@@ -93,10 +97,12 @@ class Metrics:
         """The run of a tick was queued this long after the tick."""
         self._lag.observe(lag_seconds)
 
-    def slots(self, busy: int, free: int) -> None:
-        """How many slots of this worker are taken, and how many are not."""
+    def slots(self, busy: int, free: int, pools: Sequence[str]) -> None:
+        """How many slots of this worker are taken, and how many are not; each is for any of its pools."""
         self._slots.labels("busy").set(busy)
         self._slots.labels("free").set(free)
+        for pool in pools:
+            self._pool_slots.labels(pool).set(free)
 
     def record(self, connector: str, entity: str, outcome: str, count: int = 1) -> None:
         """This many entities of a type came to this outcome."""
@@ -160,6 +166,9 @@ class _StoreCollector:
     def collect(self) -> Iterable[Metric]:
         """The figures, or nothing at all while the store does not answer: an old figure would look like a true one."""
         runs = GaugeMetricFamily("headwater_runs", "Runs that wait or run, by state.", labels=("state",))
+        pools = GaugeMetricFamily(
+            "headwater_pool_runs", "Runs of a pool that could be taken now, or run.", labels=("pool", "state")
+        )
         success = GaugeMetricFamily(
             "headwater_last_success_timestamp_seconds", "When a run last succeeded.", labels=("workflow",)
         )
@@ -171,11 +180,14 @@ class _StoreCollector:
         figures = self._figures()
         for state, count in figures.runs.items():
             runs.add_metric((state,), count)
+        for pool, states in figures.pools.items():
+            for state, count in states.items():
+                pools.add_metric((pool, state), count)
         for workflow, at in figures.last_success.items():
             success.add_metric((workflow,), at.timestamp())
         for workflow, at in figures.awaiting_first_success.items():
             awaiting.add_metric((workflow,), at.timestamp())
-        return (runs, success, awaiting)
+        return (runs, pools, success, awaiting)
 
     def _figures(self) -> StoreFigures:
         with self._lock:

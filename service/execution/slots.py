@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -59,8 +59,9 @@ class Slot:
 class Slots:
     """The slots of a worker; safe to use from any thread."""
 
-    def __init__(self, size: int, metrics: Metrics) -> None:
+    def __init__(self, size: int, pools: Sequence[str], metrics: Metrics) -> None:
         self._size = size
+        self._pools = pools
         self._metrics = metrics
         self._taken: list[Slot] = []
         self._changed = threading.Condition()
@@ -108,4 +109,4 @@ class Slots:
             self._changed.notify_all()
 
     def _show(self) -> None:
-        self._metrics.slots(len(self._taken), max(0, self._size - len(self._taken)))
+        self._metrics.slots(len(self._taken), max(0, self._size - len(self._taken)), self._pools)

@@ -57,7 +57,7 @@ class Worker:
             pools=settings.worker_pools,
             slots=settings.worker_slots,
         )
-        self._slots = Slots(settings.worker_slots, metrics)
+        self._slots = Slots(settings.worker_slots, settings.worker_pools, metrics)
         self._pulse = Pulse(settings, database, self._myself, self._slots, metrics)
         self._wake = threading.Event()
         self._draining = threading.Event()
@@ -151,7 +151,8 @@ class Worker:
         return len(claims)
 
     def _start(self, claim: ClaimedRun, held_until: float) -> None:
-        self._metrics.run_claimed(max(0.0, (clock.now() - claim.available_at).total_seconds()))
+        waited = (clock.now() - claim.available_at).total_seconds()
+        self._metrics.run_claimed(claim.policy.pool, max(0.0, waited))
         try:
             slot = Slot(self._executor.begin(claim, held_until))
         except Exception as error:

@@ -128,7 +128,7 @@ def test_the_metrics_tell_of_a_run(api: Api, name: str, shop: Source, catalogue:
 
     assert grown('headwater_runs_total{connector="postgres",state="succeeded"}') == 1
     assert grown('headwater_run_duration_seconds_count{connector="postgres",state="succeeded"}') == 1
-    assert grown("headwater_run_queue_seconds_count") == 1
+    assert grown('headwater_run_queue_seconds_count{pool="default"}') == 1
     assert grown("headwater_schedule_lag_seconds_count") == 1
     tables = run["counts"]["byType"]["table"]["written"]
     assert grown('headwater_records_total{connector="postgres",entity="table",outcome="written"}') == tables

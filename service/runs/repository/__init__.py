@@ -9,6 +9,7 @@ from service.runs.repository.endings import Ending, finish, release, retry_later
 from service.runs.repository.history import (
     RunFilter,
     checkpoints,
+    count_by_pool,
     count_by_state,
     first_successes_awaited,
     get,
@@ -55,6 +56,7 @@ __all__ = [
     "checkpoint",
     "checkpoints",
     "claim",
+    "count_by_pool",
     "count_by_state",
     "enqueue",
     "enqueue_ticks",

@@ -129,6 +129,22 @@ def count_by_state(session: Session, states: Collection[RunState] = tuple(RunSta
     return dict.fromkeys(states, 0) | dict(session.execute(statement).all())
 
 
+def count_by_pool(session: Session) -> dict[str, dict[RunState, int]]:
+    """How many runs of each pool run, and how many a free slot would take now; pools that have none are left out.
+
+    A run that waits for its next attempt, or for one of its workflow that runs, would not be taken.
+    """
+    statement = text("""
+        select pool, 'running' as state, count(*) as number from runs where state = 'running' group by pool
+        union all
+        select pool, 'queued', count(*) from runs r where state = 'queued' and available_at <= now()
+        and not exists (select from runs b where b.workflow_id = r.workflow_id and b.state = 'running') group by pool""")
+    found: dict[str, dict[RunState, int]] = {}
+    for row in session.execute(statement):
+        found.setdefault(row.pool, {RunState.QUEUED: 0, RunState.RUNNING: 0})[RunState(row.state)] = row.number
+    return found
+
+
 def last_successes(session: Session) -> dict[str, datetime]:
     """When each workflow last succeeded, if ever, be it in part."""
     statement = text(

@@ -112,7 +112,7 @@ def test_the_store_is_asked_for_its_figures(client: httpx.Client, services: Serv
         with services.database.session() as session:
             return StoreFigures(
                 {str(state): count for state, count in runs.count_by_state(session).items()},
-                runs.last_successes(session),
+                last_success=runs.last_successes(session),
             )
 
     services.metrics.watch_store(figures)

@@ -140,6 +140,24 @@ def test_counts_by_state(database: Database) -> None:
         assert repository.count_by_state(session, [RunState.FAILED]) == {RunState.FAILED: 0}
 
 
+def test_counts_by_pool_are_of_what_runs_and_what_could(database: Database) -> None:
+    def counted() -> dict[str, tuple[int, int]]:
+        with database.session() as session:
+            found = repository.count_by_pool(session)
+        return {pool: (states[RunState.QUEUED], states[RunState.RUNNING]) for pool, states in found.items()}
+
+    assert counted() == {}
+    make(database, policy=QUEUE)
+    make(database, "heavy", policy={"pool": "heavy"})
+    start(database)
+    queue(database)
+    assert counted() == {"default": (0, 1)}, "it waits for the run of its own workflow"
+    queue(database, "heavy")
+    assert counted() == {"default": (0, 1), "heavy": (1, 0)}
+    ask(database, "update runs set available_at = now() + interval '1 hour' where pool = 'heavy'")
+    assert counted() == {"default": (0, 1)}, "it waits for its next attempt"
+
+
 def test_last_successes(database: Database) -> None:
     for name in ("shop", "partly", "failing", "idle"):
         make(database, name)

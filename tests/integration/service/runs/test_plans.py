@@ -119,6 +119,7 @@ QUERIES: dict[str, Query] = {
     "attempts": lambda session, run: repository.list_attempts(session, run.run_id),
     "checkpoints": lambda session, run: repository.checkpoints(session, [run.run_id]),
     "count": lambda session, _: repository.count_by_state(session, ACTIVE),
+    "count by pool": lambda session, _: repository.count_by_pool(session),
     "last successes": lambda session, _: repository.last_successes(session),
     "first successes awaited": lambda session, _: repository.first_successes_awaited(session),
     "prune": lambda session, _: repository.prune(session, timedelta(days=30), 1000, 500),

@@ -10,7 +10,7 @@ from service.metrics import Metrics, StoreFigures
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 AT = datetime(2026, 11, 22, 1, tzinfo=UTC)
-FIGURES = StoreFigures({"queued": 2, "running": 0}, {"shop": AT}, {"new": AT})
+FIGURES = StoreFigures({"queued": 2, "running": 0}, {"heavy": {"queued": 2, "running": 1}}, {"shop": AT}, {"new": AT})
 
 
 def samples(metrics: Metrics) -> Samples:
@@ -27,10 +27,10 @@ def value(found: Samples, name: str, **labels: str) -> float | None:
 
 def test_every_metric_has_its_name_and_labels() -> None:
     metrics = Metrics()
-    metrics.run_claimed(0.5)
+    metrics.run_claimed("heavy", 0.5)
     metrics.run_finished("postgres", "succeeded", 12.0)
     metrics.tick_fired(0.1)
-    metrics.slots(busy=3, free=1)
+    metrics.slots(busy=3, free=1, pools=("default", "heavy"))
     metrics.record("postgres", "table", "written", 800)
     metrics.source_queried("postgres", 0.2)
     metrics.sink_requested("metadata-rest", "bulk", "200", 0.3)
@@ -39,12 +39,16 @@ def test_every_metric_has_its_name_and_labels() -> None:
     metrics.http_answered("/api/v1/runs", "GET", 200, 0.01)
     metrics.watch_store(lambda: FIGURES)
     found = samples(metrics)
-    assert value(found, "headwater_run_queue_seconds_sum") == 0.5
+    assert value(found, "headwater_run_queue_seconds_sum", pool="heavy") == 0.5
     assert value(found, "headwater_runs_total", connector="postgres", state="succeeded") == 1
     assert value(found, "headwater_run_duration_seconds_sum", connector="postgres", state="succeeded") == 12
     assert value(found, "headwater_schedule_lag_seconds_count") == 1
     assert value(found, "headwater_worker_slots", state="busy") == 3
     assert value(found, "headwater_worker_slots", state="free") == 1
+    assert value(found, "headwater_pool_free_slots", pool="default") == 1
+    assert value(found, "headwater_pool_free_slots", pool="heavy") == 1
+    assert value(found, "headwater_pool_runs", pool="heavy", state="queued") == 2
+    assert value(found, "headwater_pool_runs", pool="heavy", state="running") == 1
     assert value(found, "headwater_records_total", connector="postgres", entity="table", outcome="written") == 800
     assert value(found, "headwater_source_queries_seconds_count", connector="postgres") == 1
     sink = {"sink": "metadata-rest", "operation": "bulk", "status": "200"}
