@@ -57,7 +57,7 @@ def container(tmp_path: Path) -> Iterator[Container]:
             process.wait()
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(400)  # without an overlay each container begins with a copy of the image
 def test_a_workflow_succeeds_in_a_restricted_container(
     container: Container, shop: Source, catalogue: Catalogue
 ) -> None:
@@ -69,6 +69,9 @@ def test_a_workflow_succeeds_in_a_restricted_container(
     assert inside(container, "cat", "/proc/1/comm") == "dumb-init"
     assert "Read-only file system" in inside(container, "touch", "/opt/headwater/x")
     assert inside(container, "headwater", "keys", "create", "first", "--role", "admin").startswith("hw_")
+    assert inside(container, "headwater", "--version").startswith("headwater ")
+    for command in ("migrate", "apply", "run", "replay", "reseal"):
+        assert inside(container, "headwater", command, "--help").startswith(f"usage: headwater {command}")
     assert inside(container, "sh", "-c", "command -v gcc cc pip; true") == ""
     health = subprocess.run(
         [*PODMAN, "healthcheck", "run", container.name], check=False, capture_output=True, text=True
@@ -76,12 +79,6 @@ def test_a_workflow_succeeds_in_a_restricted_container(
     assert health.returncode == 0, health.stdout + health.stderr
     subprocess.run([*PODMAN, "kill", "--signal", "TERM", container.name], check=True, capture_output=True)
     assert container.process.wait(60) == 0
-
-
-def test_the_image_has_every_command() -> None:
-    for arguments in (["--version"], ["migrate", "--help"], ["apply", "--help"], ["run", "--help"]):
-        result = subprocess.run([*PODMAN, *RUN, IMAGE, *arguments], check=False, capture_output=True, text=True)
-        assert result.returncode == 0, result.stderr
 
 
 def inside(container: Container, *command: str) -> str:

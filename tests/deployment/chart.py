@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from base64 import b64decode
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -18,6 +19,15 @@ from tests.deployment.tools import HELM, SCHEMAS
 RELEASE = "release"
 NAMESPACE = "metadata"
 Object = dict[str, Any]
+URL = "postgresql://headwater:pw@db/headwater"
+KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
+# Values that stand in for what Secrets outside the chart hold.
+GIVEN = ("--set", f"secrets.databaseUrl.value={URL},secrets.databaseUrl.existingSecret=")
+FIRST_KEY = "0123456789abcdef0123456789abcdef"
+GIVEN_KEY = (
+    "--set", f"secrets.secretKey.value={KEY},secrets.secretKey.existingSecret=",
+    "--set", f"secrets.adminKey.value={FIRST_KEY},secrets.adminKey.existingSecret=",
+)  # fmt: skip
 # Kinds of the Prometheus operator, of which Kubernetes has no schema.
 FOREIGN = "monitoring.coreos.com/v1"
 
@@ -70,8 +80,13 @@ def _referred(origin: Object, objects: list[Object]) -> str:
     reference: dict[str, str] = origin.get("secretKeyRef") or origin["configMapKeyRef"]
     for found in of_kind(objects, kind):
         if found["metadata"]["name"] == reference["name"]:
-            return str(found["data" if kind == "ConfigMap" else "stringData"][reference["key"]])
+            return _decoded(found)[reference["key"]]
     return reference["key"]
+
+
+def _decoded(found: Object) -> dict[str, str]:
+    data: dict[str, str] = found["data"]
+    return data if found["kind"] == "ConfigMap" else {key: b64decode(text).decode() for key, text in data.items()}
 
 
 def schema_errors(found: Object, version: str) -> list[str]:

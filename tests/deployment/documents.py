@@ -35,6 +35,14 @@ HOST = {
 SECRET = {"type": "object", "additionalProperties": False, "properties": {
     "value": {"type": "string"}, "existingSecret": {"type": "string"}, "key": {"type": "string", "minLength": 1},
 }}  # fmt: skip
+AUTOSCALING = {
+    "type": "object", "additionalProperties": False, "required": ["maxReplicas"],
+    "properties": {
+        "minReplicas": {"type": "integer", "minimum": 1}, "maxReplicas": {"type": "integer", "minimum": 1},
+        "targetCPUUtilizationPercentage": {"type": "integer", "minimum": 1},
+        "metrics": {"type": "array", "items": {"type": "object"}},
+    },
+}  # fmt: skip
 WORKER = {
     "type": "object", "additionalProperties": False, "required": ["pools"],
     "properties": {
@@ -44,6 +52,7 @@ WORKER = {
         "resources": {"type": "object"}, "nodeSelector": TEXTS, "affinity": {"type": "object"},
         "tolerations": {"type": "array", "items": {"type": "object"}},
         "extraEnv": {"type": "array", "items": VARIABLE}, "podAnnotations": TEXTS,
+        "autoscaling": AUTOSCALING,
     },
 }  # fmt: skip
 WORKFLOW = {
@@ -61,6 +70,7 @@ NARROWER: dict[str, dict[str, Any]] = {
     "shutdownMarginSeconds": {"minimum": 0},
     "apply.backoffLimit": {"minimum": 0},
     "apply.activeDeadlineSeconds": {"minimum": 1},
+    "apply.prune": {"pattern": "^([^:]+:.+)?$"},
     "autoscaling.minReplicas": {"minimum": 1},
     "autoscaling.maxReplicas": {"minimum": 1},
     "autoscaling.targetCPUUtilizationPercentage": {"minimum": 1},
@@ -78,7 +88,7 @@ NARROWER: dict[str, dict[str, Any]] = {
     "prometheusRule.freshnessSecondsByWorkflow": {"additionalProperties": {"type": "integer", "minimum": 1}},
 }
 # Maps of Kubernetes' own types, and those of words whose keys the operator chooses.
-OPEN = re.compile(r"podSecurityContext|securityContext|resources|affinity|probes\.\w+")
+OPEN = re.compile(r"podSecurityContext|securityContext|(apply\.)?resources|affinity|probes\.\w+")
 _TEXTS = re.compile(r"(.*\.)?\w*([lL]abels|[aA]nnotations)")
 # Lists of what is not a map.
 WORDS = {"secretFiles.existingSecrets", "persistence.accessModes", "serviceMonitor.namespaces"}

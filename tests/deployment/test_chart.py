@@ -13,7 +13,11 @@ from service.settings import Settings
 from service.settings.environment import load_settings
 from tests.deployment import documents
 from tests.deployment.chart import (
+    FIRST_KEY,
     FOREIGN,
+    GIVEN,
+    GIVEN_KEY,
+    URL,
     cases,
     environment,
     helm,
@@ -25,16 +29,6 @@ from tests.deployment.chart import (
     versions,
 )
 from tests.deployment.tools import HELM
-
-URL = "postgresql://headwater:pw@db/headwater"
-KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
-# Values that stand in for what Secrets outside the chart hold.
-GIVEN = ("--set", f"secrets.databaseUrl.value={URL},secrets.databaseUrl.existingSecret=")
-FIRST_KEY = "0123456789abcdef0123456789abcdef"
-GIVEN_KEY = (
-    "--set", f"secrets.secretKey.value={KEY},secrets.secretKey.existingSecret=",
-    "--set", f"secrets.adminKey.value={FIRST_KEY},secrets.adminKey.existingSecret=",
-)  # fmt: skip
 
 
 @pytest.mark.parametrize("version", HELM)
@@ -53,7 +47,8 @@ def test_both_helms_render_the_same(case: str) -> None:
 @pytest.mark.parametrize("kubernetes", versions())
 @pytest.mark.parametrize("case", cases())
 def test_every_version_of_kubernetes_takes_the_objects(case: str, kubernetes: str) -> None:
-    objects = [found for found in rendered(case) if found["apiVersion"] != FOREIGN]
+    given = rendered(case, "4.3", "--kube-version", kubernetes)
+    objects = [found for found in given if found["apiVersion"] != FOREIGN]
     errors = {f"{found['kind']} {found['metadata']['name']}": schema_errors(found, kubernetes) for found in objects}
     assert {name: told for name, told in errors.items() if told} == {}
 
@@ -147,23 +142,14 @@ def test_every_value_is_documented() -> None:
 
 
 def test_pods_have_the_time_that_the_drain_needs() -> None:
-    for arguments, seconds in (((), 155), (("--set-json", "config.shutdownGraceSeconds=600.5,preStopSeconds=9"), 640)):
+    for arguments, seconds in (
+        ((), 155),
+        (("--set-json", "config.shutdownGraceSeconds=600.5,preStopSeconds=9"), 640),
+        (("--set-json", "config.shutdownGraceSeconds=0"), 35),
+        (("--set-json", "config.shutdownGraceSeconds=null"), 55),
+    ):
         _, pod = next(pods(rendered("minimal", "4.3", *arguments)))
         assert pod["terminationGracePeriodSeconds"] == seconds
-
-
-def test_worker_pools_are_deployments_of_their_own() -> None:
-    objects = rendered("worker-pools", "4.3", *GIVEN, *GIVEN_KEY)
-    found = {one["metadata"]["name"]: one["spec"] for one in of_kind(objects, "Deployment")}
-    assert set(found) == {f"release-headwater{suffix}" for suffix in ("", "-worker-default", "-worker-heavy")}
-    heavy = found["release-headwater-worker-heavy"]["template"]["spec"]
-    settings = load_settings(environment(heavy["containers"][0], objects))
-    assert (settings.roles, settings.worker_pools, settings.worker_slots) == (("worker",), ("heavy", "huge"), 2)
-    assert settings.log_level == "DEBUG"
-    assert heavy["nodeSelector"] == {"disktype": "fast"}
-    assert heavy["containers"][0]["resources"]["limits"] == {"memory": "4Gi"}
-    api = of_kind(objects, "Service")[0]["spec"]["selector"]
-    assert api["app.kubernetes.io/component"] == "service"
 
 
 def test_selectors_find_the_pods_of_their_own_deployment_only() -> None:
@@ -172,6 +158,23 @@ def test_selectors_find_the_pods_of_their_own_deployment_only() -> None:
     for deployment in deployments:
         selector = deployment["spec"]["selector"]["matchLabels"].items()
         assert sum(selector <= found.items() for found in labels) == 1
+
+
+@pytest.mark.parametrize("case", cases())
+def test_nothing_is_random_so_that_nothing_drifts(case: str) -> None:
+    values = documents.CHART / "ci" / f"{case}-values.yaml"
+    first, second = (helm("4.3", "template", "release", documents.CHART, "-f", values).stdout for _ in range(2))
+    assert first == second
+    hooks = [found for found in rendered(case) if "helm.sh/hook" in found["metadata"].get("annotations", {})]
+    assert {found["kind"] for found in hooks} <= {"Job"}
+    # With stringData a value that is taken out stays in the cluster.
+    assert [one for one in of_kind(rendered(case), "Secret") if "stringData" in one] == []
+
+
+@pytest.mark.parametrize("case", cases())
+def test_kinds_that_kubernetes_does_not_have_by_itself_are_made_on_demand_only(case: str) -> None:
+    foreign = {found["kind"] for found in rendered(case) if found["apiVersion"] == FOREIGN}
+    assert foreign == ({"ServiceMonitor", "PrometheusRule"} if case in {"ha", "everything"} else set())
 
 
 def test_an_embedded_store_has_a_volume_and_one_pod_at_a_time() -> None:
@@ -197,18 +200,6 @@ def test_a_changed_setting_or_secret_restarts_the_pods() -> None:
     assert checksums("--set", "secretFiles.values.a=b")[1] != secret
 
 
-def test_workflows_are_applied_after_install_and_upgrade() -> None:
-    objects = rendered("everything")
-    [job] = of_kind(objects, "Job")
-    assert job["metadata"]["annotations"]["helm.sh/hook"] == "post-install,post-upgrade"
-    waiting = ["--wait", "300", "--url", "http://ingestion:8080"]
-    assert job["spec"]["template"]["spec"]["containers"][0]["args"][-4:] == waiting
-    [stored] = [one for one in of_kind(objects, "ConfigMap") if one["metadata"]["name"] == "ingestion-workflows"]
-    workflow = yaml.safe_load(stored["data"]["shop-nightly.yaml"])
-    assert workflow["name"] == "shop-nightly"
-    assert workflow["config"]["source"]["type"] == "postgres"
-
-
 @pytest.mark.parametrize(
     ("values", "message"),
     [
@@ -229,6 +220,8 @@ def test_workflows_are_applied_after_install_and_upgrade() -> None:
          "autoscaling.minReplicas: must not be more than autoscaling.maxReplicas"),
         ("workflows.a b.config.source.type=x", "'a b' does not match"),
         ("secretFiles.values.a/b=x", "'a/b' does not match"),
+        ('commonLabels.app\\.kubernetes\\.io/name=x', "commonLabels: app.kubernetes.io/name is set by the chart"),
+        ('podLabels.app\\.kubernetes\\.io/component=x', "podLabels: app.kubernetes.io/component is set by the chart"),
     ],
 )  # fmt: skip
 def test_wrong_values_are_refused_by_name(values: str, message: str) -> None:
@@ -280,18 +273,6 @@ def test_names_of_digits_stay_texts() -> None:
 def test_a_dash_asks_for_a_volume_of_no_class() -> None:
     [claim] = of_kind(rendered("minimal", "4.3", "--set", "persistence.storageClass=-"), "PersistentVolumeClaim")
     assert claim["spec"]["storageClassName"] == ""
-
-
-def test_the_apply_job_runs_where_the_other_pods_may_and_leaves_its_log() -> None:
-    [job] = of_kind(rendered("everything"), "Job")
-    pod = job["spec"]["template"]["spec"]
-    [service, *_] = (spec for name, spec in pods(rendered("everything")) if name == "ingestion")
-    for key in ("nodeSelector", "tolerations", "affinity", "priorityClassName"):
-        assert pod[key] == service[key]
-    assert pod["restartPolicy"] == "Never"
-    [policy] = of_kind(rendered("everything"), "NetworkPolicy")
-    own = {"app.kubernetes.io/name": "headwater", "app.kubernetes.io/instance": "release"}
-    assert policy["spec"]["egress"][0]["to"] == [{"podSelector": {"matchLabels": own}}]
 
 
 def test_the_notes_tell_the_next_steps() -> None:

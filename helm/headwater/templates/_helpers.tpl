@@ -90,6 +90,23 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- if and .Values.autoscaling.enabled (gt (int .Values.autoscaling.minReplicas) (int .Values.autoscaling.maxReplicas)) }}
 {{- fail "autoscaling.minReplicas: must not be more than autoscaling.maxReplicas" }}
 {{- end }}
+{{- range $name, $worker := .Values.workers }}
+{{- with $worker.autoscaling }}
+{{- if hasKey $worker "replicas" }}
+{{- fail (printf "workers.%s: set either replicas or autoscaling" $name) }}
+{{- end }}
+{{- if gt (default 1 .minReplicas | int) (int .maxReplicas) }}
+{{- fail (printf "workers.%s.autoscaling.minReplicas: must not be more than maxReplicas" $name) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- range $what := list "commonLabels" "podLabels" }}
+{{- range $label := keys (get $.Values $what) }}
+{{- if has $label (list "app.kubernetes.io/name" "app.kubernetes.io/instance" "app.kubernetes.io/component" "app.kubernetes.io/version" "app.kubernetes.io/managed-by" "helm.sh/chart") }}
+{{- fail (printf "%s: %s is set by the chart, which finds its pods by it; take another label" $what $label) }}
+{{- end }}
+{{- end }}
+{{- end }}
 {{- range $name, $secret := .Values.secrets }}
 {{- if and $secret.value $secret.existingSecret }}
 {{- fail (printf "secrets.%s: set either value or existingSecret" $name) }}

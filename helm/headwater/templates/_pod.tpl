@@ -18,7 +18,7 @@ metadata:
     {{- end }}
 spec:
   {{- include "headwater.podBasics" $root | nindent 2 }}
-  terminationGracePeriodSeconds: {{ add (int $values.preStopSeconds) (default 20 $values.config.shutdownGraceSeconds | ceil | int) (int $values.shutdownMarginSeconds) }}
+  terminationGracePeriodSeconds: {{ add (int $values.preStopSeconds) (ternary 20 $values.config.shutdownGraceSeconds (kindIs "invalid" $values.config.shutdownGraceSeconds) | ceil | int) (int $values.shutdownMarginSeconds) }}
   {{- with concat $values.extraInitContainers (include "headwater.migration" $root | fromYamlArray) }}
   initContainers:
     {{- toYaml . | nindent 4 }}
