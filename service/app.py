@@ -10,12 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from types import FrameType
 
-import uvicorn
 from cryptography.fernet import Fernet
 from fastapi import FastAPI
-from typing_extensions import override
 
 from connectors.errors import ConfigurationError
 from connectors.source_files import SourceFiles
@@ -30,7 +27,7 @@ from service.database.engine import Database
 from service.database.listen import Listener
 from service.database.opening import open_database
 from service.database.reachability import Reachability
-from service.errors import Invalid, Problem, Unavailable
+from service.errors import Invalid, Problem
 from service.execution.checks import connection_checker
 from service.execution.housekeeping import Housekeeper
 from service.execution.journal import Journal
@@ -52,6 +49,7 @@ from service.runs.repository import (
 from service.runs.status import ACTIVE
 from service.scheduling.scheduler import Scheduler
 from service.scheduling.triggers import check_schedule
+from service.server import HttpServer, bound
 from service.settings import ADMIN_KEY_RULE, Settings, is_admin_key
 from service.settings.environment import variable
 from service.workflows import repository as workflows
@@ -60,8 +58,6 @@ from service.workflows.operations import Rules
 from service.workflows.vault import Vault
 
 KEY_FILE = "secret.key"
-HTTP_GRACE_SECONDS = 5
-BACKLOG = 2048
 
 logger = logging.getLogger(__name__)
 
@@ -200,33 +196,9 @@ class Service:
         self._parts.callback(self._listener.close)
 
 
-class HttpServer(uvicorn.Server):
-    """Lets the rest of the service take no more work as soon as it is told to end.
-
-    The signal ends here: uvicorn would raise it once more when it has stopped, which kills the process before the
-    other parts can stop.
-    """
-
-    def __init__(self, config: uvicorn.Config, leave: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._leave = leave
-
-    @override
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Hear of SIGTERM or Ctrl-C; a second Ctrl-C does not wait for requests."""
-        self.force_exit = self.should_exit and sig == signal.SIGINT
-        self.should_exit = True
-
-    @override
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Event streams end first: the server would wait for them."""
-        self._leave()
-        await super().shutdown(sockets)
-
-
 def serve(settings: Settings, environ: Mapping[str, str]) -> None:
     """Run a replica until SIGTERM or Ctrl-C. Raises Unavailable when its address is taken, before anything starts."""
-    with _bound(settings.host, settings.port) as address:
+    with bound(settings.host, settings.port) as address:
         _serve(Service(settings, environ), address)
 
 
@@ -235,39 +207,12 @@ def _serve(service: Service, address: socket.socket) -> None:
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
     app = service.start()
     try:
-        config = uvicorn.Config(
-            app,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=HTTP_GRACE_SECONDS,
-            backlog=BACKLOG,
-            proxy_headers=bool(service.settings.trusted_proxies),
-            forwarded_allow_ips=list(service.settings.trusted_proxies),
-        )
         host, port, *_ = address.getsockname()
         logger.info("Listening on http://%s:%d", f"[{host}]" if ":" in host else host, port)
-        HttpServer(config, service.leave).run(sockets=[address])
+        HttpServer(app, service.settings, service.leave).run(sockets=[address])
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         service.stop()
-
-
-def _bound(host: str, port: int) -> socket.socket:
-    """The address, taken for good; who connects before the service is ready has to wait."""
-    with ExitStack() as stack:
-        try:
-            [(family, *_, where), *_] = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-            bound = stack.enter_context(socket.socket(family, socket.SOCK_STREAM))
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            bound.bind(where)
-            bound.listen(BACKLOG)  # two sockets may be bound to one address until one of them listens
-        except (OSError, UnicodeError) as error:
-            reason = (isinstance(error, OSError) and error.strerror) or error
-            message = f"cannot listen on {host}:{port}: {reason}; set HEADWATER_HOST and HEADWATER_PORT"
-            raise Unavailable(message) from error
-        stack.pop_all()
-        return bound
 
 
 def _runs_moved(feed: RunFeed, worker: Worker | None, run_id: str) -> None:

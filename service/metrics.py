@@ -32,7 +32,8 @@ logger = logging.getLogger(__name__)
 class StoreFigures:
     """What the store alone knows: how many runs are in each state, when each workflow last succeeded.
 
-    `pools` has by pool how many could be taken now and how many run. `awaiting_first_success` has the moments at which workflows were made that should have succeeded, and never did.
+    `pools` has by pool how many could be taken now and how many run. `awaiting_first_success` has the moments at which
+    workflows were made that should have succeeded, and never did.
     """
 
     runs: Mapping[str, int] = field(default_factory=dict[str, int])
@@ -54,7 +55,10 @@ class Metrics:
         self._lag = _histogram("schedule_lag_seconds", "From a tick to its run being queued.", _WAITING)
         self._slots = Gauge("headwater_worker_slots", "Slots of this worker.", ("state",), registry=registry)
         self._pool_slots = Gauge(
-            "headwater_pool_free_slots", "Slots of this worker for the next run of a pool.", ("pool",), registry=registry
+            "headwater_pool_free_slots",
+            "Free slots of this worker, by pool.",
+            ("pool",),
+            registry=registry,
         )
         self._records = Counter(
             "headwater_records", "Entities by outcome.", ("connector", "entity", "outcome"), registry=registry

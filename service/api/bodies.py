@@ -8,13 +8,15 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.routing import APIRoute
 from typing_extensions import override
 
-from service.api.callers import require_role, required_role
-from service.api.formats import Format, read_document
-from service.errors import ServiceError, TooLarge
+from service.api.callers import READING, require_role, required_role
+from service.api.formats import WHOLE, Format, read_document
+from service.errors import Invalid, ServiceError, TooLarge
 from service.workflows.documents import Json
 
 JSON_TYPE = "application/json"
 YAML_TYPES = ("application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml")
+EMPTY = (b"", b"{}")
+NO_BODY = "no body is taken here: the request is about what is stored, so leave the body out"
 DEFAULT_MAX_BODY_BYTES = 5 * 1024 * 1024
 
 
@@ -32,7 +34,11 @@ class DocumentRoute(APIRoute):
 
         async def handle_document(request: Request) -> Response:
             self.admit(request)
-            return await handle(request if self.body_field is None else await _with_document(request))
+            if self.body_field is not None:
+                return await handle(await _with_document(request))
+            if request.method not in READING:
+                await _refuse_body(request)
+            return await handle(request)
 
         return handle_document
 
@@ -59,6 +65,12 @@ class _DocumentRequest(Request):
     async def json(self) -> Json | None:
         """The document."""
         return self._document
+
+
+async def _refuse_body(request: Request) -> None:
+    """What would be passed over is said to be: some clients send an empty object where they mean nothing."""
+    if (await _read(request)).strip() not in EMPTY:
+        raise Invalid.at(WHOLE, NO_BODY)
 
 
 async def _with_document(request: Request) -> _DocumentRequest:

@@ -13,7 +13,7 @@ CALLER = "caller"
 ROLE = "x-required-role"
 MISSING = "show an API key: `Authorization: Bearer hw_...`; an administrator makes one with POST /api/v1/keys"
 
-_READING = frozenset({"GET", "HEAD"})
+READING = frozenset({"GET", "HEAD"})
 
 
 def needs(role: Role) -> dict[str, Any]:
@@ -26,7 +26,7 @@ def required_role(route: APIRoute) -> Role:
     given = (route.openapi_extra or {}).get(ROLE)
     if given is not None:
         return Role(given)
-    return Role.VIEWER if (route.methods or set()) <= _READING else Role.ADMIN
+    return Role.VIEWER if (route.methods or set()) <= READING else Role.ADMIN
 
 
 async def _caller(request: Request) -> Caller:

@@ -224,7 +224,7 @@ def list_ticks(
 
 @router.post("/{name}/check", summary="Test the connection of a workflow", openapi_extra=needs(Role.OPERATOR))
 def check_workflow(name: WorkflowName, services: ServicesDep) -> CheckReport:
-    """Try the stored connection step by step."""
+    """Try the stored connection step by step; another one is tried by POST /connectors/{name}/check."""
     with services.database.session() as session:
         row = repository.get(session, name)
     # No connection to the store is held while the source takes its time.

@@ -115,6 +115,14 @@ class Settings(BaseSettings):
         le=1_000_000,
         description="Requests a second by one key, by one address without; twice as many at once. 0: no limit.",
     )
+    max_connections: int = Field(
+        default=500,
+        ge=10,
+        le=100_000,
+        description=(
+            "Connections to the API, 10 to 100000: beyond it idle ones are closed, and without any 503 is answered."
+        ),
+    )
     failed_logins_per_minute: int = Field(
         default=20,
         ge=1,

@@ -138,7 +138,8 @@ def count_by_pool(session: Session) -> dict[str, dict[RunState, int]]:
         select pool, 'running' as state, count(*) as number from runs where state = 'running' group by pool
         union all
         select pool, 'queued', count(*) from runs r where state = 'queued' and available_at <= now()
-        and not exists (select from runs b where b.workflow_id = r.workflow_id and b.state = 'running') group by pool""")
+        and not exists (select from runs b where b.workflow_id = r.workflow_id and b.state = 'running')
+        group by pool""")
     found: dict[str, dict[RunState, int]] = {}
     for row in session.execute(statement):
         found.setdefault(row.pool, {RunState.QUEUED: 0, RunState.RUNNING: 0})[RunState(row.state)] = row.number

@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from service.access.authentication import KeyRing
 from service.api.dependencies import Readiness, Services
 from service.api.feed import RunFeed
+from service.api.middleware import App
 from service.database.engine import Database
 from service.execution.checks import connection_checker
 from service.execution.openmetadata import OpenMetadata
@@ -51,7 +52,7 @@ def services_on(database: Database, vault: Vault | None = None, **chosen: Any) -
 
 
 @contextmanager
-def serving(app: FastAPI) -> Generator[str]:
+def serving(app: FastAPI | App) -> Generator[str]:
     """The address at which the app is served while inside."""
     config = uvicorn.Config(
         app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=5, proxy_headers=False

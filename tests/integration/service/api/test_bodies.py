@@ -121,3 +121,22 @@ def test_a_body_that_is_never_finished_leaves_the_service_well(address: str, cli
     with socket.create_connection((where.hostname or "", where.port or 0), timeout=5) as connection:
         connection.sendall(head.encode())
     assert client.get(WORKFLOWS).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", "shop/check"), ("POST", "shop/pause"), ("POST", "shop/resume"), ("DELETE", "shop")],
+)
+def test_a_body_that_would_be_passed_over_is_refused(client: httpx.Client, method: str, path: str) -> None:
+    client.post(WORKFLOWS, json=definition_of()).raise_for_status()
+    for body in (b'{"hostPort": "another:5432"}', b"[]"):
+        refused = client.request(method, f"{WORKFLOWS}/{path}", content=body, headers=JSON)
+        assert "leave the body out" in problems(refused)[""]
+    for nothing in (b"", b" ", b"{}"):
+        client.post(f"{WORKFLOWS}/shop/pause", content=nothing, headers=JSON).raise_for_status()
+    huge = client.request(method, f"{WORKFLOWS}/{path}", content=b"x" * (DEFAULT_MAX_BODY_BYTES + 1))
+    problem(huge, 413)
+
+
+def test_a_body_of_a_reading_request_is_of_no_interest(client: httpx.Client) -> None:
+    client.request("GET", WORKFLOWS, content=b"x").raise_for_status()

@@ -1,0 +1,148 @@
+"""The HTTP server: its address, its connections, its end."""
+
+import asyncio
+import logging
+import signal
+import socket
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from types import FrameType
+
+import uvicorn
+from fastapi import FastAPI
+from typing_extensions import override
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from service.errors import Unavailable
+from service.settings import Settings
+
+BACKLOG = 2048
+GRACE_SECONDS = 5
+# Longer than proxies keep theirs (nginx 60 s), or they would send into connections that are closing.
+KEEP_ALIVE_SECONDS = 75
+HEAD_SECONDS = 10.0
+BODY_SECONDS = 60.0
+
+logger = logging.getLogger(__name__)
+
+
+class Connection(H11Protocol):
+    """A connection that ends when a request does not arrive in time, or when others need its place while it is idle.
+
+    uvicorn looks after connections between two requests only: those that send nothing, or a byte now and then, stay.
+    """
+
+    _timer: asyncio.TimerHandle | None = None
+    _limit_seconds = 0.0
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request has arrived that is not answered."""
+        return not self.cycle or self.cycle.response_complete
+
+    @override
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        """Take a place, if need be that of an idle connection."""
+        super().connection_made(transport)
+        if self.limit_concurrency is not None and len(self.connections) >= self.limit_concurrency:
+            self._take_a_place()
+        self._watch()
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        """Read on; the time that a request has begins with its first byte."""
+        super().data_received(data)
+        self._watch()
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait for nothing more."""
+        self._wait(0)
+        super().connection_lost(exc)
+
+    def _take_a_place(self) -> None:
+        idle = next((one for one in _ours(self.connections) if one is not self and one.is_idle), None)
+        if idle is not None:
+            self.connections.discard(idle)  # at once: many may come before it is told that it is lost
+            idle.transport.abort()
+
+    def _watch(self) -> None:
+        if self.is_idle:
+            self._wait(HEAD_SECONDS)
+        else:
+            self._wait(BODY_SECONDS if self.cycle.more_body else 0)
+
+    def _wait(self, seconds: float) -> None:
+        """Give what is to arrive so long, from when that was first said; 0: as long as it likes."""
+        if seconds == self._limit_seconds and self._timer is not None:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._limit_seconds = seconds
+        self._timer = self.loop.call_later(seconds, self._give_up) if seconds else None
+
+    def _give_up(self) -> None:
+        self._timer = None
+        self.transport.abort()
+
+
+def _ours(connections: Iterable[object]) -> Iterator[Connection]:
+    return (one for one in connections if isinstance(one, Connection))
+
+
+class HttpServer(uvicorn.Server):
+    """Lets the rest of the service take no more work as soon as it is told to end.
+
+    The signal ends here: uvicorn would raise it once more when it has stopped, which kills the process before the
+    other parts can stop.
+    """
+
+    def __init__(self, app: FastAPI, settings: Settings, leave: Callable[[], None]) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http=Connection,
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=GRACE_SECONDS,
+                timeout_keep_alive=KEEP_ALIVE_SECONDS,
+                limit_concurrency=settings.max_connections + 1,  # it refuses the one that makes the number full
+                backlog=BACKLOG,
+                proxy_headers=bool(settings.trusted_proxies),
+                forwarded_allow_ips=list(settings.trusted_proxies),
+            )
+        )
+        self._leave = leave
+
+    @override
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Hear of SIGTERM or Ctrl-C; a second Ctrl-C does not wait for requests."""
+        self.force_exit = self.should_exit and sig == signal.SIGINT
+        self.should_exit = True
+
+    @override
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Event streams end first: the server would wait for them."""
+        self._leave()
+        await super().shutdown(sockets)
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """The address, taken for good; who connects before the service is ready has to wait.
+
+    Raises Unavailable when it cannot be had.
+    """
+    with ExitStack() as stack:
+        try:
+            [(family, *_, where), *_] = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+            taken = stack.enter_context(socket.socket(family, socket.SOCK_STREAM))
+            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            taken.bind(where)
+            taken.listen(BACKLOG)  # two sockets may be bound to one address until one of them listens
+        except (OSError, UnicodeError) as error:
+            reason = (isinstance(error, OSError) and error.strerror) or error
+            message = f"cannot listen on {host}:{port}: {reason}; set HEADWATER_HOST and HEADWATER_PORT"
+            raise Unavailable(message) from error
+        stack.pop_all()
+        return taken
