@@ -18,13 +18,17 @@ from connectors.openmetadata.client import OpenMetadataClient, by_name
 from connectors.openmetadata.instants import milliseconds
 from connectors.openmetadata.versions import FIRST_WITH_STATES_OF_STEPS
 from connectors.report import Report
+from connectors.secret_texts import Path as KeyPath
+from connectors.secret_texts import secret_paths
 from connectors.services import QUICK, masked
 
 AUTOMATIONS = "automations/workflows"
 SUPPORTED = "TEST_CONNECTION"
-KIND, NAME = "workflowType", "name"
+KIND, NAME, SERVER = "workflowType", "name", "openMetadataServerConnection"
 TIMEOUT_SECONDS = 600.0
 BROKE_OFF = "the test broke off; the log of Headwater says why"
+LOST = "the process of Headwater that tested the connection has ended; test it again"
+GOING_ON = (None, "Pending", "Running")
 Checker = Callable[[str, dict[str, Any]], Iterator[CheckResult]]
 Clock = Callable[[], datetime]
 Status = Literal["Running", "Successful", "Failed"]
@@ -48,6 +52,14 @@ class Automation(Incoming):
 
     id: str = Field(min_length=1)
     request: Request
+    status: str | None = None
+    response: dict[str, Any] | None = None
+
+    @property
+    def steps(self) -> list[dict[str, Any]]:
+        """What was told of its steps so far."""
+        steps: list[dict[str, Any]] = (self.response or {}).get("steps") or []
+        return steps
 
 
 class Order(Incoming):
@@ -60,9 +72,12 @@ class Order(Incoming):
     @property
     def server(self) -> OpenMetadataConnection:
         """Who ordered it. Raises ConfigurationError."""
-        return parse(
-            OpenMetadataConnection, known_only(self.open_metadata_server_connection), "openMetadataServerConnection"
-        )
+        return parse(OpenMetadataConnection, known_only(self.open_metadata_server_connection), SERVER)
+
+    @property
+    def secrets(self) -> tuple[KeyPath, ...]:
+        """Where its secrets stand."""
+        return tuple((SERVER, *path) for path in secret_paths(self.server))
 
 
 def ordered(document: Mapping[str, Any]) -> Order:
@@ -94,8 +109,7 @@ def carry_out(order: Order, check: Checker, cancellation: Cancellation, now: Clo
         failed = False
 
         def tell(status: Status) -> None:
-            result = {"lastUpdatedAt": milliseconds(now()), "status": status, "steps": steps}
-            _patch(client, automation, {"/response": result, "/status": status})
+            _tell(client, automation, status, steps, now())
 
         tell("Running")
         try:
@@ -118,6 +132,19 @@ def carry_out(order: Order, check: Checker, cancellation: Cancellation, now: Clo
         tell("Failed" if failed else "Successful")
 
 
+def break_off(order: Order, cancellation: Cancellation, now: Clock, tokens: Path | None = None) -> None:
+    """Tell the server that a test has failed which nobody carries on, unless it has heard of an end.
+
+    Raises:
+        ConfigurationError: The server has no such automation.
+        SinkUnavailable, FatalError: It cannot be told.
+    """
+    with OpenMetadataClient(order.server, Report(), cancellation, QUICK, tokens) as client:
+        automation = _read(client, order.name)
+        if automation.status in GOING_ON:
+            _tell(client, automation, "Failed", [*automation.steps, _broken(LOST)], now())
+
+
 def _knows_states(client: OpenMetadataClient) -> bool:
     try:
         return client.version() >= FIRST_WITH_STATES_OF_STEPS
@@ -137,6 +164,13 @@ def _read(client: OpenMetadataClient, name: str) -> Automation:
     except UnreadableAnswer as error:
         message = f"the automation {name!r} cannot be read: {error}"
         raise ConfigurationError.at(NAME, message) from error
+
+
+def _tell(
+    client: OpenMetadataClient, automation: Automation, status: Status, steps: list[dict[str, Any]], at: datetime
+) -> None:
+    result = {"lastUpdatedAt": milliseconds(at), "status": status, "steps": steps}
+    _patch(client, automation, {"/response": result, "/status": status})
 
 
 def _patch(client: OpenMetadataClient, automation: Automation, fields: Mapping[str, object]) -> None:

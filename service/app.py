@@ -28,6 +28,7 @@ from service.database.listen import Listener
 from service.database.opening import open_database
 from service.database.reachability import Reachability
 from service.errors import Invalid, Problem
+from service.execution.automations import Automations
 from service.execution.checks import connection_checker
 from service.execution.housekeeping import Housekeeper
 from service.execution.journal import Journal
@@ -112,8 +113,9 @@ class Service:
         if worker is not None:
             self._parts.callback(worker.stop)  # before the listener ends: cancels are heard while runs have their grace
         check = connection_checker(resolver, self._sources)
+        automations = Automations(database, vault, self._tokens)
         for_servers = resolver.for_servers(settings.openmetadata_secrets)
-        openmetadata = OpenMetadata(connection_checker(for_servers, self._sources), self._tokens)
+        openmetadata = OpenMetadata(automations, connection_checker(for_servers, self._sources), self._tokens)
         self._parts.callback(openmetadata.stop)
         self._parts.callback(self._feed.close)
         return build_api(
@@ -151,7 +153,7 @@ class Service:
         self._parts.callback(housekeeper.stop)
         housekeeper.start()
         data_dir = self.settings.data_dir
-        outbox = Outbox(database, vault, resolver, self._tokens)
+        outbox = Outbox(database, vault, resolver, self._tokens, Automations(database, vault, self._tokens))
         self._parts.callback(outbox.stop)
         outbox.start()
         reporting = Reporting(database, self._tokens)

@@ -10,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
+from http import HTTPStatus
 from types import TracebackType
 from typing import Any, NoReturn, TypeVar
 
@@ -17,11 +18,11 @@ import httpx
 
 from connectors.cancellation import Cancellation
 from connectors.definition import TlsConfig, VerifySsl
-from connectors.errors import ConnectorError, FatalError, RunCancelled, SourceUnavailable
+from connectors.errors import ConnectorError, FatalError, SourceUnavailable
 from connectors.families.rest_failures import Refused, Vanished
 from connectors.http.answers import Answer, UnreadableAnswer
-from connectors.http.retry import BROKEN, BUSY, TOO_SLOW, RetryPolicy, asked_delay, http_date
-from connectors.http.sockets import Sockets
+from connectors.http.attempts import Attempts, Trouble
+from connectors.http.retry import RetryPolicy, http_date
 from connectors.http.tls import advice_on_tls, tls_context
 from connectors.report import Observer
 
@@ -30,7 +31,6 @@ T = TypeVar("T")
 ItemT = TypeVar("ItemT")
 Query = Mapping[str, str | int | list[str]]
 SHORTEST_SECRET = 4
-UNAUTHORIZED, FORBIDDEN, NOT_FOUND, GONE = 401, 403, 404, 410
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class Endpoint:
     headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     auth: httpx.BasicAuth | None = field(default=None, repr=False)
     login: "Callable[[RestClient], Mapping[str, str]] | None" = field(default=None, repr=False)
-    session_over: Callable[[Answer], bool] = lambda answer: answer.status == UNAUTHORIZED
+    session_over: Callable[[Answer], bool] = lambda answer: answer.status == HTTPStatus.UNAUTHORIZED
     credentials: str = "the credentials"
     secrets: tuple[str, ...] = field(default=(), repr=False)
 
@@ -85,16 +85,6 @@ class Call:
     signed: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """Why one try brought nothing, and how often it is worth trying."""
-
-    reason: str
-    tries: int
-    asked: float | None = None
-    answer: Answer | None = None
-
-
 class RestClient:
     """Thread-safe. Asks until it is answered, the tries are used up or the run stops."""
 
@@ -103,10 +93,8 @@ class RestClient:
     ) -> None:
         self._endpoint = endpoint
         self._report = report
-        self._cancellation = cancellation
         self._limits = limits or LIMITS
-        self._sockets = Sockets()
-        self._abandoned = threading.Event()
+        self._attempts = Attempts(self._limits.retry, cancellation)
         self._server_date: datetime | None = None
         self._session: Mapping[str, str] | None = None
         self._logging_in = threading.Lock()
@@ -137,8 +125,7 @@ class RestClient:
 
     def abandon(self) -> None:
         """Break off every request and every wait of this client; there will be no more."""
-        self._abandoned.set()
-        self._sockets.break_off()
+        self._attempts.abandon()
 
     @property
     def server_date(self) -> datetime | None:
@@ -211,18 +198,15 @@ class RestClient:
             raise ConnectorError(answer.hiding(msg), advice) from error
 
     def _answer(self, call: Call) -> Answer:
-        failures = 0
-        while True:
-            outcome = self._try(call)
-            if isinstance(outcome, Answer):
-                return outcome
-            failures += 1
-            delay = self._limits.retry.delay(failures, outcome.asked)
-            remaining = self._cancellation.remaining()
-            if failures >= outcome.tries or (remaining is not None and delay >= remaining):
-                return self._out_of_tries(call, outcome, failures)
-            logger.info("%s again in %.1f s: %s", self._named(call), delay, outcome.reason)
-            self._abandoned.wait(delay)
+        def again(trouble: Trouble, delay: float) -> None:
+            logger.info("%s again in %.1f s: %s", self._named(call), delay, trouble.reason)
+
+        outcome = self._attempts.made(lambda: self._try(call), again)
+        if isinstance(outcome, Answer):
+            return outcome
+        advice = f"see whether {self._endpoint.key} is right and can be reached from here, and the server is up"
+        message = f"{self._named(call)} {outcome}"
+        raise SourceUnavailable(message, advice)
 
     def _try(self, call: Call) -> Answer | Trouble:
         """One try; a session that is refused counts only when a new one is refused too."""
@@ -243,34 +227,27 @@ class RestClient:
             return self._session
 
     def _once(self, call: Call, session: Mapping[str, str]) -> Answer | Trouble:
-        self._check_running()
+        self._attempts.check()
         began = time.monotonic()
         try:
             answer, headers = self._exchange(call, session)
         except httpx.RequestError as error:
-            self._check_running()
+            self._attempts.check()
             return self._trouble(error)
         finally:
             self._report.queried(time.monotonic() - began)
-        if answer.status not in BUSY and answer.status != BROKEN:
-            return answer
-        few = answer.status in TOO_SLOW or answer.status == BROKEN
-        tries = self._limits.retry.few_tries if few else self._limits.retry.tries
-        asked = asked_delay(headers.get("retry-after"), headers.get("date"))
-        return Trouble(f"it answers {answer.status}: {answer.message()}", tries, asked, answer)
+        return self._attempts.judged(answer, headers)
 
     def _exchange(self, call: Call, session: Mapping[str, str]) -> tuple[Answer, httpx.Headers]:
         latest = time.monotonic() + self._limits.answer_seconds
-        remaining = self._cancellation.remaining()
-        patience = self._limits.read_seconds if remaining is None else min(self._limits.read_seconds, remaining + 0.1)
         with self._http.stream(
             call.method,
             self._endpoint.address + call.path,
             params=dict(call.query) or None,
             json=call.body,
             headers=dict(session),
-            timeout=httpx.Timeout(patience, connect=min(self._limits.connect_seconds, patience), pool=None),
-            extensions={"trace": self._sockets.trace},
+            timeout=self._attempts.timeout(self._limits.connect_seconds, self._limits.read_seconds),
+            extensions={"trace": self._attempts.sockets.trace},
         ) as response:
             body = self._read(response, latest)
         self._server_date = http_date(response.headers.get("date", "")) or self._server_date
@@ -281,7 +258,7 @@ class RestClient:
     def _read(self, response: httpx.Response, latest: float) -> bytes:
         body = bytearray()
         for part in response.iter_bytes():
-            self._check_running()
+            self._attempts.check()
             body += part
             if len(body) > self._limits.answer_bytes:
                 msg = f"an answer of {self._endpoint.address} is longer than {self._limits.answer_bytes} bytes"
@@ -292,39 +269,25 @@ class RestClient:
         return bytes(body)
 
     def _trouble(self, error: httpx.RequestError) -> Trouble:
-        endpoint, retry = self._endpoint, self._limits.retry
-        if isinstance(error, httpx.ReadTimeout | httpx.WriteTimeout):
-            limits = self._limits
-            reason = f"no answer within {limits.read_seconds:g} s, or not all of it within {limits.answer_seconds:g} s"
-            return Trouble(reason, retry.few_tries)
-        if isinstance(error, httpx.ConnectTimeout):
-            return Trouble(f"no connection within {self._limits.connect_seconds:g} s", retry.tries)
+        endpoint, limits = self._endpoint, self._limits
         if isinstance(error, httpx.UnsupportedProtocol | httpx.LocalProtocolError):
             msg = f"{endpoint.address} cannot be asked: {error}"
             raise FatalError(msg, f"correct {endpoint.key}") from error
         if (advice := advice_on_tls(error, endpoint.prefix, endpoint.key)) is not None:
             msg = f"no secure connection to {endpoint.address}: {error}"
             raise FatalError(msg, advice) from error
-        return Trouble(str(error) or type(error).__name__, retry.tries)
-
-    def _out_of_tries(self, call: Call, trouble: Trouble, failures: int) -> Answer:
-        self._check_running()
-        if trouble.answer is not None and trouble.answer.status == BROKEN:
-            return trouble.answer
-        times = "once" if failures == 1 else f"{failures} times"
-        msg = f"{self._named(call)} is not available (tried {times}): {trouble.reason}"
-        advice = f"see whether {self._endpoint.key} is right and can be reached from here, and the server is up"
-        raise SourceUnavailable(msg, advice)
+        too_slow = f"no answer within {limits.read_seconds:g} s, or not all of it within {limits.answer_seconds:g} s"
+        return self._attempts.missed(error, limits.connect_seconds, too_slow)
 
     def _refuse(self, call: Call, answer: Answer) -> NoReturn:
         endpoint, named = self._endpoint, self._named(call)
-        if answer.status == UNAUTHORIZED or endpoint.session_over(answer):
+        if answer.status == HTTPStatus.UNAUTHORIZED or endpoint.session_over(answer):
             msg = f"{endpoint.system} at {endpoint.address} does not let the user in: {answer.message()}"
             raise FatalError(msg, f"correct {endpoint.credentials}")
-        if answer.status == FORBIDDEN:
+        if answer.status == HTTPStatus.FORBIDDEN:
             msg = f"{named} is forbidden: {answer.message()}"
             raise Refused(msg, "let the user read it, or leave it out by a filter")
-        if answer.status in (NOT_FOUND, GONE):
+        if answer.status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
             msg = f"{named} is not there: {answer.message()}"
             raise Vanished(msg, f"it was removed during the run, or {endpoint.key} is not the API's address")
         if answer.redirect:
@@ -335,9 +298,3 @@ class RestClient:
 
     def _named(self, call: Call) -> str:
         return f"{self._endpoint.system}'s {call.path} at {self._endpoint.address}"
-
-    def _check_running(self) -> None:
-        self._cancellation.check()
-        if self._abandoned.is_set():
-            msg = "the run has ended"
-            raise RunCancelled(msg)

@@ -3,11 +3,14 @@
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from random import SystemRandom
 
-BUSY = frozenset({429, 502, 503, 504})
-TOO_SLOW = frozenset({504})
-BROKEN = 500
+TOO_SLOW = HTTPStatus.GATEWAY_TIMEOUT
+BUSY = frozenset(
+    {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT}
+)
+BROKEN = HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,11 @@
 
 import logging
 import re
-import threading
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import TracebackType
@@ -17,10 +17,10 @@ import httpx
 
 from connectors.cancellation import Cancellation
 from connectors.definition import OpenMetadataConnection
-from connectors.errors import ConfigurationError, FatalError, RunCancelled, SinkUnavailable
+from connectors.errors import ConfigurationError, FatalError, SinkUnavailable
 from connectors.http.answers import Answer, UnreadableAnswer
-from connectors.http.retry import BROKEN, BUSY, TOO_SLOW, RetryPolicy, asked_delay
-from connectors.http.sockets import Sockets
+from connectors.http.attempts import Attempts, Trouble
+from connectors.http.retry import RetryPolicy
 from connectors.openmetadata.tls import advice_on_tls, tls_context
 from connectors.openmetadata.token import Token
 from connectors.openmetadata.versions import Version, parse_version, require_known
@@ -32,7 +32,6 @@ MAX_ANSWER_BYTES = 64 * 1024**2
 JSON_PATCH = "application/json-patch+json"
 # Shorter ones are no secrets, and would be found in ordinary words.
 SHORTEST_SECRET = 8
-UNAUTHORIZED, FORBIDDEN, NOT_FOUND = 401, 403, 404
 CONNECTION_KEY = "workflowConfig.openMetadataServerConfig"
 HOST_PORT_HINT = f"{CONNECTION_KEY}.hostPort must be the address of the API, like http://openmetadata:8585/api"
 REFERENCE = re.compile(r"%\(([^)]+)\)s")
@@ -62,17 +61,6 @@ class Call:
     body: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """Why one try brought nothing, and how often it is worth trying."""
-
-    reason: str
-    tries: int
-    asked: float | None = None
-    answer: Answer | None = None
-    too_slow: bool = False
-
-
 class OpenMetadataClient:
     """Thread-safe. Sends requests until they are answered, the tries are used up or the run stops.
 
@@ -89,14 +77,11 @@ class OpenMetadataClient:
     ) -> None:
         self._connection = connection
         self._report = report
-        self._cancellation = cancellation
         self._limits = limits or Limits()
-        self._retry = self._limits.retry
         self._token = Token(connection, tokens)
         self._extra = {name: value.get_secret_value() for name, value in connection.extra_headers.items()}
         self._check_settings()
-        self._sockets = Sockets()
-        self._abandoned = threading.Event()
+        self._attempts = Attempts(self._limits.retry, cancellation)
         self._version: Version | None = None
         self._base = f"{connection.host_port}/{connection.api_version}"
         self._http = httpx.Client(
@@ -122,8 +107,7 @@ class OpenMetadataClient:
 
     def abandon(self) -> None:
         """Break off every request and every wait of this client; there will be no more."""
-        self._abandoned.set()
-        self._sockets.break_off()
+        self._attempts.abandon()
 
     def version(self) -> Version:
         """The server's version, asked for once.
@@ -140,8 +124,7 @@ class OpenMetadataClient:
 
     def pause(self, seconds: float) -> None:
         """Wait, unless the run or this client stops, which raises RunCancelled."""
-        self._abandoned.wait(seconds)
-        self._check_running()
+        self._attempts.pause(seconds)
 
     def request(
         self,
@@ -159,56 +142,44 @@ class OpenMetadataClient:
             RunCancelled: The run was told to stop.
         """
         call = Call(operation, method, f"{path}?{urlencode(query)}" if query else path, body)
-        failures = 0
-        while True:
-            outcome = self._try(call)
-            if isinstance(outcome, Answer):
-                return self._acceptable(call, outcome)
-            failures += 1
-            if failures >= outcome.tries:
-                return self._out_of_tries(outcome, failures)
-            delay = self._retry.delay(failures, outcome.asked)
-            remaining = self._cancellation.remaining()
-            if remaining is not None and delay >= remaining:
-                return self._out_of_tries(outcome, failures)
-            logger.info("%s %s again in %.1f s: %s", call.method, path, delay, outcome.reason)
+
+        def again(trouble: Trouble, delay: float) -> None:
+            logger.info("%s %s again in %.1f s: %s", method, path, delay, trouble.reason)
             self._report.retried()
-            self.pause(delay)
+
+        outcome = self._attempts.made(lambda: self._try(call), again)
+        if isinstance(outcome, Answer):
+            return self._acceptable(call, outcome)
+        message = f"OpenMetadata at {self._connection.host_port} {outcome}"
+        advice = "check that the server runs and that its address and port can be reached from here"
+        raise (TookTooLong if outcome.trouble.too_slow else SinkUnavailable)(message, advice)
 
     def _try(self, call: Call) -> Answer | Trouble:
         """One try; a refused token counts only when there is no newer one."""
         token = self._token.text
         outcome = self._once(call, token)
-        if isinstance(outcome, Answer) and outcome.status == UNAUTHORIZED and self._token.renewed(token):
+        if isinstance(outcome, Answer) and outcome.status == HTTPStatus.UNAUTHORIZED and self._token.renewed(token):
             logger.info("the token was refused; %s has another one", self._token.file)
             self._report.retried()
             outcome = self._once(call, self._token.text)
         return outcome
 
     def _once(self, call: Call, token: str) -> Answer | Trouble:
-        self._check_running()
+        self._attempts.check()
         began, status = time.monotonic(), "error"
         try:
             answer, headers = self._exchange(call, token)
             status = str(answer.status)
         except httpx.RequestError as error:
             status = type(error).__name__
-            self._check_running()
+            self._attempts.check()
             return self._trouble(error)
         finally:
             self._report.requested(call.operation, status, time.monotonic() - began)
-        if answer.status in BUSY or answer.status == BROKEN:
-            too_slow = answer.status in TOO_SLOW
-            tries = self._retry.few_tries if too_slow or answer.status == BROKEN else self._retry.tries
-            asked = asked_delay(headers.get("retry-after"), headers.get("date"))
-            reason = f"it answers {answer.status}: {answer.message()}"
-            return Trouble(reason, tries, asked, answer, too_slow)
-        return answer
+        return self._attempts.judged(answer, headers)
 
     def _exchange(self, call: Call, token: str) -> tuple[Answer, httpx.Headers]:
-        remaining = self._cancellation.remaining()
-        patience = self._limits.read_seconds if remaining is None else min(self._limits.read_seconds, remaining + 0.1)
-        timeout = httpx.Timeout(patience, connect=min(self._limits.connect_seconds, patience), pool=None)
+        timeout = self._attempts.timeout(self._limits.connect_seconds, self._limits.read_seconds)
         with self._http.stream(
             call.method,
             self._base + call.path,
@@ -219,7 +190,7 @@ class OpenMetadataClient:
         ) as response:
             body = bytearray()
             for part in response.iter_bytes():
-                self._check_running()
+                self._attempts.check()
                 body += part
                 if len(body) > MAX_ANSWER_BYTES:
                     msg = f"an answer of {self._connection.host_port} is longer than {MAX_ANSWER_BYTES} bytes"
@@ -231,37 +202,24 @@ class OpenMetadataClient:
     def _trace(self, event: str, info: Mapping[str, Any]) -> None:
         """Look once more right before the first byte goes out: the process may have stood still since the last look."""
         if event.endswith(".send_request_headers.started"):
-            self._check_running()
-        self._sockets.trace(event, info)
+            self._attempts.check()
+        self._attempts.sockets.trace(event, info)
 
     def _trouble(self, error: httpx.RequestError) -> Trouble:
         address = self._connection.host_port
-        if isinstance(error, httpx.ReadTimeout | httpx.WriteTimeout):
-            reason = f"it did not answer within {self._limits.read_seconds:g} s"
-            return Trouble(reason, self._retry.few_tries, too_slow=True)
-        if isinstance(error, httpx.ConnectTimeout):
-            return Trouble(f"no connection within {self._limits.connect_seconds:g} s", self._retry.tries)
         if isinstance(error, httpx.UnsupportedProtocol | httpx.LocalProtocolError):
             msg = f"no request can be sent to {address}: {error}"
             raise FatalError(msg, HOST_PORT_HINT) from error
         if (advice := advice_on_tls(error)) is not None:
             msg = f"no secure connection to {address}: {error}"
             raise FatalError(msg, advice) from error
-        return Trouble(str(error) or type(error).__name__, self._retry.tries)
-
-    def _out_of_tries(self, trouble: Trouble, failures: int) -> Answer:
-        self._check_running()
-        if trouble.answer is not None and trouble.answer.status == BROKEN:
-            return trouble.answer
-        times = "once" if failures == 1 else f"{failures} times"
-        msg = f"OpenMetadata at {self._connection.host_port} is not available (tried {times}): {trouble.reason}"
-        advice = "check that the server runs and that its address and port can be reached from here"
-        raise (TookTooLong if trouble.too_slow else SinkUnavailable)(msg, advice)
+        too_slow = f"it did not answer within {self._limits.read_seconds:g} s"
+        return self._attempts.missed(error, self._limits.connect_seconds, too_slow)
 
     def _acceptable(self, call: Call, answer: Answer) -> Answer:
-        if answer.status == UNAUTHORIZED:
+        if answer.status == HTTPStatus.UNAUTHORIZED:
             self._refuse_token(answer)
-        if answer.status == FORBIDDEN:
+        if answer.status == HTTPStatus.FORBIDDEN:
             msg = f"OpenMetadata does not let this bot {call.method} {call.path.split('?')[0]}: {answer.message()}"
             raise FatalError(msg, "give the bot of the token a role that may do this, such as the ingestion bot's")
         if answer.redirect:
@@ -280,9 +238,9 @@ class OpenMetadataClient:
 
     def _ask_version(self) -> Version:
         answer = self.request("version", "GET", "/system/version")
-        if answer.status == NOT_FOUND:
+        if answer.status == HTTPStatus.NOT_FOUND:
             raise self._not_the_api()
-        if answer.status == BROKEN:
+        if answer.status == HTTPStatus.INTERNAL_SERVER_ERROR:
             msg = f"OpenMetadata at {self._connection.host_port} does not tell its version: {answer.message()}"
             raise SinkUnavailable(msg, "look into the server's own log")
         if not answer.ok:
@@ -314,12 +272,6 @@ class OpenMetadataClient:
         if port is not None and not 0 < port <= HIGHEST_PORT:
             path = f"{CONNECTION_KEY}.hostPort"
             raise ConfigurationError.at(path, f"{address!r} is not an address: there is no port {port}")
-
-    def _check_running(self) -> None:
-        self._cancellation.check()
-        if self._abandoned.is_set():
-            msg = "the run has ended"
-            raise RunCancelled(msg)
 
 
 def by_name(collection: str, name: str) -> str:

@@ -210,10 +210,11 @@ class PipelineReporter:
         pace = self._reported.pace
         until, pause = time.monotonic() + pace.last, pace.first
         while steps := _remaining(steps):
-            if time.monotonic() + pause >= until:
+            left = until - time.monotonic()
+            if left <= 0:
                 logger.warning("OpenMetadata was not told how the run ended, after trying for %g s", pace.last)
                 return
-            self._stop.wait(pause)
+            self._stop.wait(min(pause, left))
             pause = min(pause * 2, pace.longest)
 
     def _try(self, what: str, send: Callable[[], None]) -> bool:

@@ -151,7 +151,8 @@ class ClickhouseSource:
         return True
 
     def databases(self) -> Iterable[Database]:
-        """The one database."""
+        """The one database, once the server has answered."""
+        list(self._client.rows("the connection", VERSION))
         return [Database(self._config.database_name or "default")]
 
     def counts(self, database: str) -> Mapping[str, Mapping[str, int]]:

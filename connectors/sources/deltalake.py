@@ -43,7 +43,8 @@ class DeltaLakeSource:
         return True
 
     def databases(self) -> Iterable[Database]:
-        """The one database."""
+        """The one database, once the place of its schemas has answered."""
+        next(self._places.schemas(), None)
         return [Database(self._name)]
 
     def counts(self, _database: str) -> Mapping[str, Mapping[str, int]]:

@@ -4,14 +4,16 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from uuid import UUID
 
 from connectors.automations import TIMEOUT_SECONDS, Order, carry_out, ordered
 from connectors.cancellation import Cancellation
 from connectors.connector import CheckResult
-from connectors.errors import ConnectorError
+from connectors.errors import ConfigurationError, ConnectorError
 from connectors.services import service_type
 from service import clock
 from service.errors import Unavailable
+from service.execution.automations import Automations
 from service.workflows.documents import Json
 
 MAX_AUTOMATIONS = 8
@@ -22,7 +24,10 @@ logger = logging.getLogger(__name__)
 class OpenMetadata:
     """Thread-safe; `check` tests a connection by its connector's name and its config."""
 
-    def __init__(self, check: Callable[[str, Json], Iterator[CheckResult]], tokens: Path) -> None:
+    def __init__(
+        self, automations: Automations, check: Callable[[str, Json], Iterator[CheckResult]], tokens: Path
+    ) -> None:
+        self._automations = automations
         self._check = check
         self._tokens = tokens
         self._free = threading.BoundedSemaphore(MAX_AUTOMATIONS)
@@ -42,27 +47,40 @@ class OpenMetadata:
 
         Raises:
             ConfigurationError: It is none that can be carried out here.
-            Unavailable: Many are under way already.
+            Invalid: There is no key to keep the server's token under while it goes on.
+            Unavailable: Many are under way already, or the store is away.
         """
         order = ordered(document)
         if not self._free.acquire(blocking=False):
             message = f"{MAX_AUTOMATIONS} connections are being tested already"
             raise Unavailable(message)
-        threading.Thread(target=self._carry_out, args=(order,), name="automation", daemon=True).start()
+        try:
+            number = self._automations.begin(order)
+            threading.Thread(target=self._carry_out, args=(order, number), name="automation", daemon=True).start()
+        except BaseException:
+            self._free.release()
+            raise
         return order.name
 
     def stop(self) -> None:
         """Begin no request any more."""
         self._closing.cancel("the service shuts down")
 
-    def _carry_out(self, order: Order) -> None:
+    def _carry_out(self, order: Order, number: UUID) -> None:
         cancellation = Cancellation(TIMEOUT_SECONDS)
         try:
-            with self._closing.interrupting(lambda: cancellation.cancel(self._closing.reason)):
-                carry_out(order, self._check, cancellation, clock.now, self._tokens)
+            self._tell(order, number, cancellation)
         except ConnectorError as error:
-            logger.warning("The automation %s was not carried out: %s", order.name, error)
+            logger.warning("The server was not told how the automation %s ended, it will be: %s", order.name, error)
         except Exception:  # a thread of nobody's: what it does not log is lost
             logger.exception("The automation %s broke off", order.name)
         finally:
             self._free.release()
+
+    def _tell(self, order: Order, number: UUID, cancellation: Cancellation) -> None:
+        try:
+            with self._closing.interrupting(lambda: cancellation.cancel(self._closing.reason)):
+                carry_out(order, self._check, cancellation, clock.now, self._tokens)
+        except ConfigurationError as error:
+            logger.warning("The automation %s was not carried out: %s", order.name, error)
+        self._automations.end(number)

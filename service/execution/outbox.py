@@ -1,6 +1,7 @@
 """Tells OpenMetadata servers where runs stand that no worker tells of: they wait, were cancelled or lost, or broke off.
 
-Also what a worker could not tell: its server was away, or it had to stop. Any replica does it, for any run.
+Also what a worker could not tell: its server was away, or it had to stop. Any replica does it, for any run, and for
+any automation whose process has ended.
 """
 
 import logging
@@ -8,7 +9,6 @@ import threading
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,6 +22,7 @@ from connectors.reporting.standing import Standing, server_secrets, service_of, 
 from service import clock, logs
 from service.database.engine import Database
 from service.errors import Invalid, ServiceError
+from service.execution.automations import Automations
 from service.execution.reporting import end_in
 from service.execution.secrets import SecretResolver
 from service.logs import Redactor
@@ -38,7 +39,7 @@ logger = logging.getLogger(__name__)
 
 
 class Outbox:
-    """One thread; what cannot be told is tried again ever less often, for `age`, by whichever replica comes to it."""
+    """One thread; what cannot be told is tried again ever less often, for a day, by whichever replica comes to it."""
 
     def __init__(
         self,
@@ -46,13 +47,13 @@ class Outbox:
         vault: Vault,
         resolver: SecretResolver,
         tokens: Path,
-        age: timedelta = reports.GIVEN_UP_AFTER,
+        automations: Automations,
     ) -> None:
         self._database = database
         self._vault = vault
         self._resolver = resolver
         self._tokens = tokens
-        self._age = age
+        self._automations = automations
         self._closing = Cancellation()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._tell_on, name="headwater-outbox", daemon=True)
@@ -71,7 +72,7 @@ class Outbox:
     def tell_all(self) -> int:
         """Tell what is to be told now; how many runs that were."""
         with self._database.session() as session:
-            untold = reports.take_untold(session, self._age)
+            untold = reports.take_untold(session)
         away: set[str] = set()
         for run in untold:
             if self._stopped.is_set():
@@ -86,6 +87,9 @@ class Outbox:
         while not self._stopped.is_set():
             try:
                 full = self.tell_all() == reports.BATCH
+                self._automations.tell_lost(self._closing)
+            except RunCancelled:
+                return
             except Exception as error:  # nothing may end this loop
                 unforeseen = not isinstance(error, ServiceError)
                 logger.warning("Could not tell OpenMetadata of runs: %s", error, exc_info=unforeseen)

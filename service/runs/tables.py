@@ -1,4 +1,4 @@
-"""The rows that hold runs, what they left behind, and the workers that run them."""
+"""The rows that hold runs, what they left behind, the workers that run them, and automations under way."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -235,3 +235,14 @@ class WorkerRow(SQLModel, table=True):
     slots: int
     started_at: datetime = Field(sa_type=Timestamp, sa_column_kwargs=NOW)
     seen_at: datetime = Field(sa_type=Timestamp, sa_column_kwargs=NOW)
+
+
+class AutomationRow(SQLModel, table=True):
+    """A test of a connection that an OpenMetadata server waits for, and when others tell that it was lost."""
+
+    __tablename__: ClassVar[Any] = "automations"
+
+    id: UUID = Field(primary_key=True)
+    document: Json = Field(sa_type=Document, nullable=False)
+    began_at: datetime = Field(sa_type=Timestamp, sa_column_kwargs=NOW)
+    tell_at: datetime = Field(sa_type=Timestamp)

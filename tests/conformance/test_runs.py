@@ -246,6 +246,33 @@ def test_secrets_show_nowhere(bench: Bench) -> None:
         assert not any(secret in text for text in shown)
 
 
+@pytest.fixture
+def leaving_out_databases(bench: Bench) -> Bench:
+    """The same connector, if it is one of databases, told to leave all of them out."""
+    if Capability.DATABASES not in bench.connector.capabilities:
+        pytest.skip("it reads no databases")
+    options = bench.system.options | {"databaseFilterPattern": {"excludes": [".*"]}, "markDeletedDatabases": False}
+    return Bench(bench.name, replace(bench.system, options=options))
+
+
+def test_a_filter_that_leaves_all_databases_out_leaves_the_service(leaving_out_databases: Bench) -> None:
+    walked = leaving_out_databases.run(1)
+    assert [(record.entity, record.fqn) for record in walked.sink.only(CreateRequest)] == [("databaseService", SERVICE)]
+    assert walked.report.snapshot_counts()["database"] == {"filtered": 1}
+
+
+def test_not_even_the_service_where_the_system_is_gone(
+    leaving_out_databases: Bench, closed_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "LISTING_RETRY_SECONDS", 0.0)
+    bench = leaving_out_databases
+    gone = Bench(bench.name, replace(bench.system, connection=bench.system.connection_to("127.0.0.1", closed_port)))
+    sink = RecordingSink()
+    with pytest.raises(SourceUnavailable):
+        gone.run(1, sink)
+    assert sink.records == []
+
+
 @FLOWS
 def test_a_run_over_a_system_that_is_gone_may_be_tried_again(
     bench: Bench, threads: int, closed_port: int, monkeypatch: pytest.MonkeyPatch

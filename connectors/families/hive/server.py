@@ -28,7 +28,8 @@ class HiveServerSource:
         return True
 
     def databases(self) -> Iterable[Database]:
-        """The one database."""
+        """The one database, once the server has answered."""
+        self._sessions.rows("the list of schemas", DATABASES)
         return [Database(self._config.database_name)]
 
     def counts(self, _database: str) -> Mapping[str, Mapping[str, int]]:

@@ -32,7 +32,8 @@ class InformationSchemaSource:
         return True
 
     def databases(self) -> Iterable[Database]:
-        """The one database."""
+        """The one database, once the server has answered."""
+        self._sessions.rows("the connection", queries.VERSION)
         return [Database(self._config.database_name)]
 
     def counts(self, database: str) -> Mapping[str, Mapping[str, int]]:

@@ -18,6 +18,7 @@ from service.api.dependencies import Readiness, Services
 from service.api.feed import RunFeed
 from service.api.middleware import App
 from service.database.engine import Database
+from service.execution.automations import Automations
 from service.execution.checks import connection_checker
 from service.execution.openmetadata import OpenMetadata
 from service.execution.secrets import SecretResolver
@@ -38,15 +39,16 @@ MASK = "**********"
 
 def services_on(database: Database, vault: Vault | None = None, **chosen: Any) -> Services:
     """The parts of a service that has no worker and no timer, so that nothing moves unless a test moves it."""
+    vault = vault or Vault([KEY])
     return Services(
         settings=Settings.model_validate(chosen),
         database=database,
-        rules=Rules(RegistryChecker(), vault or Vault([KEY]), check_schedule),
+        rules=Rules(RegistryChecker(), vault, check_schedule),
         metrics=Metrics(),
         feed=RunFeed(),
         ready=lambda: [Readiness("database", ok=True)],
         check_connection=(check := connection_checker(SecretResolver(None, {}))),
-        openmetadata=OpenMetadata(check, Path("/nowhere")),
+        openmetadata=OpenMetadata(Automations(database, vault, Path("/nowhere")), check, Path("/nowhere")),
         keys=KeyRing(database, (ADMIN_KEY,), listening=lambda: False),
     )
 
