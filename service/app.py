@@ -32,6 +32,7 @@ from service.database.opening import open_database
 from service.database.reachability import Reachability
 from service.errors import Invalid, Problem, Unavailable
 from service.execution.checks import connection_checker
+from service.execution.finishing import Finisher
 from service.execution.housekeeping import Housekeeper
 from service.execution.journal import Journal
 from service.execution.openmetadata import OpenMetadata
@@ -166,6 +167,7 @@ class Service:
             resolver.for_servers(self.settings.openmetadata_secrets),
             metrics,
             journal,
+            Finisher(database),
             reporting,
             data_dir,
             self._tokens,
