@@ -51,6 +51,8 @@ class Model(BaseModel):
         if not isinstance(value, Mapping):
             return value
         given = cast("Mapping[str, object]", value)
+        if None not in given.values():
+            return given
         optional = {info.alias or name for name, info in cls.model_fields.items() if not info.is_required()}
         return {key: item for key, item in given.items() if item is not None or key not in optional}
 

@@ -18,7 +18,7 @@ from connectors.runner import TopologyRunner
 from connectors.sinks.opening import Folders, open_sink
 
 CONNECTION = "source.serviceConnection"
-__all__ = ["Beginning", "Folders", "Result", "ingest", "judge"]
+__all__ = ["Beginning", "Folders", "Result", "carry_out", "ingest", "judge"]
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +60,17 @@ def ingest(
         FatalError: The run failed, and a retry would not help.
         RunCancelled: It was told to stop.
     """
-    planned = plan(raw, files=folders.sources)
+    return carry_out(plan(raw, files=folders.sources), report, cancellation, folders, beginning)
+
+
+def carry_out(
+    planned: Plan,
+    report: Report,
+    cancellation: Cancellation,
+    folders: Folders,
+    beginning: Beginning = BEGINNING,
+) -> Result:
+    """The same for a definition that was planned as it is, with the files of these folders."""
     definition = planned.definition
     since = _changed_since(planned, report, cancellation, folders, beginning.at)
     context = _context(planned, report, cancellation, since)

@@ -39,16 +39,26 @@ LATER_KINDS = ("-lineage", "-usage")
 class Plan:
     """A definition that can be run: every part of it validated by the model it belongs to.
 
-    One without a `connection` has to be completed before it runs: the server knows the connection. `notes` tell the
-    author of keys that are accepted and change nothing.
+    One without a `connection` has to be completed before it runs: the server knows the connection.
     """
 
     definition: WorkflowDefinition
     connector: Connector[Any, Any]
     connection: BaseModel | None
     options: SourceOptions
+    sink: BaseModel
     secret_paths: tuple[Path, ...]
-    notes: tuple[str, ...]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the author is to know of keys that are accepted and change nothing."""
+        parts: list[tuple[str, BaseModel | None]] = [
+            ("", self.definition),
+            (f"{SINK}.", self.sink),
+            (f"{CONNECTION}.", self.connection),
+            (f"{OPTIONS}.", self.options),
+        ]
+        return tuple(note for prefix, part in parts if part is not None for note in _notes(prefix, part))
 
 
 def names() -> list[str]:
@@ -105,22 +115,9 @@ def plan(raw: Mapping[str, Any], *, confined: bool = False, files: SourceFiles =
         sink = check_sink_config(definition, confined=confined)
     except ConfigurationError as error:
         problems.extend(error.problems)
-    if problems or options is None:
+    if problems or options is None or sink is None:
         raise ConfigurationError(problems)
-    notes = _all_notes(definition, sink, connection, options)
-    return Plan(definition, connector, connection, options, tuple(_secrets(definition, connection)), notes)
-
-
-def _all_notes(
-    definition: WorkflowDefinition, sink: BaseModel | None, connection: BaseModel | None, options: BaseModel
-) -> tuple[str, ...]:
-    parts: list[tuple[str, BaseModel | None]] = [
-        ("", definition),
-        (f"{SINK}.", sink),
-        (f"{CONNECTION}.", connection),
-        (f"{OPTIONS}.", options),
-    ]
-    return tuple(note for prefix, part in parts if part is not None for note in _notes(prefix, part))
+    return Plan(definition, connector, connection, options, sink, tuple(_secrets(definition, connection)))
 
 
 def _envelope(raw: Mapping[str, Any]) -> WorkflowDefinition:

@@ -30,6 +30,7 @@ from service.database.reachability import Reachability
 from service.errors import Invalid, Problem
 from service.execution.automations import Automations
 from service.execution.checks import connection_checker
+from service.execution.finishing import Finisher
 from service.execution.housekeeping import Housekeeper
 from service.execution.journal import Journal
 from service.execution.openmetadata import OpenMetadata
@@ -165,6 +166,7 @@ class Service:
             resolver.for_servers(self.settings.openmetadata_secrets),
             metrics,
             journal,
+            Finisher(database),
             reporting,
             data_dir,
             self._tokens,

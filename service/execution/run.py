@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from connectors.errors import ConfigurationError, ConnectorError, Problem
-from connectors.ingestion import Beginning, Folders, Result, ingest, judge
+from connectors.ingestion import Beginning, Folders, Result, carry_out, judge
 from connectors.registry import Plan, plan
 from connectors.report import Report
 from connectors.services import completed
@@ -14,6 +14,7 @@ from connectors.source_files import SourceFiles
 from service import clock, logs
 from service.database.engine import Database
 from service.errors import Invalid, Unavailable
+from service.execution.finishing import Finisher
 from service.execution.journal import Journal, RunJournal
 from service.execution.messages import Assignment
 from service.execution.observer import RunObserver
@@ -60,6 +61,7 @@ class RunExecutor:
     resolver_for_servers: SecretResolver
     metrics: Metrics
     journal: Journal
+    finisher: Finisher
     reporting: Reporting
     data_dir: Path
     tokens: Path
@@ -125,23 +127,20 @@ class RunExecutor:
 
     def _store(self, attempt: Attempt, outcome: Finished | TryAgain | GivenBack) -> RunState | None:
         """The state that the run has from now on; None if it is not ours any more."""
-        lease = attempt.claim.lease
-        counts, progress = counts_document(attempt.report), progress_document(attempt.report, attempt.seconds)
+        lease, counts = attempt.claim.lease, counts_document(attempt.report)
+        if isinstance(outcome, Finished):
+            progress = progress_document(attempt.report, attempt.seconds) | {"etaSeconds": None}
+            head_start = HEAD_START if self.reporting.tells(attempt.journal) else 0.0
+            ending = endings.Ending(outcome.state, counts, progress, outcome.error, head_start=head_start)
+            return outcome.state if self.finisher.finish(lease, ending) else None
         with self.database.session() as session:
-            match outcome:
-                case Finished(state, error):
-                    progress["etaSeconds"] = None
-                    head_start = HEAD_START if self.reporting.tells(attempt.journal) else 0.0
-                    ending = endings.Ending(state, counts, progress, error, head_start=head_start)
-                    return state if endings.finish(session, lease, ending) else None
-                case TryAgain(delay, error):
-                    return endings.retry_later(session, lease, error, delay, counts)
-                case GivenBack():
-                    return endings.release(session, lease)
+            if isinstance(outcome, TryAgain):
+                return endings.retry_later(session, lease, outcome.error, outcome.delay_seconds, counts)
+            return endings.release(session, lease)
 
     def _ingest(self, attempt: Attempt) -> Result:
         claim = attempt.claim
-        config, threshold = self._definition(attempt)
+        config, planned = self._definition(attempt)
         folders = Folders(
             files=self.data_dir / "files",
             dead_letters=self.data_dir / "dead-letters" / f"{claim.lease.run_id}.jsonl",
@@ -151,7 +150,7 @@ class RunExecutor:
         finished = frozenset(claim.checkpoints)
         if claim.policy.isolation is Isolation.THREAD:
             beginning = Beginning(finished, clock.now())
-            return ingest(config, attempt.report, attempt.switch.cancellation, folders, beginning)
+            return carry_out(planned, attempt.report, attempt.switch.cancellation, folders, beginning)
         level = logging.getLevelNamesMapping().get(_option(claim, "loggerLevel"), logging.INFO)
         assignment = Assignment(
             config=config,
@@ -167,10 +166,10 @@ class RunExecutor:
         )
         ingest_in_process(assignment, attempt.report, attempt.switch, self.environ)
         # Here, where the report holds what earlier attempts delivered.
-        return judge(attempt.report, threshold)
+        return judge(attempt.report, planned.definition.workflow_config.success_threshold)
 
-    def _definition(self, attempt: Attempt) -> tuple[Json, int]:
-        """The config with its secrets in place, and its success threshold in per cent."""
+    def _definition(self, attempt: Attempt) -> tuple[Json, Plan]:
+        """The config with its secrets in place, and what it comes to."""
         claim = attempt.claim
         try:
             opened = claim.definition(self.vault)
@@ -178,13 +177,15 @@ class RunExecutor:
             raise ConfigurationError(Problem(problem.path, problem.message) for problem in error.problems) from error
         sealed = {*sealed_paths(claim.config), *sealed_paths(claim.overrides)}
         logs.redact(str(value_at(opened, path)) for path in sealed)
-        planned = plan(opened)
+        planned = plan(opened, files=self.sources)
         self._report(attempt, opened, planned)
         resolved, values = self.resolver.resolve(opened, planned.secret_paths)
         logs.redact(values)
         if planned.connection is None:
             resolved = self._completed(attempt, resolved)
-        return resolved, planned.definition.workflow_config.success_threshold
+        elif not values:
+            return resolved, planned
+        return resolved, plan(resolved, files=self.sources)
 
     def _completed(self, attempt: Attempt, config: Json) -> Json:
         """The config with the connection that the server has for its service."""

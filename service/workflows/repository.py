@@ -21,6 +21,7 @@ from service.workflows.wire import Page, decode_cursor, decode_cursor_as, encode
 
 CHANNEL = "headwater_workflows"
 SCAN_ROWS = 1000
+_NOTIFY = text("select pg_notify(:channel, :payload)")
 
 
 class ScheduledWorkflow(NamedTuple):
@@ -45,7 +46,7 @@ class WorkflowFilter:
 
 def notify(session: Session, channel: str, payload: str = "") -> None:
     """Tell the listeners of a channel when, and only if, this transaction commits."""
-    session.execute(select(func.pg_notify(channel, payload)))
+    session.execute(_NOTIFY, {"channel": channel, "payload": payload})
 
 
 def database_now(session: Session) -> datetime:

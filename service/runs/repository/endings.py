@@ -1,12 +1,12 @@
 """How an attempt ends: for good, for another try, or because its worker shuts down."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
 from pydantic import JsonValue
-from sqlalchemy import Row, TextClause, text
+from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from service.runs.repository.journal import Lease, packed
@@ -32,25 +32,34 @@ class Ending:
     head_start: float = 0.0
 
 
-# Taken before the run itself, as by everybody else; most successes change nothing and wait for nobody.
-_LOCK_WORKFLOW = text("""
+# Taken before the runs themselves, as by everybody else; most successes change nothing and wait for nobody.
+_LOCK_WORKFLOWS = text("""
     select w.id from workflows w join runs r on r.workflow_id = w.id
-    where r.id = :run and r.token = :token and r.state = 'running' and (:failed or w.consecutive_failures <> 0)
-    for no key update of w""")
+    join unnest(cast(:runs as uuid[]), cast(:tokens as bigint[]), cast(:states as text[])) as e(run, token, state)
+        on e.run = r.id and e.token = r.token
+    where r.state = 'running' and (e.state = 'failed' or (e.state <> 'cancelled' and w.consecutive_failures <> 0))
+    order by w.id for no key update of w""")
 
 _FINISH = text("""
-    with ended as (
-        update runs set state = :state, finished_at = now(), lease_until = null,
-            counts = cast(:counts as jsonb), progress = coalesce(cast(:progress as jsonb), progress),
-            error = cast(:error as jsonb), report_at = now() + make_interval(secs => :head_start)
-        where id = :run and token = :token and state = 'running'
-        returning id, workflow_id, pool
+    with held as (
+        select e.* from runs r join unnest(
+            cast(:runs as uuid[]), cast(:tokens as bigint[]), cast(:states as text[]), cast(:outcomes as text[]),
+            cast(:counts as text[]), cast(:progress as text[]), cast(:errors as text[]), cast(:head_starts as float8[])
+        ) as e(run, token, state, outcome, counts, progress, error, head_start) on e.run = r.id and e.token = r.token
+        where r.state = 'running' order by r.id for update of r
+    ), ended as (
+        update runs r set state = held.state, finished_at = now(), lease_until = null,
+            counts = cast(held.counts as jsonb), progress = coalesce(cast(held.progress as jsonb), r.progress),
+            error = cast(held.error as jsonb), report_at = now() + make_interval(secs => held.head_start)
+        from held where r.id = held.run
+        returning r.id, r.token, r.workflow_id, r.pool
     ), noted as (
-        update run_attempts a set finished_at = now(), outcome = :outcome, counts = cast(:counts as jsonb),
-            error = cast(:error as jsonb)
-        from ended where a.run_id = ended.id and a.token = :token
+        update run_attempts a set finished_at = now(), outcome = held.outcome, counts = cast(held.counts as jsonb),
+            error = cast(held.error as jsonb)
+        from held where a.run_id = held.run and a.token = held.token
     )
-    select workflow_id, exists (select from runs q where q.pool = ended.pool and q.state = 'queued') as waiting
+    select id, token, workflow_id,
+        exists (select from runs q where q.pool = ended.pool and q.state = 'queued') as waiting
     from ended""")
 
 # A run that nobody wants any more does not go back to the queue.
@@ -79,7 +88,7 @@ _REQUEUE = text("""
     select state, exists (select from runs q where q.pool = ended.pool and q.state = 'queued') or :delay = 0 as waiting
     from ended""")
 
-_SUCCEED = text("update workflows set consecutive_failures = 0 where id = :workflow and consecutive_failures <> 0")
+_SUCCEED = text("update workflows set consecutive_failures = 0 where id = any(:workflows)")
 
 _FAIL = text("""
     with last as (
@@ -97,30 +106,26 @@ _FAIL = text("""
 
 def finish(session: Session, lease: Lease, ending: Ending) -> bool:
     """End the run for good and count failures in a row; false, and nothing done, if it is no longer the owner's."""
-    move(RunState.RUNNING, ending.state)
-    failed = ending.state is RunState.FAILED
-    locked = None
-    if ending.state is not RunState.CANCELLED:
-        owner = {"run": lease.run_id, "token": lease.token}
-        locked = session.execute(_LOCK_WORKFLOW, owner | {"failed": failed}).one_or_none()
-    ended = _end(
-        session,
-        _FINISH,
-        lease,
-        state=ending.state.value,
-        outcome=(ending.outcome or AttemptOutcome(ending.state.value)).value,
-        counts=packed(ending.counts),
-        progress=packed(ending.progress),
-        error=_packed_error(ending.error),
-        head_start=ending.head_start,
-    )
-    if ended is None:
-        return False
-    if failed and ended.workflow_id is not None:
-        count_failures(session, {ended.workflow_id: lease.run_id})
-    elif locked is not None:
-        session.execute(_SUCCEED, {"workflow": ended.workflow_id})
-    return True
+    return lease in finish_all(session, {lease: ending})
+
+
+def finish_all(session: Session, endings: Mapping[Lease, Ending]) -> Set[Lease]:
+    """The same for several runs at once; those that were still their owner's."""
+    columns = _columns(endings)
+    locked = set(session.scalars(_LOCK_WORKFLOWS, {key: columns[key] for key in ("runs", "tokens", "states")}))
+    rows = session.execute(_FINISH, columns).all()
+    ended: dict[Lease, UUID | None] = {Lease(row.id, row.token): row.workflow_id for row in rows}
+    failed = {
+        workflow: lease.run_id
+        for lease, workflow in ended.items()
+        if workflow is not None and endings[lease].state is RunState.FAILED
+    }
+    count_failures(session, failed)
+    succeeded = locked & set(ended.values()) - failed.keys()
+    if succeeded:
+        session.execute(_SUCCEED, {"workflows": list(succeeded)})
+    _wake_waiting(session, rows)
+    return ended.keys()
 
 
 def retry_later(session: Session, lease: Lease, error: RunError, delay_seconds: float, counts: Json) -> RunState | None:
@@ -158,16 +163,32 @@ def count_failures(session: Session, failed: Mapping[UUID, UUID]) -> None:
 
 
 def _requeue(session: Session, lease: Lease, outcome: AttemptOutcome, **values: object) -> RunState | None:
-    requeued = _end(session, _REQUEUE, lease, outcome=outcome.value, **values)
-    return None if requeued is None else RunState(requeued.state)
+    owner = {"run": lease.run_id, "token": lease.token}
+    rows = session.execute(_REQUEUE, values | owner | {"outcome": outcome.value}).all()
+    _wake_waiting(session, rows)
+    return RunState(rows[0].state) if rows else None
 
 
-def _end(session: Session, statement: TextClause, lease: Lease, **values: object) -> Row[*tuple[Any, ...]] | None:
-    ended = session.execute(statement, values | {"run": lease.run_id, "token": lease.token}).one_or_none()
-    if ended is not None and ended.waiting:
-        # Whatever waited for this workflow or for room in the pool may run now.
+def _columns(endings: Mapping[Lease, Ending]) -> dict[str, list[Any]]:
+    """What they have to say, each kind of it as one parameter."""
+    for ending in endings.values():
+        move(RunState.RUNNING, ending.state)
+    return {
+        "runs": [lease.run_id for lease in endings],
+        "tokens": [lease.token for lease in endings],
+        "states": [ending.state.value for ending in endings.values()],
+        "outcomes": [(ending.outcome or AttemptOutcome(ending.state.value)).value for ending in endings.values()],
+        "counts": [packed(ending.counts) for ending in endings.values()],
+        "progress": [packed(ending.progress) for ending in endings.values()],
+        "errors": [_packed_error(ending.error) for ending in endings.values()],
+        "head_starts": [ending.head_start for ending in endings.values()],
+    }
+
+
+def _wake_waiting(session: Session, ended: Iterable[Row[*tuple[Any, ...]]]) -> None:
+    """Whatever waited for the workflows of these runs or for room in their pools may run now."""
+    if any(row.waiting for row in ended):
         workflows.notify(session, CHANNEL)
-    return ended
 
 
 def _packed_error(error: RunError | None) -> str | None:

@@ -184,7 +184,8 @@ def claim(session: Session, request: ClaimRequest) -> list[ClaimedRun]:
         return []
     values = {"ids": chosen, "worker": request.worker, "seconds": request.lease_seconds}
     taken = session.execute(_TAKE, values).all()
-    done = history.checkpoints(session, [row.id for row in taken if row.token > 1])
+    again = [row.id for row in taken if row.token > 1]
+    done = history.checkpoints(session, again) if again else {}
     return [_claimed(row, done.get(row.id, {})) for row in taken]
 
 

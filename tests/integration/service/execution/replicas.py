@@ -16,6 +16,7 @@ from psycopg import sql
 from connectors.source_files import SourceFiles
 from service.database.engine import Database
 from service.errors import ServiceError
+from service.execution.finishing import Finisher
 from service.execution.journal import Journal
 from service.execution.reporting import Reporting
 from service.execution.run import RunExecutor
@@ -129,6 +130,7 @@ def working(site: Site, **chosen: Any) -> Generator[Worker]:
         secrets,
         metrics,
         journal,
+        Finisher(site.database),
         reporting,
         site.folder,
         tokens,
