@@ -65,7 +65,45 @@ def operation(number: int, of: int) -> dict[str, Any]:
     }
 
 
-MAKERS: Mapping[str, Callable[[Path, int], Definition]] = {"rest": openapi}
+def dbt(folder: Path, size: int) -> Definition:
+    """A manifest of half as many models, of twenty columns and a page of SQL each, and as many tests."""
+    nodes: dict[str, Any] = {}
+    for number in range(size // 2):
+        nodes[f"model.bench.m{number}"] = model(number)
+        nodes[f"test.bench.not_null_m{number}.x"] = {
+            "name": f"not_null_m{number}",
+            "resource_type": "test",
+            "column_name": "c0",
+            "attached_node": f"model.bench.m{number}",
+            "depends_on": {"nodes": [f"model.bench.m{number}"]},
+        }
+    version = "https://schemas.getdbt.com/dbt/manifest/v12.json"
+    place = folder / f"manifest-{size}.json"
+    place.write_text(json.dumps({"metadata": {"dbt_schema_version": version}, "nodes": nodes}))
+    config = {"dbtConfigSource": {"dbtConfigType": "local", "dbtManifestFilePath": str(place)}}
+    return {"type": "dbt", "serviceName": "bench", "sourceConfig": {"config": config}}
+
+
+def model(number: int) -> dict[str, Any]:
+    """A node of a manifest, with what is not read of one, too."""
+    columns = {f"c{place}": {"name": f"c{place}", "description": "One.", "meta": {}} for place in range(20)}
+    text = "\n".join(f"least({name}, {number}) as {name}," for name in columns)
+    return {
+        "name": f"m{number}",
+        "resource_type": "model",
+        "package_name": "bench",
+        "database": "bench",
+        "schema": f"s{number % 20}",
+        "raw_code": text,
+        "compiled_code": text,
+        "columns": columns,
+        "config": {"materialized": "ephemeral" if number % 10 == 1 else "table", "meta": {"note": "x" * 500}},
+        "docs": {"show": True, "text": "x" * 2000},
+        "depends_on": {"nodes": [f"model.bench.m{number - 1}"] if number else []},
+    }
+
+
+MAKERS: Mapping[str, Callable[[Path, int], Definition]] = {"dbt": dbt, "rest": openapi}
 
 
 def run_here(source: Definition, folder: Path) -> None:

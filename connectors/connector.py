@@ -16,7 +16,7 @@ from typing import Any, Generic, Literal, TypeVar
 from pydantic import BaseModel
 
 from connectors.cancellation import Cancellation
-from connectors.definition import SourceOptions
+from connectors.definition import SERVICE_CONNECTION, SourceOptions
 from connectors.errors import advice_of, cause_of
 from connectors.models.kinds import SERVICES
 from connectors.models.services import CreateServiceRequest
@@ -55,6 +55,8 @@ class Capability(StrEnum):
     CONTAINERS = "containers"
     API_COLLECTIONS = "apiCollections"
     API_ENDPOINTS = "apiEndpoints"
+    DATA_TESTS = "dataTests"
+    TEST_RESULTS = "testResults"
 
 
 OF_DATABASES = frozenset(
@@ -127,6 +129,8 @@ class Connector(Generic[ConfigT, OptionsT]):
 
     `driver` is the module that has to be installed, by the extra named like the connector. `grants` are the statements
     that give the user the rights a run needs, `tested` says on what it was: both for docs/connectors.md.
+    `connection_path` is where in a definition the `config` stands; elsewhere than in `source.serviceConnection`, it is
+    no service's own, and the server is not asked for it.
     """
 
     name: str
@@ -139,6 +143,7 @@ class Connector(Generic[ConfigT, OptionsT]):
     driver: str | None = None
     grants: str = ""
     tested: str = ""
+    connection_path: tuple[str, ...] = SERVICE_CONNECTION
 
     @property
     def family(self) -> str:

@@ -31,6 +31,21 @@ VERSION_OF_API = re.compile(r"/api/v\d+$")
 HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 VerifySsl = Literal["no-ssl", "ignore", "validate"]
 STEPS_OF_OTHERS = frozenset({"processor", "stage", "bulkSink"})
+SERVICE_CONNECTION = ("source", "serviceConnection", "config")
+
+
+def possible_headers(headers: dict[str, SecretStr]) -> dict[str, SecretStr]:
+    """The same, if they can be sent.
+
+    Raises:
+        ValueError: Names the one that cannot.
+    """
+    for name, value in headers.items():
+        text = value.get_secret_value()
+        if not (HEADER_NAME.fullmatch(name) and text.isascii() and text.isprintable()):
+            msg = f"{name!r} is not a possible header: a name of letters, digits and -, a value of printable ASCII"
+            raise ValueError(msg)
+    return headers
 
 
 class Unused:
@@ -116,9 +131,9 @@ class ServiceConnection(Model):
 
 
 class SourceConfig(Model):
-    """What to take from the source; the connector's family knows the shape of `config`."""
+    """What to take from the source; the connector's family knows the shape of `config`, which may hold secrets."""
 
-    config: dict[str, Any] = Field(default_factory=dict[str, Any])
+    config: dict[str, Any] = Field(default_factory=dict[str, Any], repr=False)
 
 
 class Source(Model):
@@ -246,12 +261,7 @@ class OpenMetadataConnection(OtherWorkflows):
     @field_validator("extra_headers")
     @classmethod
     def _can_be_sent(cls, headers: dict[str, SecretStr]) -> dict[str, SecretStr]:
-        for name, value in headers.items():
-            text = value.get_secret_value()
-            if not (HEADER_NAME.fullmatch(name) and text.isascii() and text.isprintable()):
-                msg = f"{name!r} is not a possible header: a name of letters, digits and -, a value of printable ASCII"
-                raise ValueError(msg)
-        return headers
+        return possible_headers(headers)
 
     @field_validator("secrets_manager_provider")
     @classmethod
@@ -327,12 +337,6 @@ class WorkflowDefinition(Model):
     def _server_is_named(self) -> "WorkflowDefinition":
         if self.sink.type == "metadata-rest" and self.workflow_config.open_metadata_server_config is None:
             msg = "sink metadata-rest needs workflowConfig.openMetadataServerConfig"
-            raise ValueError(msg)
-        if self.source.service_connection is None and self.workflow_config.open_metadata_server_config is None:
-            msg = (
-                "source.serviceConnection is required: only with workflowConfig.openMetadataServerConfig can it be "
-                "left out, and is then fetched from that server"
-            )
             raise ValueError(msg)
         return self
 

@@ -19,7 +19,15 @@ from pydantic import BaseModel
 
 import connectors.sources
 from connectors.connector import CheckResult, Connector, run_checks
-from connectors.definition import Model, ModelT, SourceOptions, Unused, WorkflowDefinition, parse
+from connectors.definition import (
+    SERVICE_CONNECTION,
+    Model,
+    ModelT,
+    SourceOptions,
+    Unused,
+    WorkflowDefinition,
+    parse,
+)
 from connectors.errors import ConfigurationError, Problem, cause_of
 from connectors.secret_texts import Path, secret_paths
 from connectors.sinks.opening import CONFIG as SINK
@@ -30,7 +38,7 @@ logger = logging.getLogger(__name__)
 
 ENTRY_POINTS = "headwater.connectors"
 SOURCE_TYPE = "source.type"
-CONNECTION = "source.serviceConnection.config"
+SERVICE = "source.serviceConnection"
 OPTIONS = "source.sourceConfig.config"
 LATER_KINDS = ("-lineage", "-usage")
 
@@ -55,7 +63,7 @@ class Plan:
         parts: list[tuple[str, BaseModel | None]] = [
             ("", self.definition),
             (f"{SINK}.", self.sink),
-            (f"{CONNECTION}.", self.connection),
+            (f"{'.'.join(self.connector.connection_path)}.", self.connection),
             (f"{OPTIONS}.", self.options),
         ]
         return tuple(note for prefix, part in parts if part is not None for note in _notes(prefix, part))
@@ -107,8 +115,9 @@ def plan(raw: Mapping[str, Any], *, confined: bool = False, files: SourceFiles =
             problems.extend(error.problems)
             return None
 
-    given = source.service_connection
-    connection = part(CONNECTION, connector.config, given.config) if given is not None else None
+    problems.extend(_connection_problems(definition, connector))
+    path, given = connector.connection_path, _value_at(raw, connector.connection_path)
+    connection = part(".".join(path), connector.config, given) if given is not None else None
     options = part(OPTIONS, connector.options, source.source_config.config)
     sink: Model | None = None
     try:
@@ -117,7 +126,30 @@ def plan(raw: Mapping[str, Any], *, confined: bool = False, files: SourceFiles =
         problems.extend(error.problems)
     if problems or options is None or sink is None:
         raise ConfigurationError(problems)
-    return Plan(definition, connector, connection, options, sink, tuple(_secrets(definition, connection)))
+    return Plan(definition, connector, connection, options, sink, tuple(_secrets(definition, connection, path)))
+
+
+def _connection_problems(definition: WorkflowDefinition, connector: Connector[Any, Any]) -> Iterator[Problem]:
+    """What is wrong with where the connection stands."""
+    given = definition.source.service_connection
+    if connector.connection_path != SERVICE_CONNECTION:
+        if given is not None:
+            place = ".".join(connector.connection_path)
+            yield Problem(SERVICE, f"has no use for {connector.name}, which is told by {place} what to read; remove it")
+    elif given is None and definition.workflow_config.open_metadata_server_config is None:
+        message = (
+            "is required: only with workflowConfig.openMetadataServerConfig can it be left out, and is then fetched "
+            "from that server"
+        )
+        yield Problem(SERVICE, message)
+
+
+def _value_at(raw: Mapping[str, Any], path: tuple[str, ...]) -> object:
+    """What stands at a path of a definition; None for nothing."""
+    value: object = raw
+    for key in path:
+        value = cast("Mapping[str, object]", value).get(key) if isinstance(value, Mapping) else None
+    return value
 
 
 def _envelope(raw: Mapping[str, Any]) -> WorkflowDefinition:
@@ -204,8 +236,7 @@ def _notes(prefix: str, part: BaseModel) -> list[str]:
     return [*unused, *own, *below]
 
 
-def _secrets(definition: WorkflowDefinition, connection: BaseModel | None) -> list[Path]:
-    below = ("source", "serviceConnection", "config")
+def _secrets(definition: WorkflowDefinition, connection: BaseModel | None, below: Path) -> list[Path]:
     found = [(*below, *path) for path in secret_paths(connection)] if connection is not None else []
     found += [path for path in secret_paths(definition) if path[: len(below)] != below]
     return found

@@ -9,7 +9,7 @@ import msgspec
 
 from connectors import registry
 from connectors.cancellation import Cancellation
-from connectors.definition import OpenMetadataConnection, WorkflowDefinition, known_only, parse
+from connectors.definition import SERVICE_CONNECTION, OpenMetadataConnection, WorkflowDefinition, known_only, parse
 from connectors.errors import ConfigurationError, SinkUnavailable
 from connectors.http.answers import UnreadableAnswer
 from connectors.http.retry import RetryPolicy
@@ -78,7 +78,8 @@ def completed(raw: Mapping[str, Any], cancellation: Cancellation, tokens: Path |
     definition = parse(WorkflowDefinition, raw)
     connector = registry.usable(definition.source.type)
     server = definition.workflow_config.open_metadata_server_config
-    if definition.source.service_connection is not None or server is None:
+    own = definition.source.service_connection is not None or connector.connection_path != SERVICE_CONNECTION
+    if own or server is None:
         return dict(raw)
     name = definition.source.service_name
     with OpenMetadataClient(server, Report(), cancellation, tokens=tokens) as client:

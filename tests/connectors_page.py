@@ -5,7 +5,7 @@ from typing import Any
 
 from connectors import registry
 from connectors.connector import Connector
-from connectors.definition import Unused
+from connectors.definition import SERVICE_CONNECTION, Unused
 from tests.sharing import REPOSITORY
 
 PAGE = REPOSITORY / "docs" / "connectors.md"
@@ -30,13 +30,14 @@ def page() -> str:
 def section(connector: Connector[Any, Any]) -> str:
     """What is said of one connector."""
     driver = f"`pip install 'headwater[{connector.name}]'`" if connector.driver else "none"
-    lines = [
-        f"## {connector.name}",
-        "",
-        f"OpenMetadata's service type `{connector.service_type}`. Driver: {driver}.",
-        "",
-    ]
+    own = connector.connection_path == SERVICE_CONNECTION
+    kind = (
+        f"OpenMetadata's service type `{connector.service_type}`" if own else "Of the service that `serviceName` says"
+    )
+    lines = [f"## {connector.name}", "", f"{kind}. Driver: {driver}.", ""]
     lines += [f"- Reads: {', '.join(sorted(connector.capabilities))}.", f"- Tested on: {connector.tested}."]
+    if not own:
+        lines.append(f"- Options are the keys of `{'.'.join(connector.connection_path)}`.")
     lines += [f"- Steps of the connection test: {', '.join(check.name for check in connector.checks)}.", ""]
     lines += ["| option | default |", "|---|---|", *options(connector), ""]
     unused = [f"`{key}`" for key, info in fields(connector) if any(isinstance(mark, Unused) for mark in info.metadata)]

@@ -15,15 +15,20 @@ from tests.in_memory import RecordingSink, Walked
 SINK = {"type": "file", "config": {"filename": "out.jsonl"}}
 
 
+def source_of(kind: str, service: str, connection: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
+    """`source` of a definition, with the connection where the connector looks for it."""
+    source: dict[str, Any] = {"type": kind, "serviceName": service, "sourceConfig": {"config": dict(options)}}
+    _, *parents, last = registry.get(kind).connection_path
+    place = source
+    for key in parents:
+        place = place.setdefault(key, {})
+    place[last] = connection
+    return source
+
+
 def walk(kind: str, connection: dict[str, Any], **options: Any) -> Walked:
     """Run a connector with a connection and source options as users write them; the service is `svc`."""
-    source = {
-        "type": kind,
-        "serviceName": "svc",
-        "serviceConnection": {"config": connection},
-        "sourceConfig": {"config": options},
-    }
-    planned = registry.plan({"source": source, "sink": SINK})
+    planned = registry.plan({"source": source_of(kind, "svc", connection, options), "sink": SINK})
     assert planned.connection is not None
     walked, cancellation = Walked(RecordingSink(), Report()), Cancellation()
     context = RunContext(
@@ -46,12 +51,7 @@ def ingest_into(
     """Run a connector with a connection and source options as users write them; all that is gone may be deleted."""
     server = {"hostPort": catalogue.host_port, "securityConfig": {"jwtToken": "token"}}
     definition = {
-        "source": {
-            "type": kind,
-            "serviceName": service,
-            "serviceConnection": {"config": connection},
-            "sourceConfig": {"config": options},
-        },
+        "source": source_of(kind, service, connection, options),
         "sink": {"type": "metadata-rest", "config": {"maxDeletedPercent": 100}},
         "workflowConfig": {"openMetadataServerConfig": server},
     }

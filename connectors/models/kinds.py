@@ -10,6 +10,7 @@ from connectors.models.dashboard import (
     CreateDashboardRequest,
     CreateDashboardServiceRequest,
 )
+from connectors.models.data_model import AddDataModelRequest
 from connectors.models.database import (
     CreateDatabaseRequest,
     CreateDatabaseSchemaRequest,
@@ -21,13 +22,15 @@ from connectors.models.lineage import AddLineageRequest
 from connectors.models.messaging import CreateMessagingServiceRequest, CreateTopicRequest
 from connectors.models.mlmodel import CreateMlModelRequest, CreateMlModelServiceRequest
 from connectors.models.pipeline import AddPipelineStatusRequest, CreatePipelineRequest, CreatePipelineServiceRequest
+from connectors.models.quality import AddTestCaseResultRequest, CreateTestCaseRequest, CreateTestDefinitionRequest
 from connectors.models.services import CreateServiceRequest
 from connectors.models.storage import CreateContainerRequest, CreateStorageServiceRequest
 from connectors.models.tags import CreateClassificationRequest, CreateTagRequest
 
-# By the `type` of the source options, which tells the family.
+# By the `type` of the source options, which tells the family. dbt tells of tables that are in a database service.
 SERVICES: Mapping[str, type[CreateServiceRequest]] = {
     "ApiMetadata": CreateApiServiceRequest,
+    "DBT": CreateDatabaseServiceRequest,
     "DashboardMetadata": CreateDashboardServiceRequest,
     "DatabaseMetadata": CreateDatabaseServiceRequest,
     "MessagingMetadata": CreateMessagingServiceRequest,
@@ -36,7 +39,7 @@ SERVICES: Mapping[str, type[CreateServiceRequest]] = {
     "StorageMetadata": CreateStorageServiceRequest,
 }
 REQUESTS: tuple[type[Request], ...] = (
-    *SERVICES.values(),
+    *dict.fromkeys(SERVICES.values()),
     CreateClassificationRequest,
     CreateTagRequest,
     CreateDatabaseRequest,
@@ -53,5 +56,9 @@ REQUESTS: tuple[type[Request], ...] = (
     CreateApiCollectionRequest,
     CreateApiEndpointRequest,
     AddPipelineStatusRequest,
+    CreateTestDefinitionRequest,
+    AddDataModelRequest,
     AddLineageRequest,
+    CreateTestCaseRequest,
+    AddTestCaseResultRequest,
 )

@@ -78,7 +78,9 @@ class PipelineServer:
 
     def _make_pipeline(self) -> None:
         service, *rest = split_fqn(self._subject.pipeline)
-        kind = SERVICES.get(str(self._source_config.get("type")))
+        # What a dbt pipeline is made of says how its artefacts are reached, secrets and all: it is not passed on.
+        secret = "dbtConfigSource" in self._source_config
+        kind = None if secret else SERVICES.get(str(self._source_config.get("type")))
         if service != self._subject.service or len(rest) != 1 or kind is None:
             msg = f"there is no ingestion pipeline {self._subject.pipeline!r}"
             raise NoSuchEndpoint(msg, "make it in OpenMetadata, or correct ingestionPipelineFQN")

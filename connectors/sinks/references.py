@@ -19,6 +19,8 @@ from connectors.sinks.entries import Entry, hashed
 
 COLLECTIONS = {
     "container": "containers",
+    "glossaryTerm": "glossaryTerms",
+    "tag": "tags",
     "user": "users",
     "team": "teams",
     "pipeline": "pipelines",
@@ -50,9 +52,15 @@ class References:
         known = (each if each.id else self.known(each) for each in references)
         return tuple(each for each in known if each is not None)
 
-    def known(self, reference: EntityReference) -> EntityReference | None:
-        """The same by id; None if the server does not know it."""
-        key = (reference.type, reference.fully_qualified_name or reference.name or "")
+    def known(self, *candidates: EntityReference) -> EntityReference | None:
+        """The first of them that the server knows, by its id; None if it knows none."""
+        keys = [(each.type, each.fully_qualified_name or each.name or "") for each in candidates]
+        found = next(filter(None, map(self._known, keys)), None)
+        if found is None and keys:
+            self._warn(keys[-1])
+        return found
+
+    def _known(self, key: tuple[str, str]) -> EntityReference | None:
         with self._lock:
             if key in self._found:
                 self._found.move_to_end(key)
@@ -62,7 +70,6 @@ class References:
             found = self._ask(key)
             if found is None:
                 self._missing[key] = time.monotonic()
-                self._warn(key)
             else:
                 self._found[key] = found
             for kept in (self._found, self._missing):
@@ -86,8 +93,10 @@ class References:
             return None
 
     def _warn(self, key: tuple[str, str]) -> None:
-        if key not in self._warned and len(self._warned) < MOST_KEPT:
+        with self._lock:
+            told = key in self._warned or len(self._warned) >= MOST_KEPT
             self._warned.add(key)
+        if not told:
             logger.warning("OpenMetadata has no %s %r: what refers to it is sent without it", *key)
 
 
@@ -137,15 +146,19 @@ def inside(entry: Entry, references: References) -> Entry | None:
 def addressed(entry: Entry, references: References) -> Entry:
     """What joins entities as the server takes it by name: the names in the path, and only the details sent.
 
+    What is sent in another way (`connectors.sinks.sending`) stays as it is.
+
     Raises:
         ConfigurationError: The request, which is of a file, cannot be read.
     """
     try:
         if entry.kind.collection == AddPipelineStatusRequest.collection:
             return _run_status(entry, msgspec.json.decode(entry.body, type=AddPipelineStatusRequest))
-        return _edge(entry, msgspec.json.decode(entry.body, type=AddLineageRequest).edge, references)
+        if entry.kind.collection == AddLineageRequest.collection:
+            return _edge(entry, msgspec.json.decode(entry.body, type=AddLineageRequest).edge, references)
     except msgspec.MsgspecError as error:
         raise ConfigurationError.at(entry.fqn, f"its request cannot be read: {error}") from error
+    return entry
 
 
 def _run_status(entry: Entry, request: AddPipelineStatusRequest) -> Entry:

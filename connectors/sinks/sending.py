@@ -5,12 +5,18 @@ import threading
 from collections.abc import Mapping
 from http import HTTPStatus
 
-from connectors.errors import SinkUnavailable
+import msgspec
+
+from connectors.errors import ConfigurationError, SinkUnavailable
 from connectors.http.answers import Answer
+from connectors.models.data_model import AddDataModelRequest
 from connectors.models.names import parent_fqn
+from connectors.models.quality import AddTestCaseResultRequest
 from connectors.openmetadata.client import OpenMetadataClient, TookTooLong
 from connectors.report import Failure, Observer
 from connectors.sinks.batches import Batch
+from connectors.sinks.case_results import add_result
+from connectors.sinks.data_models import put_data_model
 from connectors.sinks.dead_letters import DeadLetters
 from connectors.sinks.entries import Encoding, Entry, references
 from connectors.sinks.ledger import Ledger
@@ -72,18 +78,26 @@ class Sender:
         return self._send_bulk(batch)
 
     def _send_one(self, batch: Batch) -> list[Batch]:
-        collection = batch.kind.collection
         entry = batch.entries[0]
         if batch.kind.nests:
             entry = inside(entry, self.references)
             if entry is None:
                 message = f"{parent_fqn(batch.entries[0].fqn)}, in which it lies, is not on the server"
                 return self._account(batch, Verdict({0: Refusal(HTTPStatus.NOT_FOUND, message)}))
+        try:
+            return self._account(batch, self._put(entry))
+        except msgspec.MsgspecError as error:
+            raise ConfigurationError.at(entry.fqn, f"its request cannot be read: {error}") from error
+
+    def _put(self, entry: Entry) -> Verdict:
+        collection = entry.kind.collection
+        if collection == AddDataModelRequest.collection:
+            return put_data_model(self._client, self.references, entry)
+        if collection == AddTestCaseResultRequest.collection:
+            return add_result(self._client, entry)
         path, body = entry.path or f"/{collection}", entry.payload or entry.body
         answer = self._client.request(f"put {collection}", "PUT", path, body=body)
-        if answer.ok:
-            return self._account(batch, Verdict())
-        return self._account(batch, Verdict({0: Refusal(answer.status, answer.message())}))
+        return Verdict() if answer.ok else Verdict({0: Refusal(answer.status, answer.message())})
 
     def _send_bulk(self, batch: Batch) -> list[Batch]:
         collection = batch.kind.collection
@@ -164,7 +178,7 @@ class Sender:
 
     def _give_up(self, entry: Entry, refusal: Refusal, *, alone: bool) -> None:
         if entry.kind.joins and refusal.status == HTTPStatus.NOT_FOUND:
-            logger.info("the %s to %s is left out: %s", entry.kind.entity, entry.fqn, refusal.message)
+            logger.info("the %s of %s is left out: %s", entry.kind.entity, entry.fqn, refusal.message)
             self._report.counted(entry.kind.entity, "filtered")
             return
         cause = f"OpenMetadata refuses it (HTTP {refusal.status}): {refusal.message}"

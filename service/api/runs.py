@@ -11,6 +11,7 @@ from service.api import examples
 from service.api.bodies import DocumentRoute
 from service.api.callers import needs
 from service.api.changes import run_state
+from service.api.connectors import connector_named
 from service.api.dependencies import (
     BASE,
     MAX_ID,
@@ -31,7 +32,7 @@ from service.runs.schemas import AttemptRead, FailureRead, LogRead, RunCreate, R
 from service.runs.status import RunState
 from service.scheduling.triggers import ticks_between
 from service.workflows import repository as workflows
-from service.workflows.documents import Json
+from service.workflows.documents import Json, value_at
 from service.workflows.schedule import read_schedule
 from service.workflows.wire import Input, Output, Page
 
@@ -100,11 +101,12 @@ def start_run(
 ) -> RunRead:
     """Queue a run. `overrides` is a JSON merge patch of the config, for this run only; the whole must be valid.
 
-    An operator may override `source.sourceConfig`; all else could send stored secrets elsewhere and is for an admin.
+    An operator may override `source.sourceConfig`, but for a connection in it; all else could send stored secrets
+    elsewhere and is for an admin.
     """
     wanted = request or RunCreate()
     if not work.caller.role.includes(Role.ADMIN):
-        _require_harmless(wanted.overrides)
+        _require_harmless(wanted.overrides, workflows.get(work.session, name).connector)
     row = operations.run_now(work.session, name, wanted, work.rules, idempotency_key)
     run = RunRead.of(row)
     if row.queued_at == workflows.database_now(work.session):  # else an earlier request with this key made it
@@ -205,8 +207,12 @@ def _placed(run: RunRead, response: Response) -> RunRead:
     return run
 
 
-def _require_harmless(overrides: Json) -> None:
+def _require_harmless(overrides: Json, connector: str) -> None:
     source = overrides.get("source", {})
     if set(overrides) - {"source"} or not isinstance(source, dict) or set(source) - {"sourceConfig"}:
         message = "with the role operator only source.sourceConfig may be overridden; this needs the role admin"
+        raise Forbidden(message)
+    place = connector_named(connector).connection_path
+    if value_at(overrides, place) is not None:
+        message = f"with the role operator {'.'.join(place)} may not be overridden; this needs the role admin"
         raise Forbidden(message)

@@ -13,7 +13,7 @@ from service.api import examples
 from service.api.bodies import DocumentRoute
 from service.api.callers import needs
 from service.api.changes import workflow_change
-from service.api.connectors import CheckReport, tested
+from service.api.connectors import CheckReport, connector_named, tested
 from service.api.dependencies import BASE, PageDep, PageQuery, ServicesDep, SessionDep, TrailDep, WorkDep, WorkflowName
 from service.clock import now
 from service.errors import Invalid, Problem
@@ -40,7 +40,6 @@ from service.workflows.vault import mask
 from service.workflows.wire import Output, Page
 
 PREVIEWED_TICKS = 5
-CONNECTION = ("source", "serviceConnection", "config")
 
 router = APIRouter(prefix=f"{BASE}/workflows", tags=["workflows"], route_class=DocumentRoute)
 
@@ -228,9 +227,10 @@ def check_workflow(name: WorkflowName, services: ServicesDep) -> CheckReport:
     with services.database.session() as session:
         row = repository.get(session, name)
     # No connection to the store is held while the source takes its time.
+    place = connector_named(row.connector).connection_path
     with operations.problems_under("config"):
-        connection = value_at(services.rules.vault.open(row.config), CONNECTION)
-    path = ".".join(("config", *CONNECTION))
+        connection = value_at(services.rules.vault.open(row.config), place)
+    path = ".".join(("config", *place))
     return tested(services, row.connector, connection if isinstance(connection, dict) else {}, path)
 
 

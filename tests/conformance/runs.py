@@ -16,9 +16,9 @@ from connectors.runner import TopologyRunner
 from connectors.topology import Node
 from tests.conformance.systems import System
 from tests.in_memory import RecordingSink, Walked
+from tests.whole_runs import SINK, source_of
 
 SERVICE = "conformance"
-SINK = {"type": "file", "config": {"filename": "out.jsonl"}}
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,7 @@ class Bench:
     def definition(self, **options: Any) -> dict[str, Any]:
         """A run of the whole system."""
         return {
-            "source": {
-                "type": self.name,
-                "serviceName": SERVICE,
-                "serviceConnection": {"config": self.system.connection},
-                "sourceConfig": {"config": {**self.system.options, **options}},
-            },
+            "source": source_of(self.name, SERVICE, self.system.connection, {**self.system.options, **options}),
             "sink": SINK,
         }
 

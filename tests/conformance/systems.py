@@ -309,11 +309,29 @@ def rest(request: pytest.FixtureRequest) -> System:
     return System(connection_to("127.0.0.1", port), connection_to, (PASSWORD,), {})
 
 
+def dbt(request: pytest.FixtureRequest) -> System:
+    """The artefacts of a project at addresses that want a token."""
+    folder = SHOP.parent / "dbt"
+    kinds = {"Manifest": "manifest", "Catalog": "catalog", "RunResults": "run_results", "Sources": "sources"}
+    answers = {
+        f"GET /target/{name}.json": Status(200, (folder / f"{name}.json").read_bytes()) for name in kinds.values()
+    }
+    server = request.getfixturevalue("answering")(answers)
+
+    def connection_to(host: str, port: int) -> dict[str, Any]:
+        places = {f"dbt{key}HttpPath": f"http://{host}:{port}/target/{name}.json" for key, name in kinds.items()}
+        return {"dbtConfigType": "http", **places, "dbtHttpHeaders": {"Authorization": f"Bearer {PASSWORD}"}}
+
+    port = int(server.address.rpartition(":")[2])
+    return System(connection_to("127.0.0.1", port), connection_to, (PASSWORD,), {"dbtUpdateOwners": True})
+
+
 SYSTEMS: dict[str, Callable[[pytest.FixtureRequest], System]] = {
     "airflow": airflow,
     "clickhouse": clickhouse,
     "cockroach": read_by_names("Cockroach"),
     "dagster": dagster,
+    "dbt": dbt,
     "deltalake": deltalake,
     "dynamodb": of_amazon("DynamoDB", fill_dynamodb, ALL_OF_DATABASES),
     "glue": of_amazon("Glue", fill_glue, ALL_OF_DATABASES),

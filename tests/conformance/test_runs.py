@@ -11,12 +11,13 @@ from connectors.cancellation import Cancellation
 from connectors.connector import Capability
 from connectors.errors import RunCancelled, SourceUnavailable
 from connectors.models.api import CreateApiCollectionRequest, CreateApiEndpointRequest
-from connectors.models.base import CreateRequest
+from connectors.models.base import CreateRequest, Request
 from connectors.models.dashboard import (
     CreateChartRequest,
     CreateDashboardDataModelRequest,
     CreateDashboardRequest,
 )
+from connectors.models.data_model import AddDataModelRequest, ModelColumn
 from connectors.models.database import (
     Column,
     CreateDatabaseRequest,
@@ -29,6 +30,7 @@ from connectors.models.messaging import CreateTopicRequest
 from connectors.models.mlmodel import CreateMlModelRequest
 from connectors.models.names import MAX_FQN_LENGTH, MAX_NAME_LENGTH, encode_name, fqn, parent_fqn, split_fqn
 from connectors.models.pipeline import AddPipelineStatusRequest, CreatePipelineRequest
+from connectors.models.quality import AddTestCaseResultRequest, CreateTestCaseRequest
 from connectors.models.records import DeletionScope, Record, ScopeEnd
 from connectors.models.storage import CreateContainerRequest
 from connectors.registry import plan
@@ -36,6 +38,8 @@ from tests.conformance.runs import SERVICE, Bench, in_flow, is_view
 from tests.in_memory import RecordingSink, contents
 
 WITH_OWNERS = CreateTableRequest | CreatePipelineRequest | CreateMlModelRequest | CreateDashboardRequest
+WITH_TAGS = WITH_OWNERS | AddDataModelRequest
+OF_NO_SERVICE = ("classification", "tag", "testDefinition")
 FLOWS = pytest.mark.parametrize("threads", [1, 4])
 
 
@@ -45,12 +49,16 @@ def columns_below(columns: Iterable[Column]) -> Iterable[Column]:
         yield from columns_below(column.children or ())
 
 
-def all_columns(record: Record) -> list[Column]:
+def all_columns(record: Record) -> list[Column] | list[ModelColumn]:
+    if isinstance(record, AddDataModelRequest):
+        return list(record.columns)
     return list(columns_below(record.columns)) if isinstance(record, CreateTableRequest) else []
 
 
-def columns_of_model(record: Record) -> list[Column]:
-    """Of a dashboard's data model, or of what lies in a container."""
+def columns_of_model(record: Record) -> list[Column] | list[ModelColumn]:
+    """Of a dashboard's or a table's data model, or of what lies in a container."""
+    if isinstance(record, AddDataModelRequest):
+        return list(record.columns)
     if isinstance(record, CreateContainerRequest):
         return list(record.data_model.columns) if record.data_model else []
     return list(record.columns) if isinstance(record, CreateDashboardDataModelRequest) else []
@@ -64,13 +72,17 @@ SHOWS: dict[Capability, Callable[[Record], object]] = {
     Capability.STORED_PROCEDURES: lambda record: isinstance(record, CreateStoredProcedureRequest),
     Capability.CONSTRAINTS: lambda record: isinstance(record, CreateTableRequest) and record.table_constraints,
     Capability.COMMENTS: lambda record: (
-        isinstance(record, CreateTableRequest)
+        isinstance(record, CreateTableRequest | AddDataModelRequest)
         and (record.description or any(column.description for column in all_columns(record)))
     ),
     Capability.TAGS: lambda record: (
-        isinstance(record, WITH_OWNERS) and (record.tags or any(column.tags for column in all_columns(record)))
+        isinstance(record, WITH_TAGS) and (record.tags or any(column.tags for column in all_columns(record)))
     ),
-    Capability.OWNERS: lambda record: isinstance(record, WITH_OWNERS) and record.owners,
+    Capability.OWNERS: lambda record: (
+        record.owner_names
+        if isinstance(record, AddDataModelRequest)
+        else isinstance(record, WITH_OWNERS) and record.owners
+    ),
     Capability.DDL: lambda record: (
         isinstance(record, CreateTableRequest) and not is_view(record) and record.schema_definition
     ),
@@ -90,6 +102,8 @@ SHOWS: dict[Capability, Callable[[Record], object]] = {
     Capability.API_ENDPOINTS: lambda record: (
         isinstance(record, CreateApiEndpointRequest) and record.response_schema and record.response_schema.schema_fields
     ),
+    Capability.DATA_TESTS: lambda record: isinstance(record, CreateTestCaseRequest),
+    Capability.TEST_RESULTS: lambda record: isinstance(record, AddTestCaseResultRequest),
     Capability.DELETIONS: lambda record: isinstance(record, DeletionScope),
 }
 
@@ -119,7 +133,7 @@ def test_names_are_well_formed(bench: Bench, threads: int) -> None:
         assert (fqn(*path), path[-1]) == (record.fqn, record.name)
         assert record.named(record.parent, record.name) == record.fqn
         assert parent_fqn(record.fqn) in (record.parent, f"{record.parent}.{record.below}")
-        assert record.entity in ("classification", "tag") or path[0] == SERVICE
+        assert record.entity in OF_NO_SERVICE or path[0] == SERVICE
 
 
 @FLOWS
@@ -143,9 +157,9 @@ def test_parents_come_first(bench: Bench, threads: int) -> None:
     known: set[str] = set()
     for record in in_flow(bench, threads).sink.records:
         if isinstance(record, CreateRequest):
-            assert not record.parent or record.parent in known
+            assert not record.parent or record.parent in known or record.joins
             known.add(record.fqn)
-        elif not isinstance(record, AddLineageRequest):  # its ends may be in other services
+        elif not (isinstance(record, Request) and record.joins):  # what it joins may be in other services
             assert record.fqn in known
 
 

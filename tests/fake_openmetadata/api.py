@@ -14,6 +14,7 @@ from connectors.openmetadata.versions import Version
 from tests.fake_openmetadata.automations import AUTOMATIONS, Automations
 from tests.fake_openmetadata.catalogue import COLLECTIONS, Body, Catalogue, Entity, Refused
 from tests.fake_openmetadata.pipelines import PIPELINES, Pipelines
+from tests.fake_openmetadata.quality import QUALITY, Quality
 
 FIRST_WITH_TABLES_BULK = Version(1, 13, 0)
 FIRST_WITH_DELETE_STALE = Version(2, 0, 0)
@@ -67,15 +68,18 @@ class Api:
         self._passing = Counter(manners.passing)
         self.automations = Automations()
         self.pipelines = Pipelines(catalogue, old=manners.no_progress)
+        self.quality = Quality(catalogue)
 
     def answer(self, method: str, path: str, query: Mapping[str, str], raw: bytes) -> Reply:
         """Route one request."""
-        if path == PIPELINES or path.startswith(f"{PIPELINES}/"):
-            rest = path.removeprefix(PIPELINES).removeprefix("/")
-            return _answered(lambda: Reply.json(200, self.pipelines.answer(method, rest, raw, query)))
-        if path.startswith(f"{AUTOMATIONS}/"):
-            rest = path.removeprefix(f"{AUTOMATIONS}/")
-            return _answered(lambda: Reply.json(200, self.automations.answer(method, rest, raw)))
+        for prefix, part in (
+            (PIPELINES, self.pipelines.answer),
+            (AUTOMATIONS, self.automations.answer),
+            (QUALITY, self.quality.answer),
+        ):
+            if path == prefix or path.startswith(f"{prefix}/"):
+                rest = path.removeprefix(prefix).removeprefix("/")
+                return _answered(lambda part=part, rest=rest: Reply.json(200, part(method, rest, raw, query)))
         if method == "PUT" and (ends := LINEAGE.fullmatch(path)):
             return _answered(lambda: Reply.json(200, self._joined(ends, raw)))
         if method == "PUT" and (told := STATUS.fullmatch(path)):
@@ -89,7 +93,8 @@ class Api:
         return Reply.error(404, "HTTP 404 Not Found")
 
     def _routed(self, method: str, collection: str, rest: str, query: Mapping[str, str], raw: bytes) -> Reply:
-        return self._route(method, collection, rest)(query, raw)
+        change = self._table_change(method, rest) if collection == "tables" else None
+        return (change or self._route(method, collection, rest))(query, raw)
 
     def _route(self, method: str, collection: str, rest: str) -> "Callable[[Mapping[str, str], bytes], Reply]":
         if method == "PUT" and rest == "":
@@ -99,12 +104,25 @@ class Api:
         if method == "GET" and rest == "":
             return lambda query, raw: self._list(collection, query)
         if method == "GET" and rest.startswith("name/"):
-            return lambda query, raw: self._get(collection, rest.removeprefix("name/"))
+            return lambda query, raw: self._get(collection, rest.removeprefix("name/"), query.get("fields", ""))
         if method == "DELETE" and rest == "deleteStale" and self._version >= FIRST_WITH_DELETE_STALE:
             return lambda query, raw: self._delete_stale(collection, raw)
         if method == "DELETE" and rest and rest != "deleteStale":
             return lambda query, raw: self._delete(collection, rest, query)
         raise Refused(405 if rest == "bulk" else 404, "HTTP 404 Not Found")
+
+    def _table_change(self, method: str, rest: str) -> "Callable[[Mapping[str, str], bytes], Reply] | None":
+        """What is told of a table that is there, by its id."""
+        table_id, slash, part = rest.partition("/")
+        if (method, slash + part) == ("PUT", "/dataModel"):
+            return lambda query, raw: Reply.json(
+                200, self._catalogue.change(table_id, {"dataModel": msgspec.json.decode(raw, type=Body)})
+            )
+        if (method, slash) == ("PATCH", ""):
+            return lambda query, raw: Reply.json(
+                200, self._catalogue.patch(table_id, msgspec.json.decode(raw, type=list[Body]))
+            )
+        return None
 
     def _has_bulk(self, collection: str) -> bool:
         if self._manners.no_bulk or not COLLECTIONS[collection].bulk:
@@ -161,11 +179,11 @@ class Api:
     def _told(self, pipeline: str, raw: bytes) -> Body:
         return self._catalogue.tell(pipeline, msgspec.json.decode(raw, type=Body))
 
-    def _get(self, collection: str, name: str) -> Reply:
+    def _get(self, collection: str, name: str, fields: str) -> Reply:
         entity = self._catalogue.find(collection, name)
         if entity is None:
             raise Refused(404, f"{COLLECTIONS[collection].entity} instance for {name} not found")
-        return Reply.json(200, entity.shown())
+        return Reply.json(200, entity.shown(fields.split(",")))
 
     def _list(self, collection: str, query: Mapping[str, str]) -> Reply:
         scopes = [value for key, value in query.items() if key in SCOPES]

@@ -1,6 +1,7 @@
 """The server's automations: what is read of them, and what their runners patch into them."""
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,7 +37,7 @@ class Automations:
         self.made[name] = automation = Automation(entity)
         return automation
 
-    def answer(self, method: str, rest: str, raw: bytes) -> Body:
+    def answer(self, method: str, rest: str, raw: bytes, query: Mapping[str, str]) -> Body:
         """Show one, or take a JSON patch. Raises Refused."""
         with self._lock:
             if method == "GET" and (name := rest.removeprefix("name/")) in self.made:

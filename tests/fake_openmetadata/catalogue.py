@@ -1,8 +1,9 @@
 """The entities of the fake server, and the rules by which it takes them."""
 
+import copy
 import threading
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -68,6 +69,7 @@ COLLECTIONS: Mapping[str, Collection] = {
     "tags": Collection("tag", "CreateTagRequest", ("classification", "classifications"), bulk=False),
     "users": Collection("user", None, bulk=False),
     "teams": Collection("team", None, bulk=False),
+    "glossaryTerms": Collection("glossaryTerm", None, bulk=False),
 }
 
 
@@ -99,14 +101,14 @@ class Entity:
     version: int = 1
     deleted: bool = False
 
-    def shown(self) -> Body:
+    def shown(self, fields: Iterable[str] = ()) -> Body:
         return {
             "id": self.id,
             "name": self.name,
             "fullyQualifiedName": self.fqn,
             "version": self.version / 10,
             "deleted": self.deleted,
-            **{key: self.request[key] for key in SHOWN if key in self.request},
+            **{key: self.request[key] for key in (*SHOWN, "description", *fields) if key in self.request},
         }
 
 
@@ -159,6 +161,32 @@ class Catalogue:
             else:
                 known.request, known.version, known.deleted = body, known.version + 1, False
             return 200, known
+
+    def change(self, table_id: str, fields: Body) -> Body:
+        """Set fields of a table, by its id; raises Refused where they would not fit."""
+        with self._lock:
+            entity = next((each for each in self.entities["tables"].values() if each.id == table_id), None)
+            if entity is None or entity.deleted:
+                raise Refused(404, f"table instance for {table_id} not found")
+            changed = {**entity.request, **fields}
+            self._check("tables", changed, entity.fqn)
+            entity.request, entity.version = changed, entity.version + 1
+            return entity.shown()
+
+    def patch(self, table_id: str, operations: list[Body]) -> Body:
+        """Apply a JSON patch to a table, which may only add; raises Refused."""
+        with self._lock:
+            entity = next((each for each in self.entities["tables"].values() if each.id == table_id), None)
+            document = copy.deepcopy(entity.request) if entity else {}
+            for operation in operations:
+                *path, last = str(operation["path"]).removeprefix("/").split("/")
+                place: Any = document
+                for step in path:
+                    place = place[int(step) if isinstance(place, list) else step]
+                if operation["op"] != "add" or not isinstance(place, dict):
+                    raise Refused(400, f"{operation} is not what this fake takes")
+                place[last] = operation["value"]
+            return self.change(table_id, document)
 
     def find(self, collection: str, name: str) -> Entity | None:
         """The entity of this name, unless it was deleted."""
@@ -294,7 +322,8 @@ class Catalogue:
 
     def _require_tags(self, labels: list[Body]) -> None:
         for label in labels:
-            self._require("tags", label["tagFQN"])
+            glossary = label["source"] == "Glossary"
+            self._require("glossaryTerms" if glossary else "tags", label["tagFQN"])
 
     def _require(self, collection: str, name: str) -> Entity:
         try:

@@ -36,6 +36,8 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
     "TestConnectionResult": ("steps",),
     "ProgressUpdate": ("runId", "timestamp", "updateType"),
     "AddLineageRequest": ("edge",),
+    "CreateTestDefinitionRequest": ("name", "entityType", "testPlatforms"),
+    "CreateTestCaseRequest": ("name", "testDefinition", "entityLink"),
     "CreateTagRequest": ("name", "description", "classification"),
 }
 TYPES: Mapping[str, Callable[[object], bool]] = {

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -12,12 +13,16 @@ from service.errors import Conflict, Invalid, Problem
 from service.workflows.documents import Json
 from service.workflows.schemas import WorkflowCreate
 from service.workflows.tables import WorkflowRow
+from service.workflows.vault import refers_to_secrets
 from service.workflows.wire import validated
 
 # As the names of Airflow's DAGs are made: the server itself goes on to call a pipeline by its own name.
 UNFIT = re.compile(r"[^0-9A-Za-z_-]")
 LONGEST_NAME = 128
 PIPELINE = "ingestionPipelineFQN"
+# By the types of pipelines that are run; None: that of the service.
+CONNECTORS: Mapping[str, str | None] = {"metadata": None, "dbt": "dbt"}
+TYPES = " and ".join(map(repr, CONNECTORS))
 LABELS: Json = {"deployed-by": "openmetadata"}
 
 
@@ -138,11 +143,27 @@ def workflow_name(dag_id: str) -> str:
     return f"{name[: LONGEST_NAME - len(digest) - 1]}-{digest}"
 
 
-def require_metadata(pipeline: IngestionPipeline) -> None:
-    """Raises Invalid for the types of pipelines that are not run here."""
-    if pipeline.pipeline_type != "metadata":
-        message = f"{pipeline.pipeline_type!r} is not supported: Headwater runs pipelines of the type 'metadata'"
+def require_supported(pipeline: IngestionPipeline) -> None:
+    """Raises Invalid for the types of pipelines that are not run here, and for secrets that a server may not name.
+
+    Those of a service's connection are bounded when a run asks the server for it; dbt's stand in its own options.
+    """
+    if pipeline.pipeline_type not in CONNECTORS:
+        message = f"{pipeline.pipeline_type!r} is not supported: Headwater runs pipelines of the types {TYPES}"
         raise Invalid([Problem("pipelineType", message)])
+    require_no_references(pipeline.source_config.config)
+
+
+def require_no_references(options: Mapping[str, JsonValue]) -> None:
+    """Raises Invalid where options that a server sends refer to secrets of this service."""
+    if refers_to_secrets(dict(options)):
+        message = "may not refer to a secret with secret:<name>; give the value itself, which the server keeps"
+        raise Invalid([Problem("sourceConfig.config", message)])
+
+
+def connector_of(pipeline: IngestionPipeline, service_type: str) -> str:
+    """The connector of a pipeline: that of its service's kind, unless it reads something else."""
+    return CONNECTORS[pipeline.pipeline_type] or service_type.lower()
 
 
 def require_same(row: WorkflowRow, pipeline: IngestionPipeline) -> None:

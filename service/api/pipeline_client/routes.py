@@ -15,8 +15,10 @@ from service.api.pipeline_client.logs import chunk_of, lines_of
 from service.api.pipeline_client.pipelines import (
     PIPELINE,
     IngestionPipeline,
-    require_metadata,
+    connector_of,
+    require_no_references,
     require_same,
+    require_supported,
     workflow_name,
 )
 from service.errors import Invalid, NotFound, Problem
@@ -98,12 +100,12 @@ class Status(BaseModel):
 @router.post("/deploy")
 def deploy(pipeline: Annotated[IngestionPipeline, Body()], services: ServicesDep, request: Request) -> Message:
     """Make or change the workflow of a pipeline, and switch its schedule on or off as the pipeline says."""
-    require_metadata(pipeline)
+    require_supported(pipeline)
     kind = services.openmetadata.service_type(pipeline.server, pipeline.service.type, pipeline.service.name)
     # No connection to the store is held while the server takes its time.
     with services.database.session() as session:
         name = workflow_name(pipeline.name)
-        definition = pipeline.definition(kind.lower())
+        definition = pipeline.definition(connector_of(pipeline, kind))
         with workflow_change(session, Trail(session, actor_of(request)), "apply", name):
             stored = operations.apply(session, definition, services.rules, lambda row: require_same(row, pipeline))
     became = "is as it was" if stored.change == "unchanged" else f"has been {stored.change}"
@@ -115,6 +117,7 @@ def trigger(wanted: Annotated[Trigger, Body()], work: WorkDep) -> Message:
     """Queue a run."""
     workflow = _deployed(work.session, wanted.dag_id)
     override = wanted.conf.app_config_override if wanted.conf else {}
+    require_no_references(override)
     overrides: dict[str, JsonValue] = {"source": {"sourceConfig": {"config": override}}} if override else {}
     run = run_operations.run_now(work.session, workflow.name, RunCreate(overrides=overrides), work.rules)
     work.trail.record("run.start", f"runs/{run.id}", after=run_state(RunRead.of(run)))

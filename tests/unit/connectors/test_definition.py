@@ -270,13 +270,6 @@ def test_null_is_not_enough_where_something_is_required(path: str) -> None:
     assert list(problems(changed(path, None))) == [path]
 
 
-def test_a_connection_is_required_where_no_server_has_one() -> None:
-    alone = {key: value for key, value in without("source.serviceConnection").items() if key != "workflowConfig"}
-    [message] = problems(alone | {"sink": {"type": "file", "config": {"filename": "x"}}}).values()
-    assert message.startswith("source.serviceConnection is required")
-    assert parse(WorkflowDefinition, without("source.serviceConnection")).source.service_connection is None
-
-
 def test_a_catalogue_needs_a_server_and_a_file_does_not() -> None:
     assert list(problems(without("workflowConfig"))) == [""]
     alone = without("workflowConfig")

@@ -4,14 +4,15 @@ import copy
 import dataclasses
 from collections.abc import Callable
 from importlib.metadata import EntryPoint
-from typing import Any
+from typing import Any, Literal
 
 import pytest
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 
 import connectors.sources
 from connectors import registry
 from connectors.connector import Check, Connector
+from connectors.definition import SourceOptions
 from connectors.errors import ConfigurationError
 from connectors.families.database_options import DatabaseConnection, DatabaseMetadata
 from tests.in_memory import connector, memory
@@ -141,6 +142,55 @@ def test_a_plan_knows_where_secrets_stand() -> None:
     assert set(registry.plan(definition()).secret_paths) == {
         ("source", "serviceConnection", "config", "password"),
         ("workflowConfig", "openMetadataServerConfig", "securityConfig", "jwtToken"),
+    }
+
+
+@pytest.mark.usefixtures("install")
+def test_a_connection_is_required_where_no_server_has_one() -> None:
+    raw = definition(serviceConnection=None)
+    assert registry.plan(raw).connection is None
+    alone = {"source": raw["source"], "sink": {"type": "file", "config": {"filename": "x"}}}
+    [(path, message)] = problems(alone).items()
+    assert path == "source.serviceConnection"
+    assert message.startswith("is required: only with workflowConfig.openMetadataServerConfig")
+
+
+class Places(SourceOptions):
+    """Options that hold a connection."""
+
+    type: Literal["Places"] = "Places"
+    place: dict[str, Any] = Field(repr=False)
+
+
+PLACE = ("source", "sourceConfig", "config", "place")
+ELSEWHERE = dataclasses.replace(MEMORY, name="elsewhere", options=Places, connection_path=PLACE)
+
+
+def elsewhere(**source: Any) -> dict[str, Any]:
+    """A definition whose connection stands among the options; no server is asked for it."""
+    config = {"place": {"hostPort": "here", "password": "p"}}
+    changed = {"type": "elsewhere", "serviceName": "shop", "sourceConfig": {"config": config}, **source}
+    return {"source": changed, "sink": {"type": "file", "config": {"filename": "x"}}}
+
+
+def test_a_connection_may_stand_among_the_options(install: Install) -> None:
+    install(elsewhere=f"{HERE}:ELSEWHERE")
+    plan = registry.plan(elsewhere())
+    assert isinstance(plan.connection, LockedConnection)
+    assert plan.connection.host_port == "here"
+    assert plan.secret_paths == ((*PLACE, "password"),)
+    assert "'p'" not in repr(plan)
+
+
+def test_what_is_wrong_with_a_connection_among_the_options_is_named_there(install: Install) -> None:
+    install(elsewhere=f"{HERE}:ELSEWHERE")
+    below = "source.sourceConfig.config.place"
+    wrong = elsewhere(sourceConfig={"config": {"place": {"host": "x"}}})
+    assert set(problems(wrong)) == {f"{below}.{key}" for key in ("hostPort", "password", "host")}
+    assert set(problems(elsewhere(sourceConfig={"config": {}}))) == {below}
+    twice = problems(elsewhere(serviceConnection={"config": {"hostPort": "x"}}))
+    assert twice == {
+        "source.serviceConnection": f"has no use for elsewhere, which is told by {below} what to read; remove it"
     }
 
 

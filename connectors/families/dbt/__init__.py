@@ -1,0 +1,1 @@
+"""dbt: what its artefacts say of tables, their tests and their lineage."""
