@@ -21,6 +21,7 @@ from connectors.models.lineage import AddLineageRequest
 from connectors.models.messaging import CreateMessagingServiceRequest, CreateTopicRequest
 from connectors.models.mlmodel import CreateMlModelRequest, CreateMlModelServiceRequest
 from connectors.models.pipeline import AddPipelineStatusRequest, CreatePipelineRequest, CreatePipelineServiceRequest
+from connectors.models.search import CreateSearchIndexRequest, CreateSearchServiceRequest
 from connectors.models.services import CreateServiceRequest
 from connectors.models.storage import CreateContainerRequest, CreateStorageServiceRequest
 from connectors.models.tags import CreateClassificationRequest, CreateTagRequest
@@ -33,6 +34,7 @@ SERVICES: Mapping[str, type[CreateServiceRequest]] = {
     "MessagingMetadata": CreateMessagingServiceRequest,
     "MlModelMetadata": CreateMlModelServiceRequest,
     "PipelineMetadata": CreatePipelineServiceRequest,
+    "SearchMetadata": CreateSearchServiceRequest,
     "StorageMetadata": CreateStorageServiceRequest,
 }
 REQUESTS: tuple[type[Request], ...] = (
@@ -50,6 +52,7 @@ REQUESTS: tuple[type[Request], ...] = (
     CreateDashboardRequest,
     CreatePipelineRequest,
     CreateContainerRequest,
+    CreateSearchIndexRequest,
     CreateApiCollectionRequest,
     CreateApiEndpointRequest,
     AddPipelineStatusRequest,
