@@ -53,6 +53,7 @@ class Capability(StrEnum):
     RUN_STATUS = "runStatus"
     LINEAGE = "lineage"
     CONTAINERS = "containers"
+    SEARCH_INDEXES = "searchIndexes"
     API_COLLECTIONS = "apiCollections"
     API_ENDPOINTS = "apiEndpoints"
     DATA_TESTS = "dataTests"

@@ -124,6 +124,22 @@ def prefect_server() -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture(scope="session")
+def opensearch_server() -> Iterator[str]:
+    """Where an OpenSearch answers that all tests share."""
+    systems.require("opensearch")
+    with shared("tests.systems.opensearch") as server:
+        yield server["address"]
+
+
+@pytest.fixture(scope="session")
+def elasticsearch_server() -> Iterator[str]:
+    """Where an Elasticsearch answers that all tests share."""
+    systems.require("elasticsearch")
+    with shared("tests.systems.elasticsearch") as server:
+        yield server["address"]
+
+
+@pytest.fixture(scope="session")
 def migrated_template(postgres_server: Server) -> str:
     """The name of a migrated database to clone, made by the first process that needs it."""
     versions = sorted((REPOSITORY / "migrations").rglob("*.py"))

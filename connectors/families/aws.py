@@ -108,7 +108,7 @@ class AwsService:
         self._report = report
         self._cancellation = cancellation
         with translated("the credentials are looked up"):
-            self._client = _client(_session(credentials), service, credentials)
+            self._client = _client(session_of(credentials), service, credentials)
 
     def call(self, operation: str, **query: object) -> dict[str, Any]:
         """The answer to one operation.
@@ -208,7 +208,7 @@ def _refusal(error: "ClientError", what: str) -> ConnectorError:
     return ConnectorError(message)
 
 
-def _session(credentials: AwsCredentials) -> "boto3.Session":
+def session_of(credentials: AwsCredentials) -> "boto3.Session":
     """A session that acts as the credentials say; a role that is assumed is assumed anew before it expires."""
     import boto3
 
@@ -230,7 +230,7 @@ def frozen(credentials: AwsCredentials) -> dict[str, str]:
         FatalError, SourceUnavailable: There are none; see `failure`.
     """
     with translated("the credentials are looked up"):
-        found = _session(credentials).get_credentials()
+        found = session_of(credentials).get_credentials()
         keys = found.get_frozen_credentials() if found is not None else None
     given = {"AWS_REGION": credentials.aws_region, "AWS_ENDPOINT_URL": credentials.end_point_url}
     if keys is not None:

@@ -23,7 +23,7 @@ from connectors.families.rest_failures import Refused, Vanished
 from connectors.http.answers import Answer, UnreadableAnswer
 from connectors.http.attempts import Attempts, Trouble
 from connectors.http.retry import RetryPolicy, http_date
-from connectors.http.tls import advice_on_tls, tls_context
+from connectors.http.tls import KEYS, TlsKeys, advice_on_tls, tls_context
 from connectors.report import Observer
 
 logger = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ AT_ONCE = RestLimits(retry=RetryPolicy(tries=1, few_tries=1))
 class Endpoint:
     """An API: `system` is its name in messages, `address` its base URL, which the user gave as `key`.
 
-    `prefix` is where `verifySSL` and `sslConfig` lie. `secrets` never show up in a message.
+    `tls_keys`, below `prefix`, are what users call `verify_ssl` and `certificates`. `secrets` show up in no message.
     `login` gives the headers of a session, and again after an answer that says that it is over (`session_over`);
     `credentials` names the keys to mend where that is of no use.
     """
@@ -66,8 +66,9 @@ class Endpoint:
     prefix: str = ""
     verify_ssl: VerifySsl = "no-ssl"
     certificates: TlsConfig | None = None
+    tls_keys: TlsKeys = KEYS
     headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
-    auth: httpx.BasicAuth | None = field(default=None, repr=False)
+    auth: httpx.Auth | None = field(default=None, repr=False)
     login: "Callable[[RestClient], Mapping[str, str]] | None" = field(default=None, repr=False)
     session_over: Callable[[Answer], bool] = lambda answer: answer.status == HTTPStatus.UNAUTHORIZED
     credentials: str = "the credentials"
@@ -95,11 +96,12 @@ class RestClient:
         self._report = report
         self._limits = limits or LIMITS
         self._attempts = Attempts(self._limits.retry, cancellation)
+        self._tls_keys = endpoint.tls_keys.below(endpoint.prefix)
         self._server_date: datetime | None = None
         self._session: Mapping[str, str] | None = None
         self._logging_in = threading.Lock()
         self._http = httpx.Client(
-            verify=tls_context(endpoint.address, endpoint.verify_ssl, endpoint.certificates, endpoint.prefix),
+            verify=tls_context(endpoint.address, endpoint.verify_ssl, endpoint.certificates, self._tls_keys),
             headers={"User-Agent": "headwater", "Accept": "application/json", **endpoint.headers},
             auth=endpoint.auth,
             limits=httpx.Limits(max_connections=self._limits.connections, keepalive_expiry=30.0),
@@ -273,7 +275,7 @@ class RestClient:
         if isinstance(error, httpx.UnsupportedProtocol | httpx.LocalProtocolError):
             msg = f"{endpoint.address} cannot be asked: {error}"
             raise FatalError(msg, f"correct {endpoint.key}") from error
-        if (advice := advice_on_tls(error, endpoint.prefix, endpoint.key)) is not None:
+        if (advice := advice_on_tls(error, self._tls_keys, endpoint.key)) is not None:
             msg = f"no secure connection to {endpoint.address}: {error}"
             raise FatalError(msg, advice) from error
         too_slow = f"no answer within {limits.read_seconds:g} s, or not all of it within {limits.answer_seconds:g} s"

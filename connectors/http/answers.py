@@ -50,7 +50,7 @@ class Answer:
         """
         try:
             return msgspec.json.decode(self.body, type=kind, strict=False)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, RecursionError) as error:
             msg = f"HTTP {self.status} with a body that cannot be read ({error})"
             raise UnreadableAnswer(msg) from error
 
@@ -73,11 +73,17 @@ class Answer:
     def _words(self) -> str:
         try:
             found = msgspec.json.decode(self.body)
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, RecursionError):
             return " ".join(re.sub(r"<[^>]*>", " ", self.body.decode(errors="replace")).split())
         if isinstance(found, dict):
             fields = cast("dict[str, Any]", found)
             for key in ("message", "detail", "responseMessage", "errorMessage", "errors", "error"):
                 if fields.get(key):
-                    return " ".join(str(fields[key]).split())
+                    return " ".join(str(_reason(fields[key])).split())
         return ""
+
+
+def _reason(told: object) -> object:
+    """Some servers tell of an error with everything that led to it, and why as its `reason`."""
+    reason = cast("dict[str, Any]", told).get("reason") if isinstance(told, dict) else None
+    return reason or told

@@ -4,6 +4,7 @@ import ssl
 import tempfile
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -16,8 +17,26 @@ NOT_TLS = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILU
 WANTS_OURS = frozenset({"TLSV13_ALERT_CERTIFICATE_REQUIRED", "SSLV3_ALERT_HANDSHAKE_FAILURE"})
 
 
-def tls_context(address: str, verify: VerifySsl, given: TlsConfig | None, prefix: str = "") -> ssl.SSLContext:
-    """The TLS side of a connection whose `sslConfig` lies below `prefix`.
+@dataclass(frozen=True, slots=True)
+class TlsKeys:
+    """What users call it: how a certificate is checked (empty where they cannot say), and the texts or files."""
+
+    verify: str = "verifySSL"
+    authority: str = "sslConfig.caCertificate"
+    certificate: str = "sslConfig.sslCertificate"
+    private_key: str = "sslConfig.sslKey"
+
+    def below(self, prefix: str) -> "TlsKeys":
+        """The same keys inside another."""
+        verify = f"{prefix}{self.verify}" if self.verify else ""
+        return TlsKeys(verify, *(f"{prefix}{key}" for key in (self.authority, self.certificate, self.private_key)))
+
+
+KEYS = TlsKeys()
+
+
+def tls_context(address: str, verify: VerifySsl, given: TlsConfig | None, keys: TlsKeys = KEYS) -> ssl.SSLContext:
+    """The TLS side of a connection.
 
     Raises:
         ConfigurationError: A certificate or key cannot be used; names its key.
@@ -25,16 +44,16 @@ def tls_context(address: str, verify: VerifySsl, given: TlsConfig | None, prefix
     if address.startswith("http:"):
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # never used: loading the usual authorities would cost 30 ms
     config = given or TlsConfig()
-    context = _trusting(config, prefix, only_given=verify == "validate")
+    context = _trusting(config, keys, only_given=verify == "validate")
     if verify == "ignore":
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     if config.ssl_certificate is not None:
-        _show(context, config.ssl_certificate, config.ssl_key, prefix)
+        _show(context, config.ssl_certificate, config.ssl_key, keys)
     return context
 
 
-def _trusting(config: TlsConfig, prefix: str, *, only_given: bool) -> ssl.SSLContext:
+def _trusting(config: TlsConfig, keys: TlsKeys, *, only_given: bool) -> ssl.SSLContext:
     if config.ca_certificate is None or not only_given:
         return httpx.create_ssl_context()
     text = config.ca_certificate.get_secret_value()
@@ -43,17 +62,17 @@ def _trusting(config: TlsConfig, prefix: str, *, only_given: bool) -> ssl.SSLCon
             return ssl.create_default_context(cadata=text)
         return ssl.create_default_context(cafile=text)
     except (OSError, ValueError) as error:
-        raise _unusable(error, f"{prefix}sslConfig.caCertificate", "certificate") from error
+        raise _unusable(error, keys.authority, "certificate") from error
 
 
-def _show(context: ssl.SSLContext, certificate: SecretStr, key: SecretStr | None, prefix: str) -> None:
+def _show(context: ssl.SSLContext, certificate: SecretStr, key: SecretStr | None, keys: TlsKeys) -> None:
     with ExitStack() as stack:
         certificate_file = stack.enter_context(_as_file(certificate))
         key_file = stack.enter_context(_as_file(key)) if key else None
         try:
             context.load_cert_chain(certificate_file, key_file, password=lambda: "")
         except (OSError, ValueError) as error:
-            raise _unusable(error, f"{prefix}sslConfig.sslCertificate", "certificate and key") from error
+            raise _unusable(error, keys.certificate, "certificate and key") from error
 
 
 @contextmanager
@@ -78,7 +97,7 @@ def _unusable(error: Exception, path: str, what: str) -> ConfigurationError:
     return ConfigurationError.at(path, f"is neither the text nor the path of a usable PEM {what}: {reason}")
 
 
-def advice_on_tls(error: BaseException, prefix: str = "", key: str = "hostPort") -> str | None:
+def advice_on_tls(error: BaseException, keys: TlsKeys = KEYS, key: str = "hostPort") -> str | None:
     """What to do about a connection that no retry will make secure; None when that is not what failed.
 
     `key` is what holds the address.
@@ -86,13 +105,12 @@ def advice_on_tls(error: BaseException, prefix: str = "", key: str = "hostPort")
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return (
-                f"set {prefix}verifySSL to validate and {prefix}sslConfig.caCertificate to the authority that signed "
-                "the certificate"
-            )
+            check = f"{keys.verify} to validate and " if keys.verify else ""
+            return f"set {check}{keys.authority} to the authority that signed the certificate"
         if isinstance(cause, ssl.SSLError) and cause.reason in NOT_TLS:
             return f"the server does not speak TLS at this address: write http:// in {key}"
         if isinstance(cause, ssl.SSLError) and cause.reason in WANTS_OURS:
-            return f"if the server wants to see a certificate, give it {prefix}sslConfig.sslCertificate and sslKey"
+            own = keys.private_key.rpartition(".")[2]
+            return f"if the server wants to see a certificate, give it {keys.certificate} and {own}"
         cause = cause.__cause__ or cause.__context__
     return None

@@ -23,6 +23,7 @@ from connectors.models.messaging import CreateMessagingServiceRequest, CreateTop
 from connectors.models.mlmodel import CreateMlModelRequest, CreateMlModelServiceRequest
 from connectors.models.pipeline import AddPipelineStatusRequest, CreatePipelineRequest, CreatePipelineServiceRequest
 from connectors.models.quality import AddTestCaseResultRequest, CreateTestCaseRequest, CreateTestDefinitionRequest
+from connectors.models.search import CreateSearchIndexRequest, CreateSearchServiceRequest
 from connectors.models.services import CreateServiceRequest
 from connectors.models.storage import CreateContainerRequest, CreateStorageServiceRequest
 from connectors.models.tags import CreateClassificationRequest, CreateTagRequest
@@ -36,6 +37,7 @@ SERVICES: Mapping[str, type[CreateServiceRequest]] = {
     "MessagingMetadata": CreateMessagingServiceRequest,
     "MlModelMetadata": CreateMlModelServiceRequest,
     "PipelineMetadata": CreatePipelineServiceRequest,
+    "SearchMetadata": CreateSearchServiceRequest,
     "StorageMetadata": CreateStorageServiceRequest,
 }
 REQUESTS: tuple[type[Request], ...] = (
@@ -53,6 +55,7 @@ REQUESTS: tuple[type[Request], ...] = (
     CreateDashboardRequest,
     CreatePipelineRequest,
     CreateContainerRequest,
+    CreateSearchIndexRequest,
     CreateApiCollectionRequest,
     CreateApiEndpointRequest,
     AddPipelineStatusRequest,

@@ -5,7 +5,7 @@ import ssl
 from connectors.definition import OpenMetadataConnection
 from connectors.http import tls
 
-PREFIX = "workflowConfig.openMetadataServerConfig."
+KEYS = tls.KEYS.below("workflowConfig.openMetadataServerConfig.")
 
 
 def tls_context(connection: OpenMetadataConnection) -> ssl.SSLContext:
@@ -14,9 +14,9 @@ def tls_context(connection: OpenMetadataConnection) -> ssl.SSLContext:
     Raises:
         ConfigurationError: A certificate or key cannot be used; names its key.
     """
-    return tls.tls_context(connection.host_port, connection.verify_ssl, connection.ssl_config, PREFIX)
+    return tls.tls_context(connection.host_port, connection.verify_ssl, connection.ssl_config, KEYS)
 
 
 def advice_on_tls(error: BaseException) -> str | None:
     """See connectors.http.tls."""
-    return tls.advice_on_tls(error, PREFIX)
+    return tls.advice_on_tls(error, KEYS)

@@ -32,6 +32,7 @@ from connectors.models.names import MAX_FQN_LENGTH, MAX_NAME_LENGTH, encode_name
 from connectors.models.pipeline import AddPipelineStatusRequest, CreatePipelineRequest
 from connectors.models.quality import AddTestCaseResultRequest, CreateTestCaseRequest
 from connectors.models.records import DeletionScope, Record, ScopeEnd
+from connectors.models.search import CreateSearchIndexRequest
 from connectors.models.storage import CreateContainerRequest
 from connectors.registry import plan
 from tests.conformance.runs import SERVICE, Bench, in_flow, is_view
@@ -95,6 +96,7 @@ SHOWS: dict[Capability, Callable[[Record], object]] = {
     Capability.DATA_MODELS: columns_of_model,
     Capability.ML_MODELS: lambda record: isinstance(record, CreateMlModelRequest),
     Capability.CONTAINERS: lambda record: isinstance(record, CreateContainerRequest),
+    Capability.SEARCH_INDEXES: lambda record: isinstance(record, CreateSearchIndexRequest) and record.fields,
     Capability.PIPELINES: lambda record: isinstance(record, CreatePipelineRequest),
     Capability.RUN_STATUS: lambda record: isinstance(record, AddPipelineStatusRequest) and record.status.task_status,
     Capability.LINEAGE: lambda record: isinstance(record, AddLineageRequest),

@@ -62,6 +62,8 @@ COLLECTIONS: Mapping[str, Collection] = {
     "containers": Collection(
         "container", "CreateContainerRequest", ("service", "services/storageServices"), bulk=False
     ),
+    "services/searchServices": Collection("searchService", "CreateSearchServiceRequest", bulk=False),
+    "searchIndexes": Collection("searchIndex", "CreateSearchIndexRequest", ("service", "services/searchServices")),
     "services/apiServices": Collection("apiService", "CreateApiServiceRequest", bulk=False),
     "apiCollections": Collection("apiCollection", "CreateAPICollectionRequest", ("service", "services/apiServices")),
     "apiEndpoints": Collection("apiEndpoint", "CreateAPIEndpointRequest", ("apiCollection", "apiCollections")),

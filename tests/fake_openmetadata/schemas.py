@@ -27,6 +27,8 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
     "CreatePipelineRequest": ("name", "service"),
     "CreateStorageServiceRequest": ("name", "serviceType"),
     "CreateContainerRequest": ("name", "service"),
+    "CreateSearchServiceRequest": ("name", "serviceType"),
+    "CreateSearchIndexRequest": ("name", "service", "fields"),
     "CreateApiServiceRequest": ("name", "serviceType"),
     "CreateAPICollectionRequest": ("name", "service"),
     "CreateAPIEndpointRequest": ("name", "apiCollection"),

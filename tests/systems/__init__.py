@@ -1,7 +1,7 @@
-"""Real systems to ingest from that come as Python packages, each in a venv of its own, never a dependency of ours.
+"""Real systems to ingest from, never a dependency of ours: Python packages, each in a venv, or jars in a folder.
 
-`make systems SYSTEMS="moto ..."` installs them as tests/systems/requirements/<name>.txt says; tests that need one that
-is not installed are left out, and say so. `make lock-systems` writes those files from the .in beside them.
+`make systems SYSTEMS="moto ..."` installs them as tests/systems/requirements/<name>.txt (.xml for Maven) says; tests that
+need one that is not installed are left out, and say so. `make lock-systems` writes those files from the .in beside them.
 """
 
 import importlib
@@ -23,6 +23,7 @@ from tests.sharing import REPOSITORY
 
 FOLDER = REPOSITORY / ".systems"
 REQUIREMENTS = Path(__file__).parent / "requirements"
+COPY_JARS = "org.apache.maven.plugins:maven-dependency-plugin:2.8:copy-dependencies"
 STARTING_SECONDS = 90.0
 STOPPING_SECONDS = 10.0
 
@@ -45,20 +46,30 @@ def require(system: str) -> None:
 
 
 def install(system: str) -> None:
-    """Make the system's venv anew, unless it is there already; what its module wants to `prepare` is done at once."""
+    """Make the system's folder anew, unless it is there already; what its module wants to `prepare` is done at once."""
     if installed(system):
         return
     folder = FOLDER / system
     shutil.rmtree(folder, ignore_errors=True)
-    venv.create(folder, with_pip=True)
-    pip = [folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, "--no-deps", "-r", REQUIREMENTS / f"{system}.txt"], check=True)
+    (_install_jars if _requirements(system).suffix == ".xml" else _install_packages)(system, folder)
     module = f"tests.systems.{system}"
     if importlib.util.find_spec(module) is not None:
         prepare = getattr(importlib.import_module(module), "prepare", None)
         if prepare is not None:
             prepare()
     (folder / ".ready").write_text(_wanted(system), encoding="utf-8")
+
+
+def _install_packages(system: str, folder: Path) -> None:
+    venv.create(folder, with_pip=True)
+    pip = [folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "--no-deps", "-r", _requirements(system)], check=True)
+
+
+def _install_jars(system: str, folder: Path) -> None:
+    folder.mkdir(parents=True)
+    copy = [COPY_JARS, f"-DoutputDirectory={folder / 'lib'}"]
+    subprocess.run(["mvn", "-B", "-q", "-f", _requirements(system), *copy], check=True)
 
 
 @contextmanager
@@ -110,5 +121,15 @@ def _tail(log: Path) -> str:
     return log.read_text(encoding="utf-8", errors="replace")[-2000:]
 
 
+def names() -> list[str]:
+    """All that can be installed."""
+    return sorted(path.stem for path in REQUIREMENTS.iterdir() if path.suffix in (".txt", ".xml"))
+
+
+def _requirements(system: str) -> Path:
+    of_java = REQUIREMENTS / f"{system}.xml"
+    return of_java if of_java.exists() else REQUIREMENTS / f"{system}.txt"
+
+
 def _wanted(system: str) -> str:
-    return f"{sys.version}\n" + (REQUIREMENTS / f"{system}.txt").read_text(encoding="utf-8")
+    return f"{sys.version}\n" + _requirements(system).read_text(encoding="utf-8")
