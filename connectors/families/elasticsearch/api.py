@@ -184,7 +184,7 @@ def _endpoint(config: ClusterConnection, access: Access) -> Endpoint:
         address=config.host_port,
         verify_ssl="validate" if given else access.verify_ssl,
         certificates=certificates.tls,
-        tls_keys=certificates.keys,
+        tls_keys=certificates.tls_keys,
         headers=dict(access.headers),
         auth=access.auth,
         session_over=over,
