@@ -23,7 +23,7 @@ from connectors.families.elasticsearch.answers import (
     Resolved,
 )
 from connectors.families.elasticsearch.config import ClusterConnection
-from connectors.families.rest import UNAUTHORIZED, Endpoint, RestClient, RestLimits
+from connectors.families.rest import FORBIDDEN, UNAUTHORIZED, Endpoint, RestClient, RestLimits
 from connectors.families.rest_failures import Vanished
 from connectors.http.answers import Answer
 from connectors.report import Observer
@@ -37,7 +37,7 @@ OLD = "see whether hostPort is the API's address: Elasticsearch can list all nam
 class Access:
     """The `system` by its name in messages, and how a connector's user is let in.
 
-    `refused` tells, beside the status 401, that the credentials are wrong; `keys` are what to mend then.
+    `refused` are words of answers 403 that mean, like 401, that the credentials are wrong; `keys` are what to mend then.
     """
 
     system: str
@@ -46,7 +46,7 @@ class Access:
     headers: tuple[tuple[str, str], ...] = ()
     secrets: tuple[str, ...] = ()
     keys: str = "authType"
-    refused: bytes | None = None
+    refused: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,10 +174,8 @@ def _endpoint(config: ClusterConnection, access: Access) -> Endpoint:
     given = access.verify_ssl == "no-ssl" and certificates.tls.ca_certificate is not None
 
     def over(answer: Answer) -> bool:
-        words = access.refused
-        return answer.status == UNAUTHORIZED or (
-            words is not None and answer.status == rest.FORBIDDEN and words in answer.body
-        )
+        forbidden = answer.status == FORBIDDEN and any(words in answer.body for words in access.refused)
+        return answer.status == UNAUTHORIZED or forbidden
 
     return Endpoint(
         system=access.system,
