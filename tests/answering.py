@@ -2,6 +2,7 @@
 
 import json
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -44,7 +45,11 @@ class Answering:
     """Answers by "METHOD path" with a document, a Status, or what a function of the request gives; else 404."""
 
     def __init__(
-        self, answers: Mapping[str, Any] | None = None, faults: Iterable[Fault] = (), upstream: str | None = None
+        self,
+        answers: Mapping[str, Any] | None = None,
+        faults: Iterable[Fault] = (),
+        upstream: str | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.answers: dict[str, Any] = dict(answers or {})
         self.faults = Faults(faults)
@@ -55,11 +60,14 @@ class Answering:
         self.lock = threading.Lock()
         self.upstream = None if upstream is None else httpx.Client(base_url=upstream, timeout=60)
         self._server = _Server(("127.0.0.1", 0), partial(_Handler, self))
+        self._scheme = "http" if tls is None else "https"
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
 
     @property
     def address(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
+        return f"{self._scheme}://127.0.0.1:{self._server.server_port}"
 
     def paths(self) -> list[str]:
         return [asked.path for asked in self.asked]

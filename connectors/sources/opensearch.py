@@ -26,7 +26,7 @@ SYSTEM = "OpenSearch"
 SERVICE = "es"
 SERVERLESS = ".aoss.amazonaws.com"
 # How Amazon's service calls keys or a signature that it refuses, where others answer 401.
-REFUSED = b"in the request is invalid"
+REFUSED = (b"in the request is invalid", b"signature we calculated does not match")
 GRANTS = """{
   "cluster_permissions": ["cluster:monitor/main", "indices:admin/index_template/get",
                           "cluster:admin/component_template/get", "indices:admin/template/get"],

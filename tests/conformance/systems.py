@@ -259,6 +259,21 @@ def mlflow(request: pytest.FixtureRequest) -> System:
     return System(connection_to("127.0.0.1", port), connection_to, (PASSWORD,), {})
 
 
+def of_search_kind(kind: str, fixture: str) -> Callable[[pytest.FixtureRequest], System]:
+    """A connector of this service type and the real node; it lets everybody in."""
+
+    def prepare(request: pytest.FixtureRequest) -> System:
+        port = int(request.getfixturevalue(fixture).rpartition(":")[2])
+
+        def connection_to(host: str, port: int) -> dict[str, Any]:
+            login = {"username": "reader", "password": PASSWORD}
+            return {"type": kind, "hostPort": f"http://{host}:{port}", "authType": login}
+
+        return System(connection_to("127.0.0.1", port), connection_to, (PASSWORD,), {"includeIndexTemplate": True})
+
+    return prepare
+
+
 def superset(request: pytest.FixtureRequest) -> System:
     """The real server over two dashboards."""
     server = request.getfixturevalue("superset_server")
@@ -334,6 +349,7 @@ SYSTEMS: dict[str, Callable[[pytest.FixtureRequest], System]] = {
     "dbt": dbt,
     "deltalake": deltalake,
     "dynamodb": of_amazon("DynamoDB", fill_dynamodb, ALL_OF_DATABASES),
+    "elasticsearch": of_search_kind("ElasticSearch", "elasticsearch_server"),
     "glue": of_amazon("Glue", fill_glue, ALL_OF_DATABASES),
     "greenplum": of_postgres_kind("Greenplum"),
     "hive": hive,
@@ -343,6 +359,7 @@ SYSTEMS: dict[str, Callable[[pytest.FixtureRequest], System]] = {
     "mlflow": mlflow,
     "mongodb": mongodb,
     "mysql": of_mysql_kind("Mysql"),
+    "opensearch": of_search_kind("OpenSearch", "opensearch_server"),
     "postgres": postgres,
     "prefect": prefect,
     "redpanda": of_kafka_kind("Redpanda"),

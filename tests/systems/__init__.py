@@ -1,7 +1,7 @@
 """Real systems to ingest from, never a dependency of ours: Python packages, each in a venv, or jars in a folder.
 
-`make systems SYSTEMS="moto ..."` installs them as tests/systems/requirements/<name>.txt (.xml for Maven) says; tests that
-need one that is not installed are left out, and say so. `make lock-systems` writes those files from the .in beside them.
+`make systems SYSTEMS="moto ..."` installs them as tests/systems/requirements/<name>.txt, or .xml for Maven, says; tests
+that need one that is not installed are left out, and say so. `make lock-systems` writes each .txt from its .in.
 """
 
 import importlib

@@ -8,7 +8,7 @@ from tests.systems.search_node import TYPES, Request, compile_node, serving
 
 OWN_TYPES: dict[str, Any] = {
     "labels": {"type": "flat_object"}, "pattern": {"type": "wildcard"}, "huge": {"type": "unsigned_long"},
-    "shop": {"type": "constant_keyword", "value": "x"}, "drawing": {"type": "xy_shape"},
+    "area": {"type": "geo_shape"}, "shop": {"type": "constant_keyword", "value": "x"},
 }  # fmt: skip
 CONTENT: tuple[Request, ...] = (
     ("PUT", "/types", {"mappings": {"properties": {**TYPES, **OWN_TYPES}}}),

@@ -34,7 +34,7 @@ TYPES: dict[str, Any] = {
     "byte": {"type": "byte"}, "flag": {"type": "boolean"}, "raw": {"type": "binary"}, "moment": {"type": "date_nanos"},
     "host": {"type": "ip"}, "hosts": {"type": "ip_range"}, "years": {"type": "integer_range"},
     "words": {"type": "token_count", "analyzer": "standard"}, "title": {"type": "search_as_you_type"},
-    "suggestion": {"type": "completion"}, "place": {"type": "geo_point"}, "area": {"type": "geo_shape"},
+    "suggestion": {"type": "completion"}, "place": {"type": "geo_point"},
     "query": {"type": "percolator"}, "rank": {"type": "rank_feature"}, "ranks": {"type": "rank_features"},
     "family": {"type": "join", "relations": {"question": "answer"}}, "ratio": {"type": "half_float"},
     "unread": {"type": "object", "enabled": False},
@@ -135,5 +135,6 @@ def serving(product: str, folder: Path, content: Sequence[Request]) -> Generator
 
     with running([*java, "Serve", str(folder), str(port), str(free_port())], folder, ready):
         for method, path, body in (*CONTENT, *content):
-            httpx.request(method, address + path, json=body, timeout=60).raise_for_status()
+            made = httpx.request(method, address + path, json=body, timeout=60)
+            assert made.is_success, f"{path}: {made.text}"
         yield {"address": address}

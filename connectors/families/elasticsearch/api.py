@@ -38,7 +38,7 @@ OLD = "see whether hostPort is the API's address: Elasticsearch can list all nam
 class Access:
     """The `system` by its name in messages, and how a connector's user is let in.
 
-    `refused` tells, beside the status 401, that the credentials are wrong; `keys` are what to mend then.
+    `refused` are words of answers 403 that mean, like 401, that the credentials are wrong; `keys` are what to mend then.
     """
 
     system: str
@@ -47,7 +47,7 @@ class Access:
     headers: tuple[tuple[str, str], ...] = ()
     secrets: tuple[str, ...] = ()
     keys: str = "authType"
-    refused: bytes | None = None
+    refused: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,17 +175,15 @@ def _endpoint(config: ClusterConnection, access: Access) -> Endpoint:
     given = access.verify_ssl == "no-ssl" and certificates.tls.ca_certificate is not None
 
     def over(answer: Answer) -> bool:
-        words = access.refused
-        return answer.status == HTTPStatus.UNAUTHORIZED or (
-            words is not None and answer.status == rest.FORBIDDEN and words in answer.body
-        )
+        forbidden = answer.status == HTTPStatus.FORBIDDEN and any(words in answer.body for words in access.refused)
+        return answer.status == HTTPStatus.UNAUTHORIZED or forbidden
 
     return Endpoint(
         system=access.system,
         address=config.host_port,
         verify_ssl="validate" if given else access.verify_ssl,
         certificates=certificates.tls,
-        tls_keys=certificates.keys,
+        tls_keys=certificates.tls_keys,
         headers=dict(access.headers),
         auth=access.auth,
         session_over=over,

@@ -47,7 +47,7 @@ class Certificates(Model):
         return TlsConfig(caCertificate=given[0], sslCertificate=given[1], sslKey=given[2])
 
     @property
-    def keys(self) -> TlsKeys:
+    def tls_keys(self) -> TlsKeys:
         """What users call them."""
         kind = "Path" if any(self._paths()) else "Value"
         names = (f"sslConfig.certificates.{name}{kind}" for name in ("caCert", "clientCert", "privateKey"))

@@ -13,7 +13,7 @@ from connectors.families.rest_failures import Vanished, attempted
 from connectors.families.search import Details, SearchIndex
 
 # Settings that are no choice of anybody's; those of a data stream's latest index change with every new one.
-OWN_SETTINGS = frozenset({"uuid", "provided_name", "version"})
+OWN_SETTINGS = frozenset({"uuid", "provided_name", "version", "verified_before_close"})
 OF_ONE_INDEX = OWN_SETTINGS | {"creation_date", "hidden"}
 
 

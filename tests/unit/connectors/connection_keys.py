@@ -20,6 +20,8 @@ REQUIRED: dict[str, dict[str, Any]] = {
     "hive": {"hostPort": "db:1"},
     "snowflake": {"username": "u", "password": "p", "account": "acme-shop", "warehouse": "SMALL"},
     "sqlite": {"databaseMode": "/shop.db"},
+    "elasticsearch": {"hostPort": "http://search:9200"},
+    "opensearch": {"hostPort": "http://search:9200"},
     "clickhouse": {"hostPort": "db:1"},
 }
 PATTERN = {"includes": ["a"], "excludes": []}
@@ -41,7 +43,20 @@ POSTGRES: dict[str, Any] = {
     "scheme": "postgresql+psycopg2",
     "connectionArguments": {"connect_timeout": 5},
 }
+SEARCH: dict[str, Any] = {
+    "connectionArguments": {},
+    "connectionTimeoutSecs": 5,
+    "searchIndexFilterPattern": PATTERN,
+    "sslConfig": {"certificates": {"caCertPath": "/ca", "clientCertPath": "/cert", "privateKeyPath": "/key"}},
+}
 SUPPORTED: dict[str, dict[str, Any]] = {
+    "elasticsearch": {**SEARCH, "type": "ElasticSearch", "authType": {"apiKey": "k", "apiKeyId": "i"}},
+    "opensearch": {
+        **SEARCH,
+        "type": "OpenSearch",
+        "authType": {"username": "u", "password": "p"},
+        "verifySSL": "validate",
+    },
     "airflow": {"type": "Airflow", "numberOfStatus": 5, "pipelineFilterPattern": PATTERN},
     "postgres": {**POSTGRES, **ROUTINES, "type": "Postgres", "classificationName": "Tags"},
     "greenplum": {**POSTGRES, "type": "Greenplum"},
@@ -161,6 +176,8 @@ POSTGRES_UNUSED: dict[str, Any] = {
     "supportsDatabase": True,
 }
 UNUSED: dict[str, dict[str, Any]] = {
+    "elasticsearch": {"supportsMetadataExtraction": True},
+    "opensearch": {"supportsMetadataExtraction": True},
     "airflow": {"supportsMetadataExtraction": True},
     "dynamodb": {"supportsMetadataExtraction": True, "supportsProfiler": True},
     "glue": {"supportsMetadataExtraction": True, "supportsDBTExtraction": True},

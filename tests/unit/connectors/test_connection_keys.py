@@ -37,6 +37,8 @@ OUTCOMES = [
     ("*", "queryHistoryTable", NO_EFFECT),
     ("*", "useSlowLogs", NO_EFFECT),
     ("*", "awsConfig.enabled", NO_EFFECT),
+    ("opensearch", "authType.enabled", NO_EFFECT),
+    ("*", "sslConfig.certificates.stagingDir", NO_EFFECT),
     ("clickhouse", "duration", NO_EFFECT),
     ("redshift", "clusterIdentifier", NO_EFFECT),
     ("redshift", "workgroupName", NO_EFFECT),

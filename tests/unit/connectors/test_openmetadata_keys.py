@@ -107,9 +107,17 @@ def test_a_key_is_accepted_without_effect(path: str, value: object) -> None:
     assert registry.plan(changed("postgres", path)).notes == ()
 
 
-def test_an_option_of_pipelines_is_accepted_without_effect() -> None:
-    path = f"{OPTIONS}.includeUnDeployedPipelines"
-    assert registry.plan(changed("airflow", path, False)).notes == (f"{path} has no effect on metadata ingestion",)
+@pytest.mark.parametrize(
+    ("kind", "option", "value"),
+    [
+        ("airflow", "includeUnDeployedPipelines", False),
+        ("opensearch", "includeSampleData", True),
+        ("elasticsearch", "sampleSize", 50),
+    ],
+)
+def test_an_option_is_accepted_without_effect(kind: str, option: str, value: object) -> None:
+    path = f"{OPTIONS}.{option}"
+    assert registry.plan(changed(kind, path, value)).notes == (f"{path} has no effect on metadata ingestion",)
 
 
 @pytest.mark.parametrize("path", ["processor", "stage", "bulkSink"])

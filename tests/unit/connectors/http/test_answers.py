@@ -8,6 +8,7 @@ from connectors.http.answers import LONGEST_MESSAGE, Answer, UnreadableAnswer
     [
         (b'{"code": 400, "message": "name must not\\n be null"}', "name must not be null"),
         (b'{"errorType": "x", "responseMessage": "no"}', "no"),
+        (b'{"error": {"root_cause": [], "reason": "no such index [x]"}, "status": 404}', "no such index [x]"),
         (b'{"errors": ["a", "b"]}', "['a', 'b']"),
         (b"<html><h1>502 Bad</h1><p>Gateway</p></html>", "502 Bad Gateway"),
         (b"", "HTTP 404 Not Found"),
@@ -29,5 +30,6 @@ def test_cuts_long_messages() -> None:
 
 
 def test_tells_what_cannot_be_read() -> None:
-    with pytest.raises(UnreadableAnswer, match="HTTP 200 with a body that cannot be read"):
-        Answer(200, b'{"half": ').decoded(dict[str, str])
+    for body in (b'{"half": ', b"[" * 100_000):
+        with pytest.raises(UnreadableAnswer, match="HTTP 200 with a body that cannot be read"):
+            Answer(200, body).decoded(object)
