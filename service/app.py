@@ -114,7 +114,7 @@ class Service:
             _warn_without_keys(database, settings)
         if worker is not None:
             self._parts.callback(worker.stop)  # before the listener ends: cancels are heard while runs have their grace
-        check = connection_checker(resolver, self._sources)
+        check = connection_checker(resolver, self._sources, self._tokens)
         for_servers = resolver.for_servers(settings.openmetadata_secrets)
         openmetadata = OpenMetadata(connection_checker(for_servers, self._sources), self._tokens)
         self._parts.callback(openmetadata.stop)

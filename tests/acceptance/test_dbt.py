@@ -84,7 +84,9 @@ def test_a_project_is_checked_and_run(api: Api, name: str, catalogue: Catalogue,
     assert SECRET not in str(created)
     assert SECRET not in str(api.get(f"/workflows/{name}"))
     checked = api.post(f"/workflows/{name}/check")
-    assert [step["status"] for step in checked["steps"]] == ["passed"] * 4
+    assert [(step["status"], step["name"]) for step in checked["steps"]][-1] == ("passed", "CheckService")
+    assert checked["passed"] is True
+    assert checked["steps"][-1]["message"] == "duck is of the type CustomDatabase"
     run = api.until(api.start(name), "succeeded")
     assert run["counts"]["byType"]["dataModel"] == {"written": 6}
     assert catalogue.entities("tables")[ORDERS]["dataModel"]["modelType"] == "DBT"
@@ -97,13 +99,27 @@ def test_a_project_is_checked_and_run(api: Api, name: str, catalogue: Catalogue,
 def test_a_check_and_a_run_tell_what_is_missing(
     api: Api, name: str, catalogue: Catalogue, artefacts: Answering
 ) -> None:
+    fill(catalogue)
     del artefacts.answers["GET /target/manifest.json"]
     api.create(name, config_of(options_of(artefacts), catalogue), policy={"maxAttempts": 1})
-    first, *rest = api.post(f"/workflows/{name}/check")["steps"]
+    first, *rest, last = api.post(f"/workflows/{name}/check")["steps"]
     assert (first["status"], {step["status"] for step in rest}) == ("failed", {"skipped"})
+    assert last["status"] == "passed"
     assert "dbtConfigSource.dbtManifestHttpPath" in first["advice"]
     run = api.ended(api.start(name))
     assert (run["state"], "manifest.json" in run["error"]["detail"]) == ("failed", True)
+
+
+def test_a_service_that_the_catalogue_lacks_ends_the_run(
+    api: Api, name: str, catalogue: Catalogue, artefacts: Answering
+) -> None:
+    api.create(name, config_of(options_of(artefacts), catalogue))
+    checked = api.post(f"/workflows/{name}/check")
+    told = "OpenMetadata has no databaseService 'duck'"
+    assert (checked["passed"], told in checked["steps"][-1]["message"]) == (False, True)
+    run = api.ended(api.start(name))
+    assert (run["state"], told in run["error"]["detail"]) == ("failed", True)
+    assert "source.serviceName" in run["error"]["detail"]
 
 
 def test_a_connector_is_listed_with_where_its_artefacts_lie(api: Api) -> None:
