@@ -131,7 +131,7 @@ class Connector(Generic[ConfigT, OptionsT]):
     `driver` is the module that has to be installed, by the extra named like the connector. `grants` are the statements
     that give the user the rights a run needs, `tested` says on what it was: both for docs/connectors.md.
     `connection_path` is where in a definition the `config` stands; elsewhere than in `source.serviceConnection`, it is
-    no service's own, and the server is not asked for it.
+    no service's own: the server is not asked for it, and has to have the service already.
     """
 
     name: str
@@ -145,6 +145,11 @@ class Connector(Generic[ConfigT, OptionsT]):
     grants: str = ""
     tested: str = ""
     connection_path: tuple[str, ...] = SERVICE_CONNECTION
+
+    @property
+    def has_service(self) -> bool:
+        """Whether its entities lie in a service of its own, and not in one that another connector fills."""
+        return self.connection_path == SERVICE_CONNECTION
 
     @property
     def family(self) -> str:

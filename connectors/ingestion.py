@@ -15,6 +15,7 @@ from connectors.openmetadata.past_runs import changes_since
 from connectors.registry import Plan, plan
 from connectors.report import Report
 from connectors.runner import TopologyRunner
+from connectors.services import require_service
 from connectors.sinks.opening import Folders, open_sink
 
 CONNECTION = "source.serviceConnection"
@@ -75,6 +76,7 @@ def carry_out(
     since = _changed_since(planned, report, cancellation, folders, beginning.at)
     context = _context(planned, report, cancellation, since)
     runner = TopologyRunner(report, cancellation, planned.options.threads, beginning.finished)
+    require_service(definition, cancellation, folders.tokens)
     with planned.connector.topology(context) as root:
         sink = open_sink(definition, planned.options, report, cancellation, folders)
         try:

@@ -20,7 +20,6 @@ from pydantic import BaseModel
 import connectors.sources
 from connectors.connector import CheckResult, Connector, run_checks
 from connectors.definition import (
-    SERVICE_CONNECTION,
     Model,
     ModelT,
     SourceOptions,
@@ -132,7 +131,7 @@ def plan(raw: Mapping[str, Any], *, confined: bool = False, files: SourceFiles =
 def _connection_problems(definition: WorkflowDefinition, connector: Connector[Any, Any]) -> Iterator[Problem]:
     """What is wrong with where the connection stands."""
     given = definition.source.service_connection
-    if connector.connection_path != SERVICE_CONNECTION:
+    if not connector.has_service:
         if given is not None:
             place = ".".join(connector.connection_path)
             yield Problem(SERVICE, f"has no use for {connector.name}, which is told by {place} what to read; remove it")

@@ -9,7 +9,8 @@ import msgspec
 
 from connectors import registry
 from connectors.cancellation import Cancellation
-from connectors.definition import SERVICE_CONNECTION, OpenMetadataConnection, WorkflowDefinition, known_only, parse
+from connectors.connector import Check, CheckResult, run_checks
+from connectors.definition import OpenMetadataConnection, WorkflowDefinition, known_only, parse
 from connectors.errors import ConfigurationError, SinkUnavailable
 from connectors.http.answers import UnreadableAnswer
 from connectors.http.retry import RetryPolicy
@@ -21,6 +22,7 @@ SERVICE = "source.serviceName"
 TYPE = "source.type"
 SERVER = "openMetadataServerConnection"
 MASK = "***"
+STEP_SECONDS = 30.0
 # For people who wait for the answer, unlike for a run.
 QUICK = Limits(connect_seconds=5.0, read_seconds=10.0, connections=1, retry=RetryPolicy(tries=2, few_tries=1))
 
@@ -50,7 +52,9 @@ def read_service(client: OpenMetadataClient, kind: str, name: str) -> Service:
         message = f"OpenMetadata does not tell of the {kind} {name!r}: {answer.message()}"
         raise SinkUnavailable(message, "look into the server's own log")
     if not answer.ok:
-        message = f"OpenMetadata has no {kind} {name!r} to take the connection from: {answer.message()}"
+        message = (
+            f"OpenMetadata has no {kind} {name!r}: {answer.message()}; correct the name, or have it ingested first"
+        )
         raise ConfigurationError.at(SERVICE, message)
     try:
         return answer.decoded(Service)
@@ -69,6 +73,39 @@ def service_type(server: Mapping[str, Any], kind: str, name: str, tokens: Path |
         return read_service(client, kind, name).service_type
 
 
+def require_service(
+    definition: WorkflowDefinition, cancellation: Cancellation, tokens: Path | None = None, limits: Limits | None = None
+) -> str:
+    """What a connector without a service of its own tells of has to be there; says what that is.
+
+    Raises:
+        ConfigurationError, SinkUnavailable, FatalError: See `read_service`.
+    """
+    connector, server = registry.usable(definition.source.type), definition.workflow_config.open_metadata_server_config
+    if connector.has_service or server is None or definition.sink.type != "metadata-rest":
+        return "no service has to be there"
+    name = definition.source.service_name
+    with OpenMetadataClient(server, Report(), cancellation, limits, tokens) as client:
+        return f"{name} is of the type {read_service(client, connector.service.entity, name).service_type}"
+
+
+def service_checks(raw: Mapping[str, Any], tokens: Path | None = None) -> Iterator[CheckResult]:
+    """The step of a test that only the whole definition allows, for a connector without a service of its own.
+
+    Raises:
+        ConfigurationError: The definition cannot be run.
+    """
+    definition = parse(WorkflowDefinition, raw)
+    if registry.usable(definition.source.type).has_service:
+        return
+
+    def check(definition: WorkflowDefinition) -> str:
+        return require_service(definition, Cancellation(STEP_SECONDS), tokens, QUICK)
+
+    step = Check("CheckService", "The catalogue has the service", check, mandatory=True, timeout_seconds=STEP_SECONDS)
+    yield from run_checks((step,), definition)
+
+
 def completed(raw: Mapping[str, Any], cancellation: Cancellation, tokens: Path | None = None) -> dict[str, Any]:
     """The definition with the connection that the server has for its service; as it is, if it has one of its own.
 
@@ -78,8 +115,7 @@ def completed(raw: Mapping[str, Any], cancellation: Cancellation, tokens: Path |
     definition = parse(WorkflowDefinition, raw)
     connector = registry.usable(definition.source.type)
     server = definition.workflow_config.open_metadata_server_config
-    own = definition.source.service_connection is not None or connector.connection_path != SERVICE_CONNECTION
-    if own or server is None:
+    if definition.source.service_connection is not None or not connector.has_service or server is None:
         return dict(raw)
     name = definition.source.service_name
     with OpenMetadataClient(server, Report(), cancellation, tokens=tokens) as client:

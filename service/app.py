@@ -113,7 +113,7 @@ class Service:
             _warn_without_keys(database, settings)
         if worker is not None:
             self._parts.callback(worker.stop)  # before the listener ends: cancels are heard while runs have their grace
-        check = connection_checker(resolver, self._sources)
+        check = connection_checker(resolver, self._sources, self._tokens)
         automations = Automations(database, vault, self._tokens)
         for_servers = resolver.for_servers(settings.openmetadata_secrets)
         openmetadata = OpenMetadata(automations, connection_checker(for_servers, self._sources), self._tokens)

@@ -129,7 +129,7 @@ def check_connection(
     connector_named(name)
     with problems_under("connection"):
         connection = merge_masked(check.connection, {})
-    return tested(services, name, connection, "connection")
+    return tested(services, name, connection, "connection", None)
 
 
 def connector_named(name: str) -> Connector[Any, Any]:
@@ -142,8 +142,8 @@ def connector_named(name: str) -> Connector[Any, Any]:
         raise NotFound(error.message) from error
 
 
-def tested(services: Services, connector: str, connection: Json, path: str) -> CheckReport:
-    """Test a connection; problems of its config are reported below `path`.
+def tested(services: Services, connector: str, connection: Json, path: str, config: Json | None) -> CheckReport:
+    """Test a connection, or a whole config with it; problems of the connection are reported below `path`.
 
     Raises Unavailable when many tests run already.
     """
@@ -151,7 +151,7 @@ def tested(services: Services, connector: str, connection: Json, path: str) -> C
         message = f"{MAX_CHECKS} connections are being tested already"
         raise Unavailable(message)
     try:
-        return CheckReport.of(list(services.check_connection(connector, connection)))
+        return CheckReport.of(list(services.check_connection(connector, connection, config)))
     except ConfigurationError as error:
         raise error.under(path) from error
     finally:

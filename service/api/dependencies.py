@@ -10,7 +10,6 @@ from fastapi import Depends, Path, Query, Request
 from pydantic import AfterValidator, AwareDatetime, Field
 from sqlalchemy.orm import Session
 
-from connectors.connector import CheckResult
 from service.access.audit import Actor, Trail
 from service.access.authentication import Caller, KeyRing
 from service.api.bodies import DEFAULT_MAX_BODY_BYTES
@@ -18,10 +17,11 @@ from service.api.callers import caller_of
 from service.api.errors import request_id_of
 from service.api.feed import RunFeed
 from service.database.engine import Database
+from service.execution.checks import Checker
 from service.execution.openmetadata import OpenMetadata
 from service.metrics import Metrics
 from service.settings import Settings
-from service.workflows.documents import UNSTORABLE, Json, is_storable
+from service.workflows.documents import UNSTORABLE, is_storable
 from service.workflows.operations import Rules
 from service.workflows.wire import Input
 
@@ -45,7 +45,7 @@ class Readiness:
 class Services:
     """The parts of the service that the API speaks to, made by `service.app`.
 
-    `check_connection(connector, connection config)` resolves secrets and yields the result of each step.
+    `check_connection` resolves secrets and yields the result of each step.
     """
 
     settings: Settings
@@ -54,7 +54,7 @@ class Services:
     metrics: Metrics
     feed: RunFeed
     ready: Callable[[], Sequence[Readiness]]
-    check_connection: Callable[[str, Json], Iterator[CheckResult]]
+    check_connection: Checker
     openmetadata: OpenMetadata
     keys: KeyRing
     max_body_bytes: int = DEFAULT_MAX_BODY_BYTES

@@ -229,9 +229,9 @@ def check_workflow(name: WorkflowName, services: ServicesDep) -> CheckReport:
     # No connection to the store is held while the source takes its time.
     place = connector_named(row.connector).connection_path
     with operations.problems_under("config"):
-        connection = value_at(services.rules.vault.open(row.config), place)
-    path = ".".join(("config", *place))
-    return tested(services, row.connector, connection if isinstance(connection, dict) else {}, path)
+        config = services.rules.vault.open(row.config)
+    connection, path = value_at(config, place), ".".join(("config", *place))
+    return tested(services, row.connector, connection if isinstance(connection, dict) else {}, path, config)
 
 
 def _labels(pairs: Sequence[str]) -> dict[str, str]:

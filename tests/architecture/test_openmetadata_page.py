@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from connectors.definition import OpenMetadataConnection, Source, WorkflowConfig, WorkflowDefinition
 from connectors.families.database_options import DatabaseMetadata, OwnerConfig
+from connectors.families.dbt.config import DbtArtefacts, DbtMetadata
 from connectors.families.pipeline_options import LineageInformation, PipelineMetadata
 from connectors.families.search import SearchMetadata
 from service.api.pipeline_client import probes, routes
@@ -24,7 +25,7 @@ WORDS = {word for code in CODE.findall(PAGE) for word in re.split(r"\W+", code)}
 GROUPED = re.compile(r"supports\w+|include[A-Z]\w+")
 MODELS: list[type[BaseModel]] = [
     WorkflowDefinition, Source, WorkflowConfig, OpenMetadataConnection, DatabaseMetadata, OwnerConfig, PipelineMetadata,
-    LineageInformation, SearchMetadata, AirflowConfig, IngestionPipeline,
+    LineageInformation, SearchMetadata, AirflowConfig, IngestionPipeline, DbtArtefacts, DbtMetadata,
 ]  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from connectors.filters import Filter, compile_filter
 from connectors.models.base import TagLabel
 from connectors.models.data_model import AddDataModelRequest, DataModel, ModelColumn
 from connectors.models.lineage import AddLineageRequest, LineageDetails
-from connectors.models.names import encode_name, fqn
+from connectors.models.names import encode_name, fqn, split_fqn
 from connectors.models.quality import AddTestCaseResultRequest, CreateTestCaseRequest
 from connectors.models.records import Record
 from connectors.topology import Filtered, Node
@@ -168,6 +168,7 @@ class DbtWalk:
         row = cast("Exposure", item.make())
         kind, target = EXPOSED.get(row.type), (row.config.meta or {}).get(EXPOSED_AS, (row.meta or {}).get(EXPOSED_AS))
         if kind is not None and isinstance(target, str) and target:
+            _require_name(target, item.unique_id)
             yield from self._edges(row.depends_on.nodes, kind, target)
 
     def _edges(self, nodes: Iterable[str], kind: str, target: str) -> Iterator[Record]:
@@ -227,6 +228,14 @@ def _decoded(raw: msgspec.Raw, kind: type[T], unique_id: str) -> T:
     except msgspec.MsgspecError as error:
         msg = f"what dbt says of {unique_id} cannot be read: {error}"
         raise ConnectorError(msg, "have dbt write its artefacts anew, with dbt Core 1.3 to 1.11") from error
+
+
+def _require_name(text: str, unique_id: str) -> None:
+    try:
+        split_fqn(text)
+    except ValueError as error:
+        msg = f"{EXPOSED_AS} of {unique_id} is none: {error}"
+        raise ConnectorError(msg, f"correct meta.{EXPOSED_AS} of the exposure") from error
 
 
 def _groups(manifest: Manifest) -> Iterator[tuple[str, tuple[str, ...]]]:

@@ -172,6 +172,15 @@ def test_without_a_catalogue_names_are_the_manifests(tmp_path: Path) -> None:
     assert "default.crm.people_1" in models(walk("dbt", in_files(tmp_path, "manifest")))
 
 
+def test_an_exposure_that_names_nothing_is_a_failure(tmp_path: Path) -> None:
+    meta = {"open_metadata_fqn": 'a."b'}
+    exposure = {"name": "e", "type": "ml", "meta": meta, "depends_on": {"nodes": ["model.shop.t"]}}
+    written(tmp_path, "manifest", nodes=model("t"), exposures={"exposure.shop.e": exposure})
+    [failure] = walk("dbt", in_files(tmp_path, "manifest")).report.failures
+    assert failure.cause.startswith("open_metadata_fqn of exposure.shop.e is none: ")
+    assert failure.advice == "correct meta.open_metadata_fqn of the exposure"
+
+
 def test_a_test_of_a_source_is_attached_by_its_arguments(tmp_path: Path) -> None:
     """Older manifests do not say what a test is attached to; it is not what a relationship leads to."""
     nodes = {**model("a"), **model("b"), "test.shop.rel.x": {

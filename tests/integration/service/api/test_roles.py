@@ -138,6 +138,20 @@ class TestOperators:
             answer = api.as_role(Role.OPERATOR, "POST", url, json={"overrides": overrides})
             assert answer.status_code == status, (overrides, answer.text)
 
+    def test_they_override_no_connection_that_stands_among_the_options(self, api: Keyed) -> None:
+        places = {"dbtConfigType": "http", "dbtManifestHttpPath": "http://a/m", "dbtHttpHeaders": {"X": "secret:a"}}
+        options = {"config": {"dbtConfigSource": places}}
+        config = {
+            "source": {"type": "dbt", "serviceName": "shop", "sourceConfig": options},
+            "sink": {"type": "file", "config": {"filename": "x.jsonl"}},
+        }
+        api.as_admin("PUT", "/api/v1/workflows/dbt", json={"name": "dbt", "config": config}).raise_for_status()
+        elsewhere = {"dbtConfigSource": {"dbtManifestHttpPath": "http://evil/m"}}
+        for config, status in ((elsewhere, 403), ({"threads": 2}, 202)):
+            overrides = {"source": {"sourceConfig": {"config": config}}}
+            answer = api.as_role(Role.OPERATOR, "POST", "/api/v1/workflows/dbt/runs", json={"overrides": overrides})
+            assert answer.status_code == status, answer.text
+
     def test_they_test_no_connection_with_stored_secrets(self, api: Keyed) -> None:
         connection = {"type": "Postgres", "hostPort": "evil:1", "authType": {"password": "secret:shop-pg"}}
         url = "/api/v1/connectors/postgres/check"
