@@ -133,4 +133,5 @@ def _told(answer: httpx.Response) -> str:
     if answer.status_code == HTTPStatus.UNAUTHORIZED:
         return f"refused: {told.get('detail')}\n  set HEADWATER_API_KEY, or name a file with the key by --key-file"
     problems = [f"{problem['path']}: {problem['message']}" for problem in told.get("problems") or ()]
-    return "\n  ".join([f"refused: {told.get('detail') or told.get('title') or answer.status_code}", *problems])
+    reason = told.get("title") if problems else told.get("detail") or told.get("title")
+    return "\n  ".join([f"refused: {reason or answer.status_code}", *problems])
