@@ -9,19 +9,19 @@ from pydantic import BaseModel, SecretStr
 
 SECRET_KEY = re.compile(r"password|passwd|passphrase|secret|token|private_?key|api_?key|authorization", re.IGNORECASE)
 Path = tuple[str | int, ...]
-LEAVES = (str, bytes, int, float, NoneType)
+SCALARS = (NoneType, int, float, bytes)
 
 
 def secret_paths(value: object, path: Path = ()) -> Iterator[Path]:
     """Where in a definition's own keys its secret texts stand, found on the validated model."""
-    if isinstance(value, SecretStr):
-        yield path
-    elif not isinstance(value, LEAVES):
-        for key, item in _items(value):
-            if isinstance(item, str) and isinstance(value, Mapping) and SECRET_KEY.search(str(key)):
+    for key, item in _items(value):
+        if isinstance(item, SecretStr):
+            yield (*path, key)
+        elif isinstance(item, str):
+            if isinstance(value, Mapping) and SECRET_KEY.search(str(key)):
                 yield (*path, key)
-            else:
-                yield from secret_paths(item, (*path, key))
+        elif not isinstance(item, SCALARS):
+            yield from secret_paths(item, (*path, key))
 
 
 def _items(value: object) -> Iterator[tuple[str | int, object]]:
@@ -30,5 +30,5 @@ def _items(value: object) -> Iterator[tuple[str | int, object]]:
             yield info.alias or name, getattr(value, name)
     elif isinstance(value, Mapping):
         yield from cast("Mapping[str, object]", value).items()
-    elif isinstance(value, Sequence):
+    elif isinstance(value, Sequence) and not isinstance(value, str | bytes):
         yield from enumerate(cast("Sequence[object]", value))
