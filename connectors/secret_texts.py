@@ -2,22 +2,25 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from types import NoneType
 from typing import cast
 
 from pydantic import BaseModel, SecretStr
 
 SECRET_KEY = re.compile(r"password|passwd|passphrase|secret|token|private_?key|api_?key|authorization", re.IGNORECASE)
 Path = tuple[str | int, ...]
+SCALARS = (NoneType, int, float, bytes)
 
 
 def secret_paths(value: object, path: Path = ()) -> Iterator[Path]:
     """Where in a definition's own keys its secret texts stand, found on the validated model."""
-    if isinstance(value, SecretStr):
-        yield path
     for key, item in _items(value):
-        if isinstance(item, str) and isinstance(value, Mapping) and SECRET_KEY.search(str(key)):
+        if isinstance(item, SecretStr):
             yield (*path, key)
-        else:
+        elif isinstance(item, str):
+            if isinstance(value, Mapping) and SECRET_KEY.search(str(key)):
+                yield (*path, key)
+        elif not isinstance(item, SCALARS):
             yield from secret_paths(item, (*path, key))
 
 

@@ -1,6 +1,8 @@
 """Files of this machine that a definition may name as a source: those below the folders that the operator allows."""
 
 from dataclasses import dataclass
+from os import sep
+from os.path import realpath
 from pathlib import Path
 
 from pydantic import ValidationInfo
@@ -20,13 +22,18 @@ class SourceFiles:
         """
         if self.folders is None:
             return _resolved(Path(path))
-        roots = [folder.resolve() for folder in self.folders]
-        found = _resolved(roots[0] / path if roots else Path(path))
-        if not any(found.is_relative_to(root) for root in roots):
+        roots = [realpath(folder) for folder in self.folders]
+        found = _resolved(Path(*roots[:1], path))
+        if not any(lies_below(str(found), root) for root in roots):
             allowed = " or ".join(map(str, roots)) or "no folder at all"
             msg = f"{path!r} does not lie below {allowed}; move it there, or have HEADWATER_SOURCE_DIRS allow its place"
             raise ValueError(msg)
         return found
+
+
+def lies_below(path: str, folder: str) -> bool:
+    """Whether a path is that folder or below it, both resolved; said of texts, as runs ask often."""
+    return path == folder or path.startswith(folder.rstrip(sep) + sep)
 
 
 def _resolved(path: Path) -> Path:

@@ -1,5 +1,6 @@
 """The composition root: builds every part of the service once, from its settings, and hands them to each other."""
 
+import gc
 import logging
 import os
 import signal
@@ -210,6 +211,7 @@ def _serve(service: Service, address: socket.socket) -> None:
     # Until the HTTP server takes over: what has started by then is stopped.
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
     app = service.start()
+    gc.freeze()  # what there is by now stays: each look at all of it would hold up every request and run
     try:
         host, port, *_ = address.getsockname()
         logger.info("Listening on http://%s:%d", f"[{host}]" if ":" in host else host, port)

@@ -5,6 +5,7 @@ import logging
 import os
 from collections.abc import Callable
 from contextlib import ExitStack
+from os.path import realpath
 from pathlib import Path, PurePath
 from typing import BinaryIO, TypeVar, cast
 from uuid import uuid4
@@ -18,6 +19,7 @@ from connectors.models.records import Record
 from connectors.report import Failure, Observer
 from connectors.sinks.entries import Encoding, Entry, Kind, Unencodable
 from connectors.sinks.lines import line_of
+from connectors.source_files import lies_below
 
 T = TypeVar("T")
 FILENAME = "sink.config.filename"
@@ -55,7 +57,7 @@ def file_path(config: FileConfig, folder: Path | None) -> Path:
         ConfigurationError: It would lie elsewhere, or is a folder.
     """
     path = Path(config.filename) if folder is None else folder / config.filename
-    if folder is not None and not path.resolve().is_relative_to(folder.resolve()):
+    if folder is not None and not lies_below(realpath(path), realpath(folder)):
         raise ConfigurationError.at(FILENAME, f"must lie below {folder}; write a name relative to it")
     if path.is_dir():
         raise ConfigurationError.at(FILENAME, f"{path} is a folder; name a file")

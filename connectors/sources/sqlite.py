@@ -5,7 +5,7 @@ import re
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from functools import partial
+from functools import cached_property, partial
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -209,9 +209,13 @@ class SQLiteSource:
 
     def counts(self, _database: str) -> Mapping[str, Mapping[str, int]]:
         """The count of tables and views."""
+        return {SCHEMA: {"table": self._count}}
+
+    @cached_property
+    def _count(self) -> int:
         with self._reader.opened() as connection:
             [(count,)] = self._reader.rows(connection, COUNT)
-        return {SCHEMA: {"table": count}}
+        return count
 
     def tags(self, _database: str) -> Iterable[Tag]:
         """There are none."""

@@ -4,6 +4,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
+import msgspec
 import psycopg
 from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError, DisconnectionError
@@ -47,6 +48,7 @@ class Database:
             pool_timeout=pool_timeout_seconds,
             pool_recycle=1800,
             pool_use_lifo=True,
+            json_deserializer=msgspec.json.decode,
         )
         event.listen(self.engine, "connect", _prepare)
         event.listen(self.engine, "checkin", _note_use)

@@ -1,12 +1,12 @@
 """How an attempt ends: for good, for another try, or because its worker shuts down."""
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
 from pydantic import JsonValue
-from sqlalchemy import Row, text
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from service.runs.repository.journal import Lease, packed
@@ -32,34 +32,38 @@ class Ending:
     head_start: float = 0.0
 
 
-# Taken before the runs themselves, as by everybody else; most successes change nothing and wait for nobody.
-_LOCK_WORKFLOWS = text("""
-    select w.id from workflows w join runs r on r.workflow_id = w.id
-    join unnest(cast(:runs as uuid[]), cast(:tokens as bigint[]), cast(:states as text[])) as e(run, token, state)
-        on e.run = r.id and e.token = r.token
-    where r.state = 'running' and (e.state = 'failed' or (e.state <> 'cancelled' and w.consecutive_failures <> 0))
-    order by w.id for no key update of w""")
-
+# Workflows are locked before the runs, as by everybody else; most successes change nothing and wait for nobody.
+# Whatever waited for the workflows of these runs or for room in their pools is woken: it may run now.
 _FINISH = text("""
-    with held as (
-        select e.* from runs r join unnest(
+    with told as materialized (
+        select * from unnest(
             cast(:runs as uuid[]), cast(:tokens as bigint[]), cast(:states as text[]), cast(:outcomes as text[]),
             cast(:counts as text[]), cast(:progress as text[]), cast(:errors as text[]), cast(:head_starts as float8[])
-        ) as e(run, token, state, outcome, counts, progress, error, head_start) on e.run = r.id and e.token = r.token
-        where r.state = 'running' order by r.id for update of r
+        ) as t(run, token, state, outcome, counts, progress, error, head_start)
+    ), locked as materialized (
+        select w.id from workflows w join runs r on r.workflow_id = w.id join told t on t.run = r.id
+        where r.state = 'running' and r.token = t.token
+        and (t.state = 'failed' or (t.state <> 'cancelled' and w.consecutive_failures <> 0))
+        order by w.id for no key update of w
+    ), held as materialized (
+        select t.* from runs r join told t on t.run = r.id and t.token = r.token
+        where r.state = 'running' and (select count(*) from locked) >= 0 order by r.id for update of r
     ), ended as (
         update runs r set state = held.state, finished_at = now(), lease_until = null,
             counts = cast(held.counts as jsonb), progress = coalesce(cast(held.progress as jsonb), r.progress),
             error = cast(held.error as jsonb), report_at = now() + make_interval(secs => held.head_start)
         from held where r.id = held.run
-        returning r.id, r.token, r.workflow_id, r.pool
+        returning r.id, r.token, r.workflow_id, r.pool, r.state
     ), noted as (
         update run_attempts a set finished_at = now(), outcome = held.outcome, counts = cast(held.counts as jsonb),
             error = cast(held.error as jsonb)
         from held where a.run_id = held.run and a.token = held.token
+    ), succeeded as (
+        update workflows w set consecutive_failures = 0 from locked, ended
+        where w.id = locked.id and ended.workflow_id = w.id and ended.state <> 'failed'
     )
-    select id, token, workflow_id,
-        exists (select from runs q where q.pool = ended.pool and q.state = 'queued') as waiting
+    select id, token, workflow_id, case when exists (
+        select from runs q where q.pool = ended.pool and q.state = 'queued') then pg_notify(:channel, '') end
     from ended""")
 
 # A run that nobody wants any more does not go back to the queue.
@@ -85,10 +89,9 @@ _REQUEUE = text("""
             outcome = case ended.state when 'cancelled' then 'cancelled' else :outcome end
         from ended where a.run_id = ended.id and a.token = :token
     )
-    select state, exists (select from runs q where q.pool = ended.pool and q.state = 'queued') or :delay = 0 as waiting
+    select state, case when :delay = 0 or exists (
+        select from runs q where q.pool = ended.pool and q.state = 'queued') then pg_notify(:channel, '') end
     from ended""")
-
-_SUCCEED = text("update workflows set consecutive_failures = 0 where id = any(:workflows)")
 
 _FAIL = text("""
     with last as (
@@ -111,9 +114,7 @@ def finish(session: Session, lease: Lease, ending: Ending) -> bool:
 
 def finish_all(session: Session, endings: Mapping[Lease, Ending]) -> Set[Lease]:
     """The same for several runs at once; those that were still their owner's."""
-    columns = _columns(endings)
-    locked = set(session.scalars(_LOCK_WORKFLOWS, {key: columns[key] for key in ("runs", "tokens", "states")}))
-    rows = session.execute(_FINISH, columns).all()
+    rows = session.execute(_FINISH, _columns(endings) | {"channel": CHANNEL}).all()
     ended: dict[Lease, UUID | None] = {Lease(row.id, row.token): row.workflow_id for row in rows}
     failed = {
         workflow: lease.run_id
@@ -121,10 +122,6 @@ def finish_all(session: Session, endings: Mapping[Lease, Ending]) -> Set[Lease]:
         if workflow is not None and endings[lease].state is RunState.FAILED
     }
     count_failures(session, failed)
-    succeeded = locked & set(ended.values()) - failed.keys()
-    if succeeded:
-        session.execute(_SUCCEED, {"workflows": list(succeeded)})
-    _wake_waiting(session, rows)
     return ended.keys()
 
 
@@ -163,10 +160,9 @@ def count_failures(session: Session, failed: Mapping[UUID, UUID]) -> None:
 
 
 def _requeue(session: Session, lease: Lease, outcome: AttemptOutcome, **values: object) -> RunState | None:
-    owner = {"run": lease.run_id, "token": lease.token}
-    rows = session.execute(_REQUEUE, values | owner | {"outcome": outcome.value}).all()
-    _wake_waiting(session, rows)
-    return RunState(rows[0].state) if rows else None
+    own = {"run": lease.run_id, "token": lease.token, "outcome": outcome.value, "channel": CHANNEL}
+    row = session.execute(_REQUEUE, values | own).one_or_none()
+    return None if row is None else RunState(row.state)
 
 
 def _columns(endings: Mapping[Lease, Ending]) -> dict[str, list[Any]]:
@@ -183,12 +179,6 @@ def _columns(endings: Mapping[Lease, Ending]) -> dict[str, list[Any]]:
         "errors": [_packed_error(ending.error) for ending in endings.values()],
         "head_starts": [ending.head_start for ending in endings.values()],
     }
-
-
-def _wake_waiting(session: Session, ended: Iterable[Row[*tuple[Any, ...]]]) -> None:
-    """Whatever waited for the workflows of these runs or for room in their pools may run now."""
-    if any(row.waiting for row in ended):
-        workflows.notify(session, CHANNEL)
 
 
 def _packed_error(error: RunError | None) -> str | None:

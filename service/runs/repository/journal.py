@@ -1,6 +1,7 @@
 """What the owner of a run writes while it goes on. Nothing is written under a stale token."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +16,7 @@ from service.workflows.documents import Json, storable, storable_document
 
 MAX_TEXT = 16_000
 MAX_FAILURES = 10_000
+SUSPECT = re.compile(r"\\u0000|\\ud[89a-f]|NaN|Infinity")
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +148,11 @@ def checkpoint(session: Session, lease: Lease, scopes: Mapping[str, Mapping[str,
 
 def packed(document: Mapping[str, JsonValue] | None) -> str | None:
     """A document as a parameter of a statement."""
-    return None if document is None else json.dumps(storable_document(dict(document)))
+    if document is None:
+        return None
+    text = json.dumps(document)
+    # Escaped, all that Postgres cannot hold looks like this, and little else does.
+    return json.dumps(storable_document(dict(document))) if SUSPECT.search(text) else text
 
 
 def _written(session: Session, statement: TextClause, lease: Lease, **values: object) -> Row[*tuple[Any, ...]] | None:

@@ -110,7 +110,8 @@ _TAKE = text("""
             progress = '{}', error = null, told = null
         where r.id = any(:ids) and r.state = 'queued'
         and not exists (select from runs b where b.workflow_id = r.workflow_id and b.state = 'running')
-        returning r.*
+        returning r.id, r.token, r.workflow, r.workflow_id, r.connector, r.revision, r.trigger, r.scheduled_for,
+            r.queued_at, r.available_at, r.started_at, r.attempt, r.losses, r.overrides, r.policy, r.priority
     ), noted as (
         insert into run_attempts (run_id, token, attempt, worker, outcome)
         select id, token, attempt, :worker, 'running' from taken

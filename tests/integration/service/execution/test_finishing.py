@@ -1,0 +1,102 @@
+"""Ends of runs that come at about the same time are stored together, and none suffers from another."""
+
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+
+import psycopg
+import pytest
+from sqlalchemy.exc import DBAPIError
+
+from service.database.engine import Database
+from service.errors import Unavailable
+from service.execution.finishing import Finisher
+from service.runs.repository import Ending, Lease
+from service.runs.schemas import RunError
+from service.runs.status import RunState
+from tests.eventually import eventually
+from tests.integration.service.runs.makers import claim, make, queue, read
+from tests.integration.service.workflows.makers import ask
+
+SUCCEEDED = Ending(RunState.SUCCEEDED, {"written": 1})
+FAILED = Ending(RunState.FAILED, error=RunError(title="bad"))
+BLOCKED = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+REFUSE = """
+    create function refuse() returns trigger language plpgsql as
+        $$ begin raise exception 'not %', new.workflow; end $$;
+    create trigger refuse before update on runs for each row when (new.workflow = 'b') execute function refuse()"""
+
+
+def started(database: Database, *names: str) -> list[Lease]:
+    """A running run of a new workflow of each name, in the order of the names."""
+    for name in names:
+        make(database, name)
+        queue(database, name)
+    return [claimed.lease for claimed in sorted(claim(database), key=lambda claimed: claimed.workflow)]
+
+
+@contextmanager
+def held(database: Database, lease: Lease) -> Generator[None]:
+    """While inside, the end of this run cannot be stored."""
+    with psycopg.connect(database.url.replace("+psycopg", "")) as connection:
+        connection.execute("select from runs where id = %s for update", (lease.run_id,))
+        yield
+
+
+def meanwhile(
+    database: Database, finisher: Finisher, first: Lease, others: Sequence[Callable[[], bool]]
+) -> list[Future[bool]]:
+    """What comes of `others` when they all come while the end of the first is being stored."""
+    with ThreadPoolExecutor() as crowd, held(database, first):
+        ends = [crowd.submit(finisher.finish, first, SUCCEEDED)]
+        eventually(lambda: ask(database, BLOCKED) == [(1,)])
+        ends += [crowd.submit(other) for other in others]
+        eventually(lambda: len(finisher._waiting) == len(others))
+    return ends
+
+
+def test_those_that_come_while_one_is_stored_share_a_transaction(database: Database) -> None:
+    first, *others = started(database, "a", "b", "c", "d")
+    finisher = Finisher(database)
+    calls = [
+        lambda lease=lease, ending=ending: finisher.finish(lease, ending)
+        for lease, ending in zip(others, (SUCCEEDED, FAILED, SUCCEEDED), strict=True)
+    ]
+    assert all(end.result() for end in meanwhile(database, finisher, first, calls))
+    assert [read(database, lease.run_id).state.value for lease in others] == ["succeeded", "failed", "succeeded"]
+    assert ask(database, "select count(distinct finished_at), count(distinct xmin::text) from runs") == [(2, 2)]
+    failures = "select name, consecutive_failures from workflows order by name"
+    assert ask(database, failures) == [("a", 0), ("b", 0), ("c", 1), ("d", 0)]
+
+
+def test_an_end_that_cannot_be_stored_is_told_to_its_run_alone(database: Database) -> None:
+    first, broken, other = started(database, "a", "b", "c")
+    ask(database, REFUSE)
+    finisher = Finisher(database)
+    calls = [lambda: finisher.finish(broken, SUCCEEDED), lambda: finisher.finish(other, SUCCEEDED)]
+    one, two, three = meanwhile(database, finisher, first, calls)
+    assert (one.result(), three.result()) == (True, True)
+    assert isinstance(two.exception(), DBAPIError)
+    assert [read(database, lease.run_id).state for lease in (broken, other)] == [RunState.RUNNING, RunState.SUCCEEDED]
+
+
+def test_who_has_lost_a_run_is_told_so_beside_others(database: Database) -> None:
+    first, taken, other = started(database, "a", "b", "c")
+    stale = Lease(taken.run_id, taken.token - 1)
+    finisher = Finisher(database)
+    calls = [lambda: finisher.finish(stale, FAILED), lambda: finisher.finish(other, SUCCEEDED)]
+    assert [end.result() for end in meanwhile(database, finisher, first, calls)] == [True, False, True]
+    assert read(database, taken.run_id).state is RunState.RUNNING
+    assert ask(database, "select sum(consecutive_failures) from workflows") == [(0,)]
+
+
+def test_a_store_that_is_away_is_told_to_all(database: Database) -> None:
+    [lease] = started(database, "a")
+    away = Database("postgresql://headwater@127.0.0.1:1/headwater")
+    finisher = Finisher(away)
+    with ThreadPoolExecutor() as crowd:
+        ends = [crowd.submit(finisher.finish, lease, SUCCEEDED) for _ in range(3)]
+    for end in ends:
+        with pytest.raises(Unavailable, match="not available"):
+            end.result()
+    assert read(database, lease.run_id).state is RunState.RUNNING
