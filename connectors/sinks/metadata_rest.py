@@ -14,6 +14,7 @@ from pydantic import Field
 from connectors.cancellation import Cancellation
 from connectors.definition import Model, OpenMetadataConnection, Unused
 from connectors.errors import SinkUnavailable, advice_of, cause_of
+from connectors.http.answers import Answer, UnreadableAnswer
 from connectors.http.retry import RetryPolicy
 from connectors.models.base import EntityReference, Request
 from connectors.models.records import DeletionScope, Record, ScopeEnd
@@ -93,6 +94,12 @@ class Owned(Protocol):
     def owners(self) -> tuple[EntityReference, ...]:
         """By name or id."""
         ...
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """Whether an entity that the server has is one of those that it only keeps."""
+
+    deleted: bool = False
 
 
 class MetadataRestSink:
@@ -207,16 +214,20 @@ class MetadataRestSink:
                 self._gather(entry)
 
     def _exists(self, kind: Kind, fqn: str) -> bool:
-        """Whether the server has that service, which is then left as it is."""
-        answer = self._client.request(f"get {kind.collection}", "GET", by_name(kind.collection, fqn))
+        """Whether the server has that service, which is then left as it is; sending a deleted one brings it back."""
+        path = by_name(kind.collection, fqn)
+        answer = self._client.request(f"get {kind.collection}", "GET", path, {"include": "all"})
         if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             msg = f"OpenMetadata cannot tell whether it has the service {fqn}: {answer.message()}"
             raise SinkUnavailable(msg, "look into the server's own log")
-        if answer.ok:
-            self._report.counted(kind.entity, "unchanged")
-        elif answer.status == HTTPStatus.NOT_FOUND:
+        deleted = answer.ok and _deleted(answer)
+        if answer.status == HTTPStatus.NOT_FOUND:
+            self._known.first(fqn)
+        elif deleted:
             self._known.new(fqn)
-        return answer.ok
+        elif answer.ok:
+            self._report.counted(kind.entity, "unchanged")
+        return answer.ok and not deleted
 
     def _gather(self, entry: Entry, *, late: bool = False) -> None:
         now = time.monotonic()
@@ -267,7 +278,7 @@ class MetadataRestSink:
         """What is left to be sent when the entities that the server has already are accounted for."""
         if batch.late or batch.tries:
             return batch
-        changed = [entry for entry in batch.entries if not self._known.unchanged(entry)]
+        changed = self._known.changed(batch.entries)
         unchanged = len(batch.entries) - len(changed)
         if not unchanged:
             return batch
@@ -323,3 +334,10 @@ class MetadataRestSink:
 
 def _rank(task: Task) -> int | None:
     return task.rank if isinstance(task, Batch) else None
+
+
+def _deleted(answer: Answer) -> bool:
+    try:
+        return answer.decoded(Standing).deleted
+    except UnreadableAnswer:
+        return False

@@ -99,7 +99,7 @@ class Api:
         if method == "GET" and rest == "":
             return lambda query, raw: self._list(collection, query)
         if method == "GET" and rest.startswith("name/"):
-            return lambda query, raw: self._get(collection, rest.removeprefix("name/"))
+            return lambda query, raw: self._get(collection, rest.removeprefix("name/"), query)
         if method == "DELETE" and rest == "deleteStale" and self._version >= FIRST_WITH_DELETE_STALE:
             return lambda query, raw: self._delete_stale(collection, raw)
         if method == "DELETE" and rest and rest != "deleteStale":
@@ -161,8 +161,8 @@ class Api:
     def _told(self, pipeline: str, raw: bytes) -> Body:
         return self._catalogue.tell(pipeline, msgspec.json.decode(raw, type=Body))
 
-    def _get(self, collection: str, name: str) -> Reply:
-        entity = self._catalogue.find(collection, name)
+    def _get(self, collection: str, name: str, query: Mapping[str, str]) -> Reply:
+        entity = self._catalogue.find(collection, name, deleted=query.get("include") == "all")
         if entity is None:
             raise Refused(404, f"{COLLECTIONS[collection].entity} instance for {name} not found")
         return Reply.json(200, entity.shown())
