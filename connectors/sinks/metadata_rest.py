@@ -194,20 +194,20 @@ class MetadataRestSink:
         kind = self._kinds.get(type(record))
         if kind is None:
             kind = self._kinds[type(record)] = Kind.of(type(record))
-        fields = record.__struct_fields__
-        if kind.service and not self._connection.force_entity_overwriting and self._exists(kind, record.fqn):
+        name, fields = record.fqn, record.__struct_fields__
+        if kind.service and not self._connection.force_entity_overwriting and self._exists(kind, name):
             return
-        if kind.service and not self._connection.store_service_connection and "connection" in fields:
+        if "connection" in fields and not self._connection.store_service_connection:
             record = msgspec.structs.replace(record, connection=None)
         if "owners" in fields and (owners := cast("Owned", record).owners):
             record = msgspec.structs.replace(record, owners=self._references.resolved(owners))
         try:
             body = self._encoding.body(record)
         except Unencodable as error:
-            self._ledger.failed(record.fqn, leaf=kind.leaf)
-            self._report.failed(Failure(kind.entity, record.fqn, STAGE, str(error)))
+            self._ledger.failed(name, leaf=kind.leaf)
+            self._report.failed(Failure(kind.entity, name, STAGE, str(error)))
         else:
-            entry = Entry(self._number, kind.of_entity(record.fqn), record.fqn, body, record)
+            entry = Entry(self._number, kind.of_entity(name), name, body, record)
             if kind.joins:  # both ends may still be under way, or come later
                 self._sender.later(entry)
             else:
@@ -243,7 +243,7 @@ class MetadataRestSink:
             self._ledger.opened(entry.number)
         if self._buffers.full(batch, single=self._sender.single(batch)):
             self._put_all(collection)
-        for due in list(self._buffers.due(now)):
+        for due in self._buffers.due(now):
             self._put_all(due)
 
     def _put_all(self, collection: str) -> None:
