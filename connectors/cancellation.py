@@ -68,7 +68,7 @@ class Cancellation:
 
     def check(self) -> None:
         """Raise RunCancelled when the run has to stop."""
-        if self.requested:
+        if self._event.is_set() or self._expired():
             raise RunCancelled(self._reason)
 
     def wait(self, seconds: float) -> None:

@@ -97,7 +97,10 @@ class Report:
     def processed(self, entity: str, count: int = 1) -> None:
         """See Observer."""
         with self._lock:
-            self.progress.setdefault(entity, Progress()).processed += count
+            state = self.progress.get(entity)
+            if state is None:
+                state = self.progress[entity] = Progress()
+            state.processed += count
         if self.listener:
             self.listener.processed(entity, count)
 

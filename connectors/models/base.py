@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 
 import msgspec
 
-from connectors.models.names import fqn
+from connectors.models.names import quote_name
 
 
 class Wire(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel", gc=False):
@@ -88,4 +88,5 @@ class CreateRequest(Request, frozen=True, kw_only=True):
     @classmethod
     def named(cls, parent: str, name: str) -> str:
         """The fully qualified name of one that lies in `parent`."""
-        return ".".join(part for part in (parent, cls.below, fqn(name)) if part)
+        own = f"{cls.below}.{quote_name(name)}" if cls.below else quote_name(name)
+        return f"{parent}.{own}" if parent else own

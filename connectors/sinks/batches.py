@@ -90,11 +90,9 @@ class Buffers:
         """Whether it is time to send the batch."""
         return single or len(batch.entries) >= self._count or batch.size >= self._size
 
-    def due(self, now: float) -> Iterator[str]:
+    def due(self, now: float) -> list[str]:
         """The collections whose batch has waited long enough."""
-        for collection, batch in self._open.items():
-            if now - batch.opened > self._age_seconds:
-                yield collection
+        return [name for name, batch in self._open.items() if now - batch.opened > self._age_seconds]
 
     def take(self, collection: str) -> Iterator[Batch]:
         """The batch of a collection, and first those its entries may depend on; all are then gone from here."""

@@ -65,8 +65,9 @@ class Deletions:
             logger.warning("nothing is deleted below %s: some of what lies there was not delivered", scope.fqn)
             return
         try:
-            _require_inside(scope, scope.seen)
-            self._apply(scope)
+            if not self._known.first_seen(scope.fqn):
+                _require_inside(scope, scope.seen)
+                self._apply(scope)
         except (Refused, NotListed, UnreadableAnswer, ValueError) as error:
             logger.debug("not deleted", exc_info=True)
             self._ledger.undeleted(scope.fqn)

@@ -3,13 +3,14 @@
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from connectors.errors import FatalError, SinkUnavailable
 from connectors.http.answers import UnreadableAnswer
 from connectors.models.base import CreateRequest
-from connectors.models.names import parent_fqn
+from connectors.models.names import fqn, parent_fqn, split_fqn
 from connectors.openmetadata.client import OpenMetadataClient
 from connectors.sinks.entries import Entry, source_hash
 from connectors.sinks.listings import NotListed, listed
@@ -41,34 +42,57 @@ class Known:
         self._scopes: OrderedDict[Key, Scope] = OrderedDict()
         self._kept = 0
         self._new: set[str] = set()
+        self._first: set[str] = set()
         self._unlisted: set[str] = set()
 
-    def new(self, fqn: str) -> None:
+    def new(self, name: str) -> None:
         """The server does not have this entity yet, and so nothing below it."""
         with self._lock:
-            self._new.add(fqn)
+            self._new.add(name)
 
-    def unchanged(self, entry: Entry) -> bool:
-        """Whether the server has this very entity; true once at most, so that a second form of it is sent."""
-        digest = source_hash(entry.body)
-        if self._off or digest is None or not entry.kind.listed_by:
-            return False
-        parent = entry.record.parent if isinstance(entry.record, CreateRequest) else parent_fqn(entry.fqn)
+    def first(self, service: str) -> None:
+        """The server does not have this service, and no deleted one that would come back with what lay in it."""
         with self._lock:
-            if parent in self._new:
+            self._new.add(service)
+            self._first.add(service)
+
+    def first_seen(self, scope: str) -> bool:
+        """Whether all that lies in this scope comes from this run."""
+        with self._lock:
+            return bool(self._first) and fqn(split_fqn(scope)[0]) in self._first
+
+    def changed(self, entries: Sequence[Entry]) -> list[Entry]:
+        """Those that the server does not have like this; each is left out once at most, so that its next form is sent.
+
+        `entries` are of one kind.
+        """
+        if self._off or not entries[0].kind.listed_by:
+            return list(entries)
+        return [entry for parent, group in groupby(entries, _parent) for entry in self._changed_in(parent, list(group))]
+
+    def _changed_in(self, parent: str, entries: list[Entry]) -> Iterable[Entry]:
+        leaf = entries[0].kind.leaf
+        with self._lock:
+            new = parent in self._new
+            if new and not leaf:
+                self._new.update(entry.fqn for entry in entries)
+        return entries if new else self._compared(parent, entries)
+
+    def _compared(self, parent: str, entries: list[Entry]) -> Iterator[Entry]:
+        for entry in entries:
+            digest = source_hash(entry.body)
+            names = None if digest is None else self._names(entry, parent)
+            if names is None:
+                yield entry
+            elif entry.fqn not in names:
                 if not entry.kind.leaf:
-                    self._new.add(entry.fqn)
-                return False
-        names = self._names(entry, parent)
-        if names is None:
-            return False
-        if entry.fqn not in names:
-            if not entry.kind.leaf:
-                self.new(entry.fqn)
-            return False
-        with self._lock:
-            before, names[entry.fqn] = names[entry.fqn], None
-        return before == digest
+                    self.new(entry.fqn)
+                yield entry
+            else:
+                with self._lock:
+                    before, names[entry.fqn] = names[entry.fqn], None
+                if before != digest:
+                    yield entry
 
     def listed(self, collection: str, scope: str) -> Iterable[str] | None:
         """The names that the server had in a scope before this run sent anything there; None when that is not known."""
@@ -124,3 +148,7 @@ class Known:
             if scope is not self._scopes.get(key):
                 self._kept -= len(scope.names or ())
                 scope.names = None
+
+
+def _parent(entry: Entry) -> str:
+    return entry.record.parent if isinstance(entry.record, CreateRequest) else parent_fqn(entry.fqn)

@@ -14,6 +14,7 @@ from pydantic import Field
 from connectors.cancellation import Cancellation
 from connectors.definition import Model, OpenMetadataConnection, Unused
 from connectors.errors import SinkUnavailable, advice_of, cause_of
+from connectors.http.answers import Answer, UnreadableAnswer
 from connectors.http.retry import RetryPolicy
 from connectors.models.base import EntityReference, Request
 from connectors.models.records import DeletionScope, Record, ScopeEnd
@@ -93,6 +94,12 @@ class Owned(Protocol):
     def owners(self) -> tuple[EntityReference, ...]:
         """By name or id."""
         ...
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """Whether an entity that the server has is one of those that it only keeps."""
+
+    deleted: bool = False
 
 
 class MetadataRestSink:
@@ -187,36 +194,40 @@ class MetadataRestSink:
         kind = self._kinds.get(type(record))
         if kind is None:
             kind = self._kinds[type(record)] = Kind.of(type(record))
-        fields = record.__struct_fields__
-        if kind.service and not self._connection.force_entity_overwriting and self._exists(kind, record.fqn):
+        name, fields = record.fqn, record.__struct_fields__
+        if kind.service and not self._connection.force_entity_overwriting and self._exists(kind, name):
             return
-        if kind.service and not self._connection.store_service_connection and "connection" in fields:
+        if "connection" in fields and not self._connection.store_service_connection:
             record = msgspec.structs.replace(record, connection=None)
         if "owners" in fields and (owners := cast("Owned", record).owners):
             record = msgspec.structs.replace(record, owners=self._references.resolved(owners))
         try:
             body = self._encoding.body(record)
         except Unencodable as error:
-            self._ledger.failed(record.fqn, leaf=kind.leaf)
-            self._report.failed(Failure(kind.entity, record.fqn, STAGE, str(error)))
+            self._ledger.failed(name, leaf=kind.leaf)
+            self._report.failed(Failure(kind.entity, name, STAGE, str(error)))
         else:
-            entry = Entry(self._number, kind.of_entity(record.fqn), record.fqn, body, record)
+            entry = Entry(self._number, kind.of_entity(name), name, body, record)
             if kind.joins:  # both ends may still be under way, or come later
                 self._sender.later(entry)
             else:
                 self._gather(entry)
 
     def _exists(self, kind: Kind, fqn: str) -> bool:
-        """Whether the server has that service, which is then left as it is."""
-        answer = self._client.request(f"get {kind.collection}", "GET", by_name(kind.collection, fqn))
+        """Whether the server has that service, which is then left as it is; sending a deleted one brings it back."""
+        path = by_name(kind.collection, fqn)
+        answer = self._client.request(f"get {kind.collection}", "GET", path, {"include": "all"})
         if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             msg = f"OpenMetadata cannot tell whether it has the service {fqn}: {answer.message()}"
             raise SinkUnavailable(msg, "look into the server's own log")
-        if answer.ok:
-            self._report.counted(kind.entity, "unchanged")
-        elif answer.status == HTTPStatus.NOT_FOUND:
+        deleted = answer.ok and _deleted(answer)
+        if answer.status == HTTPStatus.NOT_FOUND:
+            self._known.first(fqn)
+        elif deleted:
             self._known.new(fqn)
-        return answer.ok
+        elif answer.ok:
+            self._report.counted(kind.entity, "unchanged")
+        return answer.ok and not deleted
 
     def _gather(self, entry: Entry, *, late: bool = False) -> None:
         now = time.monotonic()
@@ -232,7 +243,7 @@ class MetadataRestSink:
             self._ledger.opened(entry.number)
         if self._buffers.full(batch, single=self._sender.single(batch)):
             self._put_all(collection)
-        for due in list(self._buffers.due(now)):
+        for due in self._buffers.due(now):
             self._put_all(due)
 
     def _put_all(self, collection: str) -> None:
@@ -267,7 +278,7 @@ class MetadataRestSink:
         """What is left to be sent when the entities that the server has already are accounted for."""
         if batch.late or batch.tries:
             return batch
-        changed = [entry for entry in batch.entries if not self._known.unchanged(entry)]
+        changed = self._known.changed(batch.entries)
         unchanged = len(batch.entries) - len(changed)
         if not unchanged:
             return batch
@@ -323,3 +334,10 @@ class MetadataRestSink:
 
 def _rank(task: Task) -> int | None:
     return task.rank if isinstance(task, Batch) else None
+
+
+def _deleted(answer: Answer) -> bool:
+    try:
+        return answer.decoded(Standing).deleted
+    except UnreadableAnswer:
+        return False

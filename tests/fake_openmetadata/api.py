@@ -104,7 +104,7 @@ class Api:
         if method == "GET" and rest == "":
             return lambda query, raw: self._list(collection, query)
         if method == "GET" and rest.startswith("name/"):
-            return lambda query, raw: self._get(collection, rest.removeprefix("name/"), query.get("fields", ""))
+            return lambda query, raw: self._get(collection, rest.removeprefix("name/"), query)
         if method == "DELETE" and rest == "deleteStale" and self._version >= FIRST_WITH_DELETE_STALE:
             return lambda query, raw: self._delete_stale(collection, raw)
         if method == "DELETE" and rest and rest != "deleteStale":
@@ -179,11 +179,11 @@ class Api:
     def _told(self, pipeline: str, raw: bytes) -> Body:
         return self._catalogue.tell(pipeline, msgspec.json.decode(raw, type=Body))
 
-    def _get(self, collection: str, name: str, fields: str) -> Reply:
-        entity = self._catalogue.find(collection, name)
+    def _get(self, collection: str, name: str, query: Mapping[str, str]) -> Reply:
+        entity = self._catalogue.find(collection, name, deleted=query.get("include") == "all")
         if entity is None:
             raise Refused(404, f"{COLLECTIONS[collection].entity} instance for {name} not found")
-        return Reply.json(200, entity.shown(fields.split(",")))
+        return Reply.json(200, entity.shown(query.get("fields", "").split(",")))
 
     def _list(self, collection: str, query: Mapping[str, str]) -> Reply:
         scopes = [value for key, value in query.items() if key in SCOPES]

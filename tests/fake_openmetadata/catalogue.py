@@ -190,11 +190,11 @@ class Catalogue:
                 place[last] = operation["value"]
             return self.change(table_id, document)
 
-    def find(self, collection: str, name: str) -> Entity | None:
-        """The entity of this name, unless it was deleted."""
+    def find(self, collection: str, name: str, *, deleted: bool = False) -> Entity | None:
+        """The entity of this name, one that was `deleted` only when it is asked for."""
         with self._lock:
             entity = self.entities[collection].get(name)
-            return None if entity is None or entity.deleted else entity
+            return None if entity is None or (entity.deleted and not deleted) else entity
 
     def below(self, collection: str, scope: str) -> list[Entity]:
         """The entities that lie in `scope`, by name."""

@@ -5,7 +5,7 @@ from itertools import count, repeat
 
 import msgspec
 
-from connectors.families.postgres.types import Types
+from connectors.families.postgres.types import Shape, TypeKey, Types
 from connectors.models.database import Column, ColumnConstraint
 from connectors.models.names import encode_names
 
@@ -21,6 +21,10 @@ class ColumnRows(msgspec.Struct, frozen=True, array_like=True, gc=False):
     commented: list[int] | None
     comments: list[str] | None
 
+    def kinds(self) -> list[TypeKey]:
+        """The type of each column."""
+        return list(zip(self.types, self.modifiers, strict=True))
+
     def descriptions(self) -> Iterable[str | None]:
         """One for each column."""
         if not self.commented or not self.comments:
@@ -28,20 +32,25 @@ class ColumnRows(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return map(dict(zip(self.commented, self.comments, strict=True)).get, self.numbers)
 
 
-def described(rows: ColumnRows, types: Types, keyed: Mapping[int, ColumnConstraint | None]) -> tuple[Column, ...]:
-    """The columns of one table; `keyed` has the constraint of those that a key covers."""
-    if not rows.numbers:
-        return ()
-    keys = list(zip(rows.types, rows.modifiers, strict=True))
-    constraints: list[ColumnConstraint | None] = ["NOT_NULL" if each else "NULL" for each in rows.not_nulls]
-    if not types.never_null.isdisjoint(keys):
-        constraints = [
-            "NOT_NULL" if key in types.never_null else each for key, each in zip(keys, constraints, strict=True)
-        ]
+def constraints(
+    rows: ColumnRows, kinds: list[TypeKey], types: Types, keyed: Mapping[int, ColumnConstraint | None]
+) -> list[ColumnConstraint | None]:
+    """What each column says of NULL, or what `keyed` has for those that a key covers."""
+    found: list[ColumnConstraint | None] = ["NOT_NULL" if each else "NULL" for each in rows.not_nulls]
+    if types.never_null and not types.never_null.isdisjoint(kinds):
+        found = ["NOT_NULL" if kind in types.never_null else each for kind, each in zip(kinds, found, strict=True)]
     for number, constraint in keyed.items():
-        constraints[rows.numbers.index(number)] = constraint
-    shapes = zip(*map(types.shapes.__getitem__, keys), strict=True)
-    kinds, displays, lengths, elements, precisions, scales, children = shapes
+        found[rows.numbers.index(number)] = constraint
+    return found
+
+
+def described(
+    rows: ColumnRows, shapes: list[Shape], constraints: Iterable[ColumnConstraint | None]
+) -> tuple[Column, ...]:
+    """The columns of one table."""
+    if not shapes:
+        return ()
+    kinds, displays, lengths, elements, precisions, scales, children = zip(*shapes, strict=True)
     # Column by column in C, by position: in Python, with names, the millions of columns of a database take five times
     # as long, which is most of what a run costs.
     return tuple(

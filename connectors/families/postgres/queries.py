@@ -64,11 +64,11 @@ TAGS = """
     JOIN pg_namespace n ON n.oid = c.relnamespace WHERE $own_schema ORDER BY p.polname
 """
 
-# One schema, whether it may be used, and the oids of its tables; or whether it has routines.
+# One schema, whether it may be used, the oids of its tables, and whether it has routines.
 LISTING = """
     SELECT n.oid, has_schema_privilege(n.oid, 'USAGE'), ARRAY(
         SELECT c.oid FROM pg_depend d JOIN pg_class c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid
-        WHERE $of_schema AND $relation AND NOT EXISTS ($of_extension) ORDER BY c.oid)
+        WHERE $of_schema AND $relation AND NOT EXISTS ($of_extension) ORDER BY c.oid), EXISTS (SELECT $routines)
     FROM pg_namespace n WHERE n.nspname = %s
 """
 ANY_ROUTINE = "SELECT n.oid, EXISTS (SELECT $routines) FROM pg_namespace n WHERE n.nspname = %s"

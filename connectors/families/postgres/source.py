@@ -26,6 +26,8 @@ LANGUAGES: dict[str, Language] = {
     "plpython3u": "Python",
 }  # fmt: skip
 
+ANY_VERSION = 0  # before the session is there; what is asked first is the same for all
+
 
 class PostgresSource:
     """One run's view of a server. Short listings are read at once, tables and routines as they are used."""
@@ -35,6 +37,8 @@ class PostgresSource:
         self._sessions = sessions
         self._wanted = Wanted(options.include_ddl, config.classification_name if options.include_tags else None)
         self._lasting_types: dict[TypeKey, Shape] = {}
+        self._wants_routines = options.include_stored_procedures
+        self._without_routines: set[tuple[str, str]] = set()
 
     @property
     def lists_all_databases(self) -> bool:
@@ -84,8 +88,10 @@ class PostgresSource:
         Raises:
             ConnectorError: The role may not use the schema.
         """
-        with self._sessions.snapshot(database, f"the tables of schema {database}.{schema}") as snapshot:
-            _, usable, oids = _schema(snapshot, queries.LISTING, database, schema)
+        with self._of_schema(queries.LISTING, "the tables", database, schema) as (snapshot, row):
+            _, usable, oids, routines = row
+            if not routines and self._wants_routines:
+                self._without_routines.add((database, schema))
             if not usable:
                 message = f"permission denied for schema {schema} of database {database}"
                 grant = f"GRANT USAGE ON SCHEMA {quoted(schema)} TO {quoted(self._config.username)}"
@@ -94,8 +100,11 @@ class PostgresSource:
 
     def routines(self, database: str, schema: str) -> Iterator[Routine]:
         """The functions and procedures of one schema."""
-        with self._sessions.snapshot(database, f"the routines of schema {database}.{schema}") as snapshot:
-            oid, some = _schema(snapshot, queries.ANY_ROUTINE, database, schema)
+        if (database, schema) in self._without_routines:  # as the listing of its tables saw
+            self._without_routines.remove((database, schema))
+            return
+        with self._of_schema(queries.ANY_ROUTINE, "the routines", database, schema) as (snapshot, row):
+            oid, some = row
             if not some:
                 return
             [rows] = snapshot.streams(queries.composed(queries.ROUTINES, snapshot.version, oid))
@@ -107,6 +116,16 @@ class PostgresSource:
                     description=description,
                     owner=owner,
                 )
+
+    @contextmanager
+    def _of_schema(self, query: str, what: str, database: str, schema: str) -> Generator[tuple[Snapshot, Row]]:
+        """A snapshot, and in it the row that `query` has of the schema."""
+        subject = f"{what} of schema {database}.{schema}"
+        with self._sessions.snapshot(database, subject, queries.composed(query, ANY_VERSION), schema) as snapshot:
+            if not snapshot.first:
+                message = f"schema {schema} of database {database} was dropped during the run"
+                raise ConnectorError(message)
+            yield snapshot, snapshot.first[0]
 
 
 @contextmanager
@@ -126,11 +145,3 @@ def overload_name(name: str, arguments: str) -> str:
     if len(full) <= MAX_NAME_LENGTH:
         return full
     return f"{name}({hashlib.sha256(arguments.encode()).hexdigest()})"
-
-
-def _schema(snapshot: Snapshot, query: str, database: str, schema: str) -> Row:
-    found = snapshot.rows(queries.composed(query, snapshot.version), (schema,))
-    if not found:
-        message = f"schema {schema} of database {database} was dropped during the run"
-        raise ConnectorError(message)
-    return found[0]

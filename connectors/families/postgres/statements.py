@@ -171,13 +171,15 @@ class TableDefinition:
         columns: list[str | None] = [*self.columns]
         for place, column in self.special.items():
             columns[place] = column.clause(bool(typed))
-        items = [*filter(None, columns), *(f"CONSTRAINT {constraint}" for constraint in self.constraints)]
+        items = [*filter(None, columns), *[f"CONSTRAINT {constraint}" for constraint in self.constraints]]
         body = " (\n    " + ",\n    ".join(items) + "\n)" if items else " (\n)"
         made = f"CREATE {kind} {self.quoted}{typed}{'' if typed and not items else body}{self._tail()};"
-        return "\n".join([*self._sequences(), made, *self._afterwards()])
+        return "\n".join([*self._sequences(), made, *self._afterwards()]) if self.special else made
 
     def _tail(self) -> str:
         facts = self.facts
+        if not any(facts[1:8]):  # all that is looked at below, and most tables have none of it
+            return ""
         words = [
             f"INHERITS ({', '.join(facts.parents)})" if facts.parents else "",
             f"PARTITION BY {facts.partition_key}" if facts.partition_key else "",

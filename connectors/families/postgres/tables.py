@@ -8,11 +8,11 @@ import msgspec
 
 from connectors.families.database_source import ForeignKey, Table
 from connectors.families.postgres import queries
-from connectors.families.postgres.columns import ColumnRows, described
+from connectors.families.postgres.columns import ColumnRows, constraints, described
 from connectors.families.postgres.ddl import table_statements
 from connectors.families.postgres.session import Snapshot
 from connectors.families.postgres.statements import TableFacts, view_statement
-from connectors.families.postgres.types import TEMPORAL, Types
+from connectors.families.postgres.types import TEMPORAL, TypeKey, Types
 from connectors.models.database import (
     ColumnConstraint,
     ConstraintType,
@@ -94,26 +94,27 @@ def tables(snapshot: Snapshot, database: str, oids: list[int], wanted: Wanted, t
     for first in range(0, len(oids), PIECE_TABLES):
         listed = ",".join(map(str, oids[first : first + PIECE_TABLES]))
         rows = list(snapshot.documents(query, [f"{{{listed}}}"], decoded))
-        used = {pair for row in rows for pair in zip(row.columns.types, row.columns.modifiers, strict=True)}
-        if missing := used - types.shapes.keys():
+        kinds = [row.columns.kinds() for row in rows]
+        if missing := set[TypeKey]().union(*kinds) - types.shapes.keys():
             pairs = [list(each) for each in zip(*missing, strict=True)]
             types.add(snapshot.rows(queries.composed(queries.TYPES, snapshot.version), pairs))
-        for row in rows:
-            yield _table(row, database, types, wanted.classification)
+        for row, own in zip(rows, kinds, strict=True):
+            yield _table(row, own, database, types, wanted.classification)
 
 
-def _table(row: TableRow, database: str, types: Types, classification: str | None) -> Table:
+def _table(row: TableRow, kinds: list[TypeKey], database: str, types: Types, classification: str | None) -> Table:
     columns, keys, facts = row.columns, Keys(row.keys), row.facts
-    names = dict(zip(columns.numbers, columns.names, strict=True)) if row.keys else {}
+    names = dict(zip(columns.numbers, columns.names, strict=True)) if keys.are_the_tables else {}
+    shapes = list(map(types.shapes.__getitem__, kinds))
     return Table(
         name=row.name,
         type=KINDS[row.kind],
-        columns=described(columns, types, keys.on_columns()),
-        constraints=tuple(keys.constraints(names)),
-        foreign_keys=tuple(keys.foreign_keys(names, database)),
+        columns=described(columns, shapes, constraints(columns, kinds, types, keys.on_columns())),
+        constraints=tuple(keys.constraints(names)) if names else (),
+        foreign_keys=tuple(keys.foreign_keys(names, database)) if names else (),
         partition=partition(row.partition_key, columns, types) if row.partition_key else None,
         definition=row.definition(),
-        ddl=partial(table_statements, row.name, row.quoted, facts, columns, types) if facts else None,
+        ddl=partial(table_statements, row.name, row.quoted, facts, columns, shapes) if facts else None,
         description=row.description,
         owner=row.owner,
         tags=tuple(fqn(classification, encode_name(name)) for name in row.policies) if classification else (),
@@ -125,6 +126,11 @@ class Keys:
     """The primary, unique and foreign keys of one table."""
 
     rows: list[KeyRow]
+
+    @property
+    def are_the_tables(self) -> bool:
+        """Whether any has more to say than its one column says."""
+        return any(row.kind == "f" or len(row.columns) > 1 for row in self.rows)
 
     def on_columns(self) -> dict[int, ColumnConstraint | None]:
         """What a column says of the keys: its own key's kind, nothing where a primary key has several columns."""

@@ -9,7 +9,7 @@ import pytest
 
 from connectors.models.records import DeletionScope, ScopeEnd
 from tests.fake_openmetadata import FakeOpenMetadata, Fault, Manners
-from tests.integration.connectors.sinks.harness import Run, deletion, schema, table, tree
+from tests.integration.connectors.sinks.harness import Run, database, deletion, schema, service, table, tree
 
 DELETE_STALE = "/tables/deleteStale"
 
@@ -122,12 +122,31 @@ def test_nothing_is_deleted_where_something_was_refused(each_run: Run, caplog: p
 
 
 def test_deletions_wait_for_the_records_before_them(each_run: Run) -> None:
+    each_run.deliver([service(), database()])
+    each_run.fake.requests.clear()
     each_run.fake.seconds = 0.01
     each_run.deliver([*tree(40), deletion(*(f"t{number}" for number in range(40))), ScopeEnd("s.d.x", {})], inFlight=4)
     order = [request.path.rpartition("/")[2] for request in each_run.fake.requests if "/tables" in request.path]
     assert order[0] == "bulk"
     assert order[-1] != "bulk"
     assert each_run.report.scopes == ["s.d.x"]
+
+
+def test_below_a_service_that_never_was_there_nothing_can_be_gone(each_run: Run) -> None:
+    each_run.deliver([*tree(3), deletion("t0", "t1", "t2"), ScopeEnd("s.d.x", {})])
+    asked = [request for request in each_run.fake.requests if request.path.endswith(("/deleteStale", "/tables"))]
+    assert asked == []
+    assert each_run.report.scopes == ["s.d.x"]
+
+
+def test_what_comes_back_with_a_deleted_service_is_looked_through(each_run: Run) -> None:
+    each_run.deliver(tree(6))
+    gone = each_run.fake.catalogue.entities["services/databaseServices"]["s"]
+    each_run.fake.catalogue.delete("services/databaseServices", gone.id, recursive=True)
+    each_run.fake.catalogue.entities["tables"]["s.d.x.t5"].deleted = False  # as a server restores what lies below
+    each_run.deliver([*tree(5), deletion(*(f"t{number}" for number in range(5)))])
+    assert each_run.fake.deleted("services/databaseServices") == set()
+    assert each_run.fake.deleted("tables") == {"s.d.x.t5"}
 
 
 def test_schemas_are_deleted_with_what_lies_in_them(each_run: Run) -> None:
