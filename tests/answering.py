@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 
 from tests.fake_openmetadata.faults import Fault, Faults
+from tests.plain_http import NO_TLS
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class Answering:
         self.most_in_flight = 0
         self.closing = threading.Event()
         self.lock = threading.Lock()
-        self.upstream = None if upstream is None else httpx.Client(base_url=upstream, timeout=60)
+        self.upstream = None if upstream is None else httpx.Client(base_url=upstream, timeout=60, verify=NO_TLS)
         self._server = _Server(("127.0.0.1", 0), partial(_Handler, self))
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
 

@@ -23,7 +23,7 @@ settings.load_profile("shared machine")
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """What is imported and collected stays to the end: looking through it for garbage is a third of the time it takes."""
+    """What is imported and collected stays to the end: looking through it for garbage takes a third of the time."""
     gc.disable()
     try:
         return (yield)

@@ -54,7 +54,7 @@ def problem_responses() -> dict[int | str, Node]:
 
 
 def complete(app: FastAPI, routes: Iterable[APIRoute]) -> None:
-    """Let the app's document say what fastapi cannot know: the shape of errors, media types of bodies, roles, examples."""
+    """Let the document say what fastapi cannot know: shape of errors, media types of bodies, roles, examples."""
     guarded = [route for route in routes if isinstance(route, DocumentRoute)]
     app.openapi = _completed(app.openapi, guarded)
 
