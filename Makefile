@@ -3,6 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 WORKERS ?= 4
 
+# Some machines forbid bytecode: then every process compiles all it imports anew, and pytest rewrites every test in each worker.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test coverage check fix serve bench soak chaos chart image tools systems lock lock-systems clean .venv
 .DEFAULT_GOAL := check
 
@@ -63,10 +66,9 @@ image: .venv  ## builds the image without an engine and tries it, or says why no
 # Without dependencies: the lock names all of them, and pip, left to resolve, may prefer a newer version to the locked one.
 .venv/.ready: requirements-dev.lock pyproject.toml
 	$(PYTHON) -m venv .venv
-	env -u PYTHONDONTWRITEBYTECODE $(BIN)/pip install --quiet --disable-pip-version-check \
-		--require-hashes --no-deps -r requirements-dev.lock
-	env -u PYTHONDONTWRITEBYTECODE $(BIN)/pip install --quiet --disable-pip-version-check \
-		--no-build-isolation --no-deps --editable .
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
+		-r requirements-dev.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
 	touch $@
 
 # Needs uv, which .venv has once it was made: a change of the dependencies is locked by the tool of the last lock.

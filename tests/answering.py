@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 
 from tests.fake_openmetadata.faults import Fault, Faults
+from tests.plain_http import NO_TLS
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ class Answering:
         self.most_in_flight = 0
         self.closing = threading.Event()
         self.lock = threading.Lock()
-        self.upstream = None if upstream is None else httpx.Client(base_url=upstream, timeout=60)
+        self.upstream = None if upstream is None else httpx.Client(base_url=upstream, timeout=60, verify=NO_TLS)
         self._server = _Server(("127.0.0.1", 0), partial(_Handler, self))
         self._scheme = "http" if tls is None else "https"
         if tls is not None:

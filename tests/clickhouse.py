@@ -4,6 +4,7 @@ import uuid
 
 import httpx
 
+from tests.plain_http import NO_TLS
 from tests.sharing import REPOSITORY
 
 SHOP = REPOSITORY / "tests" / "golden" / "shop.clickhouse.sql"
@@ -11,7 +12,7 @@ SHOP = REPOSITORY / "tests" / "golden" / "shop.clickhouse.sql"
 
 def execute(address: str, statement: str) -> None:
     """Change something."""
-    answer = httpx.post(f"http://{address}/", content=statement.encode(), timeout=60, trust_env=False)
+    answer = httpx.post(f"http://{address}/", content=statement.encode(), timeout=60, trust_env=False, verify=NO_TLS)
     assert answer.is_success, answer.text
 
 

@@ -12,6 +12,7 @@ import msgspec
 from connectors.cancellation import Cancellation
 from connectors.errors import ConnectorError, FatalError, SourceUnavailable
 from connectors.http.sockets import Sockets
+from connectors.http.tls import tls_context
 from connectors.report import Report
 
 CONNECT_SECONDS = 10.0
@@ -65,6 +66,7 @@ class Client:
         # Every GET is one that only reads, whatever its statement says.
         self._http = httpx.Client(
             base_url=address.url,
+            verify=tls_context(address.url, "validate", None),
             headers={"X-ClickHouse-User": user, "X-ClickHouse-Key": password, "User-Agent": "headwater"},
             timeout=httpx.Timeout(
                 address.seconds("read_timeout", READ_SECONDS),

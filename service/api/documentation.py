@@ -22,7 +22,7 @@ DESCRIPTION = (
     "request, make runs of them. Bodies are JSON or YAML. Every error is a problem document (RFC 9457). Where the "
     "service asks for API keys, they are sent as `Authorization: Bearer hw_...`; `x-required-role` is the least role."
 )
-FIRST_ERROR = 400
+REFERENCE = "#/components/schemas/{model}"
 SCHEME = "apiKey"
 
 router = APIRouter(include_in_schema=False)
@@ -44,13 +44,17 @@ def tags() -> list[Node]:
 
 
 def problem_responses() -> dict[int | str, Node]:
-    """The errors that any endpoint may answer with."""
+    """The errors that any endpoint may answer with.
+
+    By reference: for a model, fastapi would build a validator for each status of each endpoint at the first request.
+    """
     titles = {kind.status: kind.title for _, kind in reversed(KINDS)}
-    return {status: {"model": ProblemDocument, "description": title} for status, title in sorted(titles.items())}
+    content = {PROBLEM_JSON: {"schema": {"$ref": REFERENCE.format(model=ProblemDocument.__name__)}}}
+    return {status: {"description": title, "content": content} for status, title in sorted(titles.items())}
 
 
 def complete(app: FastAPI, routes: Iterable[APIRoute]) -> None:
-    """Let the app's document say what fastapi cannot know: media types of errors and bodies, roles, examples."""
+    """Let the document say what fastapi cannot know: shape of errors, media types of bodies, roles, examples."""
     guarded = [route for route in routes if isinstance(route, DocumentRoute)]
     app.openapi = _completed(app.openapi, guarded)
 
@@ -60,13 +64,14 @@ def _completed(generate: Callable[[], Node], guarded: Iterable[DocumentRoute]) -
     def document() -> Node:
         generated = generate()
         for operation in _operations(generated):
-            _complete_operation(operation)
+            _complete_body(operation)
         for route in guarded:
             for method in route.methods or ():
                 operation = generated["paths"][route.path_format][method.lower()]
                 operation |= {"security": [{SCHEME: []}]} | needs(required_role(route))
         generated["components"]["securitySchemes"] = {SCHEME: {"type": "http", "scheme": "bearer"}}
         schemas = generated["components"]["schemas"]
+        schemas |= _problem_schemas()
         for name, example in (("WorkflowCreate", examples.SHOP), ("RunRead", examples.RUN)):
             schemas[name]["examples"] = [example]
         schemas["ProblemDocument"]["examples"] = [examples.PROBLEM]
@@ -80,11 +85,12 @@ def _operations(document: Node) -> Iterator[Node]:
         yield from path.values()
 
 
-def _complete_operation(operation: Node) -> None:
-    for status, response in cast("dict[str, Node]", operation["responses"]).items():
-        content = cast("Node", response.get("content", {}))
-        if status.isdecimal() and int(status) >= FIRST_ERROR and JSON_TYPE in content:
-            content[PROBLEM_JSON] = content.pop(JSON_TYPE)
+def _problem_schemas() -> Node:
+    problem = ProblemDocument.model_json_schema(ref_template=REFERENCE, mode="serialization")
+    return problem.pop("$defs") | {ProblemDocument.__name__: problem}
+
+
+def _complete_body(operation: Node) -> None:
     body = cast("Node", operation.get("requestBody", {}))
     if body:
         body["content"] = body["content"] | {YAML_TYPES[0]: body["content"][JSON_TYPE]}

@@ -10,6 +10,7 @@ import httpx
 from tests.acceptance.catalogues import TOKEN, Catalogue
 from tests.acceptance.sources import SERVICE
 from tests.eventually import eventually
+from tests.plain_http import NO_TLS
 
 Json = dict[str, Any]
 ENDED = ("succeeded", "partial", "failed", "cancelled", "skipped")
@@ -40,7 +41,7 @@ class Api:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.http = httpx.Client(base_url=url, timeout=30, trust_env=False)
+        self.http = httpx.Client(base_url=url, timeout=30, trust_env=False, verify=NO_TLS)
         self._created: list[str] = []
 
     def __enter__(self) -> "Api":

@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 
 from tests.eventually import eventually
+from tests.plain_http import NO_TLS
 from tests.sharing import REPOSITORY
 
 HEADWATER = (sys.executable, "-m", "service")
@@ -88,7 +89,7 @@ def _ready(process: subprocess.Popen[bytes], log: Path) -> Replica:
 
     def is_ready() -> bool:
         try:
-            return httpx.get(f"{url}/health/ready", trust_env=False).is_success
+            return httpx.get(f"{url}/health/ready", trust_env=False, verify=NO_TLS).is_success
         except httpx.TransportError:
             return False
 

@@ -11,6 +11,7 @@ import httpx
 from tests.acceptance.conftest import StartReplica
 from tests.acceptance.processes import Replica, headwater
 from tests.eventually import eventually
+from tests.plain_http import NO_TLS
 from tests.sharing import fast_folder
 
 KEYS = "/api/v1/keys"
@@ -19,7 +20,9 @@ RUNS = "/api/v1/runs"
 
 def call(replica: Replica, key: str, method: str = "GET", path: str = RUNS, **body: object) -> httpx.Response:
     headers = {"Authorization": f"Bearer {key}"}
-    return httpx.request(method, replica.url + path, headers=headers, trust_env=False, timeout=30, json=body or None)
+    return httpx.request(
+        method, replica.url + path, headers=headers, trust_env=False, timeout=30, json=body or None, verify=NO_TLS
+    )
 
 
 def refuses(replica: Replica, key: str) -> bool:
@@ -34,9 +37,9 @@ def test_a_key_is_good_in_all_replicas_until_it_is_revoked(
     (tmp_path / "secrets" / "first-admin").write_text(f"{first_key}\n")
     chosen = {"admin_key": "secret:first-admin", "secrets_dir": str(tmp_path / "secrets")}
     one, other = start_replica(**chosen), start_replica(**chosen, metrics_auth="keys")
-    assert httpx.get(f"{one.url}/api/v1/runs", trust_env=False).status_code == 401
-    assert httpx.get(f"{one.url}/metrics", trust_env=False).status_code == 200
-    assert httpx.get(f"{other.url}/metrics", trust_env=False).status_code == 401
+    assert httpx.get(f"{one.url}/api/v1/runs", trust_env=False, verify=NO_TLS).status_code == 401
+    assert httpx.get(f"{one.url}/metrics", trust_env=False, verify=NO_TLS).status_code == 200
+    assert httpx.get(f"{other.url}/metrics", trust_env=False, verify=NO_TLS).status_code == 401
     made = call(one, first_key, "POST", KEYS, name="both", role="viewer").json()
     key, prefix = made["key"], made["prefix"]
     for replica in (one, other, one, other):
@@ -72,7 +75,7 @@ def test_who_trusts_no_proxy_believes_none(start_replica: StartReplica) -> None:
     for replica in (sceptic, trusting):
         headers = {"Authorization": f"Bearer {first_key}", "X-Forwarded-For": "203.0.113.7"}
         body = {"name": "x", "role": "viewer"}
-        made = httpx.post(replica.url + KEYS, json=body, headers=headers, trust_env=False).json()
+        made = httpx.post(replica.url + KEYS, json=body, headers=headers, trust_env=False, verify=NO_TLS).json()
         which = f"/api/v1/audit?resource=keys/{made['prefix']}"
         told += [row["address"] for row in call(replica, first_key, path=which).json()["data"]]
     assert told == ["127.0.0.1", "203.0.113.7"]

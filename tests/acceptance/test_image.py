@@ -15,6 +15,7 @@ from tests.acceptance.catalogues import Catalogue
 from tests.acceptance.sources import Source
 from tests.deployment.image import IMAGE, PODMAN, RUN
 from tests.eventually import eventually
+from tests.plain_http import NO_TLS
 
 pytestmark = pytest.mark.skipif("TRY_IMAGE" not in os.environ, reason="`make image` builds and tries the image")
 
@@ -44,7 +45,7 @@ def container(tmp_path: Path) -> Iterator[Container]:
     def is_ready() -> bool:
         assert process.poll() is None, log.read_text()
         try:
-            return httpx.get(f"{url}/health/ready", trust_env=False).is_success
+            return httpx.get(f"{url}/health/ready", trust_env=False, verify=NO_TLS).is_success
         except httpx.TransportError:
             return False
 

@@ -14,6 +14,7 @@ from tests.acceptance.catalogues import TOKEN, Catalogue
 from tests.acceptance.processes import Replica
 from tests.acceptance.sources import SERVICE, Source
 from tests.eventually import eventually
+from tests.plain_http import NO_TLS
 
 PREFIXES = ("/pluginsv2/api/v2/openmetadata", "/api/v2/openmetadata", "/api/v1/openmetadata")
 CREDENTIALS = ("openmetadata", "the-servers-password")
@@ -24,7 +25,7 @@ class PipelineServiceClient:
     """Calls as the server's client does: finds the prefix, asks for a CSRF token before each change."""
 
     def __init__(self, url: str, auth: tuple[str, str] | None = CREDENTIALS) -> None:
-        self.http = httpx.Client(base_url=url, auth=auth, timeout=30, trust_env=False)
+        self.http = httpx.Client(base_url=url, auth=auth, timeout=30, trust_env=False, verify=NO_TLS)
         self.prefix = ""
 
     def find(self) -> str:

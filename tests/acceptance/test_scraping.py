@@ -17,6 +17,7 @@ from tests.acceptance.sources import Source
 from tests.deployment.chart import of_kind, rendered
 from tests.deployment.tools import PROMETHEUS
 from tests.eventually import eventually
+from tests.plain_http import NO_TLS
 
 pytestmark = pytest.mark.skipif(not PROMETHEUS.exists(), reason="Debian's package prometheus was not to be had")
 LISTENING = re.compile(r"Listening on.*?address=(127\.0\.0\.1:\d+)")
@@ -87,7 +88,7 @@ def address_in(log: Path, process: subprocess.Popen[bytes]) -> str | None:
 
 
 def ask(prometheus: str, path: str, **query: str) -> dict[str, Any]:
-    answer = httpx.get(f"{prometheus}{path}", params=query, trust_env=False).raise_for_status().json()
+    answer = httpx.get(f"{prometheus}{path}", params=query, trust_env=False, verify=NO_TLS).raise_for_status().json()
     data: dict[str, Any] = answer["data"]
     return data
 

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 
 from tests.acceptance.processes import HEADWATER, environment_with
+from tests.plain_http import NO_TLS
 from tests.sharing import REPOSITORY
 
 READY_SECONDS = 60.0
@@ -24,7 +25,7 @@ class Replica:
         self._environment = {**environment, "HEADWATER_PORT": str(port)}
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
-        self.client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=5, trust_env=False)
+        self.client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=5, trust_env=False, verify=NO_TLS)
 
     @property
     def pid(self) -> int:

@@ -63,7 +63,8 @@ def install(system: str) -> None:
 def _install_packages(system: str, folder: Path) -> None:
     venv.create(folder, with_pip=True)
     pip = [folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, "--no-deps", "-r", _requirements(system)], check=True)
+    # Most of what is installed is never imported: the rest is compiled when it is.
+    subprocess.run([*pip, "--no-compile", "--no-deps", "-r", _requirements(system)], check=True)
 
 
 def _install_jars(system: str, folder: Path) -> None:

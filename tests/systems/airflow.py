@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 
+from tests.plain_http import NO_TLS
 from tests.sharing import free_port
 from tests.systems import FOLDER, program, running
 
@@ -63,7 +64,7 @@ def start(folder: Path) -> Generator[dict[str, str]]:
 
     def ready() -> bool:
         try:
-            return httpx.get(f"{address}/api/v2/version").is_success
+            return httpx.get(f"{address}/api/v2/version", verify=NO_TLS).is_success
         except httpx.TransportError:
             return False
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import httpx
 
+from tests.plain_http import NO_TLS
 from tests.sharing import free_port
 from tests.systems import program, running
 
@@ -19,7 +20,7 @@ def start(folder: Path) -> Generator[dict[str, str]]:
 
     def ready() -> bool:
         try:
-            return httpx.get(f"http://{address}/", params={"query": "SELECT 1"}).is_success
+            return httpx.get(f"http://{address}/", params={"query": "SELECT 1"}, verify=NO_TLS).is_success
         except httpx.TransportError:
             return False
 

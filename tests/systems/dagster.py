@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 
+from tests.plain_http import NO_TLS
 from tests.sharing import free_port
 from tests.systems import FOLDER, program, running
 
@@ -95,7 +96,7 @@ def start(folder: Path) -> Generator[dict[str, str]]:
 
     def ready() -> bool:
         try:
-            return httpx.get(f"{address}/server_info").is_success
+            return httpx.get(f"{address}/server_info", verify=NO_TLS).is_success
         except httpx.TransportError:
             return False
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx
 
+from tests.plain_http import NO_TLS
 from tests.sharing import free_port
 from tests.systems import program, running
 
@@ -20,7 +21,7 @@ def start(folder: Path) -> Generator[dict[str, str]]:
 
     def ready() -> bool:
         try:
-            return httpx.get(f"http://127.0.0.1:{port}/").status_code == HTTPStatus.NOT_FOUND
+            return httpx.get(f"http://127.0.0.1:{port}/", verify=NO_TLS).status_code == HTTPStatus.NOT_FOUND
         except httpx.TransportError:
             return False
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import httpx
 
+from tests.plain_http import NO_TLS
 from tests.sharing import free_port
 from tests.systems import program, running
 
@@ -17,7 +18,7 @@ def start(folder: Path) -> Generator[dict[str, str]]:
 
     def ready() -> bool:
         try:
-            return httpx.get(f"{endpoint}/moto-api/").is_success
+            return httpx.get(f"{endpoint}/moto-api/", verify=NO_TLS).is_success
         except httpx.TransportError:
             return False
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 
+from tests.plain_http import NO_TLS
 from tests.sharing import free_port
 from tests.systems import FOLDER, program, running
 
@@ -103,7 +104,9 @@ def _serving(home: Path, address: str) -> AbstractContextManager[Any]:
 
     def ready() -> bool:
         try:
-            return httpx.get(f"{address}/api/admin/version", headers={"Authorization": header}).is_success
+            return httpx.get(
+                f"{address}/api/admin/version", headers={"Authorization": header}, verify=NO_TLS
+            ).is_success
         except httpx.TransportError:
             return False
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 
+from tests.plain_http import NO_TLS
 from tests.sharing import free_port
 from tests.systems import FOLDER, program, running
 
@@ -117,7 +118,7 @@ def start(folder: Path) -> Generator[dict[str, str]]:
 
     def ready() -> bool:
         try:
-            return httpx.get(f"{address}/health").is_success
+            return httpx.get(f"{address}/health", verify=NO_TLS).is_success
         except httpx.TransportError:
             return False
 

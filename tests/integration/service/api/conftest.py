@@ -9,6 +9,7 @@ from service.api.dependencies import Services
 from service.api.router import build_api
 from service.database.engine import Database
 from tests.integration.service.api.serving import services_on, serving
+from tests.plain_http import NO_TLS
 
 
 @pytest.fixture
@@ -27,5 +28,5 @@ def address(services: Services) -> Iterator[str]:
 @pytest.fixture
 def client(address: str) -> Iterator[httpx.Client]:
     """A client of the API."""
-    with httpx.Client(base_url=address, timeout=30) as client:
+    with httpx.Client(base_url=address, timeout=30, verify=NO_TLS) as client:
         yield client

@@ -15,6 +15,7 @@ from service.access.schemas import KeyCreate
 from service.api.router import build_api
 from service.database.engine import Database
 from tests.integration.service.api.serving import ADMIN_KEY, services_on, serving
+from tests.plain_http import NO_TLS
 from tests.postgres import Server
 
 SETTINGS: Mapping[str, Any] = {"auth": "keys", "rate_limit": 0, "failed_logins_per_minute": 100_000}
@@ -32,7 +33,9 @@ class Keyed:
         """One request, with a key if there is one."""
         headers = {} if key is None else {"Authorization": f"Bearer {key}"}
         headers |= arguments.pop("headers", {})
-        return httpx.request(method, self.address + path, headers=headers, timeout=30, trust_env=False, **arguments)
+        return httpx.request(
+            method, self.address + path, headers=headers, timeout=30, trust_env=False, verify=NO_TLS, **arguments
+        )
 
     def as_role(self, role: Role, method: str, path: str, **arguments: Any) -> httpx.Response:
         """One request with the key of a role."""

@@ -19,6 +19,7 @@ from service.database.listen import Listener
 from tests.eventually import eventually
 from tests.integration.service.api.keyed import Keyed, keyed, migrated, new_key
 from tests.integration.service.api.serving import ADMIN_KEY, definition_of, problem
+from tests.plain_http import NO_TLS
 from tests.postgres import Server
 
 RUNS = "/api/v1/runs"
@@ -68,7 +69,7 @@ def test_a_second_header_is_not_smuggled_in(api: Keyed) -> None:
     good, bad = f"Bearer {api.keys[Role.ADMIN]}", f"Bearer {make_key().text}"
     for pair in ((good, bad), (bad, good), (good, good)):
         headers = [("Authorization", value) for value in pair]
-        assert httpx.get(api.address + RUNS, headers=headers, trust_env=False).status_code == 401
+        assert httpx.get(api.address + RUNS, headers=headers, trust_env=False, verify=NO_TLS).status_code == 401
     for name in ("X-Api-Key", "Proxy-Authorization", "X-Forwarded-Authorization", "Cookie", "X-Original-Authorization"):
         assert api.call("GET", RUNS, headers={name: good}).status_code == 401
 
@@ -234,8 +235,8 @@ class TestLimits:
     def test_the_contract_has_a_rate_of_its_own(self, api: Keyed) -> None:
         with keyed(api.store, rate_limit=0.001, openmetadata_username="om", openmetadata_password="pw") as slow:
             contract = f"{slow.address}/api/v1/openmetadata/health-auth"
-            assert httpx.get(contract, auth=("om", "pw"), trust_env=False).status_code == 200
-            told = httpx.get(contract, auth=("om", "pw"), trust_env=False)
+            assert httpx.get(contract, auth=("om", "pw"), trust_env=False, verify=NO_TLS).status_code == 200
+            told = httpx.get(contract, auth=("om", "pw"), trust_env=False, verify=NO_TLS)
             assert (told.status_code, "HEADWATER_RATE_LIMIT" in told.json()["error"]) == (429, True)
             assert slow.as_admin("GET", RUNS).status_code == 200
 
@@ -243,12 +244,12 @@ class TestLimits:
         basic = {"openmetadata_username": "om", "openmetadata_password": "right"}
         with keyed(api.store, failed_logins_per_minute=1, **basic) as guarded:
             contract = f"{guarded.address}/api/v1/openmetadata/health-auth"
-            assert httpx.get(contract, auth=("om", "wrong"), trust_env=False).status_code == 401
+            assert httpx.get(contract, auth=("om", "wrong"), trust_env=False, verify=NO_TLS).status_code == 401
             refused = guarded.call("GET", RUNS, "not-written-as-a-key")
             assert int(refused.headers["retry-after"]) >= 1
             problem(refused, 429)
             assert guarded.call("GET", RUNS, guarded.keys[Role.VIEWER]).status_code == 200
-            told = httpx.get(contract, auth=("om", "right"), trust_env=False)
+            told = httpx.get(contract, auth=("om", "right"), trust_env=False, verify=NO_TLS)
             assert (told.status_code, list(told.json())) == (429, ["error"])
             assert guarded.as_admin("GET", RUNS).status_code == 200
             assert guarded.call("GET", RUNS).status_code == 401
@@ -277,8 +278,8 @@ def test_an_event_stream_needs_a_key_and_ends_with_it(api: Keyed) -> None:
     key = made(api)
     headers = {"Authorization": f"Bearer {key['key']}"}
     url = f"{api.address}{RUNS}/{run}/events"
-    assert httpx.get(url, trust_env=False).status_code == 401
-    with httpx.stream("GET", url, headers=headers, timeout=60, trust_env=False) as stream:
+    assert httpx.get(url, trust_env=False, verify=NO_TLS).status_code == 401
+    with httpx.stream("GET", url, headers=headers, timeout=60, trust_env=False, verify=NO_TLS) as stream:
         lines = stream.iter_lines()
         assert next(lines) == "event: state"
         api.as_admin("DELETE", f"{KEYS}/{key['prefix']}").raise_for_status()

@@ -10,6 +10,7 @@ import pytest
 from service.access.roles import Role
 from tests.integration.service.api.keyed import Keyed, keyed, migrated
 from tests.integration.service.api.serving import definition_of, problem
+from tests.plain_http import NO_TLS
 from tests.postgres import Server
 
 AUDIT = "/api/v1/audit"
@@ -110,7 +111,9 @@ def test_what_an_openmetadata_server_changes_is_noted_as_its_own(api: Keyed) -> 
 
     def call(method: str, path: str, **arguments: Any) -> None:
         url = f"{api.address}{base}{path}"
-        done(httpx.request(method, url, auth=("om", "the-servers-password"), trust_env=False, **arguments))
+        done(
+            httpx.request(method, url, auth=("om", "the-servers-password"), trust_env=False, verify=NO_TLS, **arguments)
+        )
 
     for path in ("/disable", "/enable", "/trigger", "/kill"):
         call("POST", path, json={"dag_id": "driven"})

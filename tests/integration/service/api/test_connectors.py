@@ -10,6 +10,7 @@ from connectors import registry
 from service.api.dependencies import Services
 from service.api.router import build_api
 from tests.integration.service.api.serving import connection_of, definition_of, problem, problems, serving
+from tests.plain_http import NO_TLS
 from tests.postgres import SourceServer
 
 CONNECTORS = "/api/v1/connectors"
@@ -97,7 +98,7 @@ def test_a_missing_secret_of_a_workflow_is_named(client: httpx.Client) -> None:
 def test_only_so_many_connections_are_tested_at_once(services: Services) -> None:
     while services.check_slots.acquire(blocking=False):
         pass
-    with serving(build_api(services)) as address, httpx.Client(base_url=address, timeout=60) as client:
+    with serving(build_api(services)) as address, httpx.Client(base_url=address, timeout=60, verify=NO_TLS) as client:
         url = f"{CONNECTORS}/postgres/check"
         problem(client.post(url, json={"connection": AWAY}), 503)
         services.check_slots.release()

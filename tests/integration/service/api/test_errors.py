@@ -17,6 +17,7 @@ from service.database.engine import Database
 from service.errors import ServiceError
 from service.metrics import Metrics
 from tests.integration.service.api.serving import problem, problems, services_on, serving
+from tests.plain_http import NO_TLS
 
 
 def test_an_unknown_path_is_a_problem_too(client: httpx.Client) -> None:
@@ -48,7 +49,10 @@ def test_any_other_request_id_is_replaced(client: httpx.Client, given: str) -> N
 def lost_client() -> Iterator[httpx.Client]:
     """A client of an API whose database is away."""
     database = Database("postgresql://headwater:hunter2@127.0.0.1:1/headwater")
-    with serving(build_api(services_on(database))) as address, httpx.Client(base_url=address, timeout=60) as client:
+    with (
+        serving(build_api(services_on(database))) as address,
+        httpx.Client(base_url=address, timeout=60, verify=NO_TLS) as client,
+    ):
         yield client
     database.dispose()
 
@@ -95,7 +99,7 @@ def failing_client(database: Database) -> Iterator[httpx.Client]:
     """A client of an API with endpoints that go wrong."""
     with (
         serving(failing(build_api(services_on(database)))) as address,
-        httpx.Client(base_url=address, timeout=60) as client,
+        httpx.Client(base_url=address, timeout=60, verify=NO_TLS) as client,
     ):
         yield client
 
@@ -164,12 +168,12 @@ def test_nothing_of_a_refused_change_is_kept(services: Services) -> None:
         raise RuntimeError(message)
 
     app.add_api_route("/half", half_done)
-    with serving(app) as address, httpx.Client(base_url=address, timeout=60) as client:
+    with serving(app) as address, httpx.Client(base_url=address, timeout=60, verify=NO_TLS) as client:
         problem(client.get("/half"), 500)
         assert client.get("/api/v1/secrets").json()["data"] == []
 
 
 def test_a_smaller_limit_of_bodies_holds(services: Services) -> None:
     with serving(build_api(replace(services, max_body_bytes=10))) as address:
-        response = httpx.post(f"{address}/api/v1/workflows", json={"name": "longer than that"})
+        response = httpx.post(f"{address}/api/v1/workflows", json={"name": "longer than that"}, verify=NO_TLS)
         assert "10 bytes" in problem(response, 413)["detail"]

@@ -20,6 +20,7 @@ from service.runs.repository import Ending, Lease, LogLine
 from service.runs.status import RunState
 from tests.eventually import eventually
 from tests.integration.service.api.serving import claim, create, problems, services_on, serving, start
+from tests.plain_http import NO_TLS
 from tests.postgres import Server
 
 
@@ -123,7 +124,7 @@ def test_a_client_that_leaves_leaves_nothing_behind(client: httpx.Client, servic
 def test_an_idle_stream_holds_no_connection_of_the_store(database_url: str) -> None:
     database = Database(database_url, pool_size=1, pool_timeout_seconds=2)
     with serving(build_api(services_on(database))) as address, ExitStack() as streams:
-        client = streams.enter_context(httpx.Client(base_url=address, timeout=60))
+        client = streams.enter_context(httpx.Client(base_url=address, timeout=60, verify=NO_TLS))
         create(client)
         run = start(client)
         for _ in range(8):

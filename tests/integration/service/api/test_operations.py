@@ -16,6 +16,7 @@ from service.metrics import StoreFigures
 from service.runs import repository as runs
 from service.settings import Settings
 from tests.integration.service.api.serving import create, serving, start
+from tests.plain_http import NO_TLS
 
 EXTERNAL = ("http://", "https://", "//")
 METHODS = {
@@ -84,8 +85,8 @@ def test_a_ready_replica_says_so(client: httpx.Client) -> None:
 def test_a_part_that_fails_is_named(services: Services) -> None:
     parts = [Readiness("database", ok=True), Readiness("worker", ok=False, message="its leases cannot be renewed")]
     with serving(build_api(replace(services, ready=lambda: parts))) as address:
-        response = httpx.get(f"{address}/health/ready")
-        assert httpx.get(f"{address}/health/live").status_code == 200
+        response = httpx.get(f"{address}/health/ready", verify=NO_TLS)
+        assert httpx.get(f"{address}/health/live", verify=NO_TLS).status_code == 200
     assert (response.status_code, response.json()["status"]) == (503, "unavailable")
     assert response.json()["components"][1]["message"] == "its leases cannot be renewed"
 
@@ -182,6 +183,6 @@ def test_the_page_needs_nothing_from_elsewhere(client: httpx.Client) -> None:
 
 def test_without_its_role_the_api_has_probes_and_metrics_only(services: Services) -> None:
     worker = replace(services, settings=Settings(roles=("timer", "worker")))
-    with serving(build_api(worker)) as url, httpx.Client(base_url=url, timeout=60) as client:
+    with serving(build_api(worker)) as url, httpx.Client(base_url=url, timeout=60, verify=NO_TLS) as client:
         assert [client.get(path).status_code for path in ("/health/live", "/health/ready", "/metrics")] == [200] * 3
         assert {client.get(path).status_code for path in ("/api/v1/workflows", "/docs", "/openapi.json")} == {404}

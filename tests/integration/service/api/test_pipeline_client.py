@@ -20,6 +20,7 @@ from service.errors import Invalid
 from service.settings import Settings
 from service.workflows.schemas import NAME_PATTERN
 from tests.integration.service.api.serving import serving
+from tests.plain_http import NO_TLS
 
 CREDENTIALS = ("bøt", "päss:wörd")
 BASE = PREFIXES[0]
@@ -32,7 +33,7 @@ def server(services: Services) -> Iterator[httpx.Client]:
     settings = Settings.model_validate(chosen)
     with (
         serving(build_api(replace(services, settings=settings))) as address,
-        httpx.Client(base_url=address, timeout=30, auth=CREDENTIALS) as client,
+        httpx.Client(base_url=address, timeout=30, auth=CREDENTIALS, verify=NO_TLS) as client,
     ):
         yield client
 

@@ -9,6 +9,7 @@ from service.database.engine import Database
 from service.workflows import repository
 from service.workflows.vault import Vault
 from tests.integration.service.api.serving import definition_of, problem, problems, services_on, serving
+from tests.plain_http import NO_TLS
 
 SECRETS = "/api/v1/secrets"
 
@@ -51,7 +52,7 @@ def test_a_misfit_is_refused_without_being_repeated(client: httpx.Client, name: 
 def keyless_client(database: Database) -> Iterator[httpx.Client]:
     """A client of an API that has no key to encrypt with."""
     services = services_on(database, Vault())
-    with serving(build_api(services)) as address, httpx.Client(base_url=address, timeout=60) as client:
+    with serving(build_api(services)) as address, httpx.Client(base_url=address, timeout=60, verify=NO_TLS) as client:
         yield client
 
 

@@ -20,6 +20,7 @@ from service.clock import now
 from service.database.engine import Database
 from tests.integration.service.api.keyed import migrated
 from tests.integration.service.api.serving import ADMIN_KEY, services_on, serving
+from tests.plain_http import NO_TLS
 from tests.postgres import Server
 
 Call = Callable[..., tuple[int, str, str]]
@@ -131,7 +132,7 @@ class TestApply:
             assert call(*command)[:2] == (0, f"{file}: revision 1\n")
             monkeypatch.setenv("HEADWATER_API_KEY", f"secret:first-admin, {ADMIN_KEY},another")
             assert call(*command)[:2] == (0, f"{file}: revision 1\n")
-            shown = httpx.get(f"{url}/api/v1/workflows", headers={"Authorization": f"Bearer {viewer}"})
+            shown = httpx.get(f"{url}/api/v1/workflows", headers={"Authorization": f"Bearer {viewer}"}, verify=NO_TLS)
             assert file.stem in {found["name"] for found in shown.json()["data"]}
 
     def test_it_waits_no_longer_than_it_is_told(self, call: Call, file: Path) -> None:
