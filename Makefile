@@ -50,7 +50,7 @@ tools: .venv  ## helm, hadolint, the schemas of Kubernetes and Prometheus, in .t
 	$(BIN)/python -m tests.deployment.tools
 
 # Those that CI installs: the quick ones. The others: tests/systems/requirements.
-SYSTEMS ?= moto nx27017 tansu fakesnow
+SYSTEMS ?= moto nx27017 tansu fakesnow dbt
 
 systems: .venv  ## real systems to ingest from, in .systems; SYSTEMS="moto ..."
 	$(BIN)/python -m tests.systems $(SYSTEMS)

@@ -157,7 +157,10 @@ class DbtArtefacts(Model):
 
 
 class DbtMetadata(SourceOptions):
-    """What to take. Without `dbtUpdateDescriptions` and `dbtUpdateOwners` they are put only where there are none."""
+    """What to take. Without `dbtUpdateDescriptions` and `dbtUpdateOwners` they are put only where there are none.
+
+    `override_metadata` means both.
+    """
 
     type: Literal["DBT"] = "DBT"
     dbt_config_source: dict[str, Any] = Field(repr=False)

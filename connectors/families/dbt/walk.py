@@ -139,8 +139,8 @@ class DbtWalk:
                 )
                 for column, labels in zip(columns, of_columns, strict=True)
             ),
-            update_descriptions=self._options.dbt_update_descriptions,
-            update_owners=self._options.dbt_update_owners,
+            update_descriptions=self._options.dbt_update_descriptions or self._options.override_metadata,
+            update_owners=self._options.dbt_update_owners or self._options.override_metadata,
         )
 
     def lineage(self, item: Item) -> Iterator[Record]:

@@ -71,14 +71,14 @@ def test_all_of_it_arrives(fake: FakeOpenMetadata, run: Run, people: dict[str, s
     }
 
 
-def test_what_is_there_is_not_sent_again(fake: FakeOpenMetadata, run: Run, people: dict[str, str]) -> None:
+@pytest.mark.usefixtures("people")
+def test_what_is_there_is_not_sent_again(fake: FakeOpenMetadata, run: Run) -> None:
     run.deliver([WHOLE])
     assert run.report.counts("dataModel") == {"written": 1}
     sent = changes(fake)
     run.deliver([WHOLE])
     assert changes(fake) == sent
     assert run.report.counts("dataModel") == {"written": 1, "unchanged": 1}
-    assert people
 
 
 @pytest.mark.parametrize("updates", [False, True])
@@ -99,7 +99,8 @@ def test_what_people_wrote_stays_unless_they_want_it_replaced(
     assert table["dataModel"]["columns"][0]["description"] == "Its number."
 
 
-def test_tags_are_added_to_those_that_are_there(fake: FakeOpenMetadata, run: Run, people: dict[str, str]) -> None:
+@pytest.mark.usefixtures("people")
+def test_tags_are_added_to_those_that_are_there(fake: FakeOpenMetadata, run: Run) -> None:
     fake.catalogue.put("tags", {"name": "theirs", "description": "", "classification": "dbt"})
     [entity] = [each for each in fake.catalogue.entities["tables"].values() if each.fqn == TABLE]
     label = {"tagFQN": "dbt.theirs", "source": "Classification", "labelType": "Manual", "state": "Confirmed"}
@@ -107,12 +108,10 @@ def test_tags_are_added_to_those_that_are_there(fake: FakeOpenMetadata, run: Run
     run.deliver([model(tags=(CORE,))])
     assert [each["tagFQN"] for each in stored(fake)["tags"]] == ["dbt.theirs", "dbt.core"]
     assert stored(fake)["tags"][0] == label
-    assert people
 
 
-def test_fields_of_a_struct_are_described_by_their_paths(
-    fake: FakeOpenMetadata, run: Run, people: dict[str, str]
-) -> None:
+@pytest.mark.usefixtures("people")
+def test_fields_of_a_struct_are_described_by_their_paths(fake: FakeOpenMetadata, run: Run) -> None:
     [entity] = [each for each in fake.catalogue.entities["tables"].values() if each.fqn == TABLE]
     inner = {"name": "city", "dataType": "STRING"}
     columns = [{"name": "address", "dataType": "STRUCT", "children": [inner]}, {"name": "city", "dataType": "STRING"}]
@@ -121,7 +120,6 @@ def test_fields_of_a_struct_are_described_by_their_paths(
     address, city = stored(fake)["columns"]
     assert address["children"][0]["description"] == "Where."
     assert "description" not in city
-    assert people
 
 
 def test_owners_are_users_before_teams(fake: FakeOpenMetadata, run: Run, people: dict[str, str]) -> None:
@@ -132,12 +130,13 @@ def test_owners_are_users_before_teams(fake: FakeOpenMetadata, run: Run, people:
     assert [each["id"] for each in stored(fake)["owners"]] == [both]
 
 
-def test_a_table_that_the_catalogue_lacks_is_no_failure(run: Run, people: dict[str, str]) -> None:
+@pytest.mark.usefixtures("people")
+def test_a_table_that_the_catalogue_lacks_is_no_failure(run: Run) -> None:
     report = run.deliver([model("s.d.x.nowhere")])
     assert (report.lost, report.counts("dataModel"), run.dead()) == ([], {"filtered": 1}, [])
-    assert people
 
 
+@pytest.mark.usefixtures("people")
 @pytest.mark.parametrize(
     ("fault", "cause"),
     [
@@ -148,21 +147,20 @@ def test_a_table_that_the_catalogue_lacks_is_no_failure(run: Run, people: dict[s
     ],
 )
 def test_what_is_refused_is_a_failure_with_a_dead_letter(
-    fake: FakeOpenMetadata, run: Run, people: dict[str, str], fault: Fault, cause: str
+    fake: FakeOpenMetadata, run: Run, fault: Fault, cause: str
 ) -> None:
     fake.faults.add(fault)
     [failure] = run.deliver([WHOLE]).lost
     assert (failure.entity, failure.name) == ("dataModel", TABLE)
     assert cause in failure.cause
     assert [line.collection for line in run.dead()] == ["tables/dataModel"]
-    assert people
 
 
-def test_a_server_that_is_busy_for_a_moment(fake: FakeOpenMetadata, run: Run, people: dict[str, str]) -> None:
+@pytest.mark.usefixtures("people")
+def test_a_server_that_is_busy_for_a_moment(fake: FakeOpenMetadata, run: Run) -> None:
     fake.faults.add(*(Fault("", method=method, status=503) for method in ("GET", "PATCH", "PUT")))
     assert run.deliver([WHOLE]).lost == []
     assert stored(fake)["dataModel"]
-    assert people
 
 
 def test_a_file_of_them_can_be_replayed(

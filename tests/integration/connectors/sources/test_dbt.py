@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 
 from connectors.ingestion import Result
 from connectors.models.data_model import AddDataModelRequest
@@ -32,7 +33,7 @@ def edges(walked: Walked) -> set[tuple[str, str]]:
 
 def sent(walked: Walked) -> list[str]:
     """What goes over the wire, but for moments and figures that differ from one build to the next."""
-    texts = [msgspec.json.encode(record).decode() for record in walked.sink.records if not isinstance(record, str)]
+    texts = [msgspec.json.encode(record).decode() for record in walked.sink.records]
     return sorted(re.sub(r'"timestamp":\d+|"value":"\d+"|at \d{4}[^"]*', "", text) for text in texts)
 
 
@@ -143,6 +144,20 @@ def test_filters_leave_tables_and_their_tests_out() -> None:
         "shop.history.orders_history"
     }
     assert not models(walk("dbt", in_files(GOLDEN), databaseFilterPattern={"excludes": ["shop"]}))
+
+
+@pytest.mark.parametrize(
+    ("options", "updates"),
+    [
+        ({}, (False, False)),
+        ({"dbtUpdateDescriptions": True}, (True, False)),
+        ({"dbtUpdateOwners": True}, (False, True)),
+        ({"overrideMetadata": True}, (True, True)),
+    ],
+)
+def test_what_is_replaced_is_said(options: dict[str, Any], updates: tuple[bool, bool]) -> None:
+    found = models(walk("dbt", in_files(GOLDEN), **options)).values()
+    assert {(each.update_descriptions, each.update_owners) for each in found} == {updates}
 
 
 def test_tags_may_be_chosen_or_left() -> None:

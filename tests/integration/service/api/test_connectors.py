@@ -33,7 +33,7 @@ def test_schemas_are_json_schemas_of_what_people_write(client: httpx.Client, nam
         Draft202012Validator.check_schema(schema)
     places = {
         *("hostPort", "host", "account", "bootstrapServers", "trackingUri", "awsConfig", "configSource"),
-        *("openAPISchemaConnection", "credentials", "dbtConfigSource"),
+        *("openAPISchemaConnection", "credentials", "dbtConfigType"),
     }
     assert places & read["configSchema"]["properties"].keys()
 
