@@ -57,14 +57,14 @@ class Certificates(Model):
 class SslConfig(Model):
     """How the cluster's certificate is checked, and ours is shown."""
 
-    certificates: Certificates = Certificates()
+    certificates: Certificates = Field(default_factory=Certificates)
 
 
 class ClusterConnection(SearchConnection):
     """The address of any node or of what stands before them; `connectionTimeoutSecs` is how long an answer may take."""
 
     host_port: str
-    ssl_config: SslConfig = SslConfig()
+    ssl_config: SslConfig = Field(default_factory=SslConfig)
     connection_timeout_secs: int = Field(default=30, ge=1, le=3600)
     connection_arguments: dict[str, Any] = Field(default_factory=dict[str, Any])
 
