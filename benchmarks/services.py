@@ -1,4 +1,4 @@
-"""`python -m benchmarks.services`: what pipelines, models and dashboards cost to read, at two sizes.
+"""`python -m benchmarks.services`: what pipelines, models, dashboards and search indexes cost to read, at two sizes.
 
 The system is a stand-in of its own process that answers at once, so that its cost is not ours. Each run is a process of
 its own that writes to the file sink; its CPU seconds, beyond those of a run over nothing, are to grow with the number
@@ -31,6 +31,7 @@ OPTIONS: Mapping[str, dict[str, Any]] = {
     "dagster": OF_PIPELINES,
     "prefect": OF_PIPELINES,
     "mlflow": {},
+    "opensearch": {},
     "superset": {"lineageInformation": {"dbServicePrefixes": ["shop"]}},
 }
 
@@ -51,6 +52,7 @@ def connection_to(kind: str, address: str) -> dict[str, Any]:
         "airflow": {"hostPort": address, "connection": {"authConfig": {"token": "token"}, "apiVersion": "v2"}},
         "dagster": {"host": address},
         "mlflow": {"trackingUri": address, "registryUri": address},
+        "opensearch": {"hostPort": address},
         "prefect": {"hostPort": address, "authType": {}},
         "superset": {"hostPort": address, "connection": {"provider": "db", **login}},
     }

@@ -190,10 +190,30 @@ def prefect(asked: Asked, size: int) -> Answer:
     return [{"id": f"{run}-{n}", "flow_run_id": run, "task_key": f"t{n}", "start_time": MOMENT} for n in range(TASKS)]
 
 
+def opensearch(asked: Asked, size: int) -> Answer:
+    """OpenSearch: each index with twenty fields, a quarter of which are indexed in another way, too."""
+    if asked.path == "/_resolve/index/*":
+        return {"indices": [{"name": f"i{n:06}", "attributes": ["open"]} for n in range(size)], "data_streams": []}
+    settings = {"index": {"number_of_shards": "1", "number_of_replicas": "1", "creation_date": "1795572000000"}}
+    # Names of fields differ, or answers would be one like another.
+    return {
+        name: {"aliases": {}, "mappings": {"properties": index_fields(name)}, "settings": settings}
+        for name in asked.path.removeprefix("/").split(",")
+    }
+
+
+def index_fields(index: str) -> dict[str, Any]:
+    """The fields of one index."""
+    raw = {"fields": {"raw": {"type": "keyword", "ignore_above": 256}}}
+    fields: dict[str, Any] = {f"{index}_{n}": {"type": "text", **({} if n % 4 else raw)} for n in range(18)}
+    return {**fields, "customer": {"properties": {"name": {"type": "keyword"}}}}
+
+
 SYSTEMS: Mapping[str, Callable[[Asked, int], Answer]] = {
     "airflow": airflow,
     "dagster": dagster,
     "mlflow": mlflow,
+    "opensearch": opensearch,
     "prefect": prefect,
     "superset": superset,
 }

@@ -85,5 +85,7 @@ class Answer:
 
 def _reason(told: object) -> object:
     """Some servers tell of an error with everything that led to it, and why as its `reason`."""
-    reason = cast("dict[str, Any]", told).get("reason") if isinstance(told, dict) else None
-    return reason or told
+    if not isinstance(told, dict):
+        return told
+    fields = cast("dict[str, object]", told)
+    return fields.get("reason") or fields

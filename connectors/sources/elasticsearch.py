@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Literal
 
 import httpx
-from pydantic import SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from connectors.cancellation import Cancellation
 from connectors.connector import Capability, Connector, RunContext
@@ -20,7 +20,10 @@ from connectors.families.web_addresses import web_address
 from connectors.report import Observer
 
 SYSTEM = "Elasticsearch"
-GRANTS = """{
+GRANTS = """\
+# The body of PUT /_security/role/<role>; "monitor" is for templates, and for the version in connection tests.
+# Indices that the user may not see are not listed, as if they were gone: set markDeletedSearchIndexes to false then.
+{
   "cluster": ["monitor"],
   "indices": [{"names": ["*"], "privileges": ["view_index_metadata"]}]
 }"""
@@ -57,7 +60,7 @@ class ElasticsearchConfig(ClusterConnection):
     """An Elasticsearch cluster of the release 7.9 or later, its serverless kind too."""
 
     type: Literal["ElasticSearch"] = "ElasticSearch"
-    auth_type: ElasticsearchLogin = ElasticsearchLogin()
+    auth_type: ElasticsearchLogin = Field(default_factory=ElasticsearchLogin)
 
     @field_validator("host_port")
     @classmethod

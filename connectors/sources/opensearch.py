@@ -27,7 +27,11 @@ SERVICE = "es"
 SERVERLESS = ".aoss.amazonaws.com"
 # How Amazon's service calls keys or a signature that it refuses, where others answer 401.
 REFUSED = (b"in the request is invalid", b"signature we calculated does not match")
-GRANTS = """{
+GRANTS = """\
+# The body of PUT /_plugins/_security/api/roles/<role>; the cluster permissions are for templates, and for the
+# version in connection tests. Amazon's service asks for es:ESHttpGet in the policy of the user or the role, too.
+# Indices that the user may not see are not listed, as if they were gone: set markDeletedSearchIndexes to false then.
+{
   "cluster_permissions": ["cluster:monitor/main", "indices:admin/index_template/get",
                           "cluster:admin/component_template/get", "indices:admin/template/get"],
   "index_permissions": [{"index_patterns": ["*"],
@@ -58,7 +62,7 @@ class OpenSearchConfig(ClusterConnection):
     """An OpenSearch cluster, or a domain of Amazon's OpenSearch Service."""
 
     type: Literal["OpenSearch"] = "OpenSearch"
-    auth_type: OpenSearchLogin = OpenSearchLogin()
+    auth_type: OpenSearchLogin = Field(default_factory=OpenSearchLogin)
     verify_ssl: VerifySsl = Field(default="no-ssl", alias="verifySSL")
 
     @field_validator("host_port")

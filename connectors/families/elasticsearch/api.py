@@ -38,7 +38,7 @@ OLD = "see whether hostPort is the API's address: Elasticsearch can list all nam
 class Access:
     """The `system` by its name in messages, and how a connector's user is let in.
 
-    `refused` are words of answers 403 that mean, like 401, that the credentials are wrong; `keys` are the mend.
+    `refused` are words of answers 403 that mean what 401 does: the credentials are wrong; `keys` are what to mend then.
     """
 
     system: str

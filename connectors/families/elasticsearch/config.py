@@ -43,8 +43,8 @@ class Certificates(Model):
     def tls(self) -> TlsConfig:
         """The same by the names that all connections have in common."""
         given = self._paths() if any(self._paths()) else self._values()
-        # The fields by their aliases, which are what a model is made by.
-        return TlsConfig(caCertificate=given[0], sslCertificate=given[1], sslKey=given[2])
+        names = ("caCertificate", "sslCertificate", "sslKey")
+        return TlsConfig.model_validate(dict(zip(names, given, strict=True)))
 
     @property
     def tls_keys(self) -> TlsKeys:
@@ -57,14 +57,14 @@ class Certificates(Model):
 class SslConfig(Model):
     """How the cluster's certificate is checked, and ours is shown."""
 
-    certificates: Certificates = Certificates()
+    certificates: Certificates = Field(default_factory=Certificates)
 
 
 class ClusterConnection(SearchConnection):
     """The address of any node or of what stands before them; `connectionTimeoutSecs` is how long an answer may take."""
 
     host_port: str
-    ssl_config: SslConfig = SslConfig()
+    ssl_config: SslConfig = Field(default_factory=SslConfig)
     connection_timeout_secs: int = Field(default=30, ge=1, le=3600)
     connection_arguments: dict[str, Any] = Field(default_factory=dict[str, Any])
 
@@ -87,11 +87,13 @@ class PasswordLogin(Model):
     @model_validator(mode="before")
     @classmethod
     def _is_whole(cls, value: object) -> object:
-        given: Mapping[str, object] = cast("Mapping[str, object]", value) if isinstance(value, Mapping) else {}
+        if not isinstance(value, Mapping):
+            return value
+        given = cast("Mapping[str, object]", value)
         if (given.get("username") is None) != (given.get("password") is None):
             msg = "username and password belong together; give both or neither"
             raise ValueError(msg)
-        return value
+        return given
 
     @property
     def basic(self) -> tuple[str, str] | None:
