@@ -1,5 +1,6 @@
 """The composition root: builds every part of the service once, from its settings, and hands them to each other."""
 
+import gc
 import logging
 import os
 import signal
@@ -233,6 +234,9 @@ def _serve(service: Service, address: socket.socket) -> None:
     # Until the HTTP server takes over: what has started by then is stopped.
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
     app = service.start()
+    # What is there by now stays, and is most of what each full collection of a run would look through.
+    gc.collect()
+    gc.freeze()
     try:
         config = uvicorn.Config(
             app,
