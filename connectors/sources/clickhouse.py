@@ -18,6 +18,7 @@ from connectors.families.database import database_topology
 from connectors.families.database_options import DatabaseConnection, DatabaseMetadata
 from connectors.families.database_source import Database, Routine, Schema, Table, Tag
 from connectors.families.hidden_tables import refuse_hidden
+from connectors.families.seconds import require_seconds
 from connectors.families.sql import DetailStream
 from connectors.models.database import Column, PartitionColumn, TablePartition, TableType
 from connectors.models.names import encode_name
@@ -116,9 +117,7 @@ class ClickhouseConfig(DatabaseConnection):
             if key not in TIMEOUTS:
                 msg = f"{key} is not supported; only {' and '.join(sorted(TIMEOUTS))} are"
                 raise ValueError(msg)
-            if not (f"{item}".isascii() and f"{item}".isdigit() and int(item) > 0):
-                msg = f"{key} must be a whole number of seconds above 0"
-                raise ValueError(msg)
+            require_seconds(key, item)
         return value
 
     @property

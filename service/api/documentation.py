@@ -5,6 +5,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
+from http import HTTPStatus
 from importlib.resources import files
 from typing import Any, cast
 
@@ -22,7 +23,6 @@ DESCRIPTION = (
     "request, make runs of them. Bodies are JSON or YAML. Every error is a problem document (RFC 9457). Where the "
     "service asks for API keys, they are sent as `Authorization: Bearer hw_...`; `x-required-role` is the least role."
 )
-FIRST_ERROR = 400
 SCHEME = "apiKey"
 
 router = APIRouter(include_in_schema=False)
@@ -83,7 +83,7 @@ def _operations(document: Node) -> Iterator[Node]:
 def _complete_operation(operation: Node) -> None:
     for status, response in cast("dict[str, Node]", operation["responses"]).items():
         content = cast("Node", response.get("content", {}))
-        if status.isdecimal() and int(status) >= FIRST_ERROR and JSON_TYPE in content:
+        if status.isdecimal() and int(status) >= HTTPStatus.BAD_REQUEST and JSON_TYPE in content:
             content[PROBLEM_JSON] = content.pop(JSON_TYPE)
     body = cast("Node", operation.get("requestBody", {}))
     if body:

@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Iterator, Mapping
+from http import HTTPStatus
 from pathlib import Path
 from threading import Event
 from typing import Any, cast
@@ -16,10 +17,8 @@ from service.cli.files import FORMATS, is_workflow, load
 from service.clock import monotonic
 from service.workflows.documents import Json
 
-CREATED = 201
 LOOK_SECONDS = 1.0
 READY = "/health/ready"
-UNAUTHORIZED = 401
 REFUSED = 1
 URL_OPTION = "--url"
 WRONG = 2
@@ -103,8 +102,8 @@ def _told(answer: httpx.Response) -> str:
         return f"answered with {answer.status_code}, and not by Headwater; name its address with --url"
     told = cast("dict[str, Any]", body)
     if answer.is_success:
-        return "created" if answer.status_code == CREATED else f"revision {told.get('revision')}"
-    if answer.status_code == UNAUTHORIZED:
+        return "created" if answer.status_code == HTTPStatus.CREATED else f"revision {told.get('revision')}"
+    if answer.status_code == HTTPStatus.UNAUTHORIZED:
         return f"refused: {told.get('detail')}\n  set HEADWATER_API_KEY, or name a file with the key by --key-file"
     problems = [f"{problem['path']}: {problem['message']}" for problem in told.get("problems") or ()]
     return "\n  ".join([f"refused: {told.get('detail') or told.get('title') or answer.status_code}", *problems])

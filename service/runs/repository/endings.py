@@ -9,6 +9,7 @@ from pydantic import JsonValue
 from sqlalchemy import Row, TextClause, text
 from sqlalchemy.orm import Session
 
+from service.runs.repository.cancel import ERROR as CANCELLED
 from service.runs.repository.journal import Lease, packed
 from service.runs.repository.queue import CHANNEL
 from service.runs.schemas import RunError
@@ -54,7 +55,8 @@ _FINISH = text("""
     from ended""")
 
 # A run that nobody wants any more does not go back to the queue.
-_REQUEUE = text("""
+_REQUEUE = text(
+    """
     with held as (
         select id, cancel_requested_at is not null or workflow_id is null as unwanted from runs
         where id = :run and token = :token and state = 'running' for update
@@ -65,9 +67,7 @@ _REQUEUE = text("""
             available_at = now() + make_interval(secs => :delay),
             attempt = case when unwanted or cast(:counted as boolean) then attempt else attempt - 1 end,
             counts = coalesce(cast(:counts as jsonb), counts),
-            error = case when unwanted then jsonb_build_object(
-                'title', 'Cancelled', 'detail', coalesce(cancel_reason, 'the workflow was deleted'))
-                else cast(:error as jsonb) end
+            error = case when unwanted then $cancelled else cast(:error as jsonb) end
         from held where r.id = held.id
         returning r.id, r.state, r.pool
     ), noted as (
@@ -77,7 +77,8 @@ _REQUEUE = text("""
         from ended where a.run_id = ended.id and a.token = :token
     )
     select state, exists (select from runs q where q.pool = ended.pool and q.state = 'queued') or :delay = 0 as waiting
-    from ended""")
+    from ended""".replace("$cancelled", CANCELLED)
+)
 
 _SUCCEED = text("update workflows set consecutive_failures = 0 where id = :workflow and consecutive_failures <> 0")
 
