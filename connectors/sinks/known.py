@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from connectors.errors import FatalError, SinkUnavailable
 from connectors.http.answers import UnreadableAnswer
 from connectors.models.base import CreateRequest
-from connectors.models.names import parent_fqn
+from connectors.models.names import fqn, parent_fqn, split_fqn
 from connectors.openmetadata.client import OpenMetadataClient
-from connectors.sinks.entries import Entry, source_hash
+from connectors.sinks.entries import Entry, Kind, source_hash
 from connectors.sinks.listings import NotListed, listed
 
 MOST_NAMES = 200_000  # of about 250 bytes each; what is in a scope beyond them is sent
@@ -43,10 +43,10 @@ class Known:
         self._new: set[str] = set()
         self._unlisted: set[str] = set()
 
-    def new(self, fqn: str) -> None:
+    def new(self, name: str) -> None:
         """The server does not have this entity yet, and so nothing below it."""
         with self._lock:
-            self._new.add(fqn)
+            self._new.add(name)
 
     def unchanged(self, entry: Entry) -> bool:
         """Whether the server has this very entity; true once at most, so that a second form of it is sent."""
@@ -59,7 +59,7 @@ class Known:
                 if not entry.kind.leaf:
                     self._new.add(entry.fqn)
                 return False
-        names = self._names(entry, parent)
+        names = self._names(entry, fqn(split_fqn(parent)[0]) if entry.kind.nests else parent)
         if names is None:
             return False
         if entry.fqn not in names:
@@ -83,30 +83,30 @@ class Known:
             found = self._scopes.pop((collection, scope), None)
             self._kept -= len(found.names or ()) if found else 0
 
-    def _names(self, entry: Entry, parent: str) -> dict[str, bytes | None] | None:
-        key = (entry.kind.collection, parent)
+    def _names(self, entry: Entry, scope_fqn: str) -> dict[str, bytes | None] | None:
+        key = (entry.kind.collection, scope_fqn)
         with self._lock:
             scope = self._scopes.setdefault(key, Scope())
             self._scopes.move_to_end(key)
         with scope.lock:
             if not scope.asked:
-                names = self._ask(entry, parent)
+                names = self._ask(entry.kind, scope_fqn)
                 with self._lock:
                     scope.asked, scope.names = True, names
                     self._make_room(key, len(names or ()))
         return scope.names
 
-    def _ask(self, entry: Entry, parent: str) -> dict[str, bytes | None] | None:
+    def _ask(self, kind: Kind, scope: str) -> dict[str, bytes | None] | None:
         """Without an answer everything is sent, and this collection is not asked for again."""
-        collection = entry.kind.collection
+        collection = kind.collection
         names: dict[str, bytes | None] = {}
         if collection in self._unlisted:
             return None
         try:
-            for each in listed(self._client, collection, entry.kind.listed_by, parent):
+            for each in listed(self._client, collection, kind.listed_by, scope, nested=kind.nests):
                 names[each.fully_qualified_name] = each.source_hash.encode() if each.source_hash else None
                 if len(names) > MOST_NAMES:
-                    logger.info("all %s of %s are sent: there are too many to compare", collection, parent)
+                    logger.info("all %s of %s are sent: there are too many to compare", collection, scope)
                     return None
         except (NotListed, UnreadableAnswer, ValueError, SinkUnavailable, FatalError) as error:
             logger.warning("unchanged %s are sent too, as it cannot be told which they are: %s", collection, error)
