@@ -297,7 +297,9 @@ CONNECTOR = Connector(
     ),
     topology=database_topology(open_source),
     grants="GRANT SHOW ON <database>.* TO <username>;\n"
-    "GRANT SELECT ON system.databases, SELECT ON system.tables, SELECT ON system.columns TO <username>;",
+    "GRANT SELECT ON system.databases, SELECT ON system.tables, SELECT ON system.columns TO <username>;\n"
+    "-- What the user may not SHOW is not listed, as if it were gone: with fewer rights set the markDeleted options to "
+    "false.",
     tested="ClickHouse 26.9 (chdb 4.4 behind an HTTP server of the tests', which knows no users: what a server says of "
     "logins and rights is made by hand)",
 )
