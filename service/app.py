@@ -211,13 +211,9 @@ def _serve(service: Service, address: socket.socket) -> None:
     # Until the HTTP server takes over: what has started by then is stopped.
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
     app = service.start()
-<<<<<<< HEAD
-    gc.freeze()  # what there is by now stays: each look at all of it would hold up every request and run
-=======
-    # What is there by now stays, and is most of what each full collection of a run would look through.
+    # What there is by now stays: each full collection would look through it, and hold up every request and run.
     gc.collect()
     gc.freeze()
->>>>>>> 138ca737032ef73e951e11b377ff8040a28ecb2f
     try:
         host, port, *_ = address.getsockname()
         logger.info("Listening on http://%s:%d", f"[{host}]" if ":" in host else host, port)

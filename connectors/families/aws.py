@@ -3,8 +3,10 @@
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any, Protocol, cast
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar, cast
 
+import msgspec
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from connectors.cancellation import Cancellation
@@ -17,8 +19,8 @@ if TYPE_CHECKING:
     from botocore.exceptions import ClientError
 
 CONNECT_SECONDS, READ_SECONDS, TRIES, CONNECTIONS = 10, 60, 3, 16
+StructT = TypeVar("StructT", bound=msgspec.Struct)
 SESSION_NAME = "OpenMetadataSession"
-SERVER_ERROR = 500
 REFUSED = frozenset({
     "AuthFailure", "ExpiredToken", "ExpiredTokenException", "IncompleteSignature", "InvalidAccessKeyId",
     "InvalidClientTokenId", "InvalidSignatureException", "SignatureDoesNotMatch", "UnrecognizedClientException",
@@ -95,6 +97,11 @@ class AwsCredentials(Model):
             msg = "awsSessionToken needs awsAccessKeyId and awsSecretAccessKey"
             raise ValueError(msg)
         return self
+
+    @property
+    def console(self) -> str | None:
+        """The address of Amazon's console for the region; somebody else's service has none."""
+        return None if self.end_point_url else f"https://{self.aws_region}.console.aws.amazon.com"
 
 
 class AwsService:
@@ -194,6 +201,15 @@ def failure(error: Exception, what: str) -> ConnectorError:
     return SourceUnavailable(message, "see whether the address of the service can be reached, and what answers there")
 
 
+def converted(answer: object, kind: type[StructT], system: str, what: str) -> StructT:
+    """An answer as `system` documents it; `what` says what was asked. Raises ConnectorError."""
+    try:
+        return msgspec.convert(answer, kind)
+    except msgspec.ValidationError as error:
+        msg = f"{what}: the answer is not what {system} tells: {error}"
+        raise ConnectorError(msg, f"see whether endPointURL is the address of {system}") from error
+
+
 def _refusal(error: "ClientError", what: str) -> ConnectorError:
     told = error.response.get("Error", {})
     code = told.get("Code", "")
@@ -203,7 +219,7 @@ def _refusal(error: "ClientError", what: str) -> ConnectorError:
         return FatalError(message, "correct awsAccessKeyId, awsSecretAccessKey and awsSessionToken; they are refused")
     if code in DENIED:
         return ConnectorError(message, f"allow {error.operation_name} on it in the user's or the role's policy")
-    if code in BUSY or status >= SERVER_ERROR:
+    if code in BUSY or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return SourceUnavailable(message, "try again later, or raise the account's limits")
     return ConnectorError(message)
 

@@ -40,7 +40,7 @@ class Request(Wire, frozen=True, kw_only=True):
     the collection takes many at once, `hashed` whether it has a sourceHash, `leaf` that no entity lies in it, `joins`
     that it joins entities which the server may not have, `nests` that entities of the collection lie in one another, by
     `parent` in the request: then the rank is that of the outermost. `listed_by` is the query parameter that lists the
-    collection by the parent; empty for none.
+    collection by the parent, or by the service where entities lie in one another; empty for none.
     """
 
     entity: ClassVar[str]

@@ -42,6 +42,7 @@ class CreateMlModelRequest(CreateRequest, frozen=True, kw_only=True):
     collection: ClassVar[str] = "mlmodels"
     rank: ClassVar[int] = 2
     leaf: ClassVar[bool] = True
+    listed_by: ClassVar[str] = "service"
 
     service: str
     algorithm: str

@@ -33,6 +33,7 @@ class CreateContainerRequest(CreateRequest, frozen=True, kw_only=True):
     rank: ClassVar[int] = 1
     bulk: ClassVar[bool] = False
     nests: ClassVar[bool] = True
+    listed_by: ClassVar[str] = "service"
 
     service: str
     container: EntityReference | None = msgspec.field(default=None, name="parent")

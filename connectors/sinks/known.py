@@ -12,7 +12,7 @@ from connectors.http.answers import UnreadableAnswer
 from connectors.models.base import CreateRequest
 from connectors.models.names import fqn, parent_fqn, split_fqn
 from connectors.openmetadata.client import OpenMetadataClient
-from connectors.sinks.entries import Entry, source_hash
+from connectors.sinks.entries import Entry, Kind, source_hash
 from connectors.sinks.listings import NotListed, listed
 
 MOST_NAMES = 200_000  # of about 250 bytes each; what is in a scope beyond them is sent
@@ -79,13 +79,15 @@ class Known:
         return entries if new else self._compared(parent, entries)
 
     def _compared(self, parent: str, entries: list[Entry]) -> Iterator[Entry]:
+        kind = entries[0].kind
+        scope = fqn(split_fqn(parent)[0]) if kind.nests else parent
         for entry in entries:
             digest = source_hash(entry.body)
-            names = None if digest is None else self._names(entry, parent)
+            names = None if digest is None else self._names(kind, scope)
             if names is None:
                 yield entry
             elif entry.fqn not in names:
-                if not entry.kind.leaf:
+                if not kind.leaf:
                     self.new(entry.fqn)
                 yield entry
             else:
@@ -107,30 +109,30 @@ class Known:
             found = self._scopes.pop((collection, scope), None)
             self._kept -= len(found.names or ()) if found else 0
 
-    def _names(self, entry: Entry, parent: str) -> dict[str, bytes | None] | None:
-        key = (entry.kind.collection, parent)
+    def _names(self, kind: Kind, scope_fqn: str) -> dict[str, bytes | None] | None:
+        key = (kind.collection, scope_fqn)
         with self._lock:
             scope = self._scopes.setdefault(key, Scope())
             self._scopes.move_to_end(key)
         with scope.lock:
             if not scope.asked:
-                names = self._ask(entry, parent)
+                names = self._ask(kind, scope_fqn)
                 with self._lock:
                     scope.asked, scope.names = True, names
                     self._make_room(key, len(names or ()))
         return scope.names
 
-    def _ask(self, entry: Entry, parent: str) -> dict[str, bytes | None] | None:
+    def _ask(self, kind: Kind, scope: str) -> dict[str, bytes | None] | None:
         """Without an answer everything is sent, and this collection is not asked for again."""
-        collection = entry.kind.collection
+        collection = kind.collection
         names: dict[str, bytes | None] = {}
         if collection in self._unlisted:
             return None
         try:
-            for each in listed(self._client, collection, entry.kind.listed_by, parent):
+            for each in listed(self._client, collection, kind.listed_by, scope, nested=kind.nests):
                 names[each.fully_qualified_name] = each.source_hash.encode() if each.source_hash else None
                 if len(names) > MOST_NAMES:
-                    logger.info("all %s of %s are sent: there are too many to compare", collection, parent)
+                    logger.info("all %s of %s are sent: there are too many to compare", collection, scope)
                     return None
         except (NotListed, UnreadableAnswer, ValueError, SinkUnavailable, FatalError) as error:
             logger.warning("unchanged %s are sent too, as it cannot be told which they are: %s", collection, error)

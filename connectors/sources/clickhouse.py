@@ -18,6 +18,7 @@ from connectors.families.database import database_topology
 from connectors.families.database_options import DatabaseConnection, DatabaseMetadata
 from connectors.families.database_source import Database, Routine, Schema, Table, Tag
 from connectors.families.hidden_tables import refuse_hidden
+from connectors.families.seconds import require_seconds
 from connectors.families.sql import DetailStream
 from connectors.models.database import Column, PartitionColumn, TablePartition, TableType
 from connectors.models.names import encode_name
@@ -116,9 +117,7 @@ class ClickhouseConfig(DatabaseConnection):
             if key not in TIMEOUTS:
                 msg = f"{key} is not supported; only {' and '.join(sorted(TIMEOUTS))} are"
                 raise ValueError(msg)
-            if not (f"{item}".isascii() and f"{item}".isdigit() and int(item) > 0):
-                msg = f"{key} must be a whole number of seconds above 0"
-                raise ValueError(msg)
+            require_seconds(key, item)
         return value
 
     @property
@@ -298,7 +297,9 @@ CONNECTOR = Connector(
     ),
     topology=database_topology(open_source),
     grants="GRANT SHOW ON <database>.* TO <username>;\n"
-    "GRANT SELECT ON system.databases, SELECT ON system.tables, SELECT ON system.columns TO <username>;",
+    "GRANT SELECT ON system.databases, SELECT ON system.tables, SELECT ON system.columns TO <username>;\n"
+    "-- What the user may not SHOW is not listed, as if it were gone: with fewer rights set the markDeleted options to "
+    "false.",
     tested="ClickHouse 26.9 (chdb 4.4 behind an HTTP server of the tests', which knows no users: what a server says of "
     "logins and rights is made by hand)",
 )

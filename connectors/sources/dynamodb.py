@@ -12,7 +12,7 @@ from connectors.cancellation import Cancellation
 from connectors.connector import Capability, Check, Connector, RunContext
 from connectors.definition import Unused
 from connectors.errors import ConnectorError, SkipEntity
-from connectors.families.aws import AwsCredentials, AwsService
+from connectors.families.aws import AwsCredentials, AwsService, converted
 from connectors.families.database import database_topology
 from connectors.families.database_options import DatabaseConnection, DatabaseMetadata
 from connectors.families.database_source import Database, Routine, Schema, Table, Tag
@@ -123,7 +123,8 @@ class DynamoDBSource:
         from boto3.dynamodb.types import TypeDeserializer
 
         try:
-            found = msgspec.convert(self._service.call("describe_table", TableName=name)["Table"], Description)
+            answer = self._service.call("describe_table", TableName=name)
+            found = converted(answer.get("Table"), Description, "DynamoDB", f"describe_table {name}")
             items = self._service.call("scan", TableName=name, Limit=SAMPLE)["Items"]
         except ConnectorError as error:
             if "ResourceNotFoundException" in error.message:

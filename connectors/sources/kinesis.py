@@ -12,7 +12,7 @@ from connectors.cancellation import Cancellation
 from connectors.connector import Capability, Check, Connector, RunContext
 from connectors.definition import Unused
 from connectors.errors import ConnectorError, SkipEntity
-from connectors.families.aws import AwsCredentials, AwsService
+from connectors.families.aws import AwsCredentials, AwsService, converted
 from connectors.families.messaging import (
     FoundSchema,
     MessagingConnection,
@@ -63,8 +63,7 @@ class KinesisSource:
 
     def __init__(self, service: AwsService, credentials: AwsCredentials) -> None:
         self._service = service
-        # Somebody else's service has no console of Amazon's.
-        self._region = None if credentials.end_point_url else credentials.aws_region
+        self._region, self._console = credentials.aws_region, credentials.console
 
     def count(self) -> int:
         """See MessagingSource."""
@@ -97,11 +96,7 @@ class KinesisSource:
                 msg = f"{name} was deleted since it was listed"
                 raise SkipEntity(msg) from error
             raise
-        try:
-            found = msgspec.convert(answer.get("StreamDescriptionSummary"), Summary)
-        except msgspec.ValidationError as error:
-            msg = f"describe_stream_summary {name}: the answer is not what Kinesis tells: {error}"
-            raise ConnectorError(msg, "see whether endPointURL is the address of Kinesis") from error
+        found = converted(answer.get("StreamDescriptionSummary"), Summary, "Kinesis", f"describe_stream_summary {name}")
         largest = found.max_record_size_in_kibibytes
         return Topic(
             name,
@@ -114,9 +109,9 @@ class KinesisSource:
         )
 
     def _source_url(self, name: str) -> str | None:
-        if self._region is None:
+        if self._console is None:
             return None
-        page = f"https://{self._region}.console.aws.amazon.com/kinesis/home"
+        page = f"{self._console}/kinesis/home"
         return f"{page}?region={self._region}#/streams/details/{quote(name)}/monitoring"
 
 

@@ -119,7 +119,8 @@ CONNECTOR = Connector(
     topology=database_topology(open_source),
     driver="psycopg",
     grants="GRANT USAGE ON SCHEMA <schema> TO <username>;\nALTER USER <username> SYSLOG ACCESS UNRESTRICTED;\n"
-    "GRANT SELECT ON ALL TABLES IN SCHEMA <schema> TO <username>;  -- the SVV views show what a user may read",
+    "GRANT SELECT ON ALL TABLES IN SCHEMA <schema> TO <username>;  -- the SVV views show what a user may read:\n"
+    "-- the rest is not listed, as if it were gone. With fewer rights set markDeletedTables to false.",
     tested="PostgreSQL 18 for what the two have in common, rows made by hand of the SVV views and of pg_proc_info; not "
     "on Redshift itself. Datashares of other clusters, DDL of tables and incremental reading are left out",
 )

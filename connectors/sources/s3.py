@@ -161,11 +161,12 @@ class S3Store:
         config = self._config
         if config.console_endpoint_url:
             return f"{config.console_endpoint_url}/browser/{quote(bucket)}"
-        if config.aws_config.end_point_url:
+        console = config.aws_config.console
+        if console is None:
             return None
         region = config.aws_config.aws_region
         where = f"region={region}&prefix={quote(prefix)}" if prefix else f"region={region}"
-        return f"https://{region}.console.aws.amazon.com/s3/buckets/{quote(bucket)}?{where}"
+        return f"{console}/s3/buckets/{quote(bucket)}?{where}"
 
     def full_path(self, bucket: str, path: str = "") -> str:
         """See ObjectStore."""

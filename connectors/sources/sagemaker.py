@@ -11,7 +11,7 @@ import msgspec
 from connectors.cancellation import Cancellation
 from connectors.connector import Capability, Check, Connector, RunContext
 from connectors.errors import ConnectorError, FatalError, RunCancelled, SkipEntity, SourceUnavailable
-from connectors.families.aws import AwsCredentials, AwsService
+from connectors.families.aws import AwsCredentials, AwsService, converted
 from connectors.families.mlmodel import (
     Details,
     MlModel,
@@ -98,8 +98,7 @@ class SageMakerSource:
 
     def __init__(self, service: AwsService, credentials: AwsCredentials) -> None:
         self._service = service
-        # Somebody else's service has no console of Amazon's.
-        self._region = None if credentials.end_point_url else credentials.aws_region
+        self._region, self._console = credentials.aws_region, credentials.console
 
     def models(self, _wanted: Callable[[str], bool], /) -> Iterator[MlModel]:
         """See MlModelSource."""
@@ -125,7 +124,7 @@ class SageMakerSource:
                 msg = f"{name} was deleted since it was listed"
                 raise SkipEntity(msg) from error
             raise
-        found = _read(answer, Description, f"describe_model {name}")
+        found = converted(answer, Description, "SageMaker", f"describe_model {name}")
         made = (found.primary_container, *found.containers)
         parts = [each for each in made if each is not None]
         tags, no_tags = self._asked(partial(self._tags, found.model_arn), ())
@@ -150,7 +149,7 @@ class SageMakerSource:
 
     def _package(self, name: str) -> Package | None:
         answer = self._service.call("describe_model_package", ModelPackageName=name)
-        return _read(answer, Package, f"describe_model_package {name}")
+        return converted(answer, Package, "SageMaker", f"describe_model_package {name}")
 
     @staticmethod
     def _asked(ask: Callable[[], T], default: T) -> tuple[T, ConnectorError | None]:
@@ -163,23 +162,15 @@ class SageMakerSource:
             return default, error
 
     def _page(self, name: str) -> str | None:
-        if self._region is None:
+        if self._console is None:
             return None
-        page = f"https://{self._region}.console.aws.amazon.com/sagemaker/home"
+        page = f"{self._console}/sagemaker/home"
         return f"{page}?region={self._region}#/models/{quote(name)}"
 
 
 def _version(package: Package) -> Version:
     parts = (package.model_package_group_name, package.model_package_version)
     return Version(" ".join(str(part) for part in parts if part is not None), status=package.model_approval_status)
-
-
-def _read(answer: object, kind: type[StructT], what: str) -> StructT:
-    try:
-        return msgspec.convert(answer, kind)
-    except msgspec.ValidationError as error:
-        msg = f"{what}: the answer is not what SageMaker tells: {error}"
-        raise ConnectorError(msg, "see whether endPointURL is the address of SageMaker") from error
 
 
 @contextmanager

@@ -100,10 +100,11 @@ class Outbox:
     def _tell(self, run: Untold, away: set[str]) -> None:
         """Tell of one run; servers that do not answer are `away` for the others of the batch."""
         try:
-            self._try(run, away)
+            if not self._told(run, away):
+                return
         except NoSuchEndpoint as error:
             logger.info("OpenMetadata is not told of run %s: %s; %s", run.run_id, error, advice_of(error))
-        except RunCancelled:
+        except RunCancelled:  # the service shuts down
             return
         except (ConnectorError, Invalid) as error:
             logger.info("OpenMetadata was not told that run %s is %s: %s", run.run_id, run.state, error)
@@ -118,7 +119,8 @@ class Outbox:
         with self._database.session() as session:
             reports.note_told(session, run.run_id, run.state)
 
-    def _try(self, run: Untold, away: set[str]) -> None:
+    def _told(self, run: Untold, away: set[str]) -> bool:
+        """Whether the server was told; not if the run has moved on meanwhile."""
         if run.config is None:
             message = f"its workflow {run.workflow!r} was deleted, and with it the address of the server"
             raise NoSuchEndpoint(message, "correct the run's state in OpenMetadata by hand")
@@ -130,8 +132,7 @@ class Outbox:
             raise SinkUnavailable(message)
         with self._database.session() as session:
             if not reports.is_due(session, run.run_id, run.state):
-                message = f"run {run.run_id} has moved on"
-                raise RunCancelled(message)
+                return False
             losses = reports.losses(session, run.run_id)
         account = Account(report_of(run, losses), redactor.apply, clock.now)
         standing = _standing(run, config, account, losses.warnings)
@@ -140,6 +141,7 @@ class Outbox:
         except SinkUnavailable:
             away.add(address)
             raise
+        return True
 
     def _server(self, config: Json) -> tuple[Mapping[str, Any], Redactor]:
         """How to reach the server of a run, its secrets in place, and what hides them."""

@@ -14,6 +14,7 @@ from tests.acceptance.catalogues import TOKEN, Catalogue
 from tests.acceptance.processes import Replica
 from tests.acceptance.sources import SERVICE, Source
 from tests.eventually import eventually
+from tests.fake_openmetadata.automations import Automation
 from tests.plain_http import NO_TLS
 
 PREFIXES = ("/pluginsv2/api/v2/openmetadata", "/api/v2/openmetadata", "/api/v1/openmetadata")
@@ -183,6 +184,10 @@ def _log(server: PipelineServiceClient, name: str) -> str | None:
     return text or None
 
 
+def _await_end(automation: Automation) -> None:
+    eventually(lambda: bool(automation.told) and automation.told[-1][0] != "Running", "an end")
+
+
 def test_a_connection_is_tested_in_the_background_step_by_step(
     server: PipelineServiceClient, name: str, shop: Source, catalogue: Catalogue
 ) -> None:
@@ -198,7 +203,7 @@ def test_a_connection_is_tested_in_the_background_step_by_step(
         message = server.done("/run_automation", {**order, "name": automation.entity["name"]})
         assert message.endswith("has been triggered.")
     for automation, end in ((right, "Successful"), (wrong, "Failed"), (strange, "Failed"), (hidden, "Failed")):
-        eventually(lambda automation=automation: automation.told and automation.told[-1][0] != "Running", "an end")
+        _await_end(automation)
         assert automation.told[-1][0] == automation.told[-1][1]["status"] == end
         assert automation.told[0] == ("Running", {**automation.told[0][1], "steps": []})
     steps = right.told[-1][1]["steps"]
@@ -232,7 +237,7 @@ def test_a_connection_of_the_server_names_only_secrets_that_it_may(
         assert (refused in str(run["error"])) == (state == "failed")
         automation = known.api.automations.add(f"{name}-{state}", "Postgres", connection)
         server.done("/run_automation", {**order, "name": automation.entity["name"]})
-        eventually(lambda told=automation.told: told and told[-1][0] != "Running", "an end")
+        _await_end(automation)
         assert automation.told[-1][0] == end
         assert (refused in str(automation.told[-1])) == (end == "Failed")
 
@@ -244,7 +249,7 @@ def test_an_older_server_is_told_of_a_step_only_what_it_knows(
         automation = old.api.automations.add(name, "Postgres", shop.connection(hostPort="127.0.0.1:1"))
         order = {"workflowType": "TEST_CONNECTION", "openMetadataServerConnection": server_of(old), "name": name}
         server.done("/run_automation", order)
-        eventually(lambda: automation.told and automation.told[-1][0] != "Running", "an end")
+        _await_end(automation)
     steps = automation.told[-1][1]["steps"]
     assert set().union(*steps) == {"name", "mandatory", "passed", "message", "errorLog"}
 

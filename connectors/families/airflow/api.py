@@ -4,6 +4,7 @@ from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from http import HTTPStatus
 from typing import Any, Literal, TypeVar
 from urllib.parse import quote
 
@@ -32,7 +33,6 @@ from connectors.http.answers import Answer
 from connectors.report import Observer
 
 PAGE = 100
-UNAUTHORIZED, FORBIDDEN = 401, 403
 ApiVersion = Literal["v1", "v2"]
 T = TypeVar("T")
 
@@ -173,4 +173,6 @@ def _began(since: str | None) -> dict[str, str]:
 
 def _session_over(answer: Answer) -> bool:
     """Airflow 3 calls a token that is no longer good forbidden, and tells by its words only."""
-    return answer.status == UNAUTHORIZED or (answer.status == FORBIDDEN and b"token" in answer.body.lower())
+    return answer.status == HTTPStatus.UNAUTHORIZED or (
+        answer.status == HTTPStatus.FORBIDDEN and b"token" in answer.body.lower()
+    )

@@ -10,6 +10,7 @@ from connectors.families.addresses import over_tcp, split_address
 from connectors.families.database_options import DatabaseConnection
 from connectors.families.mysql.config import MysqlConfig
 from connectors.families.postgres.config import PostgresConfig
+from connectors.families.seconds import require_seconds
 
 DEFAULT_PORT = 10000
 Auth = Literal["NONE", "LDAP", "KERBEROS", "CUSTOM", "NOSASL", "BASIC", "GSSAPI", "JWT", "PLAIN"]
@@ -92,9 +93,8 @@ class HiveConfig(DatabaseConnection):
             if key not in KNOWN:
                 msg = f"{key} is not supported; only {' and '.join(sorted(KNOWN))} are"
                 raise ValueError(msg)
-            if key == "timeout" and not (f"{item}".isascii() and f"{item}".isdigit() and int(item) > 0):
-                msg = "timeout must be a whole number of seconds above 0"
-                raise ValueError(msg)
+            if key == "timeout":
+                require_seconds(key, item)
         return value
 
     @field_validator("metastore_connection", mode="before")

@@ -8,6 +8,7 @@ from connectors.definition import FilterPattern, TlsConfig, Unused
 from connectors.families.addresses import over_tcp, split_address
 from connectors.families.database_options import DatabaseConnection
 from connectors.families.password_auth import PasswordAuth
+from connectors.families.seconds import require_seconds
 
 DEFAULT_PORT = 3306
 TIMEOUTS = frozenset({"connect_timeout", "read_timeout", "write_timeout"})
@@ -124,6 +125,4 @@ def _check_option(key: str, value: int | str) -> None:
     if key not in TIMEOUTS:
         msg = f"{key} is not supported; only {', '.join(sorted(TIMEOUTS))} and charset are; remove it"
         raise ValueError(msg)
-    if not (f"{value}".isascii() and f"{value}".isdigit() and int(value) > 0):
-        msg = f"{key} must be a whole number of seconds above 0"
-        raise ValueError(msg)
+    require_seconds(key, value)

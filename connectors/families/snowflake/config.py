@@ -8,6 +8,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from connectors.definition import FilterPattern, Unused
 from connectors.families.addresses import over_tcp, split_address
 from connectors.families.database_options import DatabaseConnection
+from connectors.families.seconds import require_seconds
 
 HTTPS_PORT = 443
 DOMAIN = "snowflakecomputing.com"
@@ -102,9 +103,8 @@ class SnowflakeConfig(DatabaseConnection):
             if key not in TIMEOUTS | PLACE:
                 msg = f"{key} is not supported; only {', '.join(sorted(TIMEOUTS | PLACE))} are"
                 raise ValueError(msg)
-            if key in TIMEOUTS and not (f"{item}".isascii() and f"{item}".isdigit() and int(item) > 0):
-                msg = f"{key} must be a whole number of seconds above 0"
-                raise ValueError(msg)
+            if key in TIMEOUTS:
+                require_seconds(key, item)
             if key == "protocol" and item not in ("http", "https"):
                 msg = "protocol must be https or http"
                 raise ValueError(msg)

@@ -15,8 +15,12 @@ from service.workflows.repository import notify
 
 CHANNEL = "headwater_cancel"
 
+# The error of a run that is cancelled; without a reason of its own, it is that its workflow was deleted.
+ERROR = "jsonb_build_object('title', 'Cancelled', 'detail', coalesce(cancel_reason, 'the workflow was deleted'))"
+
 # A queued run ends at once; the worker of a running one is told, and finds the flag when it renews its lease.
-_CANCEL = text("""
+_CANCEL = text(
+    """
     with held as (
         select id from runs
         where state in ('queued', 'running') and id <> all(:spared)
@@ -30,9 +34,10 @@ _CANCEL = text("""
         cancel_reason = coalesce(cancel_reason, :reason),
         report_at = case r.state when 'queued' then now() else r.report_at end,
         error = case r.state when 'queued'
-            then jsonb_build_object('title', 'Cancelled', 'detail', coalesce(cancel_reason, :reason)) else r.error end
+            then $cancelled else r.error end
     from held where r.id = held.id
-    returning r.id, r.state""")
+    returning r.id, r.state""".replace("$cancelled", ERROR.replace("'the workflow was deleted'", ":reason"))
+)
 
 
 def request_cancel(session: Session, run_id: UUID, reason: str) -> RunRow:

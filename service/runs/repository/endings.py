@@ -9,6 +9,7 @@ from pydantic import JsonValue
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from service.runs.repository.cancel import ERROR as CANCELLED
 from service.runs.repository.journal import Lease, packed
 from service.runs.repository.queue import CHANNEL
 from service.runs.schemas import RunError
@@ -67,7 +68,8 @@ _FINISH = text("""
     from ended""")
 
 # A run that nobody wants any more does not go back to the queue.
-_REQUEUE = text("""
+_REQUEUE = text(
+    """
     with held as (
         select id, cancel_requested_at is not null or workflow_id is null as unwanted from runs
         where id = :run and token = :token and state = 'running' for update
@@ -78,9 +80,7 @@ _REQUEUE = text("""
             available_at = now() + make_interval(secs => :delay),
             attempt = case when unwanted or cast(:counted as boolean) then attempt else attempt - 1 end,
             counts = coalesce(cast(:counts as jsonb), counts),
-            error = case when unwanted then jsonb_build_object(
-                'title', 'Cancelled', 'detail', coalesce(cancel_reason, 'the workflow was deleted'))
-                else cast(:error as jsonb) end
+            error = case when unwanted then $cancelled else cast(:error as jsonb) end
         from held where r.id = held.id
         returning r.id, r.state, r.pool
     ), noted as (
@@ -91,7 +91,8 @@ _REQUEUE = text("""
     )
     select state, case when :delay = 0 or exists (
         select from runs q where q.pool = ended.pool and q.state = 'queued') then pg_notify(:channel, '') end
-    from ended""")
+    from ended""".replace("$cancelled", CANCELLED)
+)
 
 _FAIL = text("""
     with last as (

@@ -10,6 +10,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from service.runs.repository import history
+from service.runs.repository.cancel import ERROR as CANCELLED
 from service.runs.repository.endings import count_failures
 from service.runs.repository.journal import Lease
 from service.runs.repository.queue import CHANNEL
@@ -133,7 +134,8 @@ _EXPIRED = text("""
     select id, workflow_id, losses from runs where state = 'running' and lease_until < now()
     order by lease_until limit :batch""")
 
-_TAKE_BACK = text("""
+_TAKE_BACK = text(
+    """
     with held as (
         select id, worker as was, cancel_requested_at is not null or workflow_id is null as unwanted,
             losses >= :most as hopeless
@@ -146,8 +148,7 @@ _TAKE_BACK = text("""
             worker = case next when 'queued' then null else r.worker end,
             finished_at = case next when 'queued' then null else now() end,
             error = case next
-                when 'cancelled' then jsonb_build_object(
-                    'title', 'Cancelled', 'detail', coalesce(cancel_reason, 'the workflow was deleted'))
+                when 'cancelled' then $cancelled
                 else jsonb_build_object(
                     'title', 'The worker was lost', 'detail', 'worker ' || was || ' stopped renewing its lease'
                     || case next when 'failed' then '; this happened ' || losses + 1 || ' times' else '' end,
@@ -159,7 +160,8 @@ _TAKE_BACK = text("""
         update run_attempts a set outcome = 'lost', finished_at = now(), error = m.error
         from moved m where a.run_id = m.id and a.token = m.token
     )
-    select id, workflow_id, workflow, connector, state, was from moved""")
+    select id, workflow_id, workflow, connector, state, was from moved""".replace("$cancelled", CANCELLED)
+)
 
 
 def claim(session: Session, request: ClaimRequest) -> list[ClaimedRun]:

@@ -1,6 +1,7 @@
 """Containers that lie in one another: the inner ones are sent after the outer ones, by their ids."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,11 +19,11 @@ SERVICE = CreateStorageServiceRequest(name="s", service_type="S3")
 PATHS = ("s.b", "s.b.x", "s.b.x.y", 's.b.x.y."z.csv"', "s.b.w")
 
 
-def container(fqn: str) -> CreateContainerRequest:
+def container(fqn: str, **settings: Any) -> CreateContainerRequest:
     above = parent_fqn(fqn)
     name = fqn.removeprefix(f"{above}.").strip('"')
     inside = EntityReference(type="container", fully_qualified_name=above) if above != "s" else None
-    made = CreateContainerRequest(name=name, service="s", container=inside)
+    made = CreateContainerRequest(name=name, service="s", container=inside, **settings)
     assert made.fqn == fqn == child_fqn(above, name)
     return made
 
@@ -43,6 +44,29 @@ def test_each_is_sent_with_the_id_of_the_one_it_lies_in(fake: FakeOpenMetadata, 
     again = run.deliver(tree())  # the server's ids are no part of the hash
     assert {name: each["sourceHash"] for name, each in fake.entities("containers").items()} == hashes
     assert again.lost == []
+
+
+def test_what_the_server_has_is_not_sent_again_however_deep(fake: FakeOpenMetadata, run: Run) -> None:
+    run.deliver([*tree(), deletion(*PATHS)])
+    fake.requests.clear()
+    run.report.by_type.clear()
+    changed = [container(path, size=1 if path == "s.b.x.y" else None) for path in PATHS]
+    report = run.deliver([SERVICE, *changed, container("s.b.new"), deletion(*PATHS, "s.b.new")])
+    assert {request.body["name"] for request in fake.sent("PUT", "/containers")} == {"y", "new"}
+    assert fake.entities("containers")["s.b.x.y"]["parent"]["id"] == fake.catalogue.entities["containers"]["s.b.x"].id
+    assert report.counts("container") == {"unchanged": 4, "written": 2}
+    [listing] = fake.sent("GET", "/v1/containers")
+    assert listing.query["service"] == "s"
+    assert not fake.sent("DELETE", "/containers/deleteStale")
+
+
+def test_what_was_deleted_there_comes_back_with_what_lay_in_it(fake: FakeOpenMetadata, run: Run) -> None:
+    run.deliver(tree())
+    fake.catalogue.delete("containers", fake.catalogue.entities["containers"]["s.b.x"].id, recursive=True)
+    fake.requests.clear()
+    run.deliver(tree())
+    assert [request.body["name"] for request in fake.sent("PUT", "/containers")] == ["x", "y", "z.csv"]
+    assert set(fake.entities("containers")) == set(PATHS)
 
 
 def test_what_lies_in_one_that_was_refused_is_told(tmp_path: Path) -> None:

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from connectors.errors import SinkUnavailable
+from connectors.models.mlmodel import CreateMlModelRequest, CreateMlModelServiceRequest
 from connectors.models.records import DeletionScope, Record, ScopeEnd
 from tests.fake_openmetadata import FakeOpenMetadata, Fault
 from tests.integration.connectors.sinks.harness import Run, database, deletion, schema, service, table, tree
@@ -135,6 +137,16 @@ def test_a_table_with_foreign_keys_is_unchanged_too(fake: FakeOpenMetadata, run:
     run.deliver(records)
     assert fake.entities("tables")["s.d.x.a"]["tableConstraints"]
     assert again(run, records) == []
+
+
+def test_models_are_unchanged_too(fake: FakeOpenMetadata, run: Run) -> None:
+    models = [CreateMlModelRequest(name=f"m{number}", service="s", algorithm="svm") for number in range(3)]
+    records = [CreateMlModelServiceRequest(name="s", service_type="Mlflow"), *models]
+    run.deliver(records)
+    changed = [*records[:-1], replace(models[-1], algorithm="forest")]
+    assert again(run, changed) == ["m2"]
+    assert run.report.counts("mlmodel") == {"unchanged": 2, "written": 1}
+    assert [request.query["service"] for request in fake.sent("GET", "/v1/mlmodels")] == ["s"]
 
 
 def test_scopes_are_given_up_when_they_are_too_many(
