@@ -57,7 +57,8 @@ class Endpoint:
 
     `prefix` is where `verifySSL` and `sslConfig` lie. `secrets` never show up in a message.
     `login` gives the headers of a session, and again after an answer that says that it is over (`session_over`);
-    `credentials` names the keys to mend where that is of no use.
+    `credentials` names the keys to mend where that is of no use. `busy` is what an answer says that is to be asked for
+    later.
     """
 
     system: str
@@ -70,6 +71,7 @@ class Endpoint:
     auth: httpx.BasicAuth | None = field(default=None, repr=False)
     login: "Callable[[RestClient], Mapping[str, str]] | None" = field(default=None, repr=False)
     session_over: Callable[[Answer], bool] = lambda answer: answer.status == UNAUTHORIZED
+    busy: Callable[[Answer], bool] = lambda answer: answer.status in BUSY
     credentials: str = "the credentials"
     secrets: tuple[str, ...] = field(default=(), repr=False)
 
@@ -252,7 +254,7 @@ class RestClient:
             return self._trouble(error)
         finally:
             self._report.queried(time.monotonic() - began)
-        if answer.status not in BUSY and answer.status != BROKEN:
+        if not self._endpoint.busy(answer) and answer.status != BROKEN:
             return answer
         few = answer.status in TOO_SLOW or answer.status == BROKEN
         tries = self._limits.retry.few_tries if few else self._limits.retry.tries
@@ -274,7 +276,8 @@ class RestClient:
         ) as response:
             body = self._read(response, latest)
         self._server_date = http_date(response.headers.get("date", "")) or self._server_date
-        secrets = (*self._endpoint.secrets, *session.values())
+        # A server may quote a token without the word before it.
+        secrets = (*self._endpoint.secrets, *session.values(), *(text.rpartition(" ")[2] for text in session.values()))
         kept = tuple(text for text in secrets if len(text) >= SHORTEST_SECRET)
         return Answer(response.status_code, body, response.headers.get("content-type", ""), kept), response.headers
 

@@ -78,6 +78,10 @@ class Answer:
         if isinstance(found, dict):
             fields = cast("dict[str, Any]", found)
             for key in ("message", "detail", "responseMessage", "errorMessage", "errors", "error"):
-                if fields.get(key):
-                    return " ".join(str(fields[key]).split())
+                told: Any = fields.get(key)
+                if isinstance(told, dict):
+                    inner = cast("dict[str, Any]", told)
+                    told = inner.get("message") or inner
+                if told:
+                    return " ".join(str(told).split())
         return ""

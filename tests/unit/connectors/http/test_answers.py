@@ -9,6 +9,8 @@ from connectors.http.answers import LONGEST_MESSAGE, Answer, UnreadableAnswer
         (b'{"code": 400, "message": "name must not\\n be null"}', "name must not be null"),
         (b'{"errorType": "x", "responseMessage": "no"}', "no"),
         (b'{"errors": ["a", "b"]}', "['a', 'b']"),
+        (b'{"error": {"code": 403, "message": "no"}}', "no"),
+        (b'{"error": {"code": 403}}', "{'code': 403}"),
         (b"<html><h1>502 Bad</h1><p>Gateway</p></html>", "502 Bad Gateway"),
         (b"", "HTTP 404 Not Found"),
         (b"[]", "HTTP 404 Not Found"),
