@@ -111,7 +111,7 @@ class GoogleTokens:
         except (ConnectorError, RunCancelled):
             raise
         except Exception as error:  # credentials can be wrong in many ways
-            raise failure(error, self._given.gcp_config) from error
+            raise failure(error, self._given.gcp_config, made_up=self._made is not None) from error
 
     def _credentials(self) -> tuple[Credentials, str | None]:
         if self._made is None:
@@ -195,26 +195,29 @@ def federated(info: dict[str, Any]) -> Credentials:
     return _module(f"google.auth.{name}").Credentials.from_info(info, scopes=SCOPES)
 
 
-def failure(error: Exception, config: GcpConfig) -> ConnectorError:
-    """What it means that there is no token, and how to mend it."""
+def failure(error: Exception, config: GcpConfig, *, made_up: bool) -> ConnectorError:
+    """What it means that there is no token, though the credentials were `made_up` or not, and how to mend it."""
     from google.auth import exceptions
 
-    text = " ".join(str(error.args[0] if error.args else error).split()) or type(error).__name__
+    of_google = isinstance(error, exceptions.GoogleAuthError) and error.args
+    text = " ".join(str(error.args[0] if of_google else error).split())
     if isinstance(error, exceptions.DefaultCredentialsError) and config.type == "gcp_adc":
         advice = "have GOOGLE_APPLICATION_CREDENTIALS name a key file for the service, or give the key in gcpConfig"
         return FatalError("the service has no credentials of Google's own", advice)
-    if isinstance(error, exceptions.TransportError) or (
-        isinstance(error, exceptions.GoogleAuthError) and cast("Retryable", error).retryable
-    ):
+    passing = isinstance(error, exceptions.GoogleAuthError) and cast("Retryable", error).retryable
+    if passing or isinstance(error, exceptions.TransportError):
         advice = "see whether Google's addresses for tokens can be reached from here; the run is tried again"
         return SourceUnavailable(f"no access token: {text}", advice)
     if isinstance(error, exceptions.RefreshError):
         return FatalError(f"Google gives no access token: {text}", _mend(config))
+    if made_up:
+        advice = "see whether tokenUri or tokenURL is an address of Google's, and what stands before it"
+        return FatalError(f"no access token: what answers is not Google: {text}", advice)
     if config.type == "service_account":
         return ConfigurationError.at(
             f"{GCP_CONFIG}.privateKey", "is no private key in PEM; give the whole text of private_key in the key's file"
         )
-    return FatalError(f"the credentials cannot be used: {text}", _mend(config))
+    return FatalError(f"the credentials cannot be used: {type(error).__name__}: {text}", _mend(config))
 
 
 class Retryable(Protocol):
