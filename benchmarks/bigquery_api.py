@@ -1,4 +1,4 @@
-"""A stand-in of BigQuery with so many tables in one data set, answered by arithmetic."""
+"""A stand-in of BigQuery with so many tables in one dataset, answered by arithmetic."""
 
 import re
 from collections.abc import Callable, Mapping

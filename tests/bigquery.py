@@ -1,7 +1,7 @@
 """Projects on BigQuery, as bqemulator plays it, for tests to ingest from.
 
 What it has not is played before it: access tokens, policy tags, partitions and labels in lists of tables, and views of
-INFORMATION_SCHEMA, whose rows stand in the data set `recorded` of each project.
+INFORMATION_SCHEMA, whose rows stand in the dataset `recorded` of each project.
 """
 
 import json

@@ -26,7 +26,7 @@ def refusal(status: int, reason: str, message: str) -> Status:
 
 
 class Recorded(Answering):
-    """One project with one data set: its list of tables, and rows by the view that a query reads first.
+    """One project with one dataset: its list of tables, and rows by the view that a query reads first.
 
     Answers come in pages of `page` rows. The first `waiting` answers to each query say that it is not done yet.
     """

@@ -34,35 +34,35 @@ def check_access(config: BigQueryConfig) -> str:
 
 
 def check_schemas(config: BigQueryConfig) -> str:
-    """List the data sets; a run needs at least one."""
+    """List the datasets; a run needs at least one."""
     with opened(config) as api:
         count = sum(len(list(api.datasets(project))) for project in api.projects())
     if not count:
-        message = "no data set is shown"
-        raise ConnectorError(message, "grant roles/bigquery.metadataViewer on the projects or on data sets")
-    return f"{count} data sets"
+        message = "no dataset is shown"
+        raise ConnectorError(message, "grant roles/bigquery.metadataViewer on the projects or on datasets")
+    return f"{count} datasets"
 
 
 def check_tables(config: BigQueryConfig) -> str:
-    """List the tables of the first data set."""
+    """List the tables of the first dataset."""
     with opened(config) as api:
         for project in api.projects():
             for item in api.datasets(project):
                 name = item.dataset_reference.dataset_id
                 return f"{len(list(api.tables(project, name)))} tables and views in {project}.{name}"
-    return "no data set to look into"
+    return "no dataset to look into"
 
 
 def check_columns(config: BigQueryConfig) -> str:
-    """Ask a query about the first data set: that takes the right to ask queries."""
+    """Ask a query about the first dataset: that takes the right to ask queries."""
     with opened(config) as api:
         for project in api.projects():
             for item in api.datasets(project):
                 name = item.dataset_reference.dataset_id
-                [rows] = api.answers(project, item.location, [filled(queries.ONE, project, name)], f"data set {name}")
+                [rows] = api.answers(project, item.location, [filled(queries.ONE, project, name)], f"dataset {name}")
                 [(count,)] = rows
                 return f"INFORMATION_SCHEMA of {project}.{name} shows {count} tables and views"
-    return "no data set to look into"
+    return "no dataset to look into"
 
 
 CONNECTOR = Connector(
@@ -73,13 +73,13 @@ CONNECTOR = Connector(
     capabilities=OF_DATABASES - {Capability.OWNERS},
     checks=(
         Check("CheckAccess", "Google lets the user in, and the projects answer", check_access, True, True),
-        Check("GetSchemas", "The data sets can be listed", check_schemas, False, True),
+        Check("GetSchemas", "The datasets can be listed", check_schemas, False, True),
         Check("GetTables", "Tables and views can be listed", check_tables, False, True),
         Check("GetColumns", "INFORMATION_SCHEMA can be queried", check_columns, False, True),
     ),
     topology=database_topology(open_source),
     driver="google.auth",
-    grants="# metadataViewer lists data sets, tables and routines and shows what they are made of; it reads no rows\n"
+    grants="# metadataViewer lists datasets, tables and routines and shows what they are made of; it reads no rows\n"
     "gcloud projects add-iam-policy-binding <project> --role=roles/bigquery.metadataViewer "
     "--member=serviceAccount:<account>\n"
     "# jobUser asks the queries of INFORMATION_SCHEMA, in the project that is charged for them\n"
@@ -90,5 +90,5 @@ CONNECTOR = Connector(
     "--member=serviceAccount:<account>",
     tested="bqemulator 1.4 (lists, tables, views, columns with nested types, options, routines), rows made by hand of "
     "what it has not: keys, descriptions of columns, policy tags, DDL, times of changes; not on BigQuery itself. "
-    "Labels of data sets, display names and lineage of views are left out. [bigquery.md](bigquery.md) tells more",
+    "Labels of datasets, display names and lineage of views are left out. [bigquery.md](bigquery.md) tells more",
 )

@@ -10,27 +10,27 @@ class Answer(msgspec.Struct, frozen=True, rename="camel", gc=False):
 
 
 class DatasetReference(Answer, frozen=True):
-    """Which data set."""
+    """Which dataset."""
 
     dataset_id: str
 
 
 class DatasetItem(Answer, frozen=True):
-    """A data set in a list; `location` is where it lies."""
+    """A dataset in a list; `location` is where it lies."""
 
     dataset_reference: DatasetReference
     location: str = ""
 
 
 class Datasets(Answer, frozen=True):
-    """A page of a project's data sets."""
+    """A page of a project's datasets."""
 
     datasets: tuple[DatasetItem, ...] = ()
     next_page_token: str = ""
 
 
 class Dataset(Answer, frozen=True):
-    """A data set by itself."""
+    """A dataset by itself."""
 
     description: str = ""
 
@@ -96,7 +96,7 @@ class TableItem(Answer, frozen=True):
 
 
 class Tables(Answer, frozen=True):
-    """A page of a data set's tables."""
+    """A page of a dataset's tables."""
 
     tables: tuple[TableItem, ...] = ()
     next_page_token: str = ""
@@ -146,7 +146,7 @@ class RoutineItem(Answer, frozen=True):
 
 
 class Routines(Answer, frozen=True):
-    """A page of a data set's routines."""
+    """A page of a dataset's routines."""
 
     routines: tuple[RoutineItem, ...] = ()
     next_page_token: str = ""

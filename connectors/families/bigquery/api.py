@@ -72,7 +72,7 @@ class BigQuery:
         return named or (str(own),)
 
     def datasets(self, project: str) -> Iterator[DatasetItem]:
-        """The data sets of a project that the user may see, by name."""
+        """The datasets of a project that the user may see, by name."""
 
         def ask(token: str) -> tuple[Sequence[DatasetItem], str | None]:
             page = self._client.get(f"{BASE}/{_path(project)}/datasets", Datasets, _page(token))
@@ -92,13 +92,13 @@ class BigQuery:
         return self._client.ahead(datasets, ask)
 
     def tables(self, project: str, dataset: str) -> Iterator[TableItem]:
-        """The tables and views of a data set, in the order in which it lists them."""
+        """The tables and views of a dataset, in the order in which it lists them."""
 
         def ask(token: str) -> tuple[Sequence[TableItem], str | None]:
             page = self._client.get(f"{_dataset(project, dataset)}/tables", Tables, _page(token))
             return page.tables, page.next_page_token or None
 
-        with explained(f"the tables of data set {project}.{dataset}"):
+        with explained(f"the tables of dataset {project}.{dataset}"):
             yield from by_cursor(ask, "")
 
     def table(self, project: str, dataset: str, table: str) -> TableDetail:
@@ -107,14 +107,14 @@ class BigQuery:
             return self._client.get(f"{_dataset(project, dataset)}/tables/{quote(table, safe='')}", TableDetail)
 
     def routines(self, project: str, dataset: str) -> Iterator[RoutineItem]:
-        """The functions and procedures of a data set, with their texts."""
+        """The functions and procedures of a dataset, with their texts."""
 
         def ask(token: str) -> tuple[Sequence[RoutineItem], str | None]:
             query = {**_page(token), "readMask": OF_ROUTINES}
             page = self._client.get(f"{_dataset(project, dataset)}/routines", Routines, query)
             return page.routines, page.next_page_token or None
 
-        with explained(f"the routines of data set {project}.{dataset}"):
+        with explained(f"the routines of dataset {project}.{dataset}"):
             yield from by_cursor(ask, "")
 
     def answers(self, project: str, location: str, queries: Sequence[str], subject: str) -> list[Iterator[SqlRow]]:
@@ -136,7 +136,7 @@ class BigQuery:
         body = {
             "query": " ".join(query.split()),
             "useLegacySql": False,
-            "location": location,
+            "location": location or None,
             "timeoutMs": WAIT_MILLISECONDS,
             "jobTimeoutMs": str(JOB_MILLISECONDS),
             "maxResults": PAGE_OF_ROWS,
@@ -171,10 +171,11 @@ class BigQuery:
         """A taxonomy by its path, with its policy tags."""
 
         def ask(token: str) -> tuple[Sequence[PolicyTag], str | None]:
-            page = self._catalog.get(f"/v1/{path}/policyTags", PolicyTags, _page(token, "pageSize"))
+            page = self._catalog.get(f"{place}/policyTags", PolicyTags, _page(token, "pageSize"))
             return page.policy_tags, page.next_page_token or None
 
-        return self._catalog.get(f"/v1/{path}", Taxonomy), list(by_cursor(ask, ""))
+        place = f"/v1/{quote(path)}"
+        return self._catalog.get(place, Taxonomy), list(by_cursor(ask, ""))
 
 
 def busy(answer: Answer) -> bool:

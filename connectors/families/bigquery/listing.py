@@ -1,4 +1,4 @@
-"""The tables and views of one data set: its list, and a handful of questions about all of them."""
+"""The tables and views of one dataset: its list, and a handful of questions about all of them."""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -32,7 +32,7 @@ from connectors.models.database import VIEW_TYPES
 
 # How many that a list has and no view of INFORMATION_SCHEMA are asked for by themselves: they may be gone by now.
 MOST_ASKED = 20
-GRANT = "grant roles/bigquery.metadataViewer on the data set"
+GRANT = "grant roles/bigquery.metadataViewer on the dataset"
 logger = logging.getLogger(__name__)
 
 
@@ -49,7 +49,7 @@ class Details:
 
 @dataclass(frozen=True, slots=True)
 class DatasetListing:
-    """One listing of a data set that lies at `location`; of tables that were not changed `since`, only names are told.
+    """One listing of a dataset that lies at `location`; of tables that were not changed `since`, only names are told.
 
     `since` is in milliseconds since 1970. Without `policy`, no policy tag is looked up. `ddl`: the statements that make
     the tables are wanted.
@@ -67,7 +67,7 @@ class DatasetListing:
         """The tables and views, by name.
 
         Raises:
-            ConnectorError: The data set is gone, or the user sees tables without what they are made of.
+            ConnectorError: The dataset is gone, or the user sees tables without what they are made of.
         """
         since, changed = self._changed()
         listed = sorted(self.api.tables(self.project, self.dataset), key=lambda row: row.name)
@@ -163,7 +163,7 @@ class DatasetListing:
         try:
             self.api.table(self.project, self.dataset, name)
         except Vanished:
-            logger.info("table %s.%s was dropped while its data set was read", self._named, name)
+            logger.info("table %s.%s was dropped while its dataset was read", self._named, name)
             return True
         except Refused:
             return False
@@ -171,4 +171,4 @@ class DatasetListing:
 
     @property
     def _named(self) -> str:
-        return f"data set {self.project}.{self.dataset}"
+        return f"dataset {self.project}.{self.dataset}"

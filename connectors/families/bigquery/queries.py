@@ -1,6 +1,6 @@
-"""Every question asked of a data set's INFORMATION_SCHEMA: each is charged as ten megabytes for each view it reads.
+"""Every question asked of a dataset's INFORMATION_SCHEMA: each is charged as ten megabytes for each view it reads.
 
-`$dataset` is a data set with its project as SQL writes them, `$changed` what narrows an incremental run. Rows come
+`$dataset` is a dataset with its project as SQL writes them, `$changed` what narrows an incremental run. Rows come
 ordered by the names of the tables, in their first column.
 """
 
@@ -46,7 +46,7 @@ ONE = "SELECT COUNT(*) FROM $dataset.INFORMATION_SCHEMA.TABLES"
 
 
 def filled(query: str, project: str, dataset: str, since: int | None = None, wanted: str = OF_VIEWS) -> str:
-    """`query` about a data set: of all its tables or those changed `since`, in milliseconds since 1970."""
+    """`query` about a dataset: of all its tables or those changed `since`, in milliseconds since 1970."""
     place = {"dataset": f"`{project}`.`{dataset}`", "since": str(since), "wanted": wanted}
     narrowed = "" if since is None else Template(NARROWED).substitute(place)
     of_keys = narrowed.replace("table_name", "k.table_name", 1)

@@ -19,7 +19,7 @@ LANGUAGES: dict[str, Language] = {"SQL": "SQL", "JAVA": "Java", "JAVASCRIPT": "J
 
 
 class BigQuerySource:
-    """One run's view of the projects; of a data set it holds the list of tables, and pages of what is told of them."""
+    """One run's view of the projects; of a dataset it holds the list of tables, and pages of what is told of them."""
 
     def __init__(
         self, api: BigQuery, policy: PolicyTags | None, options: DatabaseMetadata, changed_since: datetime | None
@@ -48,7 +48,7 @@ class BigQuerySource:
         return ()
 
     def schemas(self, database: str) -> Iterator[Schema]:
-        """The data sets of a project; one that was dropped meanwhile is none of them."""
+        """The datasets of a project; one that was dropped meanwhile is none of them."""
         for item, future in self._api.described(database, list(self._api.datasets(database))):
             told, error = attempted(future.result, Dataset())
             name = item.dataset_reference.dataset_id
@@ -57,7 +57,7 @@ class BigQuerySource:
                 yield Schema(name, told.description or None)
 
     def tables(self, database: str, schema: str) -> Iterator[Table]:
-        """The tables and views of one data set; see DatasetListing."""
+        """The tables and views of one dataset; see DatasetListing."""
         location = self._locations[database, schema]
         policy = self._policy if self._options.include_tags else None
         listing = DatasetListing(
@@ -66,7 +66,7 @@ class BigQuerySource:
         return listing.tables()
 
     def routines(self, database: str, schema: str) -> Iterator[Routine]:
-        """The functions and procedures of one data set."""
+        """The functions and procedures of one dataset."""
         for row in sorted(self._api.routines(database, schema), key=lambda row: row.routine_reference.routine_id):
             yield _routine(row)
 

@@ -82,6 +82,16 @@ def test_asks_again_where_that_may_help(opened: Opened, fault: Fault) -> None:
     assert opened.api.paths() == ["/things"] * 2
 
 
+def test_an_api_may_say_later_in_words_of_its_own(opened: Opened) -> None:
+    opened.api.answers["GET /things"] = {"name": "one"}
+    opened.api.faults.add(Fault("/things", status=403, message="slow down"))
+    client = opened.client(busy=lambda answer: b"slow down" in answer.body)
+    assert client.get("/things", Thing).name == "one"
+    opened.api.faults.add(Fault("/things", status=403, message="no"))
+    with pytest.raises(Refused):
+        client.get("/things", Thing)
+
+
 def test_waits_as_long_as_retry_after_asks(opened: Opened) -> None:
     waits: list[float | None] = []
 
