@@ -48,7 +48,7 @@ def answer(path: str, query: Mapping[str, list[str]], body: Mapping[str, Any] | 
         return {"datasets": [{"datasetReference": {"datasetId": DATASET}, "location": "US"}]}
     if path.endswith("/tables"):
         rows = [listed(n) for n in range(first, min(first + PAGE_OF_TABLES, size))]
-        return {"tables": rows} | following("nextPageToken", first + PAGE_OF_TABLES, size)
+        return {"tables": rows, "totalItems": size} | following("nextPageToken", first + PAGE_OF_TABLES, size)
     if "/queries" not in path:
         return {}
     found = VIEW.search(body["query"] if body else "")

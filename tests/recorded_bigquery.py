@@ -70,7 +70,7 @@ class Recorded(Answering):
 
     def _listed(self, asked: Asked) -> dict[str, Any]:
         first = int(asked.query.get("pageToken", ["0"])[0])
-        page = {"tables": self.tables[first : first + self._page]}
+        page = {"tables": self.tables[first : first + self._page], "totalItems": len(self.tables)}
         rest = first + self._page < len(self.tables)
         return page | ({"nextPageToken": str(first + self._page)} if rest else {})
 

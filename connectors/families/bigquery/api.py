@@ -81,6 +81,15 @@ class BigQuery:
         with explained(f"project {project}"):
             yield from sorted(by_cursor(ask, ""), key=lambda item: item.dataset_reference.dataset_id)
 
+    def sizes(self, project: str, datasets: Sequence[DatasetItem]) -> Generator[tuple[DatasetItem, "Future[int]"]]:
+        """Each with how many tables and views it has."""
+
+        def ask(item: DatasetItem) -> int:
+            path = f"{_dataset(project, item.dataset_reference.dataset_id)}/tables"
+            return self._client.get(path, Tables, {"maxResults": 1}).total_items
+
+        return self._client.ahead(datasets, ask)
+
     def described(
         self, project: str, datasets: Sequence[DatasetItem]
     ) -> Generator[tuple[DatasetItem, "Future[Dataset]"]]:

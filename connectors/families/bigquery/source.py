@@ -40,8 +40,10 @@ class BigQuerySource:
         return [Database(name) for name in self._api.projects()]
 
     def counts(self, database: str) -> Mapping[str, Mapping[str, int]]:
-        """The schemas; how many tables lie in them is told by no list of them."""
-        return {item.dataset_reference.dataset_id: {} for item in self._api.datasets(database)}
+        """How many tables lie in each schema; how many routines is told by no list."""
+        sizes = self._api.sizes(database, list(self._api.datasets(database)))
+        counted = ((item.dataset_reference.dataset_id, attempted(future.result, None)[0]) for item, future in sizes)
+        return {name: {} if count is None else {"table": count} for name, count in counted}
 
     def tags(self, _database: str) -> Iterable[Tag]:
         """None: tables bring theirs along."""

@@ -28,7 +28,9 @@ def test_pages_of_lists_and_answers(server: Callable[[Recorded], Recorded]) -> N
         "COLUMNS": [[f"t{number:03}", name, "INT64", "YES"] for number in range(40) for name in ("a", "b", "c")],
     }
     one = server(Recorded(many, rows, page=7, waiting=2))
-    found = tables(run(one))
+    walked = run(one)
+    found = tables(walked)
+    assert walked.report.snapshot_progress()["table"] == (40, 40)
     assert list(found) == [f"t{number:03}" for number in range(40)]
     assert {len(each["columns"]) for each in found.values()} == {3}
     assert len(one.queries()) == 5

@@ -11,6 +11,7 @@ from connectors.cancellation import Cancellation
 from connectors.errors import ConnectorError, FatalError, RunCancelled, SourceUnavailable
 from connectors.families.rest import Endpoint, RestClient, RestLimits
 from connectors.families.rest_failures import Refused, Vanished
+from connectors.http.answers import Answer
 from connectors.http.retry import RetryPolicy
 from connectors.report import Report
 from tests.answering import Answering, Asked, Status
@@ -85,7 +86,11 @@ def test_asks_again_where_that_may_help(opened: Opened, fault: Fault) -> None:
 def test_an_api_may_say_later_in_words_of_its_own(opened: Opened) -> None:
     opened.api.answers["GET /things"] = {"name": "one"}
     opened.api.faults.add(Fault("/things", status=403, message="slow down"))
-    client = opened.client(busy=lambda answer: b"slow down" in answer.body)
+
+    def later(answer: Answer) -> bool:
+        return b"slow down" in answer.body
+
+    client = opened.client(busy=later)
     assert client.get("/things", Thing).name == "one"
     opened.api.faults.add(Fault("/things", status=403, message="no"))
     with pytest.raises(Refused):
