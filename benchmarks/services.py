@@ -1,4 +1,4 @@
-"""`python -m benchmarks.services`: what pipelines, models, dashboards and search indexes cost to read, at two sizes.
+"""`python -m benchmarks.services`: what pipelines, models, dashboards, indexes and BigQuery cost to read, at two sizes.
 
 The system is a stand-in of its own process that answers at once, so that its cost is not ours. Each run is a process of
 its own that writes to the file sink; its CPU seconds, beyond those of a run over nothing, are to grow with the number
@@ -17,6 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from benchmarks.bigquery_api import PROJECT
 from benchmarks.results import Table
 from benchmarks.running import ROOT, environment, say
 from benchmarks.services_api import SYSTEMS
@@ -28,6 +32,7 @@ SIZES = (0, 1_000, 10_000)
 OF_PIPELINES = {"statusLookbackDays": 365, "lineageInformation": {"dbServiceNames": ["shop"]}}
 OPTIONS: Mapping[str, dict[str, Any]] = {
     "airflow": OF_PIPELINES,
+    "bigquery": {},
     "dagster": OF_PIPELINES,
     "prefect": OF_PIPELINES,
     "mlflow": {},
@@ -50,6 +55,7 @@ def connection_to(kind: str, address: str) -> dict[str, Any]:
     login = {"username": "reader", "password": "reader-pw"}
     connections: dict[str, dict[str, Any]] = {
         "airflow": {"hostPort": address, "connection": {"authConfig": {"token": "token"}, "apiVersion": "v2"}},
+        "bigquery": {"hostPort": address, "credentials": {"gcpConfig": service_account(address)}},
         "dagster": {"host": address},
         "mlflow": {"trackingUri": address, "registryUri": address},
         "opensearch": {"hostPort": address},
@@ -57,6 +63,14 @@ def connection_to(kind: str, address: str) -> dict[str, Any]:
         "superset": {"hostPort": address, "connection": {"provider": "db", **login}},
     }
     return connections[kind]
+
+
+def service_account(address: str) -> dict[str, str]:
+    """A key of Google's, whose tokens come from the stand-in, too."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    text = key.private_bytes(*form).decode()
+    return {"privateKey": text, "clientEmail": "bench@x", "projectId": PROJECT, "tokenUri": f"{address}/token"}
 
 
 @contextmanager
@@ -70,13 +84,13 @@ def standing_in(kind: str, size: int) -> Generator[str]:
             server.terminate()
 
 
-def run_here(kind: str, address: str, folder: Path) -> None:
+def run_here(kind: str, connection: dict[str, Any], folder: Path) -> None:
     """Run in this process and print what it cost."""
     report = Report()
     source = {
         "type": kind,
         "serviceName": "bench",
-        "serviceConnection": {"config": connection_to(kind, address)},
+        "serviceConnection": {"config": connection},
         "sourceConfig": {"config": OPTIONS[kind]},
     }
     definition = {"source": source, "sink": {"type": "file", "config": {"filename": "out.jsonl"}}}
@@ -91,7 +105,8 @@ def run_here(kind: str, address: str, folder: Path) -> None:
 def cost(kind: str, size: int) -> Cost:
     """Stand in for a system, and read it in a process of its own."""
     with standing_in(kind, size) as address, tempfile.TemporaryDirectory(prefix="headwater-bench-") as folder:
-        command = [sys.executable, "-m", "benchmarks.services", "--run", kind, address, folder]
+        connection = json.dumps(connection_to(kind, address))
+        command = [sys.executable, "-m", "benchmarks.services", "--run", kind, connection, folder]
         done = subprocess.run(command, cwd=ROOT, env=environment(), check=False, capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(done.stderr)
@@ -105,8 +120,8 @@ def main() -> int:
     parser.add_argument("--run", nargs=3, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.run is not None:
-        kind, address, folder = given.run
-        run_here(kind, address, Path(folder))
+        kind, connection, folder = given.run
+        run_here(kind, json.loads(connection), Path(folder))
         return 0
     table = Table()
     for kind in given.kinds:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -73,7 +73,7 @@ class Answering:
     def paths(self) -> list[str]:
         return [asked.path for asked in self.asked]
 
-    def __enter__(self) -> "Answering":
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

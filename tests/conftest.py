@@ -87,6 +87,14 @@ def snowflake_server() -> Iterator[int]:
 
 
 @pytest.fixture(scope="session")
+def bigquery_server() -> Iterator[str]:
+    """Where something answers that plays BigQuery, which all tests share."""
+    systems.require("bqemulator")
+    with shared("tests.systems.bqemulator") as server:
+        yield server["address"]
+
+
+@pytest.fixture(scope="session")
 def hive_server() -> Iterator[str]:
     """Host and port of a Thrift server of Spark's, which speaks HiveServer2's protocol, that all tests share."""
     systems.require("spark")

@@ -43,7 +43,7 @@ def section(connector: Connector[Any, Any]) -> str:
     unused = [f"`{key}`" for key, info in fields(connector) if any(isinstance(mark, Unused) for mark in info.metadata)]
     lines += [f"Without effect: {', '.join(unused)}.", ""]
     if connector.grants:
-        language = "json" if connector.grants.startswith("{") else "sql"
+        language = {"{": "json", "#": "sh"}.get(connector.grants[0], "sql")
         lines += ["Rights that a run needs:", "", f"```{language}", connector.grants, "```", ""]
     return "\n".join(lines)
 

@@ -17,6 +17,7 @@ from connectors.connector import RunContext
 from connectors.families.database_options import DatabaseConnection, DatabaseMetadata
 from connectors.families.database_rules import DatabaseRules, without_tags
 from connectors.families.database_source import Database, DatabaseSource, ForeignKey, Routine, Schema, Table
+from connectors.families.database_tags import NewTags
 from connectors.families.service import service_request
 from connectors.models.base import CreateRequest, EntityReference, TagLabel
 from connectors.models.database import (
@@ -31,7 +32,6 @@ from connectors.models.database import (
 )
 from connectors.models.names import child_fqn, encode_name, fqn
 from connectors.models.records import DeletionScope, Record
-from connectors.models.tags import CreateClassificationRequest, CreateTagRequest
 from connectors.topology import Filtered, Node
 
 logger = logging.getLogger(__name__)
@@ -86,6 +86,7 @@ class DatabaseWalk:
         self._options = context.options
         self._service_fqn = fqn(context.service)
         self._seen_databases: list[str] = []
+        self._tags = NewTags()
 
     def topology(self) -> Node[None, Any]:
         """The tree to walk."""
@@ -177,16 +178,8 @@ class DatabaseWalk:
 
     def tags(self, item: DatabaseItem) -> Iterable[Record]:
         """The tags that the database's tables carry, before the tables."""
-        if not self._options.include_tags:
-            return
-        known: set[str] = set()
-        for tag in self._source.tags(item.row.name):
-            if tag.classification not in known:
-                known.add(tag.classification)
-                yield CreateClassificationRequest(name=tag.classification, description=tag.classification_description)
-            yield CreateTagRequest(
-                name=encode_name(tag.name), classification=fqn(tag.classification), description=tag.description
-            )
+        if self._options.include_tags:
+            yield from self._tags.new(self._source.tags(item.row.name))
 
     def schemas(self, database: DatabaseItem) -> Iterable[SchemaItem | Filtered]:
         """The schemas that the filters keep."""
@@ -221,6 +214,8 @@ class DatabaseWalk:
     def table(self, item: TableItem) -> Iterable[Record]:
         """The table's own record."""
         row = item.row.described() if item.row.described is not None else item.row
+        if row.new_tags and self._options.include_tags:
+            yield from self._tags.new(row.new_tags)
         definition = row.definition
         if definition is None and row.ddl is not None and self._options.include_ddl:
             definition = row.ddl()

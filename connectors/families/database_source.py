@@ -52,7 +52,8 @@ class Table(msgspec.Struct, frozen=True):
 
     `described` asks for the rest where that takes questions of its own, once the filters have kept the table; what it
     raises is the failure of this table alone. One that is `unchanged` since an incremental run's beginning needs no
-    more than its name and its type.
+    more than its name and its type. `new_tags` are those that it or its columns carry and that `tags` of the source
+    does not tell of.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Table(msgspec.Struct, frozen=True):
     description: str | None = None
     owner: str | None = None
     tags: tuple[str, ...] = ()
+    new_tags: "tuple[Tag, ...]" = ()
     location: str | None = None
     life_cycle: LifeCycle | None = None
     unchanged: bool = False

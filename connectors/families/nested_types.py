@@ -1,7 +1,7 @@
 """Types as warehouses write them, read once into OpenMetadata's columns with children.
 
 Spellings: Hive and Spark `struct<a:int,b:array<string>>`, `map<k,v>`, `uniontype<..>`; BigQuery `STRUCT<a INT64>`,
-`ARRAY<..>`; Trino `row(a integer)`, `array(..)`, `map(..)`; Snowflake `OBJECT(a NUMBER(10,2) NOT NULL)`,
+`ARRAY<..>`, `RANGE<DATE>`; Trino `row(a integer)`, `array(..)`, `map(..)`; Snowflake `OBJECT(a NUMBER(10,2) NOT NULL)`,
 `ARRAY(.. NOT NULL)`, `MAP(..)`, `VARIANT`; Postgres, Cockroach and DuckDB `text[]`. A text that is none of these is
 UNKNOWN and shown as it is written.
 """
@@ -41,7 +41,7 @@ NAMES: dict[str, DataType] = {
 }  # fmt: skip
 STRUCTS = frozenset({"struct", "row", "object", "record"})
 UNIONS = frozenset({"union", "uniontype"})
-NESTED = frozenset({"array", "map"}) | STRUCTS | UNIONS
+NESTED = frozenset({"array", "map", "range"}) | STRUCTS | UNIONS
 EXACT: frozenset[DataType] = frozenset({"DECIMAL", "NUMERIC", "NUMBER"})
 SIZED: frozenset[DataType] = frozenset({"CHAR", "VARCHAR", "BINARY", "VARBINARY", "STRING", "TEXT"})
 TOKEN = re.compile(
@@ -232,7 +232,7 @@ class _Reader(TypeTokens):
                 parts.append(self.type(depth + 1))
                 self._notes()
         self._expect(closing)
-        wanted = {"array": 1, "map": 2}.get(name)
+        wanted = {"array": 1, "map": 2, "range": 1}.get(name)
         if wanted not in (None, len(parts)):
             raise self.wrong()
         return NestedType(name, parts=tuple(parts), fields=tuple(fields))

@@ -21,7 +21,7 @@ from connectors.definition import TlsConfig, VerifySsl
 from connectors.errors import ConnectorError, FatalError, SourceUnavailable
 from connectors.families.rest_failures import Refused, Vanished
 from connectors.http.answers import Answer, UnreadableAnswer
-from connectors.http.attempts import Attempts, Trouble
+from connectors.http.attempts import Attempts, Trouble, is_busy
 from connectors.http.retry import RetryPolicy, http_date
 from connectors.http.tls import KEYS, TlsKeys, advice_on_tls, tls_context
 from connectors.report import Observer
@@ -57,7 +57,8 @@ class Endpoint:
 
     `tls_keys`, below `prefix`, are what users call `verify_ssl` and `certificates`. `secrets` show up in no message.
     `login` gives the headers of a session, and again after an answer that says that it is over (`session_over`);
-    `credentials` names the keys to mend where that is of no use.
+    `credentials` names the keys to mend where that is of no use. `busy` is what an answer says that is to be asked for
+    later.
     """
 
     system: str
@@ -71,6 +72,7 @@ class Endpoint:
     auth: httpx.Auth | None = field(default=None, repr=False)
     login: "Callable[[RestClient], Mapping[str, str]] | None" = field(default=None, repr=False)
     session_over: Callable[[Answer], bool] = lambda answer: answer.status == HTTPStatus.UNAUTHORIZED
+    busy: Callable[[Answer], bool] = is_busy
     credentials: str = "the credentials"
     secrets: tuple[str, ...] = field(default=(), repr=False)
 
@@ -238,7 +240,7 @@ class RestClient:
             return self._trouble(error)
         finally:
             self._report.queried(time.monotonic() - began)
-        return self._attempts.judged(answer, headers)
+        return self._attempts.judged(answer, headers, self._endpoint.busy)
 
     def _exchange(self, call: Call, session: Mapping[str, str]) -> tuple[Answer, httpx.Headers]:
         latest = time.monotonic() + self._limits.answer_seconds
@@ -253,7 +255,8 @@ class RestClient:
         ) as response:
             body = self._read(response, latest)
         self._server_date = http_date(response.headers.get("date", "")) or self._server_date
-        secrets = (*self._endpoint.secrets, *session.values())
+        # A server may quote a token without the word before it.
+        secrets = (*self._endpoint.secrets, *session.values(), *(text.rpartition(" ")[2] for text in session.values()))
         kept = tuple(text for text in secrets if len(text) >= SHORTEST_SECRET)
         return Answer(response.status_code, body, response.headers.get("content-type", ""), kept), response.headers
 

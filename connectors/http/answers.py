@@ -84,8 +84,8 @@ class Answer:
 
 
 def _reason(told: object) -> object:
-    """Some servers tell of an error with everything that led to it, and why as its `reason`."""
+    """Some servers tell of an error with everything that led to it, and why as its `reason` or `message`."""
     if not isinstance(told, dict):
         return told
     fields = cast("dict[str, object]", told)
-    return fields.get("reason") or fields
+    return fields.get("reason") or fields.get("message") or fields

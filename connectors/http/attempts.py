@@ -36,6 +36,11 @@ class GivenUp:
         return f"is not available (tried {times}): {self.trouble.reason}"
 
 
+def is_busy(answer: Answer) -> bool:
+    """Whether the server asks, by its status, to be asked again later."""
+    return answer.status in BUSY
+
+
 class Attempts:
     """Thread-safe. The tries of one client's requests, and the waits between them, which a cancel breaks off."""
 
@@ -89,9 +94,11 @@ class Attempts:
         patience = read_seconds if remaining is None else min(read_seconds, remaining + 0.1)
         return httpx.Timeout(patience, connect=min(connect_seconds, patience), pool=None)
 
-    def judged(self, answer: Answer, headers: Mapping[str, str]) -> Answer | Trouble:
+    def judged(
+        self, answer: Answer, headers: Mapping[str, str], busy: Callable[[Answer], bool] = is_busy
+    ) -> Answer | Trouble:
         """The answer, if it is one for good."""
-        if answer.status not in BUSY and answer.status != BROKEN:
+        if not busy(answer) and answer.status != BROKEN:
             return answer
         too_slow = answer.status == TOO_SLOW
         tries = self._policy.few_tries if too_slow or answer.status == BROKEN else self._policy.tries

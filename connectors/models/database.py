@@ -79,7 +79,7 @@ class PartitionColumn(Wire, frozen=True, kw_only=True):
     """One column of a partition key."""
 
     column_name: str
-    interval_type: Literal["TIME-UNIT", "INTEGER-RANGE", "COLUMN-VALUE", "OTHER"]
+    interval_type: Literal["TIME-UNIT", "INGESTION-TIME", "INTEGER-RANGE", "COLUMN-VALUE", "OTHER"]
     interval: str | None = None
 
 

@@ -12,6 +12,8 @@ from psycopg.conninfo import conninfo_to_dict
 from tests import kafka
 from tests.amazon import REGION, Account, fill_dynamodb, fill_glue, fill_kinesis, fill_sagemaker
 from tests.answering import Status
+from tests.bigquery import TOKEN, Played, make_project, private_key
+from tests.bigquery import connection as bigquery_connection
 from tests.clickhouse import make_schema
 from tests.delta import in_s3, make_tables, storage_options
 from tests.hive import PASSWORD as HIVE_PASSWORD
@@ -137,6 +139,22 @@ def snowflake(request: pytest.FixtureRequest) -> System:
 
     everything = {"includeOwners": True, "includeDDL": True, "markDeletedSchemas": True}
     return System(connection_to("127.0.0.1", own), connection_to, (SNOWFLAKE_PASSWORD,), everything)
+
+
+def bigquery(request: pytest.FixtureRequest) -> System:
+    """An emulator, with the sample in a project of its own; tokens come from elsewhere."""
+    stack = ExitStack()
+    request.addfinalizer(stack.close)
+    emulator: str = request.getfixturevalue("bigquery_server")
+    server = stack.enter_context(Played(emulator))
+    project = make_project(emulator)
+
+    def connection_to(host: str, port: int) -> dict[str, Any]:
+        return bigquery_connection(f"http://{host}:{port}", project, server.address)
+
+    everything = {"includeDDL": True, "markDeletedSchemas": True}
+    secrets = (private_key(), TOKEN)
+    return System(bigquery_connection(server.address, project), connection_to, secrets, everything)
 
 
 def deltalake(request: pytest.FixtureRequest) -> System:
@@ -343,6 +361,7 @@ def dbt(request: pytest.FixtureRequest) -> System:
 
 SYSTEMS: dict[str, Callable[[pytest.FixtureRequest], System]] = {
     "airflow": airflow,
+    "bigquery": bigquery,
     "clickhouse": clickhouse,
     "cockroach": read_by_names("Cockroach"),
     "dagster": dagster,

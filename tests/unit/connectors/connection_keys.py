@@ -4,8 +4,10 @@ from typing import Any
 
 ADDRESS: dict[str, Any] = {"username": "u", "hostPort": "db:1"}
 AWS: dict[str, Any] = {"awsConfig": {"awsRegion": "eu-west-1", "awsAccessKeyId": "a", "awsSecretAccessKey": "b"}}
+GCP: dict[str, Any] = {"gcpConfig": {"type": "service_account", "privateKey": "k", "clientEmail": "a@b"}}
 REQUIRED: dict[str, dict[str, Any]] = {
     "airflow": {"hostPort": "http://a:1", "connection": {"type": "RestAPI", "authConfig": {"token": "t"}}},
+    "bigquery": {"credentials": GCP},
     "dynamodb": AWS,
     "glue": AWS,
     "mongodb": {"hostPort": "db:1"},
@@ -58,6 +60,16 @@ SUPPORTED: dict[str, dict[str, Any]] = {
         "verifySSL": "validate",
     },
     "airflow": {"type": "Airflow", "numberOfStatus": 5, "pipelineFilterPattern": PATTERN},
+    "bigquery": {
+        **COMMON,
+        **ROUTINES,
+        "type": "BigQuery",
+        "scheme": "bigquery",
+        "hostPort": "bigquery.googleapis.com",
+        "billingProjectId": "payer",
+        "includePolicyTags": False,
+        "connectionOptions": {"datacatalog": "https://datacatalog-acme.p.googleapis.com"},
+    },
     "postgres": {**POSTGRES, **ROUTINES, "type": "Postgres", "classificationName": "Tags"},
     "greenplum": {**POSTGRES, "type": "Greenplum"},
     "timescale": {**POSTGRES, "type": "Timescale", "classificationName": "Tags"},
@@ -179,6 +191,17 @@ UNUSED: dict[str, dict[str, Any]] = {
     "elasticsearch": {"supportsMetadataExtraction": True},
     "opensearch": {"supportsMetadataExtraction": True},
     "airflow": {"supportsMetadataExtraction": True},
+    "bigquery": {
+        **ALWAYS_UNUSED,
+        **FOR_USAGE,
+        "supportsDatabase": True,
+        "supportsIncrementalMetadataExtraction": True,
+        "supportsSystemProfile": True,
+        "taxonomyProjectID": ["p"],
+        "taxonomyLocation": "eu",
+        "usageLocation": "eu",
+        "costPerTB": 6.25,
+    },
     "dynamodb": {"supportsMetadataExtraction": True, "supportsProfiler": True},
     "glue": {"supportsMetadataExtraction": True, "supportsDBTExtraction": True},
     "mongodb": {"supportsMetadataExtraction": True, "supportsProfiler": True},

@@ -31,6 +31,11 @@ OUTCOMES = [
     ("clickhouse", "scheme=clickhouse+native", "write clickhouse+http"),
     ("mongodb", "sslMode=allow", "write disable, require"),
     ("mongodb", "sslMode=prefer", "write disable, require"),
+    *(
+        ("bigquery", f"credentials.gcpConfig(service_account).{key}", NO_EFFECT)
+        for key in ("authProviderX509CertUrl", "authUri", "clientId", "clientX509CertUrl")
+    ),
+    *(("bigquery", key, NO_EFFECT) for key in ("costPerTB", "taxonomyLocation", "taxonomyProjectID", "usageLocation")),
     ("*", "supports*", NO_EFFECT),
     ("*", "sampleDataStorageConfig", NO_EFFECT),
     ("*", "queryStatementSource", NO_EFFECT),

@@ -165,6 +165,20 @@ def test_tags_of_several_classifications() -> None:
     assert set(sink.by_fqn(CreateTagRequest)) == {'"A.B".x', "C.x", '"A.B".y'}
 
 
+@FLOWS
+def test_tags_that_tables_bring_along_are_sent_once_and_before_them(threads: int) -> None:
+    old, new = Tag("A", "first", "x", ""), Tag("A", "first", "y", "")
+    brings = [table(f"t{number}", new_tags=(old, new), tags=("A.x", "A.y")) for number in range(4)]
+    stored = memory(*(schema(f"s{number}", each) for number, each in enumerate(brings)), tags=(old,))
+    records = walk(stored, {"threads": threads}).sink.records
+    sent = [record.fqn for record in records if isinstance(record, CreateClassificationRequest | CreateTagRequest)]
+    assert sent == ["A", "A.x", "A.y"]
+    first = next(place for place, record in enumerate(records) if isinstance(record, CreateTableRequest))
+    assert all(not isinstance(record, CreateTagRequest) for record in records[first:])
+    untagged = walk(memory(schema("s", brings[0])), {"includeTags": False}).sink
+    assert untagged.only(CreateTagRequest) == []
+
+
 def test_progress_knows_what_is_to_come() -> None:
     walked = walk(memory(SALES, schema("other", table("x"))))
     assert walked.report.snapshot_progress() == {

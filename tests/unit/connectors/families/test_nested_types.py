@@ -113,6 +113,7 @@ def shape(column: Column) -> object:
         ("array<array<struct<x:int>>>", ("c", "ARRAY[ARRAY]", [("x", "INT")])),
         ("uniontype<int,struct<a:string>>", ("c", "UNION", [("tag_0", "INT"), ("tag_1", "STRUCT", [("a", "STRING")])])),
         ("struct<`a:b`:int COMMENT 'it\\'s',timestamp:date>", ("c", "STRUCT", [("a:b", "INT"), ("timestamp", "DATE")])),
+        ("STRUCT<span RANGE<DATE>, n INT64>", ("c", "STRUCT", [("span", "UNKNOWN"), ("n", "BIGINT")])),
         ("JSON", ("c", "JSON")),
         ("GEOMETRY(POINT,4326)", ("c", "GEOMETRY")),
         ("text[]", ("c", "ARRAY[TEXT]")),

@@ -11,6 +11,7 @@ from connectors.cancellation import Cancellation
 from connectors.errors import ConnectorError, FatalError, RunCancelled, SourceUnavailable
 from connectors.families.rest import Endpoint, RestClient, RestLimits
 from connectors.families.rest_failures import Refused, Vanished
+from connectors.http.answers import Answer
 from connectors.http.retry import RetryPolicy
 from connectors.report import Report
 from tests.answering import Answering, Asked, Status
@@ -80,6 +81,20 @@ def test_asks_again_where_that_may_help(opened: Opened, fault: Fault) -> None:
     opened.api.faults.add(fault)
     assert opened.client().get("/things", Thing).name == "one"
     assert opened.api.paths() == ["/things"] * 2
+
+
+def test_an_api_may_say_later_in_words_of_its_own(opened: Opened) -> None:
+    opened.api.answers["GET /things"] = {"name": "one"}
+    opened.api.faults.add(Fault("/things", status=403, message="slow down"))
+
+    def later(answer: Answer) -> bool:
+        return b"slow down" in answer.body
+
+    client = opened.client(busy=later)
+    assert client.get("/things", Thing).name == "one"
+    opened.api.faults.add(Fault("/things", status=403, message="no"))
+    with pytest.raises(Refused):
+        client.get("/things", Thing)
 
 
 def test_waits_as_long_as_retry_after_asks(opened: Opened) -> None:

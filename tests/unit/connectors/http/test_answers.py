@@ -10,6 +10,8 @@ from connectors.http.answers import LONGEST_MESSAGE, Answer, UnreadableAnswer
         (b'{"errorType": "x", "responseMessage": "no"}', "no"),
         (b'{"error": {"root_cause": [], "reason": "no such index [x]"}, "status": 404}', "no such index [x]"),
         (b'{"errors": ["a", "b"]}', "['a', 'b']"),
+        (b'{"error": {"code": 403, "message": "no"}}', "no"),
+        (b'{"error": {"code": 403}}', "{'code': 403}"),
         (b"<html><h1>502 Bad</h1><p>Gateway</p></html>", "502 Bad Gateway"),
         (b"", "HTTP 404 Not Found"),
         (b"[]", "HTTP 404 Not Found"),

@@ -1,0 +1,174 @@
+"""The tables and views of one dataset: its list, and a handful of questions about all of them."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from msgspec.structs import replace
+
+from connectors.families.bigquery import queries
+from connectors.families.bigquery.answers import TableItem
+from connectors.families.bigquery.api import BigQuery, SqlRow
+from connectors.families.bigquery.queries import filled
+from connectors.families.bigquery.tables import (
+    Keys,
+    Note,
+    Path,
+    columns_of,
+    life_cycle_of,
+    partition_of,
+    path_of,
+    table_type,
+    texts_of,
+)
+from connectors.families.bigquery.tags import PolicyTags, label_of, tags_of
+from connectors.families.database_source import ForeignKey, Table, Tag
+from connectors.families.hidden_tables import refuse_hidden
+from connectors.families.rest_failures import Refused, Vanished, attempted
+from connectors.families.sql import DetailStream
+from connectors.models.base import TagLabel
+from connectors.models.database import VIEW_TYPES
+
+# How many that a list has and no view of INFORMATION_SCHEMA are asked for by themselves: they may be gone by now.
+MOST_ASKED = 20
+GRANT = "grant roles/bigquery.metadataViewer on the dataset"
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """What the questions tell, each table's in turn."""
+
+    tables: DetailStream[SqlRow]
+    columns: DetailStream[SqlRow]
+    fields: DetailStream[SqlRow]
+    options: DetailStream[SqlRow]
+    keys: DetailStream[SqlRow]
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetListing:
+    """One listing of a dataset that lies at `location`; of tables that were not changed `since`, only names are told.
+
+    `since` is in milliseconds since 1970. Without `policy`, no policy tag is looked up. `ddl`: the statements that make
+    the tables are wanted.
+    """
+
+    api: BigQuery
+    project: str
+    dataset: str
+    location: str
+    policy: PolicyTags | None
+    ddl: bool = False
+    since: int | None = None
+
+    def tables(self) -> Iterator[Table]:
+        """The tables and views, by name.
+
+        Raises:
+            ConnectorError: The dataset is gone, or the user sees tables without what they are made of.
+        """
+        since, changed = self._changed()
+        listed = sorted(self.api.tables(self.project, self.dataset), key=lambda row: row.name)
+        if changed is not None:
+            for row in listed:
+                if row.name not in changed:
+                    yield Table(row.name, table_type(row), (), unchanged=True)
+            listed = [row for row in listed if row.name in changed]
+        if not listed:
+            return
+        details = self._details(since)
+        hidden: list[str] = []
+        for row in listed:
+            found = details.tables.of(row.name)
+            if found:
+                yield self._table(row, found[0][1], details)
+            elif len(hidden) >= MOST_ASKED or not self._is_gone(row.name):
+                hidden.append(row.name)
+        refuse_hidden(self.dataset, hidden, GRANT)
+
+    def _changed(self) -> tuple[int | None, set[str] | None]:
+        """Since when, and which tables were changed; None for all of them."""
+        if self.since is None:
+            return None, None
+        query = filled(queries.CHANGED, self.project, self.dataset, self.since)
+
+        def ask() -> set[str]:
+            [rows] = self.api.answers(self.project, self.location, [query], f"the changes of {self._named}")
+            return {str(row[0]) for row in rows}
+
+        changed, error = attempted(ask, set[str]())
+        if error is not None:
+            logger.warning("all tables are read: what was changed is not told: %s", error)
+            return None, None
+        return self.since, changed
+
+    def _details(self, since: int | None) -> Details:
+        wanted = queries.OF_ALL if self.ddl else queries.OF_VIEWS
+        asked = (queries.TABLES, queries.COLUMNS, queries.FIELDS, queries.OPTIONS, queries.KEYS)
+        given = [filled(query, self.project, self.dataset, since, wanted) for query in asked]
+        answers = self.api.answers(self.project, self.location, given, f"the tables of {self._named}")
+        tables, columns, fields, options, keys = map(DetailStream[SqlRow], answers)
+        return Details(tables, columns, fields, options, keys)
+
+    def _table(self, row: TableItem, ddl: str | None, details: Details) -> Table:
+        kind, keys = table_type(row), Keys(details.keys.of(row.name))
+        notes, policy = self._notes(details.fields.of(row.name))
+        options = {str(name): texts_of(value) for _, name, value in details.options.of(row.name)}
+        labels = tags_of(row.labels)
+        table = Table(
+            name=row.name,
+            type=kind,
+            columns=tuple(columns_of(details.columns.of(row.name), notes, keys)),
+            constraints=keys.constraints(),
+            foreign_keys=keys.foreign_keys(),
+            partition=partition_of(row),
+            definition=ddl if kind in VIEW_TYPES else None,
+            ddl=partial(str, ddl) if ddl and kind not in VIEW_TYPES else None,
+            description=next(iter(options.get("description", ())), None) or None,
+            tags=tuple(map(label_of, labels)),
+            new_tags=(*labels, *policy),
+            location=next(iter(options.get("uris", ())), None),
+            life_cycle=life_cycle_of(row),
+        )
+        return table if keys.told_apart else replace(table, described=partial(self._with_keys, table, keys.primary))
+
+    def _notes(self, rows: Sequence[SqlRow]) -> tuple[dict[Path, Note], list[Tag]]:
+        notes: dict[Path, Note] = {}
+        carried: dict[str, Tag] = {}
+        for _, field, description, cells in rows:
+            tags = self.policy.of(str(cell["v"]) for cell in cells or ()) if self.policy is not None else ()
+            carried |= {label_of(tag): tag for tag in tags}
+            notes[path_of(field)] = Note(description or None, tuple(TagLabel(tag_fqn=label_of(tag)) for tag in tags))
+        return notes, list(carried.values())
+
+    def _with_keys(self, table: Table, primary: tuple[str, ...]) -> Table:
+        """The table with foreign keys of several columns, of which no view tells which refers to which."""
+        told = self.api.table(self.project, self.dataset, table.name).table_constraints
+        keys = tuple(
+            ForeignKey(
+                columns=tuple(each.referencing_column for each in key.column_references),
+                referred_database=key.referenced_table.project_id,
+                referred_schema=key.referenced_table.dataset_id,
+                referred_table=key.referenced_table.table_id,
+                referred_columns=tuple(each.referenced_column for each in key.column_references),
+                unique=set(primary) == {each.referencing_column for each in key.column_references},
+            )
+            for key in told.foreign_keys
+        )
+        return replace(table, foreign_keys=keys, described=None)
+
+    def _is_gone(self, name: str) -> bool:
+        try:
+            self.api.table(self.project, self.dataset, name)
+        except Vanished:
+            logger.info("table %s.%s was dropped while its dataset was read", self._named, name)
+            return True
+        except Refused:
+            return False
+        return False
+
+    @property
+    def _named(self) -> str:
+        return f"dataset {self.project}.{self.dataset}"

@@ -1,0 +1,197 @@
+"""What goes wrong with BigQuery, and what the connector makes of it."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from connectors.cancellation import Cancellation
+from connectors.connector import run_checks
+from connectors.errors import ConnectorError, FatalError, RunCancelled, SourceUnavailable
+from connectors.families.bigquery import api
+from connectors.families.bigquery.config import BigQueryConfig
+from connectors.families.rest import RestLimits
+from connectors.http.retry import RetryPolicy
+from connectors.models.database import CreateTableRequest
+from connectors.sources.bigquery import CONNECTOR
+from tests.answering import Asked, Status
+from tests.bigquery import TOKEN, connection
+from tests.fake_openmetadata.faults import Fault
+from tests.integration.connectors.sources.bigquery_runs import PLAIN, SCOPE, SHOP, run, seen, tables
+from tests.recorded_bigquery import BASE, PLACE, PROJECT, Recorded, refusal, table
+
+
+@pytest.fixture
+def server() -> Iterator[Callable[[Recorded], Recorded]]:
+    with ExitStack() as stack:
+        yield stack.enter_context
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    limits = RestLimits(retry=RetryPolicy(tries=3, few_tries=2, first_seconds=0.01))
+    monkeypatch.setattr(api, "LIMITS", limits)
+
+
+def test_a_table_that_is_dropped_meanwhile_is_gone(server: Callable[[Recorded], Recorded]) -> None:
+    walked = run(server(Recorded([*SHOP, table("dropped")], PLAIN)))
+    assert set(tables(walked)) == {"a", "b", "v"}
+    assert seen(walked) == {"a", "b", "v"}
+
+
+@pytest.mark.parametrize("answer", [refusal(403, "accessDenied", "no bigquery.tables.get"), Status(200, {})])
+def test_tables_that_are_hidden_fail_their_listing(server: Callable[[Recorded], Recorded], answer: Status) -> None:
+    one = server(Recorded([*SHOP, table("hidden")], PLAIN))
+    one.answers[f"GET {PLACE}/tables/hidden"] = answer
+    walked = run(one)
+    assert {each.name for each in walked.sink.only(CreateTableRequest)} == {"a", "b", "v"}
+    assert seen(walked) == set()
+    [failure] = walked.report.failures
+    assert "1 tables of s show no column: hidden" in failure.cause
+    assert "roles/bigquery.metadataViewer" in str(failure.advice)
+
+
+def test_a_dataset_that_may_not_be_read_is_one_failure(server: Callable[[Recorded], Recorded]) -> None:
+    one = server(Recorded(SHOP, PLAIN))
+    other = {"datasetReference": {"datasetId": "shut"}, "location": "US"}
+    one.answers[f"GET {BASE}/datasets"]["datasets"].append(other)
+    one.answers[f"GET {BASE}/datasets/shut"] = refusal(403, "accessDenied", "no bigquery.datasets.get")
+    one.answers[f"GET {BASE}/datasets/shut/routines"] = {}
+    one.answers[f"GET {BASE}/datasets/shut/tables"] = refusal(403, "accessDenied", "no bigquery.tables.list")
+    gone = {"datasetReference": {"datasetId": "vanished"}}
+    one.answers[f"GET {BASE}/datasets"]["datasets"].append(gone)
+    walked = run(one)
+    [failure] = walked.report.failures
+    assert failure.name == f"wh.{PROJECT}.shut"
+    assert "the tables of dataset acme.shut" in failure.cause
+    assert "roles/bigquery.metadataViewer" in str(failure.advice)
+    assert walked.sink.names("databaseSchema") == {f"wh.{PROJECT}.s", f"wh.{PROJECT}.shut"}
+    assert {scope for scope, entity in walked.sink.deletions() if entity == "table"} == {SCOPE}
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "advice"),
+    [
+        (refusal(403, "accessDenied", "User does not have bigquery.jobs.create permission"), FatalError, "jobUser"),
+        (refusal(403, "accessDenied", "BigQuery API has not been used in project 1 before"), FatalError, "API enabled"),
+        (refusal(403, "accessDenied", "no bigquery.tables.get on it"), None, "metadataViewer"),
+        (refusal(400, "invalidQuery", "Unrecognized name: policy_tags"), None, "look into the log"),
+        (refusal(403, "quotaExceeded", "Exceeded rate limits"), SourceUnavailable, "see whether"),
+        (refusal(503, "backendError", "try later"), SourceUnavailable, "see whether"),
+        (
+            Status(200, b"<html>hello</html>", {"Content-Type": "text/html"}),
+            None,
+            "see whether hostPort is the address",
+        ),
+        (
+            Status(200, {"jobComplete": True, "errors": [{"reason": "stopped", "message": "m"}]}),
+            None,
+            "the query's job",
+        ),
+    ],
+)
+def test_what_a_query_is_told(
+    server: Callable[[Recorded], Recorded], answer: Status, error: type[Exception] | None, advice: str
+) -> None:
+    one = server(Recorded(SHOP, {**PLAIN, "COLUMNS": answer}))
+    if error is not None:
+        with pytest.raises(ConnectorError) as caught:
+            run(one)
+        assert type(caught.value) is error
+        assert advice in str(caught.value.advice)
+        return
+    walked = run(one)
+    [failure] = walked.report.failures
+    assert advice in str(failure.advice)
+    assert seen(walked) == set()  # what was not read is not gone
+
+
+def test_it_waits_as_it_is_told_to(server: Callable[[Recorded], Recorded]) -> None:
+    too_many = Fault("/queries", status=429, headers={"Retry-After": "0"})
+    one = server(Recorded(SHOP, PLAIN, [too_many, Fault("/tables", status=503, headers={"Retry-After": "0"})]))
+    answers = iter([refusal(403, "rateLimitExceeded", "Exceeded rate limits: too many api requests")])
+    begun = one.answers[f"POST {BASE}/queries"]
+
+    def busy(asked: Asked) -> Any:
+        return next(answers, None) or begun(asked)
+
+    one.answers[f"POST {BASE}/queries"] = busy
+    assert set(tables(run(one))) == {"a", "b", "v"}
+
+
+def test_a_token_that_is_over_is_fetched_anew(server: Callable[[Recorded], Recorded]) -> None:
+    one = server(Recorded(SHOP, PLAIN))
+    tokens = iter([f"{TOKEN}-1", f"{TOKEN}-2"])
+
+    def another(_asked: Asked) -> Status:
+        return Status(200, {"access_token": next(tokens), "expires_in": 3600})
+
+    one.answers["POST /token"] = another
+    begun = one.answers[f"GET {PLACE}/tables"]
+
+    def over(asked: Asked) -> Any:
+        old = asked.headers["authorization"].endswith("-1")
+        return refusal(401, "authError", "Invalid Credentials") if old else begun(asked)
+
+    one.answers[f"GET {PLACE}/tables"] = over
+    assert set(tables(run(one))) == {"a", "b", "v"}
+    assert next(tokens, None) is None
+
+
+def test_a_token_that_is_refused_is_the_credentials_fault(server: Callable[[Recorded], Recorded]) -> None:
+    one = server(Recorded([]))
+    one.answers[f"GET {BASE}/datasets"] = refusal(401, "authError", f"Invalid Credentials: {TOKEN}")
+    with pytest.raises(FatalError, match="does not let the user in") as caught:
+        run(one)
+    assert "credentials.gcpConfig" in str(caught.value.advice)
+    assert TOKEN not in str(caught.value)
+
+
+@pytest.mark.parametrize("path", ["/token", "/queries", "/tables"])
+def test_a_cancel_ends_a_question_without_an_answer(server: Callable[[Recorded], Recorded], path: str) -> None:
+    one, cancellation = server(Recorded(SHOP, PLAIN, [Fault(path, "slow", seconds=60)])), Cancellation()
+    stopped: list[BaseException] = []
+
+    def ask() -> None:
+        try:
+            run(one, cancellation)
+        except RunCancelled as error:
+            stopped.append(error)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    while not any(each.endswith(path) for each in one.paths()):
+        asking.join(0.01)
+    cancellation.cancel("enough")
+    asking.join(30)
+    assert [str(error) for error in stopped] == ["enough"]
+
+
+def test_checks(server: Callable[[Recorded], Recorded]) -> None:
+    one = server(Recorded(SHOP, {"TABLES": [["3"]]}))
+    config = BigQueryConfig.model_validate(connection(one.address, PROJECT))
+    assert [(each.status, each.message) for each in run_checks(CONNECTOR.checks, config)] == [
+        ("passed", "projects: acme"),
+        ("passed", "1 datasets"),
+        ("passed", "3 tables and views in acme.s"),
+        ("passed", "INFORMATION_SCHEMA of acme.s shows 3 tables and views"),
+    ]
+    one.views["TABLES"] = refusal(403, "accessDenied", "User does not have bigquery.jobs.create permission")
+    results = {each.name: each for each in run_checks(CONNECTOR.checks, config)}
+    assert results["GetColumns"].status == "failed"
+    assert "roles/bigquery.jobUser" in str(results["GetColumns"].advice)
+    one.answers[f"GET {BASE}/datasets"] = {}
+    results = {each.name: each for each in run_checks(CONNECTOR.checks, config)}
+    assert (results["GetSchemas"].status, results["GetSchemas"].message) == ("failed", "no dataset is shown")
+    assert results["GetTables"].message == results["GetColumns"].message == "no dataset to look into"
+
+
+def test_no_project_is_named(server: Callable[[Recorded], Recorded]) -> None:
+    one = server(Recorded([]))
+    given = connection(one.address, PROJECT)
+    del given["credentials"]["gcpConfig"]["projectId"]
+    config = BigQueryConfig.model_validate(given)
+    first = next(run_checks(CONNECTOR.checks, config))
+    assert (first.status, first.advice) == ("failed", "give credentials.gcpConfig.projectId")
