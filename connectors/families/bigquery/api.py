@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -31,7 +32,7 @@ from connectors.families.google.tokens import GoogleTokens
 from connectors.families.rest import Endpoint, RestClient, RestLimits
 from connectors.families.rest_pages import by_cursor
 from connectors.http.answers import Answer
-from connectors.http.retry import BUSY
+from connectors.http.attempts import is_busy
 from connectors.http.tls import tls_context
 from connectors.report import Report
 
@@ -44,7 +45,6 @@ PAGE, PAGE_OF_ROWS = 1000, 5000
 WAIT_MILLISECONDS, JOB_MILLISECONDS = 10_000, 300_000
 # Reasons of a 403 that says nothing of rights.
 LATER = (b'"rateLimitExceeded"', b'"jobRateLimitExceeded"', b'"quotaExceeded"')
-FORBIDDEN = 403
 OF_ROUTINES = "routineReference,routineType,language,definitionBody,description"
 SqlRow = tuple[Any, ...]
 
@@ -189,7 +189,8 @@ class BigQuery:
 
 def busy(answer: Answer) -> bool:
     """Whether an answer says to ask later; some that are none of rights are sent as if they were."""
-    return answer.status in BUSY or (answer.status == FORBIDDEN and any(reason in answer.body for reason in LATER))
+    refused = answer.status == HTTPStatus.FORBIDDEN and any(reason in answer.body for reason in LATER)
+    return refused or is_busy(answer)
 
 
 @contextmanager
