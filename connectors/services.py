@@ -23,6 +23,7 @@ TYPE = "source.type"
 SERVER = "openMetadataServerConnection"
 MASK = "***"
 STEP_SECONDS = 30.0
+SERVICE_STEP, SERVICE_QUESTION = "CheckService", "The catalogue has the service"
 # For people who wait for the answer, unlike for a run.
 QUICK = Limits(connect_seconds=5.0, read_seconds=10.0, connections=1, retry=RetryPolicy(tries=2, few_tries=1))
 
@@ -102,7 +103,7 @@ def service_checks(raw: Mapping[str, Any], tokens: Path | None = None) -> Iterat
     def check(definition: WorkflowDefinition) -> str:
         return require_service(definition, Cancellation(STEP_SECONDS), tokens, QUICK)
 
-    step = Check("CheckService", "The catalogue has the service", check, mandatory=True, timeout_seconds=STEP_SECONDS)
+    step = Check(SERVICE_STEP, SERVICE_QUESTION, check, mandatory=True, timeout_seconds=STEP_SECONDS)
     yield from run_checks((step,), definition)
 
 

@@ -7,7 +7,8 @@ from typing import Protocol
 
 from connectors import registry
 from connectors.connector import CheckResult
-from connectors.services import service_checks
+from connectors.errors import ConfigurationError
+from connectors.services import SERVICE_QUESTION, SERVICE_STEP, service_checks
 from connectors.source_files import EVERY_FILE, SourceFiles
 from service.execution.secrets import SecretResolver
 from service.logs import Redactor
@@ -40,11 +41,19 @@ def connection_checker(
         resolved, redactor = _resolved(resolver, connection, paths)
         yield from _hiding(redactor, registry.check(connector, resolved, files))
         if config is not None and not registry.usable(connector).has_service:
-            of_server = tuple(path for path in registry.plan(config).secret_paths if path[0] == "workflowConfig")
-            complete, redactor = _resolved(resolver, config, of_server)
-            yield from _hiding(redactor, service_checks(complete, tokens))
+            yield from _service_step(resolver, config, tokens)
 
     return check
+
+
+def _service_step(resolver: SecretResolver, config: Json, tokens: Path | None) -> Iterator[CheckResult]:
+    try:
+        of_server = tuple(path for path in registry.plan(config).secret_paths if path[0] == "workflowConfig")
+        complete, redactor = _resolved(resolver, config, of_server)
+    except ConfigurationError as error:  # the steps before it are told, and what is missing is not the connection's
+        yield CheckResult(SERVICE_STEP, SERVICE_QUESTION, "failed", mandatory=True, seconds=0.0, message=error.message)
+        return
+    yield from _hiding(redactor, service_checks(complete, tokens))
 
 
 def _resolved(resolver: SecretResolver, document: Json, paths: tuple[SecretPath, ...]) -> tuple[Json, Redactor]:

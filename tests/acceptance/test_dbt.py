@@ -122,6 +122,18 @@ def test_a_service_that_the_catalogue_lacks_ends_the_run(
     assert "source.serviceName" in run["error"]["detail"]
 
 
+def test_a_token_that_is_not_there_is_told_by_the_step_that_needs_it(
+    api: Api, name: str, catalogue: Catalogue, artefacts: Answering
+) -> None:
+    config = config_of(options_of(artefacts), catalogue)
+    config["workflowConfig"]["openMetadataServerConfig"]["securityConfig"]["jwtToken"] = "secret:nowhere"
+    api.create(name, config)
+    *artefact_steps, last = api.post(f"/workflows/{name}/check")["steps"]
+    assert {step["status"] for step in artefact_steps} == {"passed"}
+    assert (last["name"], last["status"]) == ("CheckService", "failed")
+    assert "securityConfig.jwtToken: there is no secret 'nowhere'" in last["message"]
+
+
 def test_a_connector_is_listed_with_where_its_artefacts_lie(api: Api) -> None:
     found = api.get("/connectors/dbt")
     assert "dbtManifestFilePath" in found["configSchema"]["properties"]
