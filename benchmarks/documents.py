@@ -86,7 +86,9 @@ def dbt(folder: Path, size: int) -> Definition:
 
 def model(number: int) -> dict[str, Any]:
     """A node of a manifest, with what is not read of one, too."""
-    columns = {f"c{place}": {"name": f"c{place}", "description": "One.", "meta": {}} for place in range(20)}
+    columns: dict[str, Any] = {
+        f"c{place}": {"name": f"c{place}", "description": "One.", "meta": {}} for place in range(20)
+    }
     text = "\n".join(f"least({name}, {number}) as {name}," for name in columns)
     return {
         "name": f"m{number}",

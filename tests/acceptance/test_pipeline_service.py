@@ -197,7 +197,9 @@ def test_a_connection_is_tested_in_the_background_step_by_step(
         message = server.done("/run_automation", {**order, "name": automation.entity["name"]})
         assert message.endswith("has been triggered.")
     for automation, end in ((right, "Successful"), (wrong, "Failed"), (strange, "Failed"), (hidden, "Failed")):
-        eventually(lambda automation=automation: automation.told and automation.told[-1][0] != "Running", "an end")
+        eventually(
+            lambda automation=automation: bool(automation.told) and automation.told[-1][0] != "Running", "an end"
+        )
         assert automation.told[-1][0] == automation.told[-1][1]["status"] == end
         assert automation.told[0] == ("Running", {**automation.told[0][1], "steps": []})
     steps = right.told[-1][1]["steps"]
@@ -231,7 +233,7 @@ def test_a_connection_of_the_server_names_only_secrets_that_it_may(
         assert (refused in str(run["error"])) == (state == "failed")
         automation = known.api.automations.add(f"{name}-{state}", "Postgres", connection)
         server.done("/run_automation", {**order, "name": automation.entity["name"]})
-        eventually(lambda told=automation.told: told and told[-1][0] != "Running", "an end")
+        eventually(lambda told=automation.told: bool(told) and told[-1][0] != "Running", "an end")
         assert automation.told[-1][0] == end
         assert (refused in str(automation.told[-1])) == (end == "Failed")
 
@@ -243,7 +245,7 @@ def test_an_older_server_is_told_of_a_step_only_what_it_knows(
         automation = old.api.automations.add(name, "Postgres", shop.connection(hostPort="127.0.0.1:1"))
         order = {"workflowType": "TEST_CONNECTION", "openMetadataServerConnection": server_of(old), "name": name}
         server.done("/run_automation", order)
-        eventually(lambda: automation.told and automation.told[-1][0] != "Running", "an end")
+        eventually(lambda: bool(automation.told) and automation.told[-1][0] != "Running", "an end")
     steps = automation.told[-1][1]["steps"]
     assert set().union(*steps) == {"name", "mandatory", "passed", "message", "errorLog"}
 
