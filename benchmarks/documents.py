@@ -1,4 +1,4 @@
-"""`python -m benchmarks.documents`: what sources cost that are one large document, at two sizes.
+"""`python -m benchmarks.documents [dbt] [rest]`: what sources cost that are one large document, at two sizes.
 
 Each run is a process of its own that writes to the file sink; its CPU seconds, and its peak memory beyond that of a run
 over a document of nothing, are to grow with the document and with nothing else.
@@ -86,7 +86,9 @@ def dbt(folder: Path, size: int) -> Definition:
 
 def model(number: int) -> dict[str, Any]:
     """A node of a manifest, with what is not read of one, too."""
-    columns = {f"c{place}": {"name": f"c{place}", "description": "One.", "meta": {}} for place in range(20)}
+    columns: dict[str, Any] = {
+        f"c{place}": {"name": f"c{place}", "description": "One.", "meta": {}} for place in range(20)
+    }
     text = "\n".join(f"least({name}, {number}) as {name}," for name in columns)
     return {
         "name": f"m{number}",
@@ -126,6 +128,7 @@ def cost(kind: str, size: int, folder: Path) -> Cost:
 def main() -> int:
     """Measure and print; the exit code is 0 whatever the figures are."""
     parser = argparse.ArgumentParser("benchmarks.documents", description="Measure sources that are one document.")
+    parser.add_argument("kinds", nargs="*", metavar="KIND", help=f"of {', '.join(MAKERS)}; all, if none is named")
     parser.add_argument("--run", type=json.loads, help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -133,7 +136,7 @@ def main() -> int:
         run_here(given.run, given.folder)
         return 0
     table = Table()
-    for kind in MAKERS:
+    for kind in given.kinds or MAKERS:
         with tempfile.TemporaryDirectory(prefix="headwater-bench-") as folder:
             nothing, small, large = (cost(kind, size, Path(folder)) for size in SIZES)
         table.part(f"{kind}: a document of {SIZES[1]:,} and of {SIZES[2]:,} entities")

@@ -174,7 +174,7 @@ def test_tags_may_be_chosen_or_left() -> None:
 
 def test_without_a_catalogue_names_are_the_manifests(tmp_path: Path) -> None:
     quoted = model("Kept", relation_name='"shop"."main"."Kept"')
-    manifest = {"nodes": {**model("orders", relation_name="shop.main.orders"), **quoted}, "sources": {
+    manifest: dict[str, Any] = {"nodes": {**model("orders", relation_name="shop.main.orders"), **quoted}, "sources": {
         "source.shop.crm.people": {
             "resource_type": "source", "name": "people", "source_name": "crm", "identifier": "people_1",
             "database": None, "schema": "crm", "relation_name": "crm.people_1",
