@@ -66,7 +66,7 @@ def test_a_later_run_takes_what_changed(api: Api, name: str, catalogue: Catalogu
         runs = catalogue.api.pipelines.of(PIPELINE, first)
         eventually(lambda: runs.states[-1:] == ["success"], "the server knows that it succeeded")
         server.tables = server.tables[:2]
-        server.views |= {"__TABLES__": [["b"]], "COLUMNS": [["b", "x", "STRING", "YES"]]}
+        server.views |= {"__TABLES__": [["a"], ["c"]], "COLUMNS": [["b", "x", "STRING", "YES"]]}
         second = api.until(api.start(name), "succeeded")
     assert second["counts"]["byType"]["table"] == {"written": 1, "unchanged": 1, "deleted": 1}
     assert "what has not changed since" in api.log(second["id"])

@@ -69,18 +69,15 @@ class DatasetListing:
         Raises:
             ConnectorError: The dataset is gone, or the user sees tables without what they are made of.
         """
-        since, changed = self._changed()
         listed = sorted(self.api.tables(self.project, self.dataset), key=lambda row: row.name)
-        if changed is not None:
-            for row in listed:
-                if row.name not in changed:
-                    yield Table(row.name, table_type(row), (), unchanged=True)
-            listed = [row for row in listed if row.name in changed]
-        if not listed:
+        since, unchanged = self._unchanged() if listed else (None, set[str]())
+        yield from (Table(row.name, table_type(row), (), unchanged=True) for row in listed if row.name in unchanged)
+        read = [row for row in listed if row.name not in unchanged]
+        if not read:
             return
         details = self._details(since)
         hidden: list[str] = []
-        for row in listed:
+        for row in read:
             found = details.tables.of(row.name)
             if found:
                 yield self._table(row, found[0][1], details)
@@ -88,21 +85,21 @@ class DatasetListing:
                 hidden.append(row.name)
         refuse_hidden(self.dataset, hidden, GRANT)
 
-    def _changed(self) -> tuple[int | None, set[str] | None]:
-        """Since when, and which tables were changed; None for all of them."""
+    def _unchanged(self) -> tuple[int | None, set[str]]:
+        """Since when, and which tables are the same; None where all are to be read."""
         if self.since is None:
-            return None, None
-        query = filled(queries.CHANGED, self.project, self.dataset, self.since)
+            return None, set()
+        query = filled(queries.UNCHANGED, self.project, self.dataset, self.since)
 
         def ask() -> set[str]:
             [rows] = self.api.answers(self.project, self.location, [query], f"the changes of {self._named}")
             return {str(row[0]) for row in rows}
 
-        changed, error = attempted(ask, set[str]())
+        unchanged, error = attempted(ask, set[str]())
         if error is not None:
             logger.warning("all tables are read: what was changed is not told: %s", error)
-            return None, None
-        return self.since, changed
+            return None, set()
+        return self.since, unchanged
 
     def _details(self, since: int | None) -> Details:
         wanted = queries.OF_ALL if self.ddl else queries.OF_VIEWS

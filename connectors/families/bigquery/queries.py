@@ -39,14 +39,15 @@ KEYS = """
       ON u.constraint_name = k.constraint_name AND c.constraint_type = 'FOREIGN KEY'
     WHERE TRUE $changed_keys ORDER BY k.table_name, k.constraint_name, k.ordinal_position
 """
-# When a table, its description or its rows were changed, in milliseconds since 1970.
-CHANGED = "SELECT table_id FROM $dataset.__TABLES__ WHERE last_modified_time >= $since"
-NARROWED = "AND table_name IN (SELECT table_id FROM $dataset.__TABLES__ WHERE last_modified_time >= $since)"
+# Tables whose rows, columns and descriptions are the same since a moment, in milliseconds since 1970. What __TABLES__
+# does not know is read: not every kind of table is promised to be there.
+UNCHANGED = "SELECT table_id FROM $dataset.__TABLES__ WHERE last_modified_time < $since"
+NARROWED = f"AND table_name NOT IN ({UNCHANGED})"
 ONE = "SELECT COUNT(*) FROM $dataset.INFORMATION_SCHEMA.TABLES"
 
 
 def filled(query: str, project: str, dataset: str, since: int | None = None, wanted: str = OF_VIEWS) -> str:
-    """`query` about a dataset: of all its tables or those changed `since`, in milliseconds since 1970."""
+    """`query` about a dataset: of all its tables, or without those that are the same `since`."""
     place = {"dataset": f"`{project}`.`{dataset}`", "since": str(since), "wanted": wanted}
     narrowed = "" if since is None else Template(NARROWED).substitute(place)
     of_keys = narrowed.replace("table_name", "k.table_name", 1)

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal, cast
 from pydantic import Field, PrivateAttr, SecretStr, ValidationInfo, field_validator, model_validator
 
 from connectors.definition import Model, Unused
+from connectors.families.web_addresses import web_address
+from connectors.ports import check_port
 from connectors.source_files import EVERY_FILE, SourceFiles, allowed_files
 
 Kind = Literal["service_account", "gcp_credential_path", "external_account", "gcp_adc"]
@@ -88,6 +90,14 @@ class GcpConfig(Model):
             if not PROJECT.fullmatch(each):
                 msg = f"{each!r} is not a project's id; write it as Google's console shows it"
                 raise ValueError(msg)
+        return value
+
+    @field_validator("token_uri")
+    @classmethod
+    def _is_an_address(cls, value: SecretStr) -> SecretStr:
+        text = value.get_secret_value()
+        if not text.startswith(REFERENCE):
+            check_port(web_address(text, "what gives tokens", OAUTH_ADDRESS))
         return value
 
     @field_validator("token_url")

@@ -172,6 +172,7 @@ def test_what_a_connection_needs_is_missed_by_name(kind: str, key: str) -> None:
         ("bigquery", "credentials.gcpConfig", {}, "type service_account needs privateKey and clientEmail"),
         ("bigquery", "credentials.gcpConfig", {"type": "oauth"}, "credentials.gcpConfig.type"),
         ("bigquery", "credentials.gcpConfig.projectId", ["a b"], "'a b' is not a project's id"),
+        ("bigquery", "credentials.gcpConfig.tokenUri", "oauth2", "'oauth2' is not the address of what gives tokens"),
         ("bigquery", "credentials.gcpConfig.audience", "x", "audience has no meaning with type service_account"),
         ("bigquery", "credentials.gcpConfig", {"type": "gcp_credential_path"}, "needs path"),
         ("bigquery", "credentials.gcpConfig", {"audience": "x"}, "needs subjectTokenType and tokenURL and"),

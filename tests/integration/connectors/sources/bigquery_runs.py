@@ -15,9 +15,10 @@ from connectors.models.records import DeletionScope
 from connectors.report import Report
 from connectors.runner import TopologyRunner
 from connectors.sources.bigquery import CONNECTOR
+from tests.answering import Answering
 from tests.bigquery import connection
 from tests.in_memory import RecordingSink, Walked
-from tests.recorded_bigquery import PROJECT, Recorded, table
+from tests.recorded_bigquery import PROJECT, table
 
 SCOPE = f"wh.{PROJECT}.s"
 PLAIN: dict[str, Any] = {
@@ -28,17 +29,18 @@ SHOP = [table("v", "VIEW"), table("a"), table("b")]
 
 
 def run(
-    server: Recorded,
+    server: Answering,
     cancellation: Cancellation | None = None,
     changed_since: datetime | None = None,
     changes: dict[str, Any] | None = None,
+    project: str = PROJECT,
     **options: Any,
 ) -> Walked:
     walked, stop = Walked(RecordingSink(), Report()), cancellation or Cancellation()
     context: RunContext[BigQueryConfig, DatabaseMetadata] = RunContext(
         service="wh",
         service_type="BigQuery",
-        connection=BigQueryConfig.model_validate(connection(server.address, PROJECT, **changes or {})),
+        connection=BigQueryConfig.model_validate(connection(server.address, project, **changes or {})),
         options=IncrementalMetadata.model_validate(options),
         threads=1,
         report=walked.report,

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from connectors.models.tags import CreateClassificationRequest, CreateTagRequest
 from tests.answering import Status
 from tests.bigquery import Played, connection, execute, make_project
 from tests.in_memory import Walked
+from tests.integration.connectors.sources.bigquery_runs import run
 from tests.whole_runs import walk
 
 GOLDEN = Path(__file__).parents[3] / "golden" / "bigquery.json"
@@ -85,6 +87,26 @@ def test_each_project_is_a_database(server: Played, bigquery_server: str, projec
     billed = walk("bigquery", connection(server.address, [other, project], billingProjectId="payer"))
     assert names(billed)
     assert {asked.path.split("/")[4] for asked in server.asked if asked.path.endswith("/queries")} == {*asked, "payer"}
+
+
+def test_a_later_run_takes_what_changed(server: Played, bigquery_server: str) -> None:
+    project, since = make_project(bigquery_server), datetime(2026, 1, 1, tzinfo=UTC)
+    moments = {"customer": since, "line": since - timedelta(milliseconds=1), "adults": since - timedelta(days=1)}
+    told = ", ".join(f"('sales', '{name}', {at.timestamp() * 1000:.0f})" for name, at in moments.items())
+    execute(
+        bigquery_server,
+        project,
+        "CREATE TABLE recorded.__TABLES__ (table_schema STRING, table_id STRING, last_modified_time INT64)",
+        f"INSERT INTO recorded.__TABLES__ VALUES {told}",
+    )
+    walked = run(server, changed_since=since, project=project)
+    assert names(walked) == {
+        "by_arrival", "by_range", "counted", "customer", "events_20240101", "events_20240102", "line_kept",
+        "without_columns",
+    }  # fmt: skip
+    assert walked.report.snapshot_counts()["table"] == {"unchanged": 2}
+    asked = [asked.body["query"] for asked in server.asked if asked.path.endswith("/queries")]
+    assert (len(asked), {"NOT IN" in query for query in asked[1:]}) == (6, {True})
 
 
 def test_a_key_that_google_refuses(server: Played, project: str) -> None:
