@@ -240,8 +240,8 @@ class Walk:
         for item in node.produce(parent):
             self.seconds[stage] += time.monotonic() - began
             listing.begun = True
+            self._check()
             if isinstance(item, Filtered):
-                self._check()  # else before the item's first stage
                 report.counted(node.entity, "unchanged" if item.unchanged else "filtered")
                 report.processed(node.entity)
             else:

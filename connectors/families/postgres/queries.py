@@ -64,11 +64,13 @@ TAGS = """
     JOIN pg_namespace n ON n.oid = c.relnamespace WHERE $own_schema ORDER BY p.polname
 """
 
-# One schema, whether it may be used, the oids of its tables, and whether it has routines.
+# One schema, whether it may be used, the oids of its tables, and whether it may have routines: of that pg_depend tells,
+# as a role that may not read pg_proc is to lose routines only.
 LISTING = """
     SELECT n.oid, has_schema_privilege(n.oid, 'USAGE'), ARRAY(
         SELECT c.oid FROM pg_depend d JOIN pg_class c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid
-        WHERE $of_schema AND $relation AND NOT EXISTS ($of_extension) ORDER BY c.oid), EXISTS (SELECT $routines)
+        WHERE $of_schema AND $relation AND NOT EXISTS ($of_extension) ORDER BY c.oid),
+        EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND $of_schema)
     FROM pg_namespace n WHERE n.nspname = %s
 """
 ANY_ROUTINE = "SELECT n.oid, EXISTS (SELECT $routines) FROM pg_namespace n WHERE n.nspname = %s"
