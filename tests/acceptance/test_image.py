@@ -50,7 +50,7 @@ def container(tmp_path: Path) -> Iterator[Container]:
             return False
 
     try:
-        eventually(is_ready, "the container takes work")
+        eventually(is_ready, "the container takes work", 180)
         yield Container(process, name, url)
     finally:
         if process.poll() is None:
