@@ -51,7 +51,7 @@ def meanwhile(
         ends = [crowd.submit(finisher.finish, first, SUCCEEDED)]
         eventually(lambda: ask(database, BLOCKED) == [(1,)])
         ends += [crowd.submit(other) for other in others]
-        eventually(lambda: len(finisher._waiting) == len(others))
+        eventually(lambda: len(finisher.waiting) == len(others))
     return ends
 
 
