@@ -21,11 +21,11 @@ class _End:
 
 
 class Finisher:
-    """Whoever comes first stores the ends of all who have come by then, `waiting`; safe to use from any thread."""
+    """Whoever comes first stores the ends of all who have come by then; safe to use from any thread."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self.waiting: list[_End] = []
+        self._waiting: list[_End] = []
         self._lock = threading.Lock()
         self._writing = threading.Lock()
 
@@ -37,7 +37,7 @@ class Finisher:
         """
         mine = _End(lease, ending)
         with self._lock:
-            self.waiting.append(mine)
+            self._waiting.append(mine)
         with self._writing:
             if not mine.tried:
                 self._store_waiting()
@@ -50,7 +50,7 @@ class Finisher:
 
     def _store_waiting(self) -> None:
         with self._lock:
-            batch, self.waiting = self.waiting, []
+            batch, self._waiting = self._waiting, []
         for end in batch:
             end.tried = True
         with suppress(Exception):  # of one of them: each is stored alone, and whose it is meets it again

@@ -27,6 +27,14 @@ REFUSE = """
     create trigger refuse before update on runs for each row when (new.workflow = 'b') execute function refuse()"""
 
 
+class Watched(Finisher):
+    """Tells how many wait."""
+
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting)
+
+
 def started(database: Database, *names: str) -> list[Lease]:
     """A running run of a new workflow of each name, in the order of the names."""
     for name in names:
@@ -44,20 +52,20 @@ def held(database: Database, lease: Lease) -> Generator[None]:
 
 
 def meanwhile(
-    database: Database, finisher: Finisher, first: Lease, others: Sequence[Callable[[], bool]]
+    database: Database, finisher: Watched, first: Lease, others: Sequence[Callable[[], bool]]
 ) -> list[Future[bool]]:
     """What comes of `others` when they all come while the end of the first is being stored."""
     with ThreadPoolExecutor() as crowd, held(database, first):
         ends = [crowd.submit(finisher.finish, first, SUCCEEDED)]
         eventually(lambda: ask(database, BLOCKED) == [(1,)])
         ends += [crowd.submit(other) for other in others]
-        eventually(lambda: len(finisher.waiting) == len(others))
+        eventually(lambda: finisher.waiting == len(others))
     return ends
 
 
 def test_those_that_come_while_one_is_stored_share_a_transaction(database: Database) -> None:
     first, *others = started(database, "a", "b", "c", "d")
-    finisher = Finisher(database)
+    finisher = Watched(database)
     calls = [
         lambda lease=lease, ending=ending: finisher.finish(lease, ending)
         for lease, ending in zip(others, (SUCCEEDED, FAILED, SUCCEEDED), strict=True)
@@ -72,7 +80,7 @@ def test_those_that_come_while_one_is_stored_share_a_transaction(database: Datab
 def test_an_end_that_cannot_be_stored_is_told_to_its_run_alone(database: Database) -> None:
     first, broken, other = started(database, "a", "b", "c")
     ask(database, REFUSE)
-    finisher = Finisher(database)
+    finisher = Watched(database)
     calls = [lambda: finisher.finish(broken, SUCCEEDED), lambda: finisher.finish(other, SUCCEEDED)]
     one, two, three = meanwhile(database, finisher, first, calls)
     assert (one.result(), three.result()) == (True, True)
@@ -83,7 +91,7 @@ def test_an_end_that_cannot_be_stored_is_told_to_its_run_alone(database: Databas
 def test_who_has_lost_a_run_is_told_so_beside_others(database: Database) -> None:
     first, taken, other = started(database, "a", "b", "c")
     stale = Lease(taken.run_id, taken.token - 1)
-    finisher = Finisher(database)
+    finisher = Watched(database)
     calls = [lambda: finisher.finish(stale, FAILED), lambda: finisher.finish(other, SUCCEEDED)]
     assert [end.result() for end in meanwhile(database, finisher, first, calls)] == [True, False, True]
     assert read(database, taken.run_id).state is RunState.RUNNING
