@@ -118,11 +118,19 @@ def run_here(source: Definition, folder: Path) -> None:
 
 
 def cost(kind: str, size: int, folder: Path) -> Cost:
-    """Make a document, and run over it in a process of its own."""
-    source = MAKERS[kind](folder, size)
-    command = [sys.executable, "-m", "benchmarks.documents", "--run", json.dumps(source), "--folder", str(folder)]
+    """Make a document, and run over it in a process of its own.
+
+    What makes it is another one: a process counts as its own peak that of the one that it was started by.
+    """
+    source = in_process("--make", kind, str(size), "--folder", str(folder))
+    return Cost(*json.loads(in_process("--run", source, "--folder", str(folder))))
+
+
+def in_process(*arguments: str) -> str:
+    """The last line that this module says when it is started with these."""
+    command = [sys.executable, "-m", "benchmarks.documents", *arguments]
     done = subprocess.run(command, cwd=ROOT, env=environment(), check=True, capture_output=True, text=True)
-    return Cost(*json.loads(done.stdout.splitlines()[-1]))
+    return done.stdout.splitlines()[-1]
 
 
 def main() -> int:
@@ -130,10 +138,15 @@ def main() -> int:
     parser = argparse.ArgumentParser("benchmarks.documents", description="Measure sources that are one document.")
     parser.add_argument("kinds", nargs="*", metavar="KIND", help=f"of {', '.join(MAKERS)}; all, if none is named")
     parser.add_argument("--run", type=json.loads, help=argparse.SUPPRESS)
+    parser.add_argument("--make", nargs=2, help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.run is not None:
         run_here(given.run, given.folder)
+        return 0
+    if given.make is not None:
+        kind, size = given.make
+        say(json.dumps(MAKERS[kind](given.folder, int(size))))
         return 0
     table = Table()
     for kind in given.kinds or MAKERS:
