@@ -46,7 +46,9 @@ def prometheus(service: Replica, tmp_path: Path) -> Iterator[str]:
     with log.open("wb") as stderr:
         process = subprocess.Popen(command, stderr=stderr, cwd=tmp_path)
     try:
-        yield f"http://{eventually(lambda: address_in(log, process), 'Prometheus listens')}"
+        address = f"http://{eventually(lambda: address_in(log, process), 'Prometheus listens')}"
+        eventually(lambda: httpx.get(f"{address}/-/ready", trust_env=False, verify=NO_TLS).is_success, "it is ready")
+        yield address
     finally:
         process.terminate()
         process.wait(30)

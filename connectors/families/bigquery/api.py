@@ -31,6 +31,7 @@ from connectors.families.bigquery.config import BigQueryConfig
 from connectors.families.bigquery.failures import explained
 from connectors.families.google.tokens import GoogleTokens
 from connectors.families.rest import Endpoint, RestClient, RestLimits
+from connectors.families.rest_failures import attempted
 from connectors.families.rest_pages import by_cursor
 from connectors.http.answers import Answer
 from connectors.http.attempts import is_busy
@@ -71,6 +72,10 @@ class BigQuery:
             message = "no project is named, and the credentials tell of none"
             raise FatalError(message, "give credentials.gcpConfig.projectId")
         return named or (str(own),)
+
+    def knock(self, project: str) -> None:
+        """See that BigQuery answers, whatever it says of this project; raises what every question does if not."""
+        attempted(lambda: self._client.get(f"{BASE}/{_path(project)}/datasets", Datasets, {"maxResults": 1}), None)
 
     def datasets(self, project: str) -> Datasets:
         """The datasets of a project that the user may see, by name: all pages as one."""

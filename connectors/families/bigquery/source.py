@@ -37,8 +37,10 @@ class BigQuerySource:
         return False
 
     def databases(self) -> Iterable[Database]:
-        """The projects."""
-        return [Database(name) for name in self._api.projects()]
+        """The projects, which the definition knows: once BigQuery has answered."""
+        projects = self._api.projects()
+        self._api.knock(projects[0])
+        return [Database(name) for name in projects]
 
     def counts(self, database: str) -> Mapping[str, Mapping[str, int]]:
         """How many tables lie in each schema; how many routines is told by no list."""
