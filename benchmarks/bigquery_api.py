@@ -45,10 +45,12 @@ def answer(path: str, query: Mapping[str, list[str]], body: Mapping[str, Any] | 
     if path == "/token":
         return {"access_token": "token", "expires_in": 3600, "token_type": "Bearer"}
     if path == f"{BASE}/datasets":
-        return {"datasets": [{"datasetReference": {"datasetId": DATASET}, "location": "US"}]}
+        datasets = [{"datasetReference": {"datasetId": DATASET}, "location": "US"}]
+        return {"kind": "bigquery#datasetList", "datasets": datasets}
     if path.endswith("/tables"):
         rows = [listed(n) for n in range(first, min(first + PAGE_OF_TABLES, size))]
-        return {"tables": rows, "totalItems": size} | following("nextPageToken", first + PAGE_OF_TABLES, size)
+        page = {"kind": "bigquery#tableList", "tables": rows, "totalItems": size}
+        return page | following("nextPageToken", first + PAGE_OF_TABLES, size)
     if "/queries" not in path:
         return {}
     found = VIEW.search(body["query"] if body else "")

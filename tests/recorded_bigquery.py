@@ -44,7 +44,7 @@ class Recorded(Answering):
             {
                 "POST /token": token,
                 **CATALOG,
-                f"GET {BASE}/datasets": {"datasets": datasets},
+                f"GET {BASE}/datasets": {"kind": "bigquery#datasetList", "datasets": datasets},
                 f"GET {PLACE}": {"description": "sales"},
                 f"GET {PLACE}/tables": self._listed,
                 f"GET {PLACE}/routines": {},
@@ -70,7 +70,8 @@ class Recorded(Answering):
 
     def _listed(self, asked: Asked) -> dict[str, Any]:
         first = int(asked.query.get("pageToken", ["0"])[0])
-        page = {"tables": self.tables[first : first + self._page], "totalItems": len(self.tables)}
+        tables = self.tables[first : first + self._page]
+        page = {"kind": "bigquery#tableList", "tables": tables, "totalItems": len(self.tables)}
         rest = first + self._page < len(self.tables)
         return page | ({"nextPageToken": str(first + self._page)} if rest else {})
 

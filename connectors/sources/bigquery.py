@@ -29,14 +29,14 @@ def check_access(config: BigQueryConfig) -> str:
     with opened(config) as api:
         projects = api.projects()
         for project in projects:
-            next(iter(api.datasets(project)), None)
+            api.datasets(project)
         return f"projects: {', '.join(projects)}"
 
 
 def check_schemas(config: BigQueryConfig) -> str:
     """List the datasets; a run needs at least one."""
     with opened(config) as api:
-        count = sum(len(list(api.datasets(project))) for project in api.projects())
+        count = sum(len(api.datasets(project).datasets) for project in api.projects())
     if not count:
         message = "no dataset is shown"
         raise ConnectorError(message, "grant roles/bigquery.metadataViewer on the projects or on datasets")
@@ -47,7 +47,7 @@ def check_tables(config: BigQueryConfig) -> str:
     """List the tables of the first dataset."""
     with opened(config) as api:
         for project in api.projects():
-            for item in api.datasets(project):
+            for item in api.datasets(project).datasets:
                 name = item.dataset_reference.dataset_id
                 return f"{len(list(api.tables(project, name)))} tables and views in {project}.{name}"
     return "no dataset to look into"
@@ -57,7 +57,7 @@ def check_columns(config: BigQueryConfig) -> str:
     """Ask a query about the first dataset: that takes the right to ask queries."""
     with opened(config) as api:
         for project in api.projects():
-            for item in api.datasets(project):
+            for item in api.datasets(project).datasets:
                 name = item.dataset_reference.dataset_id
                 [rows] = api.answers(project, item.location, [filled(queries.ONE, project, name)], f"dataset {name}")
                 [(count,)] = rows

@@ -1,6 +1,6 @@
 """What BigQuery's and Data Catalog's APIs answer, as far as it is used."""
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -23,9 +23,14 @@ class DatasetItem(Answer, frozen=True):
 
 
 class Datasets(Answer, frozen=True):
-    """A page of a project's datasets."""
+    """A page of a project's datasets, without those in locations that are `unreachable` now.
 
+    Nothing empty is told: by `kind` such a list is known from what is none.
+    """
+
+    kind: Literal["bigquery#datasetList"]
     datasets: tuple[DatasetItem, ...] = ()
+    unreachable: tuple[str, ...] = ()
     next_page_token: str = ""
 
 
@@ -96,8 +101,9 @@ class TableItem(Answer, frozen=True):
 
 
 class Tables(Answer, frozen=True):
-    """A page of a dataset's tables."""
+    """A page of a dataset's tables; `kind` as that of Datasets."""
 
+    kind: Literal["bigquery#tableList"]
     tables: tuple[TableItem, ...] = ()
     next_page_token: str = ""
     total_items: int = 0

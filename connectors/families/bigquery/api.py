@@ -71,15 +71,18 @@ class BigQuery:
             raise FatalError(message, "give credentials.gcpConfig.projectId")
         return named or (str(own),)
 
-    def datasets(self, project: str) -> Iterator[DatasetItem]:
-        """The datasets of a project that the user may see, by name."""
+    def datasets(self, project: str) -> Datasets:
+        """The datasets of a project that the user may see, by name: all pages as one."""
+        unreachable: set[str] = set()
 
         def ask(token: str) -> tuple[Sequence[DatasetItem], str | None]:
             page = self._client.get(f"{BASE}/{_path(project)}/datasets", Datasets, _page(token))
+            unreachable.update(page.unreachable)
             return page.datasets, page.next_page_token or None
 
         with explained(f"project {project}"):
-            yield from sorted(by_cursor(ask, ""), key=lambda item: item.dataset_reference.dataset_id)
+            found = sorted(by_cursor(ask, ""), key=lambda item: item.dataset_reference.dataset_id)
+        return Datasets("bigquery#datasetList", tuple(found), unreachable=tuple(sorted(unreachable)))
 
     def sizes(self, project: str, datasets: Sequence[DatasetItem]) -> Generator[tuple[DatasetItem, "Future[int]"]]:
         """Each with how many tables and views it has."""

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from connectors.connector import RunContext
+from connectors.errors import ConnectorError
 from connectors.families.bigquery.answers import Dataset, RoutineItem
 from connectors.families.bigquery.api import BigQuery, open_bigquery
 from connectors.families.bigquery.config import BigQueryConfig
@@ -41,7 +42,7 @@ class BigQuerySource:
 
     def counts(self, database: str) -> Mapping[str, Mapping[str, int]]:
         """How many tables lie in each schema; how many routines is told by no list."""
-        sizes = self._api.sizes(database, list(self._api.datasets(database)))
+        sizes = self._api.sizes(database, self._api.datasets(database).datasets)
         counted = ((item.dataset_reference.dataset_id, attempted(future.result, None)[0]) for item, future in sizes)
         return {name: {} if count is None else {"table": count} for name, count in counted}
 
@@ -50,13 +51,22 @@ class BigQuerySource:
         return ()
 
     def schemas(self, database: str) -> Iterator[Schema]:
-        """The datasets of a project; one that was dropped meanwhile is none of them."""
-        for item, future in self._api.described(database, list(self._api.datasets(database))):
+        """The datasets of a project; one that was dropped meanwhile is none of them.
+
+        Raises:
+            ConnectorError: They are not listed; or, after those that are, not all of them.
+        """
+        listed = self._api.datasets(database)
+        for item, future in self._api.described(database, listed.datasets):
             told, error = attempted(future.result, Dataset())
             name = item.dataset_reference.dataset_id
             self._locations[database, name] = item.location
             if not isinstance(error, Vanished):
                 yield Schema(name, told.description or None)
+        if listed.unreachable:  # what lies there would look gone
+            places = ", ".join(listed.unreachable)
+            msg = f"BigQuery reaches no dataset of project {database} in {places} at present"
+            raise ConnectorError(msg, "run it again when BigQuery does; until then no dataset is marked as deleted")
 
     def tables(self, database: str, schema: str) -> Iterator[Table]:
         """The tables and views of one dataset; see DatasetListing."""

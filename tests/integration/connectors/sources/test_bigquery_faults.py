@@ -71,6 +71,29 @@ def test_a_dataset_that_may_not_be_read_is_one_failure(server: Callable[[Recorde
     assert {scope for scope, entity in walked.sink.deletions() if entity == "table"} == {SCOPE}
 
 
+def test_datasets_of_a_location_that_is_unreachable_are_not_gone(server: Callable[[Recorded], Recorded]) -> None:
+    one = server(Recorded(SHOP, PLAIN))
+    assert "databaseSchema" in {entity for _, entity in run(one, markDeletedSchemas=True).sink.deletions()}
+    one.answers[f"GET {BASE}/datasets"]["unreachable"] = ["europe-west5"]
+    walked = run(one, markDeletedSchemas=True)
+    [failure] = walked.report.failures
+    assert "no dataset of project acme in europe-west5" in failure.cause
+    assert "no dataset is marked as deleted" in str(failure.advice)
+    assert walked.sink.names("databaseSchema") == {SCOPE}
+    assert {entity for _, entity in walked.sink.deletions()} == {"table", "storedProcedure"}
+    assert seen(walked) == {"a", "b", "v"}
+
+
+@pytest.mark.parametrize("path", [f"{BASE}/datasets", f"{PLACE}/tables"])
+def test_what_is_no_list_is_not_an_empty_one(server: Callable[[Recorded], Recorded], path: str) -> None:
+    one = server(Recorded(SHOP, PLAIN))
+    one.answers[f"GET {path}"] = {}
+    walked = run(one, markDeletedSchemas=True)
+    [failure] = walked.report.failures
+    assert "answers something else than BigQuery does" in failure.cause
+    assert not {entity for _, entity in walked.sink.deletions()} & {"databaseSchema", "table"}
+
+
 @pytest.mark.parametrize(
     ("answer", "error", "advice"),
     [
@@ -182,7 +205,7 @@ def test_checks(server: Callable[[Recorded], Recorded]) -> None:
     results = {each.name: each for each in run_checks(CONNECTOR.checks, config)}
     assert results["GetColumns"].status == "failed"
     assert "roles/bigquery.jobUser" in str(results["GetColumns"].advice)
-    one.answers[f"GET {BASE}/datasets"] = {}
+    one.answers[f"GET {BASE}/datasets"] = {"kind": "bigquery#datasetList"}
     results = {each.name: each for each in run_checks(CONNECTOR.checks, config)}
     assert (results["GetSchemas"].status, results["GetSchemas"].message) == ("failed", "no dataset is shown")
     assert results["GetTables"].message == results["GetColumns"].message == "no dataset to look into"
