@@ -1,7 +1,8 @@
 """BigQuery's REST API: its lists, and the answers to queries; and Data Catalog's, for policy tags."""
 
+import time
 import uuid
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from http import HTTPStatus
@@ -11,7 +12,7 @@ from urllib.parse import quote
 import httpx
 
 from connectors.cancellation import Cancellation
-from connectors.errors import ConnectorError, FatalError
+from connectors.errors import ConnectorError, FatalError, SourceUnavailable
 from connectors.families.bigquery.answers import (
     Dataset,
     DatasetItem,
@@ -168,9 +169,7 @@ class BigQuery:
             page = first
             if token or not page.job_complete:
                 given = {**waiting, "pageToken": token} if token else waiting
-                page = self._client.get(path, Rows, given)
-                while not page.job_complete:
-                    page = self._client.get(path, Rows, given)
+                page = self._complete(path, given, subject)
             if page.errors:  # an answer that may not be whole would make tables look gone
                 message = f"{subject}: {page.errors[0].reason}: {page.errors[0].message}"
                 raise ConnectorError(message, "look at the query's job in BigQuery's console")
@@ -178,6 +177,15 @@ class BigQuery:
 
         with explained(subject):
             yield from by_cursor(ask, "")
+
+    def _complete(self, path: str, query: Mapping[str, str | int], subject: str) -> Rows:
+        """A page of a job's answer, once it is done: BigQuery may go on with one that takes too long."""
+        latest = time.monotonic() + JOB_MILLISECONDS / 1000
+        while not (page := self._client.get(path, Rows, query)).job_complete:
+            if time.monotonic() > latest:
+                message = f"{subject}: the query is not done after {JOB_MILLISECONDS // 1000} s"
+                raise SourceUnavailable(message, "see in BigQuery's console what the project's queries wait for")
+        return page
 
     def taxonomy(self, path: str) -> tuple[Taxonomy, list[PolicyTag]]:
         """A taxonomy by its path, with its policy tags."""

@@ -131,6 +131,15 @@ def test_what_a_query_is_told(
     assert seen(walked) == set()  # what was not read is not gone
 
 
+def test_a_query_that_is_never_done_ends(
+    server: Callable[[Recorded], Recorded], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api, "JOB_MILLISECONDS", 1)
+    with pytest.raises(SourceUnavailable, match="the query is not done") as caught:
+        run(server(Recorded(SHOP, PLAIN, waiting=1_000_000)))
+    assert "BigQuery's console" in str(caught.value.advice)
+
+
 def test_it_waits_as_it_is_told_to(server: Callable[[Recorded], Recorded]) -> None:
     too_many = Fault("/queries", status=429, headers={"Retry-After": "0"})
     one = server(Recorded(SHOP, PLAIN, [too_many, Fault("/tables", status=503, headers={"Retry-After": "0"})]))
