@@ -302,4 +302,5 @@ class RestClient:
         raise ConnectorError(msg, f"look into the log of {endpoint.system}")
 
     def _named(self, call: Call) -> str:
-        return f"{self._endpoint.system}'s {call.path} at {self._endpoint.address}"
+        path = call.path.partition("?")[0]  # a query that users wrote may hold a signature
+        return f"{self._endpoint.system}'s {path} at {self._endpoint.address}"

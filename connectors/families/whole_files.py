@@ -105,8 +105,8 @@ class HttpFile:
 
     @property
     def shown(self) -> str:
-        """See WholeFile."""
-        return self.url
+        """See WholeFile; without the query, as addresses that are signed have their signature there."""
+        return self.url.partition("?")[0]
 
     def read(self, report: Report, cancellation: Cancellation, limits: RestLimits) -> bytes:
         """See WholeFile."""

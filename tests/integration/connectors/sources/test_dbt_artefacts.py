@@ -41,6 +41,19 @@ def test_addresses_give_the_same() -> None:
     assert "a-token-of-tests" not in repr(walked)
 
 
+@pytest.mark.parametrize(
+    "answer", [Status(200, b"{}"), Status(200, b"no JSON"), Status(403, b"no"), Status(404, b"no"), Status(400, b"no")]
+)
+def test_signatures_in_addresses_are_in_no_message(answer: Status, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "connectors")
+    with Answering({"GET /target/manifest.json": answer}, [Fault("/target", status=503)]) as server:
+        signed = f"{server.address}/target/manifest.json?sig=a-signature"
+        with pytest.raises(ConnectorError, match=r"/target/manifest\.json") as caught:
+            walk("dbt", {"dbtConfigType": "http", "dbtManifestHttpPath": signed})
+        assert server.asked[-1].query == {"sig": ["a-signature"]}
+    assert "a-signature" not in f"{caught.value} {caught.value.advice} {caplog.text}"
+
+
 def test_objects_of_s3_give_the_same(moto_server: str) -> None:
     account = Account.new(moto_server)
     content = {f"a/b/{name}.json": (GOLDEN / f"{name}.json").read_bytes() for name in KEYS}
