@@ -12,7 +12,7 @@ import httpx
 
 from connectors.cancellation import Cancellation
 from connectors.errors import ConfigurationError, ConnectorError, FatalError, RunCancelled, SourceUnavailable
-from connectors.families.google.config import GcpConfig, GcpCredentials
+from connectors.families.google.config import OF_GOOGLE, GcpConfig, GcpCredentials
 from connectors.families.left_behind import answered
 from connectors.report import Report
 
@@ -20,7 +20,7 @@ AnswerT = TypeVar("AnswerT")
 SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
 GCP_CONFIG = "source.serviceConnection.config.credentials.gcpConfig"
 PATH = f"{GCP_CONFIG}.path"
-SECONDS = 20.0
+SECONDS, MOST_BYTES = 20.0, 1024**2
 OF_FILES = ("service_account", "external_account", "authorized_user")
 
 
@@ -61,12 +61,18 @@ class Transport:
         """One request."""
         from google.auth.exceptions import TransportError
 
+        data, patience = bytearray(), timeout or SECONDS
         try:
-            answer = self._client.request(method, url, content=body, headers=headers, timeout=timeout or SECONDS)
+            with self._client.stream(method, url, content=body, headers=headers, timeout=patience) as answer:
+                for part in answer.iter_bytes():
+                    data += part
+                    if len(data) > MOST_BYTES:
+                        msg = f"{httpx.URL(url).host}: an answer is longer than {MOST_BYTES} bytes"
+                        raise TransportError(msg)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             msg = f"{httpx.URL(url).host}: {error}"
             raise TransportError(msg) from error
-        return Reply(answer.status_code, answer.headers, answer.content)
+        return Reply(answer.status_code, answer.headers, bytes(data))
 
 
 class GoogleTokens:
@@ -174,11 +180,19 @@ def of_file(info: dict[str, Any]) -> tuple[Credentials, str | None]:
     if kind == "service_account":
         return of_key(info), project
     if kind == "external_account":
+        _require_google(info)
         return federated(info), project
     if kind == "authorized_user":
         return _module("google.oauth2.credentials").Credentials.from_authorized_user_info(info, list(SCOPES)), project
     problem = f"names a file of type {kind!r}; it must be of {', '.join(OF_FILES)}"
     raise ConfigurationError.at(PATH, problem)
+
+
+def _require_google(info: Mapping[str, Any]) -> None:
+    """Who may write files there could have tokens that this service reads sent elsewhere."""
+    for key in ("token_url", "service_account_impersonation_url"):
+        if key in info and not OF_GOOGLE.fullmatch(str(info[key])):
+            raise ConfigurationError.at(PATH, f"names a file whose {key} is no address of Google's; correct it there")
 
 
 def of_key(info: dict[str, Any]) -> Credentials:

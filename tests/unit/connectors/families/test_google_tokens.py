@@ -14,7 +14,7 @@ from connectors.cancellation import Cancellation
 from connectors.definition import parse
 from connectors.errors import ConfigurationError, ConnectorError, FatalError, SourceUnavailable
 from connectors.families.google.config import GcpCredentials
-from connectors.families.google.tokens import GoogleTokens
+from connectors.families.google.tokens import MOST_BYTES, GoogleTokens
 from connectors.report import Report
 from connectors.source_files import SourceFiles
 from tests.answering import Answering, Asked, Status
@@ -159,6 +159,14 @@ def test_what_the_service_itself_is(
         ('{"type": "gdch_service_account"}', "path: names a file of type 'gdch_service_account'; it must be of"),
         ("[]", "path: names a file of type None"),
         ('{"type": "external_account", "credential_source": {"executable": {"command": "x"}}}', "names a program"),
+        (
+            '{"type": "external_account", "token_url": "https://example.com/v1/token"}',
+            "token_url is no address of Google",
+        ),
+        (
+            f'{{"type": "external_account", "token_url": "{STS}", "service_account_impersonation_url": "http://a.test"}}',
+            "service_account_impersonation_url is no address of Google",
+        ),
         ("no json", "the credentials cannot be used"),
         (None, "the credentials cannot be used: .*No such file"),
     ],
@@ -184,6 +192,13 @@ def test_what_google_may_say(
     google.answers["POST /token"] = answer
     config = {"privateKey": private_key(), "clientEmail": ACCOUNT, "tokenUri": f"{google.address}/token"}
     with pytest.raises(error, match=told):
+        tokens(config).header()
+
+
+def test_an_answer_without_end_is_left(tokens: Make, google: Answering) -> None:
+    google.answers["POST /token"] = Status(200, b" " * (MOST_BYTES + 1))
+    config = {"privateKey": private_key(), "clientEmail": ACCOUNT, "tokenUri": f"{google.address}/token"}
+    with pytest.raises(SourceUnavailable, match=r"127\.0\.0\.1: an answer is longer than"):
         tokens(config).header()
 
 
