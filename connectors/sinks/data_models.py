@@ -8,7 +8,7 @@ import msgspec
 
 from connectors.http.answers import Answer, UnreadableAnswer
 from connectors.models.base import EntityReference, TagLabel
-from connectors.models.data_model import AddDataModelRequest, ModelColumn
+from connectors.models.data_model import AddDataModelRequest, DataModel, ModelColumn
 from connectors.openmetadata.client import OpenMetadataClient, by_name
 from connectors.sinks.entries import Entry
 from connectors.sinks.references import References
@@ -18,6 +18,7 @@ FIELDS = {"fields": "columns,tags,owners,dataModel"}
 TAG_KINDS = {"Classification": "tag", "Glossary": "glossaryTerm"}
 # What the server keeps of a column that its data model has, too.
 TYPE_KEYS = ("dataType", "arrayDataType", "dataLength", "dataTypeDisplay")
+TOLD = frozenset({"columns", *(field.encode_name for field in msgspec.structs.fields(DataModel))})
 TEAM_PREFIX = "team:"
 UNCHANGED = Verdict(unchanged=1)
 Json = dict[str, Any]
@@ -64,7 +65,7 @@ def put_data_model(client: OpenMetadataClient, references: References, entry: En
         if not answer.ok:
             return _refused(answer)
     model = _model(wanted, columns)
-    if _holds(table.data_model, model):
+    if _holds(table.data_model, model) and not _outdated(table.data_model or {}, model):
         return Verdict() if patch else UNCHANGED
     path = f"/tables/{table.id}/dataModel"
     answer = client.request("put tables", "PUT", path, body=msgspec.json.encode(model))
@@ -162,6 +163,13 @@ def _model(wanted: AddDataModelRequest, columns: Mapping[str, tuple[ModelColumn,
         for column, stored in columns.values()
     ]
     return {**model, "columns": described} if described else model
+
+
+def _outdated(stored: Json, model: Json) -> bool:
+    """Whether the server keeps something that was told once, and is not any more."""
+    given = zip(stored.get("columns") or (), model.get("columns", ()), strict=False)
+    columns = any(theirs.get("description") and "description" not in ours for theirs, ours in given)
+    return columns or any(stored.get(key) for key in TOLD - model.keys())
 
 
 def _holds(stored: object, wanted: object) -> bool:

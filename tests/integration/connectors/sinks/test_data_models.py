@@ -81,6 +81,29 @@ def test_what_is_there_is_not_sent_again(fake: FakeOpenMetadata, run: Run) -> No
     assert run.report.counts("dataModel") == {"written": 1, "unchanged": 1}
 
 
+@pytest.mark.usefixtures("people")
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (WHOLE, model(columns=())),
+        (model(columns=(ModelColumn(name="id", description="Its number."),)), model(columns=(ModelColumn(name="id"),))),
+        (model(), AddDataModelRequest(table=TABLE, data_model=DataModel(model_type="DBT", sql="select 1 as id"))),
+    ],
+)
+def test_what_is_not_told_any_more_goes(
+    fake: FakeOpenMetadata, run: Run, before: AddDataModelRequest, after: AddDataModelRequest
+) -> None:
+    run.deliver([after])
+    wanted = stored(fake)["dataModel"]
+    run.deliver([before])
+    assert stored(fake)["dataModel"] != wanted
+    run.deliver([after])
+    assert stored(fake)["dataModel"] == wanted
+    sent = changes(fake)
+    run.deliver([after])
+    assert changes(fake) == sent
+
+
 @pytest.mark.parametrize("updates", [False, True])
 def test_what_people_wrote_stays_unless_they_want_it_replaced(
     fake: FakeOpenMetadata, run: Run, people: dict[str, str], updates: bool
