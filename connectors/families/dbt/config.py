@@ -106,13 +106,17 @@ class DbtArtefacts(Model):
     @model_validator(mode="after")
     def _may_be_read(self, info: ValidationInfo) -> "DbtArtefacts":
         self._files = allowed_files(info)
-        for path in self._paths("file").values():
-            self._files.place(path)
+        for artefact, path in self._paths("file").items():
+            try:
+                self._files.place(path)
+            except ValueError as error:
+                msg = f"dbt{_in_keys(artefact)}FilePath: {error}"
+                raise ValueError(msg) from None
         return self
 
     def file(self, artefact: Artefact) -> WholeFile | None:
         """The file of one of them; None where the user named none."""
-        key = "".join(map(str.capitalize, artefact.split("_")))
+        key = _in_keys(artefact)
         if self.dbt_config_type == "s3":
             return self._object(artefact)
         if self.dbt_config_type == "local":
@@ -154,6 +158,11 @@ class DbtArtefacts(Model):
         folder = place.dbt_object_prefix.strip("/")
         name = f"{folder}/{artefact}.json" if folder else f"{artefact}.json"
         return S3File(credentials, place.dbt_bucket_name, name, f"{CONFIG_SOURCE}.dbtPrefixConfig")
+
+
+def _in_keys(artefact: Artefact) -> str:
+    """How keys write it."""
+    return "".join(map(str.capitalize, artefact.split("_")))
 
 
 class DbtMetadata(SourceOptions):

@@ -188,6 +188,7 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({**HTTP, "dbtSecurityConfig": {"awsRegion": "x"}}, PLACE, "dbtSecurityConfig belongs to dbtConfigType s3"),
     ({**LOCAL, "dbtManifestFilePath": "/etc/passwd"}, PLACE, "does not lie below"),
     ({**LOCAL, "dbtSourcesFilePath": "../x"}, PLACE, "have HEADWATER_SOURCE_DIRS allow its place"),
+    ({**LOCAL, "dbtRunResultsFilePath": "../x"}, PLACE, "dbtRunResultsFilePath: '../x' does not lie below"),
     ({**HTTP, "dbtManifestHttpPath": "ftp://h/m"}, f"{PLACE}.dbtManifestHttpPath", "is not an http"),
     ({**HTTP, "dbtHttpHeaders": {"a b": "x"}}, f"{PLACE}.dbtHttpHeaders", "is not a possible header"),
     ({**LOCAL, "dbtManifest": "x"}, f"{PLACE}.dbtManifest", "is not a known key"),

@@ -286,6 +286,12 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ),
     ({"openAPISchemaConnection": {"openAPISchemaURL": "ftp://h/a"}}, f"{PLACE}.openAPISchemaURL", "is not an http"),
     ({"openAPISchemaConnection": {"openAPISchemaURL": "http://u:p@h/a"}}, f"{PLACE}.openAPISchemaURL", "a password"),
+    (
+        {"openAPISchemaConnection": {"openAPISchemaURL": "http://h:99999/"}},
+        f"{PLACE}.openAPISchemaURL",
+        "possible port",
+    ),
+    ({"openAPISchemaConnection": {"openAPISchemaURL": "http://é..é/a"}}, f"{PLACE}.openAPISchemaURL", "not an address"),
     ({"openAPISchemaConnection": {"openAPISchemaS3URL": "s3://b/a"}}, PLACE, "belong together"),
     ({"openAPISchemaConnection": {"openAPISchemaURL": "http://h/a", "awsCredentials": AWS}}, PLACE, "belong together"),
     (
