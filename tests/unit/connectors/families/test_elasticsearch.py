@@ -22,6 +22,12 @@ def fields(**properties: Any) -> list[SearchIndexField]:
     return list(fields_of(msgspec.convert({"properties": properties}, Mapping)))
 
 
+def test_a_field_that_is_made_when_searched_hides_the_one_of_its_name() -> None:
+    mapping = {"properties": {"a": {"type": "text"}, "b": {"type": "ip"}}, "runtime": {"a": {"type": "long"}}}
+    found = [(field.name, field.data_type) for field in fields_of(msgspec.convert(mapping, Mapping))]
+    assert found == [("b", "IP"), ("a", "LONG")]
+
+
 @pytest.mark.parametrize(
     ("kind", "expected"),
     [
