@@ -95,6 +95,9 @@ PROBLEMS: list[tuple[type[Any], dict[str, Any], str, str]] = [
         "hostPort",
         "give the address of a cluster or a domain",
     ),
+    (ElasticsearchConfig, {"hostPort": "http://search:99999"}, "hostPort", "has no possible port"),
+    (OpenSearchConfig, {"hostPort": "http://é..é:9200"}, "hostPort", "is no address that can be asked"),
+    (OpenSearchConfig, {"hostPort": "http://[::1"}, "hostPort", "has no possible port"),
     (ElasticsearchConfig, {"authType": {"username": "u"}}, "authType", "give both or neither"),
     (ElasticsearchConfig, {"authType": {"apiKeyId": "i"}}, "authType", "apiKeyId needs apiKey"),
     (
