@@ -102,6 +102,7 @@ class RestClient:
         self._server_date: datetime | None = None
         self._session: Mapping[str, str] | None = None
         self._logging_in = threading.Lock()
+        _require_sendable(endpoint)
         self._http = httpx.Client(
             verify=tls_context(endpoint.address, endpoint.verify_ssl, endpoint.certificates, self._tls_keys),
             headers={"User-Agent": "headwater", "Accept": "application/json", **endpoint.headers},
@@ -275,7 +276,10 @@ class RestClient:
 
     def _trouble(self, error: httpx.RequestError) -> Trouble:
         endpoint, limits = self._endpoint, self._limits
-        if isinstance(error, httpx.UnsupportedProtocol | httpx.LocalProtocolError):
+        if isinstance(error, httpx.LocalProtocolError):  # whose text may quote a header, secrets and all
+            msg = f"{endpoint.address} cannot be asked: what would be sent to it is no possible request"
+            raise FatalError(msg, f"correct {endpoint.credentials}") from None
+        if isinstance(error, httpx.UnsupportedProtocol):
             msg = f"{endpoint.address} cannot be asked: {error}"
             raise FatalError(msg, f"correct {endpoint.key}") from error
         if (advice := advice_on_tls(error, self._tls_keys, endpoint.key)) is not None:
@@ -304,3 +308,10 @@ class RestClient:
     def _named(self, call: Call) -> str:
         path = call.path.partition("?")[0]  # a query that users wrote may hold a signature
         return f"{self._endpoint.system}'s {path} at {self._endpoint.address}"
+
+
+def _require_sendable(endpoint: Endpoint) -> None:
+    for name, value in endpoint.headers.items():
+        if not (value.isascii() and value.isprintable()):
+            msg = f"{endpoint.system} cannot be asked: the header {name} must be of printable ASCII on one line"
+            raise FatalError(msg, f"correct {endpoint.credentials}")

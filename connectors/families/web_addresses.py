@@ -2,6 +2,10 @@
 
 import re
 
+import httpx
+
+from connectors.ports import check_port
+
 ADDRESS = re.compile(r"https?://[^/@\s]+(/[^\s?#]*)?")
 
 
@@ -16,4 +20,15 @@ def web_address(text: str, system: str, example: str) -> str:
         shown = "it" if "@" in text else repr(text)
         msg = f"{shown} is not the address of {system}; write it like {example}, without a user"
         raise ValueError(msg)
+    require_possible(trimmed)
     return trimmed
+
+
+def require_possible(address: str) -> None:
+    """Raises ValueError where no request can be sent to an http address; says what to write."""
+    check_port(address)
+    try:
+        httpx.URL(address)
+    except httpx.InvalidURL as error:
+        msg = f"is no address that can be asked: {error}; correct it"
+        raise ValueError(msg) from None

@@ -8,16 +8,14 @@ from pathlib import Path
 from typing import Protocol, cast
 from urllib.parse import unquote, urlsplit
 
-import httpx
-
 from connectors.cancellation import Cancellation
 from connectors.definition import TlsConfig, VerifySsl
 from connectors.errors import ConnectorError, FatalError, SourceUnavailable
 from connectors.families.aws import AwsCredentials, AwsService
 from connectors.families.rest import Endpoint, RestClient, RestLimits
 from connectors.families.rest_failures import Vanished
+from connectors.families.web_addresses import require_possible
 from connectors.http.retry import RetryPolicy
-from connectors.ports import check_port
 from connectors.report import Report
 from connectors.source_files import SourceFiles
 
@@ -189,12 +187,7 @@ def http_address(value: str) -> str:
     if not re.fullmatch(r"https?://[^/?#\s]+([/?]\S*)?", value):
         msg = f"{value!r} is not an http or https address; write it like https://host/path"
         raise ValueError(msg)
-    check_port(value)
-    try:
-        httpx.URL(value)
-    except httpx.InvalidURL as error:
-        msg = f"is not an address: {error}; correct it"
-        raise ValueError(msg) from None
+    require_possible(value)
     return value.partition("#")[0]
 
 

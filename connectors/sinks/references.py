@@ -94,10 +94,10 @@ class References:
 
     def _warn(self, key: tuple[str, str]) -> None:
         with self._lock:
-            told = key in self._warned or len(self._warned) >= MOST_KEPT
+            if key in self._warned or len(self._warned) >= MOST_KEPT:
+                return
             self._warned.add(key)
-        if not told:
-            logger.warning("OpenMetadata has no %s %r: what refers to it is sent without it", *key)
+        logger.warning("OpenMetadata has no %s %r: what refers to it is sent without it", *key)
 
 
 def with_resolved(entry: Entry, references: References) -> Entry:

@@ -8,7 +8,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 
 from connectors.definition import Model
 from connectors.families.pipeline_options import PipelineConnection
-from connectors.ports import check_port
+from connectors.families.web_addresses import require_possible
 
 
 class BasicAuth(Model):
@@ -65,7 +65,7 @@ class AirflowConfig(PipelineConnection):
         if not re.fullmatch(r"https?://[^/@\s]+(/[^\s?#]*)?", trimmed):
             msg = f"{value!r} is not the address of an Airflow; write it like http://airflow:8080"
             raise ValueError(msg)
-        check_port(trimmed)
+        require_possible(trimmed)
         return trimmed
 
 

@@ -9,7 +9,6 @@ from connectors.families.addresses import over_tcp
 from connectors.families.database_options import DatabaseConnection
 from connectors.families.google.config import OF_GOOGLE, PROJECT, GcpCredentials
 from connectors.families.web_addresses import web_address
-from connectors.ports import check_port
 
 HTTPS_PORT = 443
 POLICY_TAGS = "datacatalog"
@@ -113,6 +112,4 @@ def address_of(text: str) -> str:
     """
     if "://" not in text:
         return f"https://{over_tcp(text.rstrip('/'), HTTPS_PORT)}"
-    found = web_address(text, "an API of Google's", EXAMPLE)
-    check_port(found)
-    return found
+    return web_address(text, "an API of Google's", EXAMPLE)

@@ -36,10 +36,11 @@ TYPES: Mapping[str, FieldType] = {
 def fields_of(mapping: IndexMapping) -> tuple[SearchIndexField, ...]:
     """The fields of an index, by name; types that OpenMetadata has not are UNKNOWN, and shown by their own name."""
     reader = Reader(mapping.properties)
-    made = sorted({**mapping.runtime, **mapping.derived}.items())
+    made = {**mapping.runtime, **mapping.derived}
+    stored = {name: each for name, each in mapping.properties.items() if name not in made}  # searches see what is made
     return (
-        *reader.below(mapping.properties),
-        *(reader.field(name, each, "made when searched: ") for name, each in made),
+        *reader.below(stored),
+        *(reader.field(name, each, "made when searched: ") for name, each in sorted(made.items())),
     )
 
 

@@ -8,7 +8,6 @@ from pydantic import Field, PrivateAttr, SecretStr, ValidationInfo, field_valida
 
 from connectors.definition import Model, Unused
 from connectors.families.web_addresses import web_address
-from connectors.ports import check_port
 from connectors.source_files import EVERY_FILE, SourceFiles, allowed_files
 
 Kind = Literal["service_account", "gcp_credential_path", "external_account", "gcp_adc"]
@@ -97,7 +96,7 @@ class GcpConfig(Model):
     def _is_an_address(cls, value: SecretStr) -> SecretStr:
         text = value.get_secret_value()
         if not text.startswith(REFERENCE):
-            check_port(web_address(text, "what gives tokens", OAUTH_ADDRESS))
+            web_address(text, "what gives tokens", OAUTH_ADDRESS)
         return value
 
     @field_validator("token_url")

@@ -7,7 +7,7 @@ from urllib.parse import unquote, urlsplit
 from pydantic import Field, SecretStr, field_validator
 
 from connectors.families.mlmodel import MlModelConnection
-from connectors.ports import check_port
+from connectors.families.web_addresses import require_possible
 
 ADDRESS = re.compile(r"https?://([^/@\s]+@)?[^/@\s]+(/[^\s?#]*)?")
 REFERENCE = "secret:"
@@ -34,7 +34,7 @@ class MlflowConfig(MlModelConnection):
             )
             raise ValueError(msg)
         if not text.startswith(REFERENCE):
-            check_port(text)
+            require_possible(text)
         return value
 
 

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from service.access.audit import Trail
 from service.api.changes import run_state, workflow_change
+from service.api.connectors import connector_named
 from service.api.dependencies import ServicesDep, SessionDep, TrailDep, WorkDep, actor_of
 from service.api.pipeline_client.credentials import ContractRoute
 from service.api.pipeline_client.logs import chunk_of, lines_of
@@ -29,6 +30,7 @@ from service.runs.repository import RunFilter
 from service.runs.schemas import RunCreate, RunRead
 from service.runs.status import RunState
 from service.workflows import operations, repository
+from service.workflows.documents import Json, value_at
 from service.workflows.tables import WorkflowRow
 
 RUNS_TOLD = 10
@@ -119,6 +121,7 @@ def trigger(wanted: Annotated[Trigger, Body()], work: WorkDep) -> Message:
     override = wanted.conf.app_config_override if wanted.conf else {}
     require_no_references(override)
     overrides: dict[str, JsonValue] = {"source": {"sourceConfig": {"config": override}}} if override else {}
+    _require_no_connection(overrides, workflow.connector)
     run = run_operations.run_now(work.session, workflow.name, RunCreate(overrides=overrides), work.rules)
     work.trail.record("run.start", f"runs/{run.id}", after=run_state(RunRead.of(run)))
     return Message(message=f"Workflow [{workflow.name}] has been triggered: run {run.id}")
@@ -220,6 +223,14 @@ def _deployed(session: Session, dag_id: str) -> WorkflowRow:
         message = f"the workflow {row.name!r} was not deployed by OpenMetadata"
         raise NotFound(message)
     return row
+
+
+def _require_no_connection(overrides: Json, connector: str) -> None:
+    """Raises Invalid for an override that could send the secrets of the definition elsewhere."""
+    place = connector_named(connector).connection_path
+    if value_at(overrides, place) is not None:
+        message = f"may not hold {place[-1]}, which says where secrets are sent; deploy the pipeline with it instead"
+        raise Invalid([Problem("conf.appConfigOverride", message)])
 
 
 def _milliseconds(instant: datetime | None) -> int | None:

@@ -55,6 +55,13 @@ def certificates(**given: str) -> dict[str, Any]:
     return {"certificates": given}
 
 
+def test_an_api_key_that_cannot_be_sent_is_named() -> None:
+    result = first_step("http://127.0.0.1:1", "elasticsearch", authType={"apiKey": f"{SECRET}\n"})
+    assert "the header Authorization must be of printable ASCII" in result.message
+    assert result.advice == "correct authType.apiKey and apiKeyId"
+    assert SECRET not in result.message
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_certificate_of_nobody_known_is_refused(kind: str, secure: Answering) -> None:
     result = first_step(secure.address, kind)

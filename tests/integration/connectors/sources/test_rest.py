@@ -291,7 +291,7 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
         f"{PLACE}.openAPISchemaURL",
         "possible port",
     ),
-    ({"openAPISchemaConnection": {"openAPISchemaURL": "http://é..é/a"}}, f"{PLACE}.openAPISchemaURL", "not an address"),
+    ({"openAPISchemaConnection": {"openAPISchemaURL": "http://é..é/"}}, f"{PLACE}.openAPISchemaURL", "Invalid IDNA"),
     ({"openAPISchemaConnection": {"openAPISchemaS3URL": "s3://b/a"}}, PLACE, "belong together"),
     ({"openAPISchemaConnection": {"openAPISchemaURL": "http://h/a", "awsCredentials": AWS}}, PLACE, "belong together"),
     (

@@ -126,6 +126,30 @@ def test_what_an_openmetadata_server_changes_is_noted_as_its_own(api: Keyed) -> 
     assert "the-servers-password" not in json.dumps(rows)
 
 
+def test_an_openmetadata_server_redirects_no_connection_that_stands_among_the_options(api: Keyed) -> None:
+    place = {"dbtConfigType": "http", "dbtManifestHttpPath": "http://dbt.test/m", "dbtHttpHeaders": {"X": "secret:dbt"}}
+    source = {
+        "type": "dbt",
+        "serviceName": "shop",
+        "sourceConfig": {"config": {"type": "DBT", "dbtConfigSource": place}},
+    }
+    server = {"hostPort": "http://127.0.0.1:1/api", "authProvider": "no-auth"}
+    config: dict[str, Any] = {
+        "source": source,
+        "sink": {"type": "metadata-rest", "config": {}},
+        "workflowConfig": {"openMetadataServerConfig": server},
+        "ingestionPipelineFQN": "shop.redirected",
+    }
+    done(api.as_admin("PUT", f"{WORKFLOWS}/redirected", json={"name": "redirected", "config": config}))
+    override = {"dbtConfigSource": {"dbtManifestHttpPath": "http://elsewhere.test/m"}}
+    body = {"dag_id": "redirected", "conf": {"appConfigOverride": override}}
+    url = f"{api.address}/api/v1/openmetadata/trigger"
+    answer = httpx.post(url, auth=("om", "the-servers-password"), json=body, trust_env=False, verify=NO_TLS)
+    assert answer.status_code == 400, answer.text
+    assert "may not hold dbtConfigSource" in answer.text
+    assert api.as_admin("GET", "/api/v1/runs", params={"workflow": "redirected"}).json()["data"] == []
+
+
 def test_the_record_is_paged_and_filtered(api: Keyed) -> None:
     for number in range(5):
         done(api.as_admin("PUT", f"/api/v1/secrets/page-{number}", json={"value": "x"}))

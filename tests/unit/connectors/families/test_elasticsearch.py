@@ -22,6 +22,12 @@ def fields(**properties: Any) -> list[SearchIndexField]:
     return list(fields_of(msgspec.convert({"properties": properties}, Mapping)))
 
 
+def test_a_field_that_is_made_when_searched_hides_the_one_of_its_name() -> None:
+    mapping = {"properties": {"a": {"type": "text"}, "b": {"type": "ip"}}, "runtime": {"a": {"type": "long"}}}
+    found = [(field.name, field.data_type) for field in fields_of(msgspec.convert(mapping, Mapping))]
+    assert found == [("b", "IP"), ("a", "LONG")]
+
+
 @pytest.mark.parametrize(
     ("kind", "expected"),
     [
@@ -89,6 +95,9 @@ PROBLEMS: list[tuple[type[Any], dict[str, Any], str, str]] = [
         "hostPort",
         "give the address of a cluster or a domain",
     ),
+    (ElasticsearchConfig, {"hostPort": "http://search:99999"}, "hostPort", "has no possible port"),
+    (OpenSearchConfig, {"hostPort": "http://é..é:9200"}, "hostPort", "is no address that can be asked"),
+    (OpenSearchConfig, {"hostPort": "http://[::1"}, "hostPort", "has no possible port"),
     (ElasticsearchConfig, {"authType": {"username": "u"}}, "authType", "give both or neither"),
     (ElasticsearchConfig, {"authType": {"apiKeyId": "i"}}, "authType", "apiKeyId needs apiKey"),
     (

@@ -184,6 +184,27 @@ def test_secrets_are_in_no_message(opened: Opened) -> None:
     assert "hunter22" not in str(caught.value)
 
 
+@pytest.mark.parametrize("token", ["a-secret\n", "a-secret-with-ü", "a-secret\x00"])
+def test_what_cannot_be_sent_is_the_credentials_fault(token: str) -> None:
+    endpoint = Endpoint("Acme", "http://127.0.0.1:1", headers={"Authorization": token}, credentials="token")
+    with pytest.raises(FatalError, match="the header Authorization must be of printable ASCII") as caught:
+        RestClient(endpoint, Report(), Cancellation())
+    assert caught.value.advice == "correct token"
+    assert "a-secret" not in str(caught.value)
+
+
+def test_what_a_login_gives_and_cannot_be_sent_is_in_no_message(opened: Opened) -> None:
+    def login(_client: RestClient) -> dict[str, str]:
+        return {"Authorization": "a-secret\n"}
+
+    client = opened.client(login=login, credentials="password")
+    with pytest.raises(FatalError, match="no possible request") as caught:
+        client.get("/things", Thing)
+    assert caught.value.advice == "correct password"
+    assert "a-secret" not in str(caught.value)
+    assert opened.api.asked == []
+
+
 def logging_in(opened: Opened) -> tuple[RestClient, list[str]]:
     """A client with a login; each login gives the next token."""
     given: list[str] = []
