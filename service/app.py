@@ -211,10 +211,10 @@ def _serve(service: Service, address: socket.socket) -> None:
     # Until the HTTP server takes over: what has started by then is stopped.
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
     app = service.start()
-    # What there is by now stays: each full collection would look through it, and hold up every request and run.
-    gc.collect()
-    gc.freeze()
     try:
+        # What there is by now stays: each full collection would look through it, and hold up every request and run.
+        gc.collect()
+        gc.freeze()
         host, port, *_ = address.getsockname()
         logger.info("Listening on http://%s:%d", f"[{host}]" if ":" in host else host, port)
         HttpServer(app, service.settings, service.leave).run(sockets=[address])

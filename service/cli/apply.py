@@ -13,7 +13,7 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 
-from connectors.errors import ConfigurationError
+from connectors.errors import ConfigurationError, SinkUnavailable
 from service.cli.api_key import headers
 from service.cli.folder import Definition, read_folder
 from service.cli.patience import Patience
@@ -98,9 +98,9 @@ def _labelled(client: httpx.Client, label: str, patience: Patience) -> list[str]
     while cursor is not None:
         query = {"label": label, "limit": PAGE} | ({"cursor": cursor} if cursor else {})
         answer = patience.send(client, client.build_request("GET", WORKFLOWS, params=query))
-        if not answer.is_success:
-            raise ConfigurationError.at(PRUNE_OPTION, _told(answer))
-        page = cast("dict[str, Any]", answer.json())
+        page = _body(answer)
+        if not answer.is_success or "data" not in page:
+            raise _not_listed(answer)
         names += [workflow["name"] for workflow in page["data"]]
         cursor = page["nextCursor"]
     return names
@@ -110,26 +110,47 @@ def _address(name: str) -> str:
     return f"{WORKFLOWS}/{quote(name, safe='')}"
 
 
+def _not_listed(answer: httpx.Response) -> ConfigurationError | SinkUnavailable:
+    if _passes(answer):
+        message = f"{PRUNE_OPTION}: {_told(answer)}"
+        return SinkUnavailable(message, "nothing was deleted; try again later")
+    return ConfigurationError.at(PRUNE_OPTION, _told(answer))
+
+
 def _report(what: str, answer: httpx.Response) -> int:
-    print(f"{what}: {_told(answer)}", file=sys.stdout if answer.is_success else sys.stderr)
-    if answer.is_success:
+    done = _is_done(answer)
+    print(f"{what}: {_told(answer)}", file=sys.stdout if done else sys.stderr)
+    if done:
         return DONE
-    passing = answer.is_server_error or answer.status_code == HTTPStatus.TOO_MANY_REQUESTS
-    return AWAY if passing else WRONG
+    return AWAY if _passes(answer) else WRONG
+
+
+def _is_done(answer: httpx.Response) -> bool:
+    """Whether Headwater says so; a proxy or the page of a login may answer with 200 too."""
+    return answer.status_code == HTTPStatus.NO_CONTENT or (answer.is_success and "revision" in _body(answer))
+
+
+def _passes(answer: httpx.Response) -> bool:
+    return answer.is_server_error or answer.status_code == HTTPStatus.TOO_MANY_REQUESTS
+
+
+def _body(answer: httpx.Response) -> dict[str, Any]:
+    """The JSON object that the answer is; empty if it is none."""
+    try:
+        body: object = answer.json()
+    except ValueError:
+        return {}
+    return cast("dict[str, Any]", body) if isinstance(body, dict) else {}
 
 
 def _told(answer: httpx.Response) -> str:
     if answer.status_code == HTTPStatus.NO_CONTENT:
         return "deleted"
-    try:
-        body: object = answer.json()
-    except ValueError:
-        body = None
-    if not isinstance(body, dict):
+    told = _body(answer)
+    if _is_done(answer):
+        return "created" if answer.status_code == HTTPStatus.CREATED else f"revision {told['revision']}"
+    if answer.is_success or not told:
         return f"answered with {answer.status_code}, and not by Headwater; name its address with {URL_OPTION}"
-    told = cast("dict[str, Any]", body)
-    if answer.is_success:
-        return "created" if answer.status_code == HTTPStatus.CREATED else f"revision {told.get('revision')}"
     if answer.status_code == HTTPStatus.UNAUTHORIZED:
         return f"refused: {told.get('detail')}\n  set HEADWATER_API_KEY, or name a file with the key by --key-file"
     problems = [f"{problem['path']}: {problem['message']}" for problem in told.get("problems") or ()]

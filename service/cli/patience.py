@@ -47,4 +47,5 @@ class Patience:
 
 def _asked_to_wait(answer: httpx.Response) -> float:
     given = answer.headers.get("retry-after", "")
-    return float(given) if given.isdecimal() else LOOK_SECONDS
+    # Not less than a while: one that is away may well say 0.
+    return max(LOOK_SECONDS, float(given)) if given.isdecimal() else LOOK_SECONDS

@@ -22,14 +22,15 @@ TEAM = {"team": "data"}
 class Interrupted:
     """The real app behind something that answers for it as often as it is told to, then no more."""
 
-    def __init__(self, app: App, status: int, times: int) -> None:
+    def __init__(self, app: App, status: int, times: int, method: str = "PUT") -> None:
         self._app = app
         self._status = status
+        self._method = method
         self.times = times
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] != "http" or self.times <= 0:
+        if scope.get("method") != self._method or self.times <= 0:
             await self._app(scope, receive, send)
             return
         self.times -= 1
@@ -122,6 +123,22 @@ def test_a_service_that_is_away_is_waited_for(call: Call, folder: Path, services
         assert call("apply", "-f", folder, "--url", url, "--wait", 30) == (0, f"{folder}/a.json: created\n", "")
 
 
+def test_a_service_that_says_0_is_not_asked_all_the_time(call: Call, folder: Path, services: Services) -> None:
+    write(folder / "a.json")
+    app = Interrupted(build_api(services), 503, 1000)
+    with serving(app) as url:
+        assert call("apply", "-f", folder, "--url", url, "--wait", 1.5).code == 1
+    assert app.times >= 997
+
+
+def test_an_answer_that_is_not_headwaters_is_no_success(call: Call, folder: Path, services: Services) -> None:
+    write(folder / "a.json")
+    with serving(Interrupted(build_api(services), 200, 1)) as url:
+        said = call("apply", "-f", folder, "--url", url)
+        assert (said.code, said.out, names(url)) == (2, "", [])
+    assert f"{folder}/a.json: answered with 200, and not by Headwater; name its address with --url" in said.err
+
+
 def test_a_service_that_is_busy_is_waited_for_in_any_case(call: Call, folder: Path, services: Services) -> None:
     write(folder / "a.json")
     with serving(Interrupted(build_api(services), 429, 2)) as url:
@@ -162,6 +179,20 @@ class TestPrune:
             said = call("apply", "-f", folder, "--url", url, "--prune", "team:data")
             assert (said.code, names(url)) == (2, ["a", "b"])
             assert "nothing was deleted" in said.err
+
+    @pytest.mark.parametrize(("status", "code"), [(503, 1), (500, 1), (429, 1), (403, 2), (200, 2)])
+    def test_a_list_that_is_not_had_deletes_nothing(
+        self, call: Call, folder: Path, services: Services, monkeypatch: pytest.MonkeyPatch, status: int, code: int
+    ) -> None:
+        monkeypatch.setattr("service.cli.patience.BUSY_SECONDS", 0)
+        for name in ("a", "b"):
+            write(folder / f"{name}.json", labels=TEAM)
+        with serving(Interrupted(build_api(services), status, 1, "GET")) as url:
+            assert call("apply", "-f", folder, "--url", url).code == 0
+            (folder / "b.json").unlink()
+            said = call("apply", "-f", folder, "--url", url, "--prune", "team:data")
+            assert (said.code, names(url)) == (code, ["a", "b"])
+        assert f"--prune: answered with {status}, and not by Headwater" in said.err
 
     def test_each_workflow_must_have_the_label(self, call: Call, folder: Path, services: Services) -> None:
         file = write(folder / "a.json", labels={"team": "sales"})
