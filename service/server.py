@@ -22,18 +22,21 @@ GRACE_SECONDS = 5
 KEEP_ALIVE_SECONDS = 75
 HEAD_SECONDS = 10.0
 BODY_SECONDS = 60.0
+# For the 48 kB or so that are waiting when nothing more can be written.
+READ_SECONDS = 60.0
 
 logger = logging.getLogger(__name__)
 
 
 class Connection(H11Protocol):
-    """A connection that ends when a request does not arrive in time, or when others need its place while it is idle.
+    """Ends when a request, or the reading of its answer, takes too long, or when others need its place while it is idle.
 
     uvicorn looks after connections between two requests only: those that send nothing, or a byte now and then, stay.
     """
 
     _timer: asyncio.TimerHandle | None = None
     _limit_seconds = 0.0
+    _reading: asyncio.TimerHandle | None = None
 
     @property
     def is_idle(self) -> bool:
@@ -55,9 +58,30 @@ class Connection(H11Protocol):
         self._watch()
 
     @override
+    def on_response_complete(self) -> None:
+        """Go on with the next request, which may have arrived, in part, before this answer; it has its own time."""
+        self._wait(0)
+        super().on_response_complete()
+        if not self.is_idle:
+            self._watch()
+
+    @override
+    def pause_writing(self) -> None:
+        """Have the client read on, or what answers it would wait for ever."""
+        super().pause_writing()
+        self._reading = self.loop.call_later(READ_SECONDS, self.transport.abort)
+
+    @override
+    def resume_writing(self) -> None:
+        """It did."""
+        self._stop_reading()
+        super().resume_writing()
+
+    @override
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait for nothing more."""
         self._wait(0)
+        self._stop_reading()
         super().connection_lost(exc)
 
     def _take_a_place(self) -> None:
@@ -80,6 +104,10 @@ class Connection(H11Protocol):
             self._timer.cancel()
         self._limit_seconds = seconds
         self._timer = self.loop.call_later(seconds, self._give_up) if seconds else None
+
+    def _stop_reading(self) -> None:
+        if self._reading is not None:
+            self._reading.cancel()
 
     def _give_up(self) -> None:
         self._timer = None

@@ -15,7 +15,7 @@ from cryptography.fernet import Fernet
 from fastapi import FastAPI
 
 from connectors.errors import ConnectorError
-from service.app import Service, secret_keys
+from service.app import Service, secret_keys, serve
 from service.database.engine import Database
 from service.errors import Conflict, ServiceError
 from service.runs import repository
@@ -65,6 +65,19 @@ def test_a_start_that_fails_leaves_nothing_behind(empty_database_url: str, tmp_p
 def test_a_store_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises((ServiceError, ConnectorError)):
         Service(settings_for("postgresql://x:y@127.0.0.1:1/z", tmp_path), {}).start()
+
+
+def test_a_sigterm_before_the_server_takes_over_leaves_nothing_behind(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, handler = set(threading.enumerate()), signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr("service.app.gc.collect", lambda: os.kill(os.getpid(), signal.SIGTERM))
+    try:
+        with pytest.raises(SystemExit):
+            serve(settings_for(database_url, tmp_path, port=0), {})
+    finally:
+        signal.signal(signal.SIGTERM, handler)
+    eventually(lambda: not [thread for thread in threading.enumerate() if thread not in before])
 
 
 def environ_of(url: str, folder: Path, **variables: str) -> Mapping[str, str]:

@@ -5,10 +5,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import repeat
 
 import httpx
 import pytest
 from fastapi import FastAPI, Request
+from fastapi.responses import StreamingResponse
 
 from service import server as module
 from service.server import HttpServer, bound
@@ -17,6 +19,7 @@ from tests.eventually import eventually
 
 HEAD = b"GET /now HTTP/1.1\r\nHost: localhost\r\n"
 BODY = b"POST /body HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\n"
+FLOOD = b"GET /flood HTTP/1.1\r\nHost: localhost\r\n\r\n"
 WAIT = b"GET /wait HTTP/1.1\r\nHost: localhost\r\n\r\n"
 LIMIT = 10
 SOON = 0.3
@@ -37,6 +40,11 @@ def wait(request: Request) -> str:
     release: threading.Event = request.app.state.release
     release.wait(60)
     return "waited"
+
+
+def flood() -> StreamingResponse:
+    """Answers without end."""
+    return StreamingResponse(repeat(bytes(100_000)))
 
 
 @dataclass(frozen=True)
@@ -71,6 +79,7 @@ def served() -> Iterator[Served]:
     app.add_api_route("/now", now)
     app.add_api_route("/body", body, methods=["POST"])
     app.add_api_route("/wait", wait)
+    app.add_api_route("/flood", flood)
     with bound("127.0.0.1", 0) as address:
         server = HttpServer(app, Settings.model_validate({"max_connections": LIMIT}), lambda: None)
         thread = threading.Thread(target=server.run, args=([address],), daemon=True)
@@ -134,6 +143,32 @@ def test_a_body_that_does_not_come_is_not_waited_for(served: Served, monkeypatch
     with served.connect(BODY + b"1") as connection:
         connection.sendall(b"234")
         assert connection.recv(100).startswith(b"HTTP/1.1 200")
+
+
+def test_a_body_behind_another_request_is_not_waited_for(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "BODY_SECONDS", SOON)
+    with served.connect(HEAD + b"\r\n" + BODY + b"1") as connection:
+        assert answered(connection).startswith(b"HTTP/1.1 200")
+        assert is_closed(connection)
+    eventually(lambda: served.connections == 0)
+
+
+def test_who_does_not_read_an_answer_has_no_more_of_it(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "READ_SECONDS", SOON)
+    with served.connect(FLOOD):
+        eventually(lambda: len(served.server.server_state.tasks) == 1)
+        eventually(lambda: served.connections == 0)
+        eventually(lambda: not served.server.server_state.tasks)
+
+
+def test_who_reads_an_answer_has_all_of_it(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "READ_SECONDS", SOON)
+    with served.connect(FLOOD) as connection, served.connect(FLOOD) as unread:
+        eventually(lambda: len(served.server.server_state.tasks) == 2)
+        while served.connections == 2:
+            assert connection.recv(100_000)
+        assert connection.recv(100_000), "longer than the other was waited for"
+        assert unread.recv(1)
 
 
 def test_who_waits_for_an_answer_may_wait(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
