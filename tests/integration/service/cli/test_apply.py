@@ -180,11 +180,11 @@ class TestPrune:
             assert (said.code, names(url)) == (2, ["a", "b"])
             assert "nothing was deleted" in said.err
 
-    @pytest.mark.parametrize(("status", "code"), [(503, 1), (500, 1), (429, 1), (403, 2), (200, 2)])
+    @pytest.mark.parametrize("answered", [(503, 1), (500, 1), (403, 2), (200, 2)])
     def test_a_list_that_is_not_had_deletes_nothing(
-        self, call: Call, folder: Path, services: Services, monkeypatch: pytest.MonkeyPatch, status: int, code: int
+        self, call: Call, folder: Path, services: Services, answered: tuple[int, int]
     ) -> None:
-        monkeypatch.setattr("service.cli.patience.BUSY_SECONDS", 0)
+        status, code = answered
         for name in ("a", "b"):
             write(folder / f"{name}.json", labels=TEAM)
         with serving(Interrupted(build_api(services), status, 1, "GET")) as url:
