@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from connectors.cancellation import Cancellation
 from connectors.connector import CheckResult
@@ -69,10 +69,16 @@ class Order(Incoming):
     workflow_type: str
     open_metadata_server_connection: dict[str, Any] = Field(repr=False)
 
+    @field_validator("open_metadata_server_connection")
+    @classmethod
+    def _is_of_use(cls, server: dict[str, Any]) -> dict[str, Any]:
+        """The order is kept: whatever else the server says of itself, secrets maybe, is left out."""
+        return known_only(server)
+
     @property
     def server(self) -> OpenMetadataConnection:
         """Who ordered it. Raises ConfigurationError."""
-        return parse(OpenMetadataConnection, known_only(self.open_metadata_server_connection), SERVER)
+        return parse(OpenMetadataConnection, self.open_metadata_server_connection, SERVER)
 
     @property
     def secrets(self) -> tuple[KeyPath, ...]:

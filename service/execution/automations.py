@@ -67,4 +67,7 @@ class Automations:
             cancellation.check()
             logger.info("OpenMetadata was not told that the automation %s was lost: %s", order.name, error)
             return
+        except Exception:  # of this one: the others are to be told
+            logger.exception("OpenMetadata was not told that the automation %s was lost", order.name)
+            return
         self.end(lost.id)

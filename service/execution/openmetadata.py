@@ -12,7 +12,7 @@ from connectors.connector import CheckResult
 from connectors.errors import ConfigurationError, ConnectorError
 from connectors.services import service_type
 from service import clock
-from service.errors import Unavailable
+from service.errors import ServiceError, Unavailable
 from service.execution.automations import Automations
 from service.workflows.documents import Json
 
@@ -72,6 +72,8 @@ class OpenMetadata:
             self._tell(order, number, cancellation)
         except ConnectorError as error:
             logger.warning("The server was not told how the automation %s ended, it will be: %s", order.name, error)
+        except ServiceError as error:
+            logger.warning("That the automation %s has ended could not be noted, it will be: %s", order.name, error)
         except Exception:  # a thread of nobody's: what it does not log is lost
             logger.exception("The automation %s broke off", order.name)
         finally:

@@ -4,16 +4,19 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from cryptography.fernet import Fernet
 from sqlalchemy import text
+from typing_extensions import override
 
 from connectors.automations import LOST, Order, carry_out, ordered
 from connectors.cancellation import Cancellation
 from connectors.connector import CheckResult
 from service import clock
 from service.database.engine import Database
+from service.errors import Unavailable
 from service.execution.automations import Automations
 from service.execution.openmetadata import OpenMetadata
 from service.workflows.vault import Vault
@@ -28,6 +31,16 @@ AT_ONCE = timedelta()
 AGED = text("update automations set tell_at = now(), began_at = now() - cast(:began as interval)")
 DOCUMENT: dict[str, Any] = {"name": "t", "workflowType": "TEST_CONNECTION"}
 PASSED = CheckResult("CheckAccess", "", "passed", True, 0.25, "hello")
+
+
+class Away(Automations):
+    """Those of a store that is away when one ends."""
+
+    @override
+    def end(self, number: UUID) -> None:
+        """Raises Unavailable."""
+        message = f"no {number}: the database is not available"
+        raise Unavailable(message)
 
 
 class Killed(BaseException):
@@ -100,6 +113,39 @@ def test_one_that_goes_on_is_left_alone(server: FakeOpenMetadata, database: Data
     assert server.api.automations.made["t"].told == []
     [document] = kept(database)
     assert TOKEN not in document
+
+
+def test_what_else_the_server_says_of_itself_is_not_kept(
+    server: FakeOpenMetadata, automations: Automations, database: Database
+) -> None:
+    document = document_of(server)
+    document["openMetadataServerConnection"] |= {"elasticsSearch": {"config": {"password": "of-an-index"}}, "new": "x"}
+    automations.begin(ordered(document))
+    [kept_document] = kept(database)
+    assert "elasticsSearch" not in kept_document
+    assert "new" not in kept_document
+
+
+def test_an_end_that_is_not_noted_is_said_in_a_line(
+    server: FakeOpenMetadata, database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    OpenMetadata(Away(database, Vault([KEY]), TOKENS), passed, TOKENS).automate(document_of(server))
+    eventually(lambda: "That the automation t has ended could not be noted" in caplog.text)
+    assert not any(record.exc_info for record in caplog.records)
+    assert messages(server.api.automations.made["t"]) == ("Successful", ["hello"])
+
+
+def test_one_that_cannot_be_told_of_does_not_keep_others(
+    server: FakeOpenMetadata, automations: Automations, database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.api.automations.add("u", "Postgres", {"hostPort": "db:1"})
+    server.api.automations.made["u"].entity["response"] = {"steps": 1}
+    automations.begin(ordered(document_of(server) | {"name": "u"}))
+    automations.begin(order_of(server))
+    automations.tell_lost(Cancellation())
+    assert "was not told that the automation u was lost" in caplog.text
+    assert messages(server.api.automations.made["t"]) == ("Failed", [LOST])
+    assert len(kept(database)) == 1
 
 
 def test_one_whose_end_was_told_keeps_it(server: FakeOpenMetadata, automations: Automations) -> None:
