@@ -100,7 +100,8 @@ class Service:
         self._parts.callback(close_database)
         vault = Vault(secret_keys(settings))
         metrics = Metrics()
-        metrics.watch_store(lambda: _store_figures(database))
+        served = settings.worker_pools if "worker" in settings.roles else ()
+        metrics.watch_store(lambda: _store_figures(database, served))
         self._parts.callback(metrics.close)
         resolver = SecretResolver(
             settings.secrets_dir, self._environ, lambda name: _stored_secret(database, vault, name)
@@ -240,13 +241,13 @@ def _readiness(store: Reachability, worker: Worker | None, scheduler: Scheduler 
     return found
 
 
-def _store_figures(database: Database) -> StoreFigures:
+def _store_figures(database: Database, served: Sequence[str]) -> StoreFigures:
     with database.session() as session:
         # Ended runs are not counted: that would read a million of them at each scrape; `headwater_runs_total` tells.
         runs = {state.value: count for state, count in count_by_state(session, ACTIVE).items()}
         pools = {
             pool: {state.value: count for state, count in states.items()}
-            for pool, states in count_by_pool(session).items()
+            for pool, states in count_by_pool(session, served).items()
         }
         return StoreFigures(runs, pools, last_successes(session), first_successes_awaited(session))
 

@@ -32,8 +32,8 @@ logger = logging.getLogger(__name__)
 class StoreFigures:
     """What the store alone knows: how many runs are in each state, when each workflow last succeeded.
 
-    `pools` has by pool how many could be taken now and how many run. `awaiting_first_success` has the moments at which
-    workflows were made that should have succeeded, and never did.
+    `pools` has by pool how many could be taken now and how many run, with 0 for those served here.
+    `awaiting_first_success` has the moments at which workflows were made that should have succeeded, and never did.
     """
 
     runs: Mapping[str, int] = field(default_factory=dict[str, int])

@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 
 class Connection(H11Protocol):
-    """Ends when a request, or the reading of its answer, takes too long, or when others need its place while it is idle.
+    """Ends when a request, or the reading of its answer, takes too long, or when others need its place and it is idle.
 
     uvicorn looks after connections between two requests only: those that send nothing, or a byte now and then, stay.
     """

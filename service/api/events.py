@@ -21,6 +21,7 @@ from service.errors import Invalid, NotFound, Problem, Unavailable
 from service.runs import repository as runs
 from service.runs.schemas import LogRead, RunRead
 from service.runs.status import is_terminal
+from service.settings.environment import variable
 from service.workflows.wire import Output
 
 POLL_SECONDS = 0.5
@@ -93,6 +94,7 @@ async def follow_run(
     The data of `state` and `progress` is the whole run, that of `log` one line. Ids are those of log lines.
     """
     after, ended = _position(last_event_id, after)
+    _require_room(services)
     # Before the first byte, so that an unknown run is a 404.
     first = await run_in_threadpool(_look, services, run, after)
     if ended and is_terminal(first.run.state) and not first.lines:
@@ -100,6 +102,14 @@ async def follow_run(
     headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
     stream = _follow(request, services, _Stream(run, after), first)
     return StreamingResponse(stream, headers=headers, media_type="text/event-stream")
+
+
+def _require_room(services: Services) -> None:
+    """Streams take half of the connections at most: the other half is for probes and for all that ends by itself."""
+    most = services.settings.max_connections // 2
+    if services.feed.followers >= most:
+        message = f"{most} runs are being followed already; end a stream, or raise {variable('max_connections')}"
+        raise Unavailable(message)
 
 
 async def _follow(request: Request, services: Services, stream: _Stream, first: _Snapshot) -> AsyncIterator[str]:

@@ -1,6 +1,6 @@
 """Reading what runs were and left behind, and forgetting it in time."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -129,9 +129,10 @@ def count_by_state(session: Session, states: Collection[RunState] = tuple(RunSta
     return dict.fromkeys(states, 0) | dict(session.execute(statement).all())
 
 
-def count_by_pool(session: Session) -> dict[str, dict[RunState, int]]:
-    """How many runs of each pool run, and how many a free slot would take now; pools that have none are left out.
+def count_by_pool(session: Session, served: Iterable[str] = ()) -> dict[str, dict[RunState, int]]:
+    """How many runs of each pool run, and how many a free slot would take now.
 
+    Pools that have none are left out, but for the `served`: what scales their workers has to see the 0.
     A run that waits for its next attempt, or for one of its workflow that runs, would not be taken.
     """
     statement = text("""
@@ -140,9 +141,10 @@ def count_by_pool(session: Session) -> dict[str, dict[RunState, int]]:
         select pool, 'queued', count(*) from runs r where state = 'queued' and available_at <= now()
         and not exists (select from runs b where b.workflow_id = r.workflow_id and b.state = 'running')
         group by pool""")
-    found: dict[str, dict[RunState, int]] = {}
+    none = {RunState.QUEUED: 0, RunState.RUNNING: 0}
+    found = {pool: dict(none) for pool in served}
     for row in session.execute(statement):
-        found.setdefault(row.pool, {RunState.QUEUED: 0, RunState.RUNNING: 0})[RunState(row.state)] = row.number
+        found.setdefault(row.pool, dict(none))[RunState(row.state)] = row.number
     return found
 
 

@@ -19,7 +19,7 @@ from service.runs import repository as runs
 from service.runs.repository import Ending, Lease, LogLine
 from service.runs.status import RunState
 from tests.eventually import eventually
-from tests.integration.service.api.serving import claim, create, problems, services_on, serving, start
+from tests.integration.service.api.serving import claim, create, problem, problems, services_on, serving, start
 from tests.plain_http import NO_TLS
 from tests.postgres import Server
 
@@ -175,6 +175,23 @@ def test_a_silent_stream_shows_that_it_lives(client: httpx.Client, monkeypatch: 
     with client.stream("GET", f"/api/v1/runs/{start(client)['id']}/events") as response:
         lines = response.iter_lines()
         assert next(line for line in lines if line.startswith(":")) == ": still here"
+
+
+def test_streams_leave_connections_to_others(database: Database) -> None:
+    services = services_on(database, max_connections=10)
+    with serving(build_api(services)) as url, httpx.Client(base_url=url, verify=NO_TLS) as client, ExitStack() as stack:
+        create(client)
+        run = start(client)
+        streams = [stack.enter_context(following(client, run)) for _ in range(5)]
+        assert [next(stream).kind for stream in streams] == ["state"] * 5
+        refused = client.get(f"/api/v1/runs/{run['id']}/events")
+        assert problem(refused, 503)["detail"].startswith("5 runs are being followed already")
+        assert "HEADWATER_MAX_CONNECTIONS" in refused.text
+        assert client.get("/health/live").status_code == 200
+        stack.close()
+        eventually(lambda: services.feed.followers == 0)
+        with following(client, run) as again:
+            assert next(again).kind == "state"
 
 
 def test_a_notification_is_passed_on_at_once(

@@ -141,19 +141,20 @@ def test_counts_by_state(database: Database) -> None:
 
 
 def test_counts_by_pool_are_of_what_runs_and_what_could(database: Database) -> None:
-    def counted() -> dict[str, tuple[int, int]]:
+    def counted(*served: str) -> dict[str, tuple[int, int]]:
         with database.session() as session:
-            found = repository.count_by_pool(session)
+            found = repository.count_by_pool(session, served)
         return {pool: (states[RunState.QUEUED], states[RunState.RUNNING]) for pool, states in found.items()}
 
     assert counted() == {}
+    assert counted("default") == {"default": (0, 0)}, "it is served"
     make(database, policy=QUEUE)
     make(database, "heavy", policy={"pool": "heavy"})
     start(database)
     queue(database)
     assert counted() == {"default": (0, 1)}, "it waits for the run of its own workflow"
     queue(database, "heavy")
-    assert counted() == {"default": (0, 1), "heavy": (1, 0)}
+    assert counted() == counted("heavy") == {"default": (0, 1), "heavy": (1, 0)}
     ask(database, "update runs set available_at = now() + interval '1 hour' where pool = 'heavy'")
     assert counted() == {"default": (0, 1)}, "it waits for its next attempt"
 
