@@ -98,10 +98,10 @@ def is_closed(connection: socket.socket) -> bool:
         return True
 
 
-def answered(connection: socket.socket) -> bytes:
-    """The whole answer of /now."""
+def answered(connection: socket.socket, end: bytes = b'"now"') -> bytes:
+    """The whole answer, which ends so."""
     read = b""
-    while not read.endswith(b'"now"'):
+    while not read.endswith(end):
         piece = connection.recv(1000)
         assert piece, read
         read += piece
@@ -197,6 +197,20 @@ def test_idle_connections_make_room(served: Served) -> None:
             stack.enter_context(served.connect(b"G"))
         assert [served.get() for _ in range(5)] == [200] * 5
         eventually(lambda: served.connections <= LIMIT)
+
+
+def test_who_is_connected_has_its_place_again_once_others_are_idle(served: Served) -> None:
+    with ExitStack() as stack:
+        waiting = [stack.enter_context(served.connect(WAIT)) for _ in range(LIMIT)]
+        eventually(lambda: len(served.server.server_state.tasks) == LIMIT)
+        stack.enter_context(served.connect())
+        eventually(lambda: served.connections == LIMIT + 1)
+        served.release.set()
+        assert all(answered(one, b'"waited"') for one in waiting)
+        eventually(lambda: not served.server.server_state.tasks)
+        waiting[0].sendall(HEAD + b"\r\n")
+        assert answered(waiting[0]).startswith(b"HTTP/1.1 200")
+        assert served.connections <= LIMIT
 
 
 def test_more_requests_than_there_may_be_connections_are_refused(served: Served) -> None:
