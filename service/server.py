@@ -45,15 +45,15 @@ class Connection(H11Protocol):
 
     @override
     def connection_made(self, transport: asyncio.Transport) -> None:
-        """Take a place, if need be that of an idle connection."""
+        """Take a place, if need be those of idle connections."""
         super().connection_made(transport)
-        if self.limit_concurrency is not None and len(self.connections) >= self.limit_concurrency:
-            self._take_a_place()
+        self._make_room()
         self._watch()
 
     @override
     def data_received(self, data: bytes) -> None:
         """Read on; the time that a request has begins with its first byte."""
+        self._make_room()
         super().data_received(data)
         self._watch()
 
@@ -84,11 +84,14 @@ class Connection(H11Protocol):
         self._stop_reading()
         super().connection_lost(exc)
 
-    def _take_a_place(self) -> None:
-        idle = next((one for one in _ours(self.connections) if one is not self and one.is_idle), None)
-        if idle is not None:
-            self.connections.discard(idle)  # at once: many may come before it is told that it is lost
-            idle.transport.abort()
+    def _make_room(self) -> None:
+        most = self.limit_concurrency
+        if most is None or len(self.connections) < most:
+            return
+        idle = [one for one in _ours(self.connections) if one is not self and one.is_idle]
+        for one in idle[: len(self.connections) - most + 1]:
+            self.connections.discard(one)  # at once: many may come before it is told that it is lost
+            one.transport.abort()
 
     def _watch(self) -> None:
         if self.is_idle:

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from service.errors import Conflict, Invalid
 from service.runs import repository
-from service.runs.repository import NewRun, TickRun, reports
+from service.runs.repository import NewRun, TickRun, automations, reports
 from service.runs.schemas import RunCreate
 from service.runs.status import Trigger, is_terminal
 from service.runs.tables import RunRow
@@ -73,7 +73,7 @@ def delete_workflow(session: Session, name: str) -> None:
 
 
 def reseal(session: Session, vault: Vault) -> int:
-    """Put every stored secret, those of runs too, under the first key; how many documents had some.
+    """Put every stored secret, those of runs and automations too, under the first key; how many documents had some.
 
     Raises Invalid for what none of the keys opens.
     """
@@ -82,8 +82,11 @@ def reseal(session: Session, vault: Vault) -> int:
     for row in rows:
         row.overrides = vault.reseal(row.overrides)
         row.last_config = None if row.last_config is None else vault.reseal(row.last_config)
+    orders = automations.hold_all(session)
+    for order in orders:
+        order.document = vault.reseal(order.document)
     session.flush()
-    return count + len(rows)
+    return count + len(rows) + len(orders)
 
 
 def _asks_for(wanted: RunCreate, run: RunRow, rules: Rules) -> bool:

@@ -1,10 +1,11 @@
 """The tests of connections that OpenMetadata servers wait for, and which of them have lost their process."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID, uuid4
 
-from sqlalchemy import delete, func, insert, text
+from sqlalchemy import delete, func, insert, select, text
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -45,6 +46,12 @@ def note(session: Session, document: Json, patience: timedelta) -> UUID:
 def forget(session: Session, number: UUID) -> None:
     """Its end was told, or there is nobody to be told."""
     session.execute(delete(AutomationRow).where(col(AutomationRow.id) == number))
+
+
+def hold_all(session: Session) -> Sequence[AutomationRow]:
+    """All of them, held until the transaction ends."""
+    statement = select(AutomationRow).order_by(col(AutomationRow.id)).with_for_update()
+    return session.scalars(statement, execution_options={"populate_existing": True}).all()
 
 
 def take_lost(session: Session, age: timedelta = GIVEN_UP_AFTER) -> list[Lost]:

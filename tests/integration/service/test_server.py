@@ -98,10 +98,10 @@ def is_closed(connection: socket.socket) -> bool:
         return True
 
 
-def answered(connection: socket.socket) -> bytes:
-    """The whole answer of /now."""
+def answered(connection: socket.socket, end: bytes = b'"now"') -> bytes:
+    """The whole answer, which ends so."""
     read = b""
-    while not read.endswith(b'"now"'):
+    while not read.endswith(end):
         piece = connection.recv(1000)
         assert piece, read
         read += piece
@@ -163,12 +163,11 @@ def test_who_does_not_read_an_answer_has_no_more_of_it(served: Served, monkeypat
 
 def test_who_reads_an_answer_has_all_of_it(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "READ_SECONDS", SOON)
-    with served.connect(FLOOD) as connection, served.connect(FLOOD) as unread:
+    with served.connect(FLOOD) as connection, served.connect(FLOOD):
         eventually(lambda: len(served.server.server_state.tasks) == 2)
         while served.connections == 2:
             assert connection.recv(100_000)
         assert connection.recv(100_000), "longer than the other was waited for"
-        assert unread.recv(1)
 
 
 def test_who_waits_for_an_answer_may_wait(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -197,6 +196,20 @@ def test_idle_connections_make_room(served: Served) -> None:
             stack.enter_context(served.connect(b"G"))
         assert [served.get() for _ in range(5)] == [200] * 5
         eventually(lambda: served.connections <= LIMIT)
+
+
+def test_who_is_connected_has_its_place_again_once_others_are_idle(served: Served) -> None:
+    with ExitStack() as stack:
+        waiting = [stack.enter_context(served.connect(WAIT)) for _ in range(LIMIT)]
+        eventually(lambda: len(served.server.server_state.tasks) == LIMIT)
+        stack.enter_context(served.connect())
+        eventually(lambda: served.connections == LIMIT + 1)
+        served.release.set()
+        assert all(answered(one, b'"waited"') for one in waiting)
+        eventually(lambda: not served.server.server_state.tasks)
+        waiting[0].sendall(HEAD + b"\r\n")
+        assert answered(waiting[0]).startswith(b"HTTP/1.1 200")
+        assert served.connections <= LIMIT
 
 
 def test_more_requests_than_there_may_be_connections_are_refused(served: Served) -> None:

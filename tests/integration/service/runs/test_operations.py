@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -8,6 +9,7 @@ from cryptography.fernet import Fernet
 from service.database.engine import Database
 from service.errors import Conflict, Invalid, NotFound
 from service.runs import operations, repository
+from service.runs.repository import automations
 from service.runs.schemas import RunCreate, RunRead
 from service.runs.status import RunState, Trigger
 from service.workflows import repository as workflows
@@ -142,9 +144,11 @@ def test_an_old_key_can_be_dropped_once_all_secrets_are_under_the_new_one(databa
     with database.session() as session:
         operations.delete_workflow(session, "gone")
         workflows.store_secret(session, "token", RULES.vault.encrypt("hunter3"))
+        order = RULES.vault.seal({"name": "t", "token": "hunter7"}, [("token",)])
+        automations.note(session, order, timedelta())
     new = Fernet.generate_key().decode()
     with database.session() as session:
-        assert operations.reseal(session, Vault([new, KEY])) == 5
+        assert operations.reseal(session, Vault([new, KEY])) == 6
     rows = ask(database, "select row_to_json(w), row_to_json(v) from workflows w, workflow_revisions v")
     assert "hunter" not in json.dumps(rows)
     vault = Vault([new])
@@ -155,6 +159,8 @@ def test_an_old_key_can_be_dropped_once_all_secrets_are_under_the_new_one(databa
         assert vault.decrypt(workflows.find_secret(session, "token") or b"") == "hunter3"
         kept = repository.get(session, gone).last_config or {}
         assert vault.open(kept)["source"] == {"type": "mysql", "password": "hunter5"}
+        [lost] = automations.take_lost(session)
+        assert vault.open(lost.document) == {"name": "t", "token": "hunter7"}
     [claimed] = claim(database)
     assert claimed.definition(vault)["source"] == {"type": "postgres", "password": "hunter9"}
     with pytest.raises(Invalid, match="HEADWATER_SECRET_KEY does not have"), database.session() as session:
