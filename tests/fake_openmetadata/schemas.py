@@ -68,7 +68,7 @@ def checker(name: str, folder: str = "api") -> Check:
 
 def _required(fields: tuple[str, ...]) -> Check:
     def check(value: object) -> str | None:
-        missing = [field for field in fields if cast("dict[str, Any]", value).get(field) in (None, "")]
+        missing = [field for field in fields if cast("dict[str, Any]", value).get(field) is None]
         return f"{missing[0]} must not be null" if missing else None
 
     return check
