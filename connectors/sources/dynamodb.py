@@ -6,7 +6,7 @@ from functools import partial
 from typing import Annotated, Any, Literal
 
 import msgspec
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from connectors.cancellation import Cancellation
 from connectors.connector import Capability, Check, Connector, RunContext
@@ -17,6 +17,7 @@ from connectors.families.database import database_topology
 from connectors.families.database_options import DatabaseConnection, DatabaseMetadata
 from connectors.families.database_source import Database, Routine, Schema, Table, Tag
 from connectors.families.documents import SAMPLE, Inference
+from connectors.families.no_arguments import NoArguments
 from connectors.models.database import Column, ConstraintType, DataType, TableConstraint, TableType
 from connectors.models.names import encode_name
 from connectors.report import Report
@@ -40,18 +41,10 @@ class DynamoDBConfig(DatabaseConnection):
     type: Literal["DynamoDB"] = "DynamoDB"
     aws_config: AwsCredentials
     database_name: str = Field(default=DATABASE, min_length=1)
-    connection_options: dict[str, Any] = Field(default_factory=dict[str, Any])
-    connection_arguments: dict[str, Any] = Field(default_factory=dict[str, Any])
+    connection_options: NoArguments = Field(default_factory=dict[str, Any])
+    connection_arguments: NoArguments = Field(default_factory=dict[str, Any])
     supports_metadata_extraction: Annotated[bool, Unused()] = True
     supports_profiler: Annotated[bool, Unused()] = True
-
-    @field_validator("connection_options", "connection_arguments")
-    @classmethod
-    def _nothing_is_taken(cls, value: dict[str, Any]) -> dict[str, Any]:
-        if value:
-            msg = f"{next(iter(value))} is not supported; remove it"
-            raise ValueError(msg)
-        return value
 
 
 class KeyElement(msgspec.Struct, frozen=True, rename="pascal"):

@@ -5,7 +5,7 @@ from contextlib import closing, contextmanager
 from typing import Annotated, Any, Literal
 
 import msgspec
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from connectors.cancellation import Cancellation
 from connectors.connector import Capability, Check, Connector, RunContext
@@ -16,6 +16,7 @@ from connectors.families.database import database_topology
 from connectors.families.database_options import DatabaseConnection, DatabaseMetadata
 from connectors.families.database_source import Database, Routine, Schema, Table, Tag
 from connectors.families.glue.tables import GlueTable, table_of
+from connectors.families.no_arguments import NoArguments
 from connectors.report import Report
 
 GRANTS = """{
@@ -32,18 +33,10 @@ class GlueConfig(DatabaseConnection):
     type: Literal["Glue"] = "Glue"
     aws_config: AwsCredentials
     database_name: str | None = Field(default=None, min_length=1)
-    connection_options: dict[str, Any] = Field(default_factory=dict[str, Any])
-    connection_arguments: dict[str, Any] = Field(default_factory=dict[str, Any])
+    connection_options: NoArguments = Field(default_factory=dict[str, Any])
+    connection_arguments: NoArguments = Field(default_factory=dict[str, Any])
     supports_metadata_extraction: Annotated[bool, Unused()] = True
     supports_dbt_extraction: Annotated[bool, Unused()] = Field(default=True, alias="supportsDBTExtraction")
-
-    @field_validator("connection_options", "connection_arguments")
-    @classmethod
-    def _nothing_is_taken(cls, value: dict[str, Any]) -> dict[str, Any]:
-        if value:
-            msg = f"{next(iter(value))} is not supported; remove it"
-            raise ValueError(msg)
-        return value
 
 
 class GlueSource:

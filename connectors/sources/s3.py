@@ -16,6 +16,7 @@ from connectors.connector import Capability, Check, Connector, RunContext
 from connectors.definition import Model, Unused
 from connectors.errors import ConnectorError, RunCancelled, SourceUnavailable
 from connectors.families.aws import AwsCredentials, AwsService, listed, translated
+from connectors.families.no_arguments import NoArguments
 from connectors.families.storage.manifest import MOST_BYTES, WholeManifest, parsed
 from connectors.families.storage.objects import Bucket, StoredObject
 from connectors.families.storage.options import StorageConnection, StorageMetadata
@@ -43,18 +44,10 @@ class S3Config(StorageConnection):
     aws_config: AwsCredentials
     bucket_names: tuple[str, ...] = ()
     console_endpoint_url: str | None = Field(default=None, alias="consoleEndpointURL")
-    connection_options: dict[str, Any] = Field(default_factory=dict[str, Any])
-    connection_arguments: dict[str, Any] = Field(default_factory=dict[str, Any])
+    connection_options: NoArguments = Field(default_factory=dict[str, Any])
+    connection_arguments: NoArguments = Field(default_factory=dict[str, Any])
     supports_metadata_extraction: Annotated[bool, Unused()] = True
     supports_profiler: Annotated[bool, Unused()] = True
-
-    @field_validator("connection_options", "connection_arguments")
-    @classmethod
-    def _nothing_is_taken(cls, value: dict[str, Any]) -> dict[str, Any]:
-        if value:
-            msg = f"{next(iter(value))} is not supported; remove it"
-            raise ValueError(msg)
-        return value
 
     @field_validator("console_endpoint_url")
     @classmethod

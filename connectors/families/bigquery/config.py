@@ -8,6 +8,7 @@ from connectors.definition import FilterPattern, Unused
 from connectors.families.addresses import over_tcp
 from connectors.families.database_options import DatabaseConnection
 from connectors.families.google.config import OF_GOOGLE, PROJECT, GcpCredentials
+from connectors.families.no_arguments import NoArguments
 from connectors.families.web_addresses import web_address
 
 HTTPS_PORT = 443
@@ -29,7 +30,7 @@ class BigQueryConfig(DatabaseConnection):
     billing_project_id: str | None = None
     include_policy_tags: bool = True
     connection_options: dict[str, str] = Field(default_factory=dict[str, str])
-    connection_arguments: dict[str, Any] = Field(default_factory=dict[str, Any])
+    connection_arguments: NoArguments = Field(default_factory=dict[str, Any])
     schema_filter_pattern: FilterPattern = FilterPattern()
     # Policy tags are looked up by the names that the columns carry.
     taxonomy_project_id: Annotated[tuple[str, ...], Unused()] = Field(default=(), alias="taxonomyProjectID")
@@ -70,14 +71,6 @@ class BigQueryConfig(DatabaseConnection):
                 msg = f"{key} is not supported; only {POLICY_TAGS} is"
                 raise ValueError(msg)
             address_of(item)
-        return value
-
-    @field_validator("connection_arguments")
-    @classmethod
-    def _nothing_is_taken(cls, value: dict[str, Any]) -> dict[str, Any]:
-        if value:
-            msg = f"{next(iter(value))} is not supported; remove it"
-            raise ValueError(msg)
         return value
 
     @model_validator(mode="after")

@@ -8,6 +8,7 @@ from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_
 from connectors.definition import Model, Unused
 from connectors.families.aws import AwsCredentials
 from connectors.families.database_options import DatabaseConnection
+from connectors.families.no_arguments import NoArguments
 from connectors.source_files import EVERY_FILE, SourceFiles, allowed_files
 
 PLACE = "configSource.connection"
@@ -67,18 +68,10 @@ class DeltaLakeConfig(DatabaseConnection):
     type: Literal["DeltaLake"] = "DeltaLake"
     config_source: ConfigSource
     database_name: str = Field(default="default", min_length=1, max_length=256)
-    connection_arguments: dict[str, Any] = Field(default_factory=dict[str, Any])
+    connection_arguments: NoArguments = Field(default_factory=dict[str, Any])
     supports_metadata_extraction: Annotated[bool, Unused()] = True
     supports_dbt_extraction: Annotated[bool, Unused()] = Field(default=True, alias="supportsDBTExtraction")
     _files: SourceFiles = PrivateAttr(default=EVERY_FILE)
-
-    @field_validator("connection_arguments")
-    @classmethod
-    def _nothing_is_taken(cls, value: dict[str, Any]) -> dict[str, Any]:
-        if value:
-            msg = f"{next(iter(value))} is not supported; remove it"
-            raise ValueError(msg)
-        return value
 
     @model_validator(mode="after")
     def _may_be_read(self, info: ValidationInfo) -> "DeltaLakeConfig":
