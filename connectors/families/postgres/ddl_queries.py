@@ -6,7 +6,7 @@ COLUMNS = """
     SELECT json_agg(json_build_array(
         a.attnum, quote_ident(a.attname), pg_get_expr(d.adbin, d.adrelid),
         a.attgenerated::text, a.attidentity::text,
-        CASE WHEN a.attcollation <> y.typcollation THEN quote_ident(n.nspname) || '.' || quote_ident(l.collname) END,
+        CASE WHEN $collated THEN quote_ident(n.nspname) || '.' || quote_ident(l.collname) END,
         ARRAY(SELECT quote_ident(o.option_name) || ' ' || quote_literal(o.option_value)
               FROM pg_options_to_table(a.attfdwoptions) o),
         a.attislocal,
@@ -21,13 +21,17 @@ COLUMNS = """
             JOIN pg_attribute p ON p.attrelid = i.inhparent AND p.attname = a.attname
             WHERE i.inhrelid = a.attrelid AND p.attnotnull)))
     FROM pg_attribute a
-    JOIN pg_type y ON y.oid = a.atttypid
     LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
     LEFT JOIN pg_collation l ON l.oid = a.attcollation
     LEFT JOIN pg_namespace n ON n.oid = l.collnamespace
     WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND (
-        a.atthasdef OR a.attidentity <> '' OR a.attcollation <> y.typcollation OR a.attfdwoptions IS NOT NULL
-        OR NOT a.attislocal OR c.reloftype <> 0 OR quote_ident(a.attname) <> a.attname)
+        a.atthasdef OR a.attidentity <> '' OR a.attfdwoptions IS NOT NULL OR NOT a.attislocal OR c.reloftype <> 0
+        OR quote_ident(a.attname) <> a.attname OR $collated)
+"""
+# Looked up for those few: joined, the planner would read the types of all tables for each table.
+COLLATED = """
+    a.attcollation <> 0
+    AND a.attcollation <> (SELECT y.typcollation FROM pg_type y WHERE y.oid = a.atttypid)
 """
 # Since Postgres 18 NOT NULL is a constraint too; only one that its column cannot express is written out.
 CONSTRAINTS = """
@@ -35,10 +39,11 @@ CONSTRAINTS = """
                                      CASE WHEN k.contype = 'n' THEN k.conkey[1] END)
                     ORDER BY array_position('{n,p,u,x,c,f}'::"char"[], k.contype), k.conname)
     FROM pg_constraint k
-    LEFT JOIN pg_attribute a ON k.contype = 'n' AND a.attrelid = k.conrelid AND a.attnum = k.conkey[1]
     WHERE k.conrelid = c.oid AND k.conislocal AND k.conparentid = 0
     AND (k.contype IN ('p', 'u', 'x', 'c', 'f') OR k.contype = 'n' AND (
-        k.connoinherit OR NOT k.convalidated OR k.conname <> c.relname || '_' || a.attname || '_not_null'))
+        k.connoinherit OR NOT k.convalidated OR k.conname <> c.relname || '_' || (
+            SELECT a.attname FROM pg_attribute a WHERE a.attrelid = k.conrelid AND a.attnum = k.conkey[1]
+        ) || '_not_null'))
 """
 SEQUENCES = """
     SELECT json_agg(json_build_array(
@@ -59,7 +64,7 @@ TABLE = """
         CASE WHEN c.reloftype <> 0 THEN format_type(c.reloftype, NULL) END,
         ARRAY(SELECT i.inhparent::regclass::text FROM pg_inherits i
               WHERE i.inhrelid = c.oid ORDER BY i.inhseqno),
-        pg_get_partkeydef(c.oid),
+        CASE WHEN c.relkind = 'p' THEN pg_get_partkeydef(c.oid) END,
         (SELECT quote_ident(s.srvname) FROM pg_foreign_table f JOIN pg_foreign_server s ON s.oid = f.ftserver
          WHERE f.ftrelid = c.oid),
         ARRAY(SELECT quote_ident(o.option_name) || ' ' || quote_literal(o.option_value)

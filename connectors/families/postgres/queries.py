@@ -79,7 +79,7 @@ ANY_ROUTINE = "SELECT n.oid, EXISTS (SELECT $routines) FROM pg_namespace n WHERE
 # as much. JSON has oids as texts, unless they are cast. A table without columns has a row for them all the same.
 TABLES = """
     SELECT json_build_array(
-        c.relname, c.relkind, obj_description(c.oid, 'pg_class'), pg_get_userbyid(c.relowner),
+        c.relname, c.relkind, m.comment, pg_get_userbyid(c.relowner),
         CASE WHEN c.relkind IN ('v', 'm') THEN pg_get_viewdef(c.oid, true) END,
         c.oid::regclass::text, c.reloptions,
         json_build_array(a.numbers, a.names, a.types, a.modifiers, a.not_nulls, m.numbers, m.comments),
@@ -95,8 +95,10 @@ TABLES = """
               ORDER BY a.attnum) s
     ) a
     CROSS JOIN LATERAL (
-        SELECT array_agg(d.objsubid) AS numbers, array_agg(d.description) AS comments FROM pg_description d
-        WHERE d.objoid = c.oid AND d.classoid = 'pg_class'::regclass AND d.objsubid > 0
+        SELECT max(d.description) FILTER (WHERE d.objsubid = 0) AS comment,
+               array_agg(d.objsubid) FILTER (WHERE d.objsubid > 0) AS numbers,
+               array_agg(d.description) FILTER (WHERE d.objsubid > 0) AS comments
+        FROM pg_description d WHERE d.objoid = c.oid AND d.classoid = 'pg_class'::regclass
     ) m
     ORDER BY c.oid
 """
@@ -106,11 +108,11 @@ KEYS = """
                     ORDER BY k.contype DESC, k.conname)
     FROM pg_constraint k
     LEFT JOIN LATERAL (
-        SELECT n.nspname, f.relname,
+        SELECT (SELECT n.nspname FROM pg_namespace n WHERE n.oid = f.relnamespace) AS nspname, f.relname,
                ARRAY(SELECT a.attname FROM unnest(k.confkey) WITH ORDINALITY AS u (attnum, place)
                      JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.attnum
                      ORDER BY u.place) AS names
-        FROM pg_class f JOIN pg_namespace n ON n.oid = f.relnamespace WHERE f.oid = k.confrelid
+        FROM pg_class f WHERE f.oid = k.confrelid
     ) r ON true
     WHERE k.conrelid = c.oid AND k.contype IN ('p', 'u', 'f') AND k.conparentid = 0
 """
@@ -184,6 +186,7 @@ def composed(query: str, version: int, schema: int | None = None, *, ddl: bool =
     values = {
         "ranges": range_types,
         "code": standard_body if newer else "p.prosrc",
+        "collated": ddl_queries.COLLATED,
         "schema": "n.oid" if schema is None else str(schema),
     }
     for each in (parts, ddl_queries.PARTS, FRAGMENTS, FRAGMENTS, values):
