@@ -6,7 +6,7 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import text
 
-from service.database import migrate
+from service.database import schema
 from service.database.embedded.folder import Folder
 from service.database.opening import join_database, open_database
 from service.errors import Conflict, Invalid, Unavailable
@@ -17,7 +17,7 @@ def test_without_a_url_it_is_embedded_and_migrated(data_dir: Path) -> None:
     for _ in range(2):
         database, close = open_database(Settings(data_dir=data_dir))
         database.ping()
-        assert migrate.is_current(database.url)
+        assert schema.is_current(database.url)
         close()
 
 
@@ -40,7 +40,7 @@ def test_a_server_is_taken_as_it_is(database_url: str) -> None:
 def test_a_server_that_was_not_migrated_is_refused(empty_database_url: str) -> None:
     with pytest.raises(Conflict, match=r"schema empty.*run `headwater migrate`"):
         open_database(Settings(database_url=SecretStr(empty_database_url)))
-    assert migrate.current(empty_database_url) is None
+    assert schema.current(empty_database_url) is None
 
 
 class TestBesideAService:
