@@ -21,14 +21,14 @@ def test_without_a_url_it_is_embedded_and_migrated(data_dir: Path) -> None:
         close()
 
 
-def test_an_embedded_one_of_a_newer_release_is_refused_and_let_go(data_dir: Path) -> None:
-    database, close = open_database(Settings(data_dir=data_dir))
+def test_an_embedded_one_of_a_newer_release_is_refused_and_let_go(made_dir: Path) -> None:
+    database, close = open_database(Settings(data_dir=made_dir))
     with database.session() as session:
         session.connection().execute(text("update alembic_version set version_num = 'from_the_future'"))
     close()
     for _ in range(2):
         with pytest.raises(Conflict, match="from_the_future"):
-            open_database(Settings(data_dir=data_dir))
+            open_database(Settings(data_dir=made_dir))
 
 
 def test_a_server_is_taken_as_it_is(database_url: str) -> None:
@@ -44,8 +44,8 @@ def test_a_server_that_was_not_migrated_is_refused(empty_database_url: str) -> N
 
 
 class TestBesideAService:
-    def test_a_command_uses_the_embedded_one_that_is_running(self, data_dir: Path) -> None:
-        settings = Settings(data_dir=data_dir)
+    def test_a_command_uses_the_embedded_one_that_is_running(self, made_dir: Path) -> None:
+        settings = Settings(data_dir=made_dir)
         service, close_service = open_database(settings)
         command, close_command = join_database(settings)
         with command.session() as session:
@@ -55,8 +55,8 @@ class TestBesideAService:
             assert session.connection().execute(text("select count(*) from made_beside")).scalar() == 0
         close_service()
 
-    def test_without_a_service_it_starts_the_one_that_is_there(self, data_dir: Path) -> None:
-        settings = Settings(data_dir=data_dir)
+    def test_without_a_service_it_starts_the_one_that_is_there(self, made_dir: Path) -> None:
+        settings = Settings(data_dir=made_dir)
         open_database(settings)[1]()
         database, close = join_database(settings)
         database.ping()
@@ -81,10 +81,10 @@ class TestBesideAService:
             join_database(Settings(data_dir=data_dir))
         folder.release()
 
-    def test_one_of_another_release_is_left_alone(self, data_dir: Path) -> None:
-        database, close = open_database(Settings(data_dir=data_dir))
+    def test_one_of_another_release_is_left_alone(self, made_dir: Path) -> None:
+        database, close = open_database(Settings(data_dir=made_dir))
         with database.session() as session:
             session.connection().execute(text("update alembic_version set version_num = '0001'"))
         with pytest.raises(Conflict, match="another release; call its own `headwater`"):
-            join_database(Settings(data_dir=data_dir))
+            join_database(Settings(data_dir=made_dir))
         close()
