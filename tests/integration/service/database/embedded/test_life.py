@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import psycopg
@@ -11,20 +10,20 @@ import pytest
 
 from service.database.embedded import EmbeddedPostgres
 from service.errors import Conflict, Unavailable
+from tests.eventually import eventually
 from tests.integration.service.database.embedded.processes import holding, is_alive, read, wait_until_gone, write
 
 
 def wait_for_another(server: EmbeddedPostgres, pid: int) -> None:
-    deadline = time.monotonic() + 20
-    while server.pid in {None, pid}:
-        assert time.monotonic() < deadline
-    while True:
+    def answers() -> bool:
         try:
             read(server.url)
         except psycopg.OperationalError:
-            assert time.monotonic() < deadline
-        else:
-            return
+            return False
+        return True
+
+    eventually(lambda: server.pid not in {None, pid}, "another server is started")
+    eventually(answers, "it answers")
 
 
 def test_data_and_url_outlive_a_stop(data_dir: Path) -> None:
@@ -159,8 +158,7 @@ class TestStalePidFile:
 
     def test_of_a_zombie(self, made_dir: Path) -> None:
         with subprocess.Popen(["true"], user=self.owner(made_dir)) as zombie:
-            while is_alive(zombie.pid):
-                pass
+            eventually(lambda: not is_alive(zombie.pid), "it has ended")
             self.plant(made_dir, zombie.pid)
             with EmbeddedPostgres(made_dir) as server:
                 assert read(server.url) == ["kept"]
@@ -180,8 +178,8 @@ class TestStalePidFile:
         command = [program, "-D", home / "data", "-c", "listen_addresses=", "-k", home / "run"]
         owner = self.owner(made_dir)
         with subprocess.Popen(command, user=owner, group=owner, extra_groups=[], stderr=subprocess.DEVNULL) as orphan:
-            while not (home / "run" / ".s.PGSQL.5432").exists():
-                assert orphan.poll() is None
+            eventually((home / "run" / ".s.PGSQL.5432").exists, "it listens")
+            assert orphan.poll() is None
             with EmbeddedPostgres(made_dir) as server:
                 assert orphan.wait(10) is not None
                 assert read(server.url) == ["kept"]
