@@ -18,16 +18,36 @@ test: tools
 coverage: tools  ## what the tests reach in this process; the service's own processes are not measured
 	$(BIN)/python -m pytest tests -n $(WORKERS) --dist loadgroup --ignore tests/acceptance --ignore tests/chaos --cov
 
-check: tools
+# Each by itself, so that `make -j2 check` does them side by side.
+CHECKS := types style imports dependencies dead-code dockerfile chart-lint architecture
+.PHONY: $(CHECKS)
+
+check: $(CHECKS)
+
+types: tools
+	$(BIN)/pyright
+
+style: tools
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/pyright
+
+imports: tools
 	$(BIN)/lint-imports --no-cache
+
+dependencies: tools
 	$(BIN)/deptry .
+
+dead-code: tools
 	$(BIN)/vulture
+
+dockerfile: tools
 	.tools/hadolint Dockerfile
+
+chart-lint: tools
 	.tools/helm-3.17 lint --strict --quiet helm/headwater
 	.tools/helm-4.3 lint --strict --quiet helm/headwater
+
+architecture: tools
 	$(BIN)/python -m pytest -q tests/architecture
 
 fix: .venv

@@ -5,17 +5,21 @@ from collections.abc import Callable
 from typing import TypeVar
 
 PATIENCE_SECONDS = 60.0
+# Each look costs the one who answers: the longer it has taken, the less a moment more matters.
 PAUSE_SECONDS = 0.02
+LONGEST_PAUSE_SECONDS = 0.1
+PAUSE_SHARE = 0.1
 
 T = TypeVar("T")
 
 
 def eventually(look: Callable[[], T | None], what: str = "it comes about", seconds: float = PATIENCE_SECONDS) -> T:
     """The first answer of `look` that is neither None nor False; the test fails if there is none in time."""
-    deadline = time.monotonic() + seconds
+    began = time.monotonic()
     while True:
         found = look()
         if found is not None and found is not False:
             return found
-        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
-        time.sleep(PAUSE_SECONDS)
+        waited = time.monotonic() - began
+        assert waited < seconds, f"not within {seconds:g} s: {what}"
+        time.sleep(min(max(PAUSE_SECONDS, PAUSE_SHARE * waited), LONGEST_PAUSE_SECONDS))

@@ -3,7 +3,8 @@
 import argparse
 from collections.abc import Mapping
 
-from service.database.migrate import current, upgrade
+from service.database.migrate import upgrade
+from service.database.schema import current
 from service.errors import Invalid
 from service.settings.environment import load_settings, variable
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from service.database import migrate
+from service.database import migrate, schema
 from service.database.embedded import EmbeddedPostgres, InUse, is_made, running_url
 from service.database.engine import Database
 from service.errors import Conflict, Invalid, Problem
@@ -18,9 +18,9 @@ def open_database(settings: Settings) -> tuple[Database, Callable[[], None]]:
     if settings.database_url is None:
         return _open_embedded(settings)
     url = settings.database_url.get_secret_value()
-    if not migrate.is_current(url):
-        present = migrate.current(url) or "empty"
-        message = f"the database is at schema {present}, this release needs {migrate.head()}; run `headwater migrate`"
+    if not schema.is_current(url):
+        present = schema.current(url) or "empty"
+        message = f"the database is at schema {present}, this release needs {schema.head()}; run `headwater migrate`"
         raise Conflict(message)
     database = Database(url, settings.database_pool_size)
     return database, database.dispose
@@ -38,7 +38,7 @@ def join_database(settings: Settings) -> tuple[Database, Callable[[], None]]:
         return open_database(settings)
     except InUse:
         url = running_url(settings.data_dir)
-    if not migrate.is_current(url):
+    if not schema.is_current(url):
         message = f"the service that runs on {settings.data_dir} is of another release; call its own `headwater`"
         raise Conflict(message)
     database = Database(url, settings.database_pool_size)

@@ -88,7 +88,7 @@ def start_replica(database_url: str, secret_key: str, tmp_path: Path) -> Iterato
                 "HEADWATER_HEARTBEAT_SECONDS": "0.2",
                 **{f"HEADWATER_{name.upper()}": value for name, value in settings.items()},
             }
-            return running.enter_context(replica(own, tmp_path / f"replica-{uuid.uuid4().hex[:8]}.log"))
+            return running.enter_context(replica(own, tmp_path / f"replica-{uuid.uuid4().hex[:8]}.log", forked=True))
 
         yield start
 

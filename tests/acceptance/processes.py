@@ -10,9 +10,11 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import httpx
 
+from tests.acceptance.forking import Forked
 from tests.eventually import eventually
 from tests.plain_http import NO_TLS
 from tests.sharing import REPOSITORY
@@ -20,6 +22,9 @@ from tests.sharing import REPOSITORY
 HEADWATER = (sys.executable, "-m", "service")
 LISTENING = re.compile(r"Listening on (http://[\d.]+:\d+)")
 KILL_SECONDS = 40
+COMMAND_SECONDS = 100
+
+Process = subprocess.Popen[bytes] | Forked
 
 
 def environment_with(settings: Mapping[str, str]) -> dict[str, str]:
@@ -31,22 +36,22 @@ def environment_with(settings: Mapping[str, str]) -> dict[str, str]:
 
 def headwater(*arguments: str | Path, **settings: str) -> subprocess.CompletedProcess[str]:
     """Run one command to its end."""
-    return subprocess.run(
-        [*HEADWATER, *map(str, arguments)],
-        cwd=REPOSITORY,
-        env=environment_with(settings),
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
+    words = [*map(str, arguments)]
+    with TemporaryDirectory() as folder:
+        stdout, stderr = Path(folder, "stdout"), Path(folder, "stderr")
+        process = Forked(words, environment_with(settings), stdout, stderr)
+        try:
+            code = process.wait(COMMAND_SECONDS)
+        finally:
+            process.kill()
+        return subprocess.CompletedProcess(words, code, stdout.read_text("utf-8"), stderr.read_text("utf-8"))
 
 
 @dataclass(frozen=True)
 class Replica:
     """One process of the service; `log` is what it writes to its standard error."""
 
-    process: subprocess.Popen[bytes]
+    process: Process
     log: Path
     url: str
 
@@ -66,21 +71,25 @@ class Replica:
 
 
 @contextmanager
-def replica(settings: Mapping[str, str], log: Path) -> Generator[Replica]:
+def replica(settings: Mapping[str, str], log: Path, *, forked: bool = False) -> Generator[Replica]:
     """A process of the service that takes work on a free port of its own choice; gone afterwards, whatever happens."""
-    command = [*HEADWATER, "serve"]
     environment = environment_with({"HEADWATER_PORT": "0", **settings})
-    with log.open("wb") as stderr:
-        process = subprocess.Popen(command, cwd=REPOSITORY, env=environment, stderr=stderr, start_new_session=True)
+    if forked:
+        process = Forked(["serve"], environment, log.with_suffix(".stdout"), log)
+    else:
+        with log.open("wb") as stderr:
+            process = subprocess.Popen(
+                [*HEADWATER, "serve"], cwd=REPOSITORY, env=environment, stderr=stderr, start_new_session=True
+            )
     try:
         yield _ready(process, log)
     finally:
         _end(process)
 
 
-def _ready(process: subprocess.Popen[bytes], log: Path) -> Replica:
+def _ready(process: Process, log: Path) -> Replica:
     def address() -> str | None:
-        said = log.read_text(encoding="utf-8")
+        said = log.read_text(encoding="utf-8") if log.exists() else ""
         assert process.poll() is None, f"the service ended at once: {said}"
         found = LISTENING.search(said)
         return None if found is None else found[1]
@@ -97,7 +106,7 @@ def _ready(process: subprocess.Popen[bytes], log: Path) -> Replica:
     return Replica(process, log, url)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _end(process: Process) -> None:
     """Politely first, so that an embedded store is shut down; then hard, with all that it started."""
     if process.poll() is None:
         process.terminate()

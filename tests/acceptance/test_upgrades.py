@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from service.database import migrate
+from service.database import schema
 from tests.acceptance.api import config_of
 from tests.acceptance.catalogues import Catalogue
 from tests.acceptance.conftest import ClientOf, StartReplica
@@ -33,7 +33,7 @@ def upgrade() -> None:
 def migrate_as_the_next_release(url: str, folder: Path, *, contracts: bool) -> None:
     """Run the migrations of this code and one more."""
     shutil.copytree(REPOSITORY / "migrations", folder / "migrations", ignore=shutil.ignore_patterns("__pycache__"))
-    head = migrate.current(url)
+    head = schema.current(url)
     added = folder / "migrations" / "versions" / "next.py"
     added.write_text(MIGRATION.format(head=head, contracts=contracts))
     environment = environment_with({"HEADWATER_DATABASE_URL": url, "PYTHONPATH": f"{folder}:{REPOSITORY}"})

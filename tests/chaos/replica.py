@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,9 +9,9 @@ from typing import Any
 
 import httpx
 
-from tests.acceptance.processes import HEADWATER, environment_with
+from tests.acceptance.forking import Forked
+from tests.acceptance.processes import environment_with
 from tests.plain_http import NO_TLS
-from tests.sharing import REPOSITORY
 
 READY_SECONDS = 60.0
 LOOK_SECONDS = 0.05
@@ -24,7 +23,7 @@ class Replica:
     def __init__(self, port: int, environment: Mapping[str, str], log: Path) -> None:
         self._environment = {**environment, "HEADWATER_PORT": str(port)}
         self._log = log
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Forked | None = None
         self.client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=5, trust_env=False, verify=NO_TLS)
 
     @property
@@ -47,8 +46,7 @@ class Replica:
 
     def start(self) -> None:
         environment = environment_with(self._environment)
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen([*HEADWATER, "serve"], cwd=REPOSITORY, env=environment, stderr=log)
+        self._process = Forked(["serve"], environment, self._log.with_suffix(".stdout"), self._log)
 
     def wait_ready(self) -> None:
         deadline = time.monotonic() + READY_SECONDS

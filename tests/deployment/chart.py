@@ -47,6 +47,11 @@ def rendered(case: str, version: str = "4.3", *arguments: str) -> list[Object]:
     return list(_rendered(case, version, arguments))
 
 
+def objects_in(text: str) -> list[Object]:
+    """The objects of a stream of YAML; the loader in C takes a seventh of the time."""
+    return [found for found in yaml.load_all(text, yaml.CSafeLoader) if found]
+
+
 def refused(*arguments: str) -> str:
     """What helm says of values that the chart must not take."""
     result = helm("4.3", "template", RELEASE, CHART, *arguments)
@@ -116,4 +121,4 @@ def _rendered(case: str, version: str, arguments: tuple[str, ...]) -> tuple[Obje
     values = CHART / "ci" / f"{case}-values.yaml"
     result = helm(version, "template", RELEASE, CHART, "--namespace", NAMESPACE, "-f", values, *arguments)
     assert result.returncode == 0, result.stderr
-    return tuple(found for found in yaml.safe_load_all(result.stdout) if found)
+    return tuple(objects_in(result.stdout))

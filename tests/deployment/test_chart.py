@@ -21,6 +21,7 @@ from tests.deployment.chart import (
     cases,
     environment,
     helm,
+    objects_in,
     of_kind,
     pods,
     refused,
@@ -251,7 +252,7 @@ def test_every_name_that_a_release_may_have_makes_objects_that_kubernetes_takes(
     values = documents.CHART / "ci" / "everything-values.yaml"
     result = helm("4.3", "template", release, documents.CHART, "-f", values, "--set", "fullnameOverride=")
     assert result.returncode == 0, result.stderr
-    for found in filter(None, yaml.safe_load_all(result.stdout)):
+    for found in objects_in(result.stdout):
         if found["apiVersion"] != FOREIGN:
             assert schema_errors(found, versions()[-1]) == []
         name = found["metadata"]["name"]

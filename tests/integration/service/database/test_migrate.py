@@ -1,6 +1,7 @@
 """The migrations, run for real."""
 
 import threading
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -8,7 +9,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
-from service.database import migrate
+from service.database import migrate, schema
 from service.database.engine import Database
 from service.errors import Conflict, Unavailable
 from tests.sharing import REPOSITORY
@@ -21,21 +22,29 @@ def set_revision(url: str, revision: str) -> None:
         connection.execute("insert into alembic_version values (%s)", [revision])
 
 
-def test_there_is_one_head() -> None:
-    assert len(ScriptDirectory(REPOSITORY / "migrations").get_heads()) == 1
+def test_there_is_one_head_which_is_known_without_alembic() -> None:
+    scripts = ScriptDirectory(REPOSITORY / "migrations")
+    assert scripts.get_heads() == [schema.head()]
+
+
+def test_files_are_called_by_their_revisions_and_sorted_by_them() -> None:
+    newest_first = list(ScriptDirectory(REPOSITORY / "migrations").walk_revisions())
+    names = [Path(script.path).stem.partition("_")[0] for script in newest_first]
+    assert names == [script.revision for script in newest_first]
+    assert names == sorted(names, reverse=True)
 
 
 def test_an_empty_database_is_brought_to_the_head(empty_database_url: str) -> None:
-    assert migrate.current(empty_database_url) is None
-    assert not migrate.is_current(empty_database_url)
+    assert schema.current(empty_database_url) is None
+    assert not schema.is_current(empty_database_url)
     migrate.upgrade(empty_database_url)
-    assert migrate.current(empty_database_url) == migrate.head()
-    assert migrate.is_current(empty_database_url)
+    assert schema.current(empty_database_url) == schema.head()
+    assert schema.is_current(empty_database_url)
 
 
 def test_upgrading_again_changes_nothing(database_url: str) -> None:
     migrate.upgrade(database_url)
-    assert migrate.is_current(database_url)
+    assert schema.is_current(database_url)
 
 
 def test_replicas_may_upgrade_together(empty_database_url: str) -> None:
@@ -54,7 +63,7 @@ def test_replicas_may_upgrade_together(empty_database_url: str) -> None:
     for replica in replicas:
         replica.join()
     assert not failures
-    assert migrate.is_current(empty_database_url)
+    assert schema.is_current(empty_database_url)
 
 
 def test_a_newer_database_is_refused(empty_database_url: str) -> None:
@@ -62,7 +71,7 @@ def test_a_newer_database_is_refused(empty_database_url: str) -> None:
     with pytest.raises(Conflict, match="from_the_future, which this release of Headwater"):
         migrate.upgrade(empty_database_url)
     with pytest.raises(Conflict, match="restore a backup"):
-        migrate.is_current(empty_database_url)
+        schema.is_current(empty_database_url)
 
 
 def test_no_server_is_unavailable() -> None:

@@ -6,7 +6,7 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import text
 
-from service.database import migrate
+from service.database import schema
 from service.database.embedded.folder import Folder
 from service.database.opening import join_database, open_database
 from service.errors import Conflict, Invalid, Unavailable
@@ -17,18 +17,18 @@ def test_without_a_url_it_is_embedded_and_migrated(data_dir: Path) -> None:
     for _ in range(2):
         database, close = open_database(Settings(data_dir=data_dir))
         database.ping()
-        assert migrate.is_current(database.url)
+        assert schema.is_current(database.url)
         close()
 
 
-def test_an_embedded_one_of_a_newer_release_is_refused_and_let_go(data_dir: Path) -> None:
-    database, close = open_database(Settings(data_dir=data_dir))
+def test_an_embedded_one_of_a_newer_release_is_refused_and_let_go(made_dir: Path) -> None:
+    database, close = open_database(Settings(data_dir=made_dir))
     with database.session() as session:
         session.connection().execute(text("update alembic_version set version_num = 'from_the_future'"))
     close()
     for _ in range(2):
         with pytest.raises(Conflict, match="from_the_future"):
-            open_database(Settings(data_dir=data_dir))
+            open_database(Settings(data_dir=made_dir))
 
 
 def test_a_server_is_taken_as_it_is(database_url: str) -> None:
@@ -40,12 +40,12 @@ def test_a_server_is_taken_as_it_is(database_url: str) -> None:
 def test_a_server_that_was_not_migrated_is_refused(empty_database_url: str) -> None:
     with pytest.raises(Conflict, match=r"schema empty.*run `headwater migrate`"):
         open_database(Settings(database_url=SecretStr(empty_database_url)))
-    assert migrate.current(empty_database_url) is None
+    assert schema.current(empty_database_url) is None
 
 
 class TestBesideAService:
-    def test_a_command_uses_the_embedded_one_that_is_running(self, data_dir: Path) -> None:
-        settings = Settings(data_dir=data_dir)
+    def test_a_command_uses_the_embedded_one_that_is_running(self, made_dir: Path) -> None:
+        settings = Settings(data_dir=made_dir)
         service, close_service = open_database(settings)
         command, close_command = join_database(settings)
         with command.session() as session:
@@ -55,8 +55,8 @@ class TestBesideAService:
             assert session.connection().execute(text("select count(*) from made_beside")).scalar() == 0
         close_service()
 
-    def test_without_a_service_it_starts_the_one_that_is_there(self, data_dir: Path) -> None:
-        settings = Settings(data_dir=data_dir)
+    def test_without_a_service_it_starts_the_one_that_is_there(self, made_dir: Path) -> None:
+        settings = Settings(data_dir=made_dir)
         open_database(settings)[1]()
         database, close = join_database(settings)
         database.ping()
@@ -81,10 +81,10 @@ class TestBesideAService:
             join_database(Settings(data_dir=data_dir))
         folder.release()
 
-    def test_one_of_another_release_is_left_alone(self, data_dir: Path) -> None:
-        database, close = open_database(Settings(data_dir=data_dir))
+    def test_one_of_another_release_is_left_alone(self, made_dir: Path) -> None:
+        database, close = open_database(Settings(data_dir=made_dir))
         with database.session() as session:
             session.connection().execute(text("update alembic_version set version_num = '0001'"))
         with pytest.raises(Conflict, match="another release; call its own `headwater`"):
-            join_database(Settings(data_dir=data_dir))
+            join_database(Settings(data_dir=made_dir))
         close()

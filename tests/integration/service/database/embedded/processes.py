@@ -3,13 +3,13 @@
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
 
+from tests.eventually import eventually
 from tests.sharing import REPOSITORY
 
 HOLDER = """
@@ -72,9 +72,7 @@ def read(url: str) -> list[str]:
 
 def wait_until_gone(pid: int) -> None:
     """Return when the process has ended, reaped or not."""
-    deadline = time.monotonic() + 20
-    while is_alive(pid):
-        assert time.monotonic() < deadline, f"process {pid} goes on"
+    eventually(lambda: not is_alive(pid), f"process {pid} ends")
 
 
 def is_alive(pid: int) -> bool:

@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import psycopg
@@ -11,20 +10,20 @@ import pytest
 
 from service.database.embedded import EmbeddedPostgres
 from service.errors import Conflict, Unavailable
+from tests.eventually import eventually
 from tests.integration.service.database.embedded.processes import holding, is_alive, read, wait_until_gone, write
 
 
 def wait_for_another(server: EmbeddedPostgres, pid: int) -> None:
-    deadline = time.monotonic() + 20
-    while server.pid in {None, pid}:
-        assert time.monotonic() < deadline
-    while True:
+    def answers() -> bool:
         try:
             read(server.url)
         except psycopg.OperationalError:
-            assert time.monotonic() < deadline
-        else:
-            return
+            return False
+        return True
+
+    eventually(lambda: server.pid not in {None, pid}, "another server is started")
+    eventually(answers, "it answers")
 
 
 def test_data_and_url_outlive_a_stop(data_dir: Path) -> None:
@@ -38,18 +37,18 @@ def test_data_and_url_outlive_a_stop(data_dir: Path) -> None:
         assert read(server.url) == ["kept"]
 
 
-def test_it_is_durable_private_and_apart_from_the_terminal(data_dir: Path) -> None:
-    with EmbeddedPostgres(data_dir) as server, psycopg.connect(server.url) as connection:
+def test_it_is_durable_private_and_apart_from_the_terminal(made_dir: Path) -> None:
+    with EmbeddedPostgres(made_dir) as server, psycopg.connect(server.url) as connection:
         settings = "select array[current_setting('fsync'), current_setting('listen_addresses')]"
         assert connection.execute(settings).fetchone() == (["on", ""],)
         with pytest.raises(psycopg.OperationalError, match="password"):
             psycopg.connect(server.url, password="wrong")
-        assert (data_dir / "postgres" / "password").stat().st_mode & 0o777 == 0o600
+        assert (made_dir / "postgres" / "password").stat().st_mode & 0o777 == 0o600
         assert os.getsid(server.pid or 0) != os.getsid(0)
 
 
-def test_a_killed_server_comes_back_with_its_data(data_dir: Path) -> None:
-    with EmbeddedPostgres(data_dir) as server:
+def test_a_killed_server_comes_back_with_its_data(made_dir: Path) -> None:
+    with EmbeddedPostgres(made_dir) as server:
         url = server.url
         for line in ("1", "2"):
             write(url, line)
@@ -60,8 +59,8 @@ def test_a_killed_server_comes_back_with_its_data(data_dir: Path) -> None:
         assert read(url) == ["1", "2"]
 
 
-def test_a_stuck_connection_does_not_keep_a_killed_server_down(data_dir: Path) -> None:
-    with EmbeddedPostgres(data_dir) as server:
+def test_a_stuck_connection_does_not_keep_a_killed_server_down(made_dir: Path) -> None:
+    with EmbeddedPostgres(made_dir) as server:
         write(server.url, "kept")
         stuck = psycopg.connect(server.url)
         os.kill(stuck.info.backend_pid, signal.SIGSTOP)
@@ -73,46 +72,44 @@ def test_a_stuck_connection_does_not_keep_a_killed_server_down(data_dir: Path) -
         stuck.close()
 
 
-def test_a_lost_password_is_told_at_once(data_dir: Path) -> None:
-    with EmbeddedPostgres(data_dir):
-        pass
-    (data_dir / "postgres" / "password").write_text("another")
+def test_a_lost_password_is_told_at_once(made_dir: Path) -> None:
+    (made_dir / "postgres" / "password").write_text("another")
     with pytest.raises(Unavailable, match="authentication failed"):
-        EmbeddedPostgres(data_dir).start()
+        EmbeddedPostgres(made_dir).start()
 
 
-def test_a_killed_service_takes_its_server_along(data_dir: Path) -> None:
-    with holding(data_dir) as holder:
+def test_a_killed_service_takes_its_server_along(made_dir: Path) -> None:
+    with holding(made_dir) as holder:
         write(holder.url, "kept")
         holder.process.kill()
         holder.process.wait()
-        with EmbeddedPostgres(data_dir) as server:
+        with EmbeddedPostgres(made_dir) as server:
             assert read(server.url) == ["kept"]
             assert not is_alive(holder.server_pid)
 
 
-def test_a_service_that_forgets_to_stop_leaves_nothing(data_dir: Path) -> None:
-    with holding(data_dir) as holder:
+def test_a_service_that_forgets_to_stop_leaves_nothing(made_dir: Path) -> None:
+    with holding(made_dir) as holder:
         holder.said()
         wait_until_gone(holder.server_pid)
 
 
-def test_a_second_service_is_refused(data_dir: Path) -> None:
-    with EmbeddedPostgres(data_dir) as server:
+def test_a_second_service_is_refused(made_dir: Path) -> None:
+    with EmbeddedPostgres(made_dir) as server:
         with pytest.raises(Conflict, match=rf"process {os.getpid()}\) uses"):
-            EmbeddedPostgres(data_dir).start()
-        with holding(data_dir) as other:
+            EmbeddedPostgres(made_dir).start()
+        with holding(made_dir) as other:
             assert "another Headwater" in other.said()
         write(server.url, "undisturbed")
 
 
-def test_it_can_be_stopped_twice_and_started_anew(data_dir: Path) -> None:
-    with EmbeddedPostgres(data_dir) as server:
+def test_it_can_be_stopped_twice_and_started_anew(made_dir: Path) -> None:
+    with EmbeddedPostgres(made_dir) as server:
         server.stop()
         assert server.pid is None
         with pytest.raises(psycopg.OperationalError):
             read(server.url)
-    with EmbeddedPostgres(data_dir):
+    with EmbeddedPostgres(made_dir):
         pass
 
 
@@ -151,43 +148,38 @@ class TestStalePidFile:
     def owner(data_dir: Path) -> int:
         return (data_dir / "postgres" / "data").stat().st_uid
 
-    def test_of_another_process(self, data_dir: Path) -> None:
-        with EmbeddedPostgres(data_dir):
-            pass
-        with subprocess.Popen(["sleep", "60"], user=self.owner(data_dir)) as other:
-            self.plant(data_dir, other.pid)
-            with EmbeddedPostgres(data_dir) as server:
+    def test_of_another_process(self, made_dir: Path) -> None:
+        with subprocess.Popen(["sleep", "60"], user=self.owner(made_dir)) as other:
+            self.plant(made_dir, other.pid)
+            with EmbeddedPostgres(made_dir) as server:
                 assert read(server.url) == ["kept"]
             assert other.poll() is None
             other.kill()
 
-    def test_of_a_zombie(self, data_dir: Path) -> None:
-        with EmbeddedPostgres(data_dir):
-            pass
-        with subprocess.Popen(["true"], user=self.owner(data_dir)) as zombie:
-            while is_alive(zombie.pid):
-                pass
-            self.plant(data_dir, zombie.pid)
-            with EmbeddedPostgres(data_dir) as server:
+    def test_of_a_zombie(self, made_dir: Path) -> None:
+        with subprocess.Popen(["true"], user=self.owner(made_dir)) as zombie:
+            eventually(lambda: not is_alive(zombie.pid), "it has ended")
+            self.plant(made_dir, zombie.pid)
+            with EmbeddedPostgres(made_dir) as server:
                 assert read(server.url) == ["kept"]
 
-    def test_of_nobody(self, data_dir: Path) -> None:
+    def test_of_nobody(self, made_dir: Path) -> None:
         with subprocess.Popen(["true"]) as ended:
             ended.wait()
-        self.plant(data_dir, ended.pid)
-        with EmbeddedPostgres(data_dir) as server:
+        self.plant(made_dir, ended.pid)
+        with EmbeddedPostgres(made_dir) as server:
             assert read(server.url) == ["kept"]
 
-    def test_of_a_server_that_still_runs(self, data_dir: Path) -> None:
-        with EmbeddedPostgres(data_dir) as server:
+    def test_of_a_server_that_still_runs(self, made_dir: Path) -> None:
+        with EmbeddedPostgres(made_dir) as server:
             write(server.url, "kept")
             program = Path(f"/proc/{server.pid}/exe").readlink()
-        home = data_dir / "postgres"
+        home = made_dir / "postgres"
         command = [program, "-D", home / "data", "-c", "listen_addresses=", "-k", home / "run"]
-        owner = self.owner(data_dir)
+        owner = self.owner(made_dir)
         with subprocess.Popen(command, user=owner, group=owner, extra_groups=[], stderr=subprocess.DEVNULL) as orphan:
-            while not (home / "run" / ".s.PGSQL.5432").exists():
-                assert orphan.poll() is None
-            with EmbeddedPostgres(data_dir) as server:
+            eventually((home / "run" / ".s.PGSQL.5432").exists, "it listens")
+            assert orphan.poll() is None
+            with EmbeddedPostgres(made_dir) as server:
                 assert orphan.wait(10) is not None
                 assert read(server.url) == ["kept"]

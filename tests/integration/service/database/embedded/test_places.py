@@ -119,23 +119,21 @@ class TestAsAnotherUser:
             assert "Permission denied; choose a folder that this user may write" in holder.said()
 
     @pytest.mark.parametrize("mode", [0o755, 0o700])
-    def test_a_command_beside_the_service_of_somebody_else_is_told(self, data_dir: Path, mode: int) -> None:
+    def test_a_command_beside_the_service_of_somebody_else_is_told(self, made_dir: Path, mode: int) -> None:
         needs_system_python()
-        with EmbeddedPostgres(data_dir):
-            data_dir.chmod(mode)
-            environment = {**os.environ, "PYTHONPATH": f"{REPOSITORY}:{SITE}", "HEADWATER_DATA_DIR": str(data_dir)}
+        with EmbeddedPostgres(made_dir):
+            made_dir.chmod(mode)
+            environment = {**os.environ, "PYTHONPATH": f"{REPOSITORY}:{SITE}", "HEADWATER_DATA_DIR": str(made_dir)}
             command = [*as_user(NOBODY), "-m", "service", "keys", "list"]
             said = subprocess.run(command, env=environment, cwd="/", capture_output=True, text=True, check=False)
-            data_dir.chmod(0o755)
+            made_dir.chmod(0o755)
         assert (said.returncode, "Permission denied; choose a folder" in said.stderr) == (2, True), said.stderr
 
-    def test_a_folder_of_somebody_else_is_refused(self, data_dir: Path) -> None:
+    def test_a_folder_of_somebody_else_is_refused(self, made_dir: Path) -> None:
         needs_system_python()
-        with EmbeddedPostgres(data_dir):
-            pass
-        os.chown(data_dir / "postgres", NOBODY, NOBODY)
-        (data_dir / "postgres" / "lock").chmod(0o666)
-        with holding(data_dir, *as_user(NOBODY), PYTHONPATH=f"{REPOSITORY}:{SITE}") as holder:
+        os.chown(made_dir / "postgres", NOBODY, NOBODY)
+        (made_dir / "postgres" / "lock").chmod(0o666)
+        with holding(made_dir, *as_user(NOBODY), PYTHONPATH=f"{REPOSITORY}:{SITE}") as holder:
             assert "belongs to user" in holder.said()
 
 
@@ -149,20 +147,18 @@ def test_a_long_path_gets_its_socket_elsewhere(data_dir: Path) -> None:
     assert not socket_dir.exists()
 
 
-def test_a_folder_that_kubernetes_made_writable_for_a_group_is_taken(data_dir: Path) -> None:
-    with EmbeddedPostgres(data_dir) as server:
+def test_a_folder_that_kubernetes_made_writable_for_a_group_is_taken(made_dir: Path) -> None:
+    with EmbeddedPostgres(made_dir) as server:
         write(server.url, "kept")
-    (data_dir / "postgres" / "data").chmod(0o2770)
-    with EmbeddedPostgres(data_dir) as server:
+    (made_dir / "postgres" / "data").chmod(0o2770)
+    with EmbeddedPostgres(made_dir) as server:
         assert read(server.url) == ["kept"]
 
 
-def test_data_of_another_major_version_is_refused(data_dir: Path) -> None:
-    with EmbeddedPostgres(data_dir):
-        pass
-    (data_dir / "postgres" / "data" / "PG_VERSION").write_text("9\n")
+def test_data_of_another_major_version_is_refused(made_dir: Path) -> None:
+    (made_dir / "postgres" / "data" / "PG_VERSION").write_text("9\n")
     with pytest.raises(Invalid, match=r"made by Postgres 9, .* pg_dump"):
-        EmbeddedPostgres(data_dir).start()
+        EmbeddedPostgres(made_dir).start()
 
 
 @pytest.mark.skipif(DEBIAN is None, reason="no second Postgres here")
