@@ -1,4 +1,7 @@
-"""Stores how runs ended. Those that end while a transaction is under way share the next one (group commit)."""
+"""Stores how runs ended. Those that end while a transaction is under way share the next one (group commit).
+
+What they share waits for no lock: a run that somebody else has locked, or whose workflow, is waited for alone.
+"""
 
 import threading
 from contextlib import suppress
@@ -6,18 +9,18 @@ from dataclasses import dataclass
 
 from service.database.engine import Database
 from service.errors import Unavailable
-from service.runs.repository.endings import Ending, finish, finish_all
+from service.runs.repository.endings import Ending, finish, finish_free
 from service.runs.repository.journal import Lease
 
 
 @dataclass(slots=True)
 class _End:
-    """One that is to be stored; once it was `tried`, whether it was, or that the store is away; None: neither."""
+    """One that is to be stored; once it was `tried`, whether it was, or that the store is away."""
 
     lease: Lease
     ending: Ending
     tried: bool = False
-    stored: bool | Unavailable | None = None
+    stored: bool | Unavailable = False
 
 
 class Finisher:
@@ -43,8 +46,8 @@ class Finisher:
                 self._store_waiting()
         if isinstance(mine.stored, Unavailable):
             raise Unavailable(*mine.stored.args) from mine.stored
-        if mine.stored is not None:
-            return mine.stored
+        if mine.stored:
+            return True
         with self._database.session() as session:
             return finish(session, lease, ending)
 
@@ -56,7 +59,7 @@ class Finisher:
         with suppress(Exception):  # of one of them: each is stored alone, and whose it is meets it again
             try:
                 with self._database.session() as session:
-                    stored = finish_all(session, {end.lease: end.ending for end in batch})
+                    stored = finish_free(session, {end.lease: end.ending for end in batch})
             except Unavailable as error:
                 for end in batch:
                     end.stored = error

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import JsonValue
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 from sqlalchemy.orm import Session
 
 from service.runs.repository.cancel import ERROR as CANCELLED
@@ -35,20 +35,23 @@ class Ending:
 
 # Workflows are locked before the runs, as by everybody else; most successes change nothing and wait for nobody.
 # Whatever waited for the workflows of these runs or for room in their pools is woken: it may run now.
-_FINISH = text("""
+_FINISH_TEXT = """
     with told as materialized (
-        select * from unnest(
+        select t.*, w.id is not null and (
+            t.state = 'failed' or (t.state <> 'cancelled' and w.consecutive_failures <> 0)) as counting
+        from unnest(
             cast(:runs as uuid[]), cast(:tokens as bigint[]), cast(:states as text[]), cast(:outcomes as text[]),
             cast(:counts as text[]), cast(:progress as text[]), cast(:errors as text[]), cast(:head_starts as float8[])
         ) as t(run, token, state, outcome, counts, progress, error, head_start)
+        join runs r on r.id = t.run and r.token = t.token and r.state = 'running'
+        left join workflows w on w.id = r.workflow_id
     ), locked as materialized (
         select w.id from workflows w join runs r on r.workflow_id = w.id join told t on t.run = r.id
-        where r.state = 'running' and r.token = t.token
-        and (t.state = 'failed' or (t.state <> 'cancelled' and w.consecutive_failures <> 0))
-        order by w.id for no key update of w
+        where t.counting order by w.id for no key update of w $skip
     ), held as materialized (
         select t.* from runs r join told t on t.run = r.id and t.token = r.token
-        where r.state = 'running' and (select count(*) from locked) >= 0 order by r.id for update of r
+        where r.state = 'running' and (select count(*) from locked) >= 0 $uncounted
+        order by r.id for update of r $skip
     ), ended as (
         update runs r set state = held.state, finished_at = now(), lease_until = null,
             counts = cast(held.counts as jsonb), progress = coalesce(cast(held.progress as jsonb), r.progress),
@@ -65,7 +68,14 @@ _FINISH = text("""
     )
     select id, token, workflow_id, case when exists (
         select from runs q where q.pool = ended.pool and q.state = 'queued') then pg_notify(:channel, '') end
-    from ended""")
+    from ended"""
+_FINISH = text(_FINISH_TEXT.replace("$skip", "").replace("$uncounted", ""))
+# Those whose run, or workflow where it counts, somebody else has locked are left out.
+_FINISH_FREE = text(
+    _FINISH_TEXT.replace("$skip", "skip locked").replace(
+        "$uncounted", "and (not t.counting or r.workflow_id in (select id from locked))"
+    )
+)
 
 # A run that nobody wants any more does not go back to the queue.
 _REQUEUE = text(
@@ -110,12 +120,19 @@ _FAIL = text("""
 
 def finish(session: Session, lease: Lease, ending: Ending) -> bool:
     """End the run for good and count failures in a row; false, and nothing done, if it is no longer the owner's."""
-    return lease in finish_all(session, {lease: ending})
+    return lease in _finished(session, _FINISH, {lease: ending})
 
 
-def finish_all(session: Session, endings: Mapping[Lease, Ending]) -> Set[Lease]:
-    """The same for several runs at once; those that were still their owner's."""
-    rows = session.execute(_FINISH, _columns(endings) | {"channel": CHANNEL}).all()
+def finish_free(session: Session, endings: Mapping[Lease, Ending]) -> Set[Lease]:
+    """The same for several runs at once, waiting for nobody; those that ended.
+
+    The others are no longer their owner's, or somebody has locked them.
+    """
+    return _finished(session, _FINISH_FREE, endings)
+
+
+def _finished(session: Session, statement: TextClause, endings: Mapping[Lease, Ending]) -> Set[Lease]:
+    rows = session.execute(statement, _columns(endings) | {"channel": CHANNEL}).all()
     ended: dict[Lease, UUID | None] = {Lease(row.id, row.token): row.workflow_id for row in rows}
     failed = {
         workflow: lease.run_id

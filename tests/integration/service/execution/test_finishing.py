@@ -3,6 +3,7 @@
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import LiteralString
 
 import psycopg
 import pytest
@@ -44,10 +45,10 @@ def started(database: Database, *names: str) -> list[Lease]:
 
 
 @contextmanager
-def held(database: Database, lease: Lease) -> Generator[None]:
-    """While inside, the end of this run cannot be stored."""
+def holding(database: Database, lock: LiteralString, *values: object) -> Generator[None]:
+    """While inside, what this statement locks is locked."""
     with psycopg.connect(database.url.replace("+psycopg", "")) as connection:
-        connection.execute("select from runs where id = %s for update", (lease.run_id,))
+        connection.execute(lock, values)
         yield
 
 
@@ -55,7 +56,7 @@ def meanwhile(
     database: Database, finisher: Watched, first: Lease, others: Sequence[Callable[[], bool]]
 ) -> list[Future[bool]]:
     """What comes of `others` when they all come while the end of the first is being stored."""
-    with ThreadPoolExecutor() as crowd, held(database, first):
+    with ThreadPoolExecutor() as crowd, holding(database, "lock table run_attempts in share mode"):
         ends = [crowd.submit(finisher.finish, first, SUCCEEDED)]
         eventually(lambda: ask(database, BLOCKED) == [(1,)])
         ends += [crowd.submit(other) for other in others]
@@ -75,6 +76,27 @@ def test_those_that_come_while_one_is_stored_share_a_transaction(database: Datab
     assert ask(database, "select count(distinct finished_at), count(distinct xmin::text) from runs") == [(2, 2)]
     failures = "select name, consecutive_failures from workflows order by name"
     assert ask(database, failures) == [("a", 0), ("b", 0), ("c", 1), ("d", 0)]
+
+
+@pytest.mark.parametrize(
+    "lock",
+    [
+        "select from runs where workflow = 'a' for update",
+        "select from workflows where name = 'a' for no key update",
+    ],
+)
+def test_one_that_is_locked_holds_up_no_other(database: Database, lock: LiteralString) -> None:
+    locked, *others = started(database, "a", "b", "c")
+    finisher = Watched(database)
+    with ThreadPoolExecutor() as crowd:
+        with holding(database, lock):
+            end = crowd.submit(finisher.finish, locked, FAILED)
+            eventually(lambda: ask(database, BLOCKED) == [(1,)])
+            assert all(finisher.finish(lease, FAILED) for lease in others)
+            assert not end.done()
+        assert end.result()
+    assert ask(database, "select sum(consecutive_failures), count(*) from workflows") == [(3, 3)]
+    assert read(database, locked.run_id).state is RunState.FAILED
 
 
 def test_an_end_that_cannot_be_stored_is_told_to_its_run_alone(database: Database) -> None:

@@ -136,7 +136,7 @@ QUERIES: dict[str, Query] = {
     "checkpoint": lambda session, run: repository.checkpoint(session, run, {"s": {"table": 1}}),
     "succeed": lambda session, run: repository.finish(session, run, Ending(RunState.SUCCEEDED)),
     "fail": lambda session, run: repository.finish(session, run, Ending(RunState.FAILED, error=FAILED)),
-    "end all": lambda session, run: repository.finish_all(session, {run: Ending(RunState.FAILED, error=FAILED)}),
+    "end free": lambda session, run: repository.finish_free(session, {run: Ending(RunState.FAILED, error=FAILED)}),
     "retry": lambda session, run: repository.retry_later(session, run, FAILED, 5, {}),
     "release": repository.release,
 }
