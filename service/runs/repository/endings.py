@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
-from typing import Any
 from uuid import UUID
 
 from pydantic import JsonValue
@@ -33,16 +32,16 @@ class Ending:
     head_start: float = 0.0
 
 
+# One document tells of all: quotes in an array of texts are escaped one by one, which took longer than the rest.
 # Workflows are locked before the runs, as by everybody else; most successes change nothing and wait for nobody.
 # Whatever waited for the workflows of these runs or for room in their pools is woken: it may run now.
 _FINISH_TEXT = """
     with told as materialized (
         select t.*, w.id is not null and (
             t.state = 'failed' or (t.state <> 'cancelled' and w.consecutive_failures <> 0)) as counting
-        from unnest(
-            cast(:runs as uuid[]), cast(:tokens as bigint[]), cast(:states as text[]), cast(:outcomes as text[]),
-            cast(:counts as text[]), cast(:progress as text[]), cast(:errors as text[]), cast(:head_starts as float8[])
-        ) as t(run, token, state, outcome, counts, progress, error, head_start)
+        from jsonb_to_recordset(cast(:told as jsonb) -> 'ends') as t(
+            run uuid, token bigint, state text, outcome text, counts jsonb, progress jsonb, error jsonb,
+            head_start float8)
         join runs r on r.id = t.run and r.token = t.token and r.state = 'running'
         left join workflows w on w.id = r.workflow_id
     ), locked as materialized (
@@ -54,13 +53,13 @@ _FINISH_TEXT = """
         order by r.id for update of r $skip
     ), ended as (
         update runs r set state = held.state, finished_at = now(), lease_until = null,
-            counts = cast(held.counts as jsonb), progress = coalesce(cast(held.progress as jsonb), r.progress),
-            error = cast(held.error as jsonb), report_at = now() + make_interval(secs => held.head_start)
+            counts = held.counts, progress = coalesce(held.progress, r.progress), error = held.error,
+            report_at = now() + make_interval(secs => held.head_start)
         from held where r.id = held.run
         returning r.id, r.token, r.workflow_id, r.pool, r.state
     ), noted as (
-        update run_attempts a set finished_at = now(), outcome = held.outcome, counts = cast(held.counts as jsonb),
-            error = cast(held.error as jsonb)
+        update run_attempts a set finished_at = now(), outcome = held.outcome, counts = held.counts,
+            error = held.error
         from held where a.run_id = held.run and a.token = held.token
     ), succeeded as (
         update workflows w set consecutive_failures = 0 from locked, ended
@@ -132,7 +131,7 @@ def finish_free(session: Session, endings: Mapping[Lease, Ending]) -> Set[Lease]
 
 
 def _finished(session: Session, statement: TextClause, endings: Mapping[Lease, Ending]) -> Set[Lease]:
-    rows = session.execute(statement, _columns(endings) | {"channel": CHANNEL}).all()
+    rows = session.execute(statement, {"told": _told(endings), "channel": CHANNEL}).all()
     ended: dict[Lease, UUID | None] = {Lease(row.id, row.token): row.workflow_id for row in rows}
     failed = {
         workflow: lease.run_id
@@ -183,20 +182,24 @@ def _requeue(session: Session, lease: Lease, outcome: AttemptOutcome, **values: 
     return None if row is None else RunState(row.state)
 
 
-def _columns(endings: Mapping[Lease, Ending]) -> dict[str, list[Any]]:
-    """What they have to say, each kind of it as one parameter."""
-    for ending in endings.values():
+def _told(endings: Mapping[Lease, Ending]) -> str | None:
+    """What they have to say, as one parameter."""
+    ends: list[JsonValue] = []
+    for lease, ending in endings.items():
         move(RunState.RUNNING, ending.state)
-    return {
-        "runs": [lease.run_id for lease in endings],
-        "tokens": [lease.token for lease in endings],
-        "states": [ending.state.value for ending in endings.values()],
-        "outcomes": [(ending.outcome or AttemptOutcome(ending.state.value)).value for ending in endings.values()],
-        "counts": [packed(ending.counts) for ending in endings.values()],
-        "progress": [packed(ending.progress) for ending in endings.values()],
-        "errors": [_packed_error(ending.error) for ending in endings.values()],
-        "head_starts": [ending.head_start for ending in endings.values()],
-    }
+        ends.append(
+            {
+                "run": str(lease.run_id),
+                "token": lease.token,
+                "state": ending.state.value,
+                "outcome": (ending.outcome or AttemptOutcome(ending.state.value)).value,
+                "counts": ending.counts,
+                "progress": ending.progress,
+                "error": None if ending.error is None else ending.error.model_dump(mode="json"),
+                "head_start": ending.head_start,
+            }
+        )
+    return packed({"ends": ends})
 
 
 def _packed_error(error: RunError | None) -> str | None:

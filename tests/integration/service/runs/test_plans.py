@@ -131,7 +131,7 @@ QUERIES: dict[str, Query] = {
     "cancel": lambda session, run: repository.request_cancel(session, run.run_id, "no"),
     "cancel all": lambda session, _: repository.cancel_active(session, [workflow(session)], "no"),
     "progress": lambda session, run: repository.update_progress(session, run, {}, {}),
-    "add logs": lambda session, run: repository.add_logs(session, run, [LINE], 100),
+    "add logs": lambda session, run: repository.add_logs(session, {run: [LINE]}, 100),
     "add failures": lambda session, run: repository.add_failures(session, run, [LOST]),
     "checkpoint": lambda session, run: repository.checkpoint(session, run, {"s": {"table": 1}}),
     "succeed": lambda session, run: repository.finish(session, run, Ending(RunState.SUCCEEDED)),
