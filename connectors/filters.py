@@ -4,7 +4,7 @@ A pattern matches at the start of the name, whatever the case. Exclude wins over
 includes drops what none of them matches; an empty name is dropped as soon as there is any pattern.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import regex
@@ -35,17 +35,20 @@ class Filter:
         return not self.includes or any(_matches(pattern, name) for pattern in self.includes)
 
 
-def compile_filter(includes: Iterable[str], excludes: Iterable[str]) -> Filter:
+EVERYTHING = Filter()
+
+
+def compile_filter(includes: Sequence[str], excludes: Sequence[str]) -> Filter:
     """Compile patterns that were validated with the definition they stand in.
 
     Raises:
         regex.error: One of them is not a regular expression.
     """
 
-    def compiled(patterns: Iterable[str]) -> tuple[regex.Pattern[str], ...]:
+    def compiled(patterns: Sequence[str]) -> tuple[regex.Pattern[str], ...]:
         return tuple(regex.compile(text, regex.IGNORECASE) for text in patterns)
 
-    return Filter(compiled(includes), compiled(excludes))
+    return Filter(compiled(includes), compiled(excludes)) if includes or excludes else EVERYTHING
 
 
 def _matches(pattern: regex.Pattern[str], name: str) -> bool:

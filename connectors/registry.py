@@ -84,12 +84,11 @@ def get(name: str) -> Connector[Any, Any]:
     Raises:
         ConfigurationError: There is none, which names the nearest one, or a third party's cannot be loaded.
     """
-    known = names()
-    if name not in known:
-        raise _unknown(name, known)
     point = third_parties().get(name)
     if point is not None:
         return _foreign(point)
+    if name not in _own():
+        raise _unknown(name, names())
     module = importlib.import_module(f"{connectors.sources.__name__}.{name}")
     return cast("Connector[Any, Any]", module.CONNECTOR)
 

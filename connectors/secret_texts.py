@@ -20,7 +20,7 @@ def secret_paths(value: object, path: Path = ()) -> Iterator[Path]:
         elif isinstance(item, str):
             if isinstance(value, Mapping) and SECRET_KEY.search(str(key)):
                 yield (*path, key)
-        elif not isinstance(item, SCALARS):
+        elif item and not isinstance(item, SCALARS):
             yield from secret_paths(item, (*path, key))
 
 

@@ -23,6 +23,7 @@ TYPE = "source.type"
 SERVER = "openMetadataServerConnection"
 MASK = "***"
 STEP_SECONDS = 30.0
+NO_SERVICE = "no service has to be there"
 SERVICE_STEP, SERVICE_QUESTION = "CheckService", "The catalogue has the service"
 # For people who wait for the answer, unlike for a run.
 QUICK = Limits(connect_seconds=5.0, read_seconds=10.0, connections=1, retry=RetryPolicy(tries=2, few_tries=1))
@@ -82,9 +83,12 @@ def require_service(
     Raises:
         ConfigurationError, SinkUnavailable, FatalError: See `read_service`.
     """
-    connector, server = registry.usable(definition.source.type), definition.workflow_config.open_metadata_server_config
-    if connector.has_service or server is None or definition.sink.type != "metadata-rest":
-        return "no service has to be there"
+    server = definition.workflow_config.open_metadata_server_config
+    if server is None or definition.sink.type != "metadata-rest":
+        return NO_SERVICE
+    connector = registry.usable(definition.source.type)
+    if connector.has_service:
+        return NO_SERVICE
     name = definition.source.service_name
     with OpenMetadataClient(server, Report(), cancellation, limits, tokens) as client:
         return f"{name} is of the type {read_service(client, connector.service.entity, name).service_type}"

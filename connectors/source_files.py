@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from os import sep
 from os.path import realpath
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from pydantic import ValidationInfo
 
@@ -22,6 +22,10 @@ class SourceFiles:
         """
         if self.folders is None:
             return _resolved(Path(path))
+        for at, folder in enumerate(self.folders):
+            below = path.removeprefix(f"{folder}{sep}")
+            if (below != path or at == 0) and stays_below(folder, below):
+                return Path(realpath(folder), below)
         roots = [realpath(folder) for folder in self.folders]
         found = _resolved(Path(*roots[:1], path))
         if not any(lies_below(str(found), root) for root in roots):
@@ -34,6 +38,25 @@ class SourceFiles:
 def lies_below(path: str, folder: str) -> bool:
     """Whether a path is that folder or below it, both resolved; said of texts, as runs ask often."""
     return path == folder or path.startswith(folder.rstrip(sep) + sep)
+
+
+def stays_below(folder: Path, path: str) -> bool:
+    """Whether a path that begins at a folder leads nowhere else: no part of it is a link, or goes up.
+
+    That is a fraction of the work of following it, which starts at the root of the file system.
+    """
+    parts = PurePath(path).parts
+    if path.startswith(sep) or ".." in parts or "\0" in path:
+        return False
+    place = folder
+    try:
+        for part in parts:
+            place /= part
+            if place.is_symlink():
+                return False
+    except OSError:
+        return False
+    return True
 
 
 def _resolved(path: Path) -> Path:

@@ -168,7 +168,7 @@ class Service:
             resolver.for_servers(self.settings.openmetadata_secrets),
             metrics,
             journal,
-            Finisher(database),
+            Finisher(database, journal),
             reporting,
             data_dir,
             self._tokens,

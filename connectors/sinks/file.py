@@ -19,7 +19,7 @@ from connectors.models.records import Record
 from connectors.report import Failure, Observer
 from connectors.sinks.entries import Encoding, Entry, Kind, Unencodable
 from connectors.sinks.lines import line_of
-from connectors.source_files import lies_below
+from connectors.source_files import lies_below, stays_below
 
 T = TypeVar("T")
 FILENAME = "sink.config.filename"
@@ -57,7 +57,9 @@ def file_path(config: FileConfig, folder: Path | None) -> Path:
         ConfigurationError: It would lie elsewhere, or is a folder.
     """
     path = Path(config.filename) if folder is None else folder / config.filename
-    if folder is not None and not lies_below(realpath(path), realpath(folder)):
+    if folder is not None and not (
+        stays_below(folder, config.filename) or lies_below(realpath(path), realpath(folder))
+    ):
         raise ConfigurationError.at(FILENAME, f"must lie below {folder}; write a name relative to it")
     if path.is_dir():
         raise ConfigurationError.at(FILENAME, f"{path} is a folder; name a file")
@@ -73,7 +75,6 @@ class FileSink:
 
     def __init__(self, path: Path, report: Observer) -> None:
         self._path = path
-        self._partial = path.with_name(f"{path.name}{PARTIAL}")
         self._writing = path.with_name(f"{path.name}.{uuid4().hex[:8]}{PARTIAL}")
         self._report = report
         self._encoding = Encoding()
@@ -99,16 +100,20 @@ class FileSink:
 
     def abort(self) -> None:
         """See Sink; what was written stays under the name that ends in .partial."""
+        partial = self._path.with_name(f"{self._path.name}{PARTIAL}")
         try:
             self._stack.close()
             if self._writing.exists():
-                self._writing.replace(self._partial)
+                self._writing.replace(partial)
         except OSError:
-            logger.warning("%s may be incomplete", self._partial, exc_info=True)
+            logger.warning("%s may be incomplete", partial, exc_info=True)
 
     def _open(self) -> BinaryIO:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        stream = self._stack.enter_context(self._writing.open("wb"))
+        try:
+            stream = self._stack.enter_context(self._writing.open("wb"))
+        except FileNotFoundError:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            stream = self._stack.enter_context(self._writing.open("wb"))
         self._stack.callback(_sync, stream)
         if self._path.suffix != ".gz":
             return stream

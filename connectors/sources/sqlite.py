@@ -138,31 +138,44 @@ class SQLiteConfig(DatabaseConnection):
 
 
 class Reader:
-    """Opens the file, read-only, and asks."""
+    """Opens the file, read-only, when it is first asked, and asks until it is closed."""
 
     def __init__(self, config: SQLiteConfig, report: Report, cancellation: Cancellation) -> None:
         self._config = config
         self._path = config.path
         self._report = report
         self._cancellation = cancellation
+        self._connection: sqlite3.Connection | None = None
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._connection is not None:
+            self._connection.close()
 
     @contextmanager
     def opened(self) -> Generator["sqlite3.Connection"]:
-        """One connection, in a transaction of its own, so that all that is read is of the same moment."""
+        """The one connection, in one transaction, so that all that is read is of the same moment."""
         import sqlite3
 
         self._cancellation.check()
-        address = f"{self._place().as_uri()}?mode=ro"
         try:
-            with closing(
-                sqlite3.connect(address, uri=True, timeout=BUSY_SECONDS, check_same_thread=False, isolation_level=None)
-            ) as connection:
-                connection.set_progress_handler(lambda: self._cancellation.requested, STEPS_BETWEEN_LOOKS)
-                connection.execute("BEGIN")
-                yield connection
+            if self._connection is None:
+                self._connection = self._connected()
+            yield self._connection
         except sqlite3.Error as error:
             self._cancellation.check()
             raise failure(error, self._path) from error
+
+    def _connected(self) -> "sqlite3.Connection":
+        import sqlite3
+
+        address = f"{self._place().as_uri()}?mode=ro"
+        connection = sqlite3.connect(
+            address, uri=True, timeout=BUSY_SECONDS, check_same_thread=False, isolation_level=None
+        )
+        connection.set_progress_handler(lambda: self._cancellation.requested, STEPS_BETWEEN_LOOKS)
+        connection.execute("BEGIN")
+        return connection
 
     def _place(self) -> Path:
         """Looked up anew each time: since the definition was checked, a link may have been put there."""
@@ -230,7 +243,7 @@ class SQLiteSource:
         with self._reader.opened() as connection:
             ask = self._reader.rows
             details = (COLUMNS, KEYS, FOREIGN_KEYS)
-            columns, keys, references = (DetailStream[Row](ask(connection, query)) for query in details)
+            columns, keys, references = (DetailStream(ask(connection, query)) for query in details)
             for name, kind, statement in ask(connection, TABLES):
                 is_view = kind == "view"
                 rows = self._of_view(connection, name) if is_view else columns.of(name)
@@ -334,21 +347,27 @@ def constraints(primary: list[str], uniques: list[list[str]]) -> tuple[TableCons
 def open_source(context: RunContext[SQLiteConfig, DatabaseMetadata]) -> Generator[SQLiteSource]:
     """The source of one run."""
     config = context.connection
-    yield SQLiteSource(Reader(config, context.report, context.cancellation), config.database_name)
+    with closing(Reader(config, context.report, context.cancellation)) as reader:
+        yield SQLiteSource(reader, config.database_name)
+
+
+def count(config: SQLiteConfig) -> int:
+    """How many tables and views there are, by a connection of its own."""
+    with closing(Reader(config, Report(), Cancellation())) as reader:
+        return SQLiteSource(reader).counts(DATABASE)[SCHEMA]["table"]
 
 
 def check_access(config: SQLiteConfig) -> str:
     """Open the file."""
     import sqlite3
 
-    SQLiteSource(Reader(config, Report(), Cancellation())).counts(DATABASE)
+    count(config)
     return f"SQLite {sqlite3.sqlite_version} reads the file"
 
 
 def check_tables(config: SQLiteConfig) -> str:
     """Count the tables and views."""
-    counts = SQLiteSource(Reader(config, Report(), Cancellation())).counts(DATABASE)
-    return f"{counts[SCHEMA]['table']} tables and views"
+    return f"{count(config)} tables and views"
 
 
 CONNECTOR = Connector(

@@ -2,9 +2,11 @@
 
 import threading
 from collections import deque
-from typing import Generic, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 T = TypeVar("T")
+# The first, the last, and how many were dropped between them.
+Held: TypeAlias = tuple[list[T], list[T], int]
 
 
 class Holding(Generic[T]):
@@ -22,15 +24,15 @@ class Holding(Generic[T]):
         with self._lock:
             self._add(thing)
 
-    def take(self) -> tuple[list[T], list[T], int]:
-        """Take out all there is: the first, the last, and how many were dropped between them."""
+    def take(self) -> Held[T]:
+        """Take out all there is."""
         with self._lock:
             taken = (self._head, list(self._tail), self._dropped)
             self._head, self._dropped = [], 0
             self._tail.clear()
         return taken
 
-    def give_back(self, taken: tuple[list[T], list[T], int]) -> None:
+    def give_back(self, taken: Held[T]) -> None:
         """Put what was taken before what has come since."""
         first, last, dropped = taken
         with self._lock:

@@ -7,16 +7,18 @@ that stays away loses the run's lease anyway, and the next attempt tells everyth
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
+
+from sqlalchemy.orm import Session
 
 from connectors.report import Failure, Report
 from service import clock
 from service.database.engine import Database
 from service.errors import ServiceError
-from service.execution.holding import Holding
+from service.execution.holding import Held, Holding
 from service.execution.progress import counts_document, progress_document
 from service.logs import Redactor, RunContext
 from service.runs.repository.journal import (
@@ -99,6 +101,38 @@ class RunJournal:
         return _bounded(self.redactor.apply(words))
 
 
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What was taken of a run's journal to be stored, or given back."""
+
+    journal: RunJournal
+    lines: Held[LogLine]
+    failures: Held[LostEntity]
+    scopes: Held[Scope]
+
+    @classmethod
+    def of(cls, journal: RunJournal) -> "Words":
+        """All there are."""
+        return cls(journal, journal.lines.take(), journal.failures.take(), journal.scopes.take())
+
+    def __bool__(self) -> bool:
+        """Whether there is anything."""
+        return any((*self.lines, *self.failures, *self.scopes))
+
+    def put(self, session: Session) -> None:
+        """Store all but the log lines."""
+        if self.scopes[0]:
+            checkpoint(session, self.journal.lease, dict(self.scopes[0]))
+        if self.failures[0]:
+            add_failures(session, self.journal.lease, self.failures[0])
+
+    def give_back(self) -> None:
+        """Keep them for the next time."""
+        self.journal.lines.give_back(self.lines)
+        self.journal.failures.give_back(self.failures)
+        self.journal.scopes.give_back(self.scopes)
+
+
 class Journal:
     """The journals of all runs of this process; `keep_lines` log lines are stored of each run."""
 
@@ -142,8 +176,21 @@ class Journal:
         if journal is not None:
             journal.logged(LogLine(at, level, name, _bounded(message)))
 
-    def write(self, journal: RunJournal, *, ends: bool = False) -> None:
-        """Write what a run has told since the last time, but not how far it is if it `ends` now: its end tells that.
+    def last_words(self, journal: RunJournal) -> Words:
+        """What a run has told since the last time, to be stored with its end."""
+        with journal.writing:
+            return Words.of(journal)
+
+    def put(self, session: Session, words: Sequence[Words]) -> None:
+        """Store what runs told."""
+        for each in words:
+            each.put(session)
+        lines = {each.journal.lease: _in_order(*each.lines) for each in words if any(each.lines)}
+        if lines:
+            add_logs(session, lines, self._keep_lines)
+
+    def write(self, journal: RunJournal) -> None:
+        """Write what a run has told since the last time.
 
         Raises:
             Unavailable: The store does not answer; everything is kept for the next time.
@@ -151,25 +198,17 @@ class Journal:
         counts = counts_document(journal.report)
         shown = (counts, journal.report.snapshot_progress())
         with journal.writing:
-            lines, failures, scopes = journal.lines.take(), journal.failures.take(), journal.scopes.take()
-            moved = not ends and shown != journal.shown
-            if journal.closed or not (moved or any((*lines, *failures, *scopes))):
+            words, moved = Words.of(journal), shown != journal.shown
+            if journal.closed or not (moved or words):
                 return
             try:
                 with self._database.session() as session:
-                    if scopes[0]:
-                        checkpoint(session, journal.lease, dict(scopes[0]))
-                    if failures[0]:
-                        add_failures(session, journal.lease, failures[0])
-                    if any(lines):
-                        add_logs(session, journal.lease, _in_order(*lines), self._keep_lines)
+                    self.put(session, [words])
                     if moved:
                         progress = progress_document(journal.report, clock.monotonic() - journal.began)
                         update_progress(session, journal.lease, progress, counts)
             except ServiceError:
-                journal.lines.give_back(lines)
-                journal.failures.give_back(failures)
-                journal.scopes.give_back(scopes)
+                words.give_back()
                 raise
             journal.shown = shown
 
@@ -180,8 +219,10 @@ class Journal:
     def _write_all(self) -> None:
         with self._lock:
             journals = list(self._attempts.values())
+        begun = clock.monotonic() - FLUSH_SECONDS
         for journal in journals:
-            if journal.lapsed():
+            # Most that end at once tell all they have with their end; what is younger than that is not asked.
+            if journal.lapsed() or (journal.began > begun and not self._closing.is_set()):
                 continue
             try:
                 self.write(journal)

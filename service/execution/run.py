@@ -111,12 +111,6 @@ class RunExecutor:
         if isinstance(outcome, Disowned):
             self.drop(attempt)
             return False
-        try:
-            self.journal.write(attempt.journal, ends=True)
-        except Unavailable:
-            raise
-        except Exception:
-            logger.exception("The last that run %s told is lost", attempt.claim.lease.run_id)
         state = self._store(attempt, outcome)
         if state is RunState.QUEUED or (state is not None and isinstance(outcome, Finished)):
             self.reporting.end(attempt.journal, outcome)
@@ -132,7 +126,18 @@ class RunExecutor:
             progress = progress_document(attempt.report, attempt.seconds) | {"etaSeconds": None}
             head_start = HEAD_START if self.reporting.tells(attempt.journal) else 0.0
             ending = endings.Ending(outcome.state, counts, progress, outcome.error, head_start=head_start)
-            return outcome.state if self.finisher.finish(lease, ending) else None
+            words = self.journal.last_words(attempt.journal)
+            try:
+                return outcome.state if self.finisher.finish(words, ending) else None
+            except Unavailable:
+                words.give_back()
+                raise
+        try:
+            self.journal.write(attempt.journal)
+        except Unavailable:
+            raise
+        except Exception:
+            logger.exception("The last that run %s told is lost", attempt.claim.lease.run_id)
         with self.database.session() as session:
             if isinstance(outcome, TryAgain):
                 return endings.retry_later(session, lease, outcome.error, outcome.delay_seconds, counts)
@@ -178,7 +183,8 @@ class RunExecutor:
         sealed = {*sealed_paths(claim.config), *sealed_paths(claim.overrides)}
         logs.redact(str(value_at(opened, path)) for path in sealed)
         planned = plan(opened, files=self.sources)
-        self._report(attempt, opened, planned)
+        if planned.definition.ingestion_pipeline_fqn is not None:
+            self._report(attempt, opened, planned)
         resolved, values = self.resolver.resolve(opened, planned.secret_paths)
         logs.redact(values)
         if planned.connection is None:

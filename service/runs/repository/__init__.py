@@ -5,7 +5,7 @@ Whoever locks workflows and runs locks workflows first, then runs, each kind in 
 
 from service.runs.repository.cancel import CHANNEL as CANCEL_CHANNEL
 from service.runs.repository.cancel import cancel_active, request_cancel
-from service.runs.repository.endings import Ending, finish, finish_all, release, retry_later
+from service.runs.repository.endings import Ending, finish, finish_free, release, retry_later
 from service.runs.repository.history import (
     RunFilter,
     checkpoints,
@@ -61,7 +61,7 @@ __all__ = [
     "enqueue",
     "enqueue_ticks",
     "finish",
-    "finish_all",
+    "finish_free",
     "first_successes_awaited",
     "forget_workers",
     "get",

@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
-from typing import Any
 from uuid import UUID
 
 from pydantic import JsonValue
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 from sqlalchemy.orm import Session
 
 from service.runs.repository.cancel import ERROR as CANCELLED
@@ -33,31 +32,34 @@ class Ending:
     head_start: float = 0.0
 
 
+# One document tells of all: quotes in an array of texts are escaped one by one, which took longer than the rest.
 # Workflows are locked before the runs, as by everybody else; most successes change nothing and wait for nobody.
 # Whatever waited for the workflows of these runs or for room in their pools is woken: it may run now.
-_FINISH = text("""
+_FINISH_TEXT = """
     with told as materialized (
-        select * from unnest(
-            cast(:runs as uuid[]), cast(:tokens as bigint[]), cast(:states as text[]), cast(:outcomes as text[]),
-            cast(:counts as text[]), cast(:progress as text[]), cast(:errors as text[]), cast(:head_starts as float8[])
-        ) as t(run, token, state, outcome, counts, progress, error, head_start)
+        select t.*, w.id is not null and (
+            t.state = 'failed' or (t.state <> 'cancelled' and w.consecutive_failures <> 0)) as counting
+        from jsonb_to_recordset(cast(:told as jsonb) -> 'ends') as t(
+            run uuid, token bigint, state text, outcome text, counts jsonb, progress jsonb, error jsonb,
+            head_start float8)
+        join runs r on r.id = t.run and r.token = t.token and r.state = 'running'
+        left join workflows w on w.id = r.workflow_id
     ), locked as materialized (
         select w.id from workflows w join runs r on r.workflow_id = w.id join told t on t.run = r.id
-        where r.state = 'running' and r.token = t.token
-        and (t.state = 'failed' or (t.state <> 'cancelled' and w.consecutive_failures <> 0))
-        order by w.id for no key update of w
+        where t.counting order by w.id for no key update of w $skip
     ), held as materialized (
         select t.* from runs r join told t on t.run = r.id and t.token = r.token
-        where r.state = 'running' and (select count(*) from locked) >= 0 order by r.id for update of r
+        where r.state = 'running' and (select count(*) from locked) >= 0 $uncounted
+        order by r.id for update of r $skip
     ), ended as (
         update runs r set state = held.state, finished_at = now(), lease_until = null,
-            counts = cast(held.counts as jsonb), progress = coalesce(cast(held.progress as jsonb), r.progress),
-            error = cast(held.error as jsonb), report_at = now() + make_interval(secs => held.head_start)
+            counts = held.counts, progress = coalesce(held.progress, r.progress), error = held.error,
+            report_at = now() + make_interval(secs => held.head_start)
         from held where r.id = held.run
         returning r.id, r.token, r.workflow_id, r.pool, r.state
     ), noted as (
-        update run_attempts a set finished_at = now(), outcome = held.outcome, counts = cast(held.counts as jsonb),
-            error = cast(held.error as jsonb)
+        update run_attempts a set finished_at = now(), outcome = held.outcome, counts = held.counts,
+            error = held.error
         from held where a.run_id = held.run and a.token = held.token
     ), succeeded as (
         update workflows w set consecutive_failures = 0 from locked, ended
@@ -65,7 +67,14 @@ _FINISH = text("""
     )
     select id, token, workflow_id, case when exists (
         select from runs q where q.pool = ended.pool and q.state = 'queued') then pg_notify(:channel, '') end
-    from ended""")
+    from ended"""
+_FINISH = text(_FINISH_TEXT.replace("$skip", "").replace("$uncounted", ""))
+# Those whose run, or workflow where it counts, somebody else has locked are left out.
+_FINISH_FREE = text(
+    _FINISH_TEXT.replace("$skip", "skip locked").replace(
+        "$uncounted", "and (not t.counting or r.workflow_id in (select id from locked))"
+    )
+)
 
 # A run that nobody wants any more does not go back to the queue.
 _REQUEUE = text(
@@ -110,12 +119,19 @@ _FAIL = text("""
 
 def finish(session: Session, lease: Lease, ending: Ending) -> bool:
     """End the run for good and count failures in a row; false, and nothing done, if it is no longer the owner's."""
-    return lease in finish_all(session, {lease: ending})
+    return lease in _finished(session, _FINISH, {lease: ending})
 
 
-def finish_all(session: Session, endings: Mapping[Lease, Ending]) -> Set[Lease]:
-    """The same for several runs at once; those that were still their owner's."""
-    rows = session.execute(_FINISH, _columns(endings) | {"channel": CHANNEL}).all()
+def finish_free(session: Session, endings: Mapping[Lease, Ending]) -> Set[Lease]:
+    """The same for several runs at once, waiting for nobody; those that ended.
+
+    The others are no longer their owner's, or somebody has locked them.
+    """
+    return _finished(session, _FINISH_FREE, endings)
+
+
+def _finished(session: Session, statement: TextClause, endings: Mapping[Lease, Ending]) -> Set[Lease]:
+    rows = session.execute(statement, {"told": _told(endings), "channel": CHANNEL}).all()
     ended: dict[Lease, UUID | None] = {Lease(row.id, row.token): row.workflow_id for row in rows}
     failed = {
         workflow: lease.run_id
@@ -166,20 +182,24 @@ def _requeue(session: Session, lease: Lease, outcome: AttemptOutcome, **values: 
     return None if row is None else RunState(row.state)
 
 
-def _columns(endings: Mapping[Lease, Ending]) -> dict[str, list[Any]]:
-    """What they have to say, each kind of it as one parameter."""
-    for ending in endings.values():
+def _told(endings: Mapping[Lease, Ending]) -> str | None:
+    """What they have to say, as one parameter."""
+    ends: list[JsonValue] = []
+    for lease, ending in endings.items():
         move(RunState.RUNNING, ending.state)
-    return {
-        "runs": [lease.run_id for lease in endings],
-        "tokens": [lease.token for lease in endings],
-        "states": [ending.state.value for ending in endings.values()],
-        "outcomes": [(ending.outcome or AttemptOutcome(ending.state.value)).value for ending in endings.values()],
-        "counts": [packed(ending.counts) for ending in endings.values()],
-        "progress": [packed(ending.progress) for ending in endings.values()],
-        "errors": [_packed_error(ending.error) for ending in endings.values()],
-        "head_starts": [ending.head_start for ending in endings.values()],
-    }
+        ends.append(
+            {
+                "run": str(lease.run_id),
+                "token": lease.token,
+                "state": ending.state.value,
+                "outcome": (ending.outcome or AttemptOutcome(ending.state.value)).value,
+                "counts": ending.counts,
+                "progress": ending.progress,
+                "error": None if ending.error is None else ending.error.model_dump(mode="json"),
+                "head_start": ending.head_start,
+            }
+        )
+    return packed({"ends": ends})
 
 
 def _packed_error(error: RunError | None) -> str | None:

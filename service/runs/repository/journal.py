@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -52,29 +52,40 @@ _PROGRESS = text("""
     update runs set progress = cast(:progress as jsonb), counts = cast(:counts as jsonb)
     where id = :run and token = :token and state = 'running' returning id""")
 
-_LOGS = text("""
-    with owner as (
-        select id, attempt from runs where id = :run and token = :token and state = 'running'
+# The last words of a run may follow its end, in the transaction that ends it.
+_OWNED = "(r.state = 'running' or r.finished_at = now())"
+
+_LOGS = text(
+    """
+    with told as (
+        select * from unnest(
+            cast(:runs as uuid[]), cast(:tokens as bigint[]), cast(:at as timestamptz[]), cast(:level as text[]),
+            cast(:logger as text[]), cast(:message as text[])
+        ) with ordinality as l(run, token, at, level, logger, message, position)
+    ), owner as (
+        select r.id, r.token, r.attempt, t.adding
+        from (select run, token, count(*) as adding from told group by run, token) t
+        join runs r on r.id = t.run and r.token = t.token and $owned
     ), added as (
         insert into run_logs (run_id, attempt, at, level, logger, message)
         select owner.id, owner.attempt, l.at, l.level, l.logger, l.message
-        from owner cross join unnest(
-            cast(:at as timestamptz[]), cast(:level as text[]), cast(:logger as text[]), cast(:message as text[])
-        ) with ordinality as l(at, level, logger, message, position)
+        from told l join owner on owner.id = l.run and owner.token = l.token
         order by l.position
     )
-    select id, exists (
-        select from run_logs where run_id = :run offset greatest(0, :keep - cast(:adding as integer))
-    ) as full from owner""")
+    select id, token, adding > :keep or exists (
+        select from run_logs where run_id = owner.id offset greatest(0, :keep - owner.adding)
+    ) as full from owner""".replace("$owned", _OWNED)
+)
 
 _TRIM_LOGS = text("""
     delete from run_logs where run_id = :run
     and id >= (select id from run_logs where run_id = :run order by id offset :head limit 1)
     and id <= (select id from run_logs where run_id = :run order by id desc offset :tail limit 1)""")
 
-_FAILURES = text("""
+_FAILURES = text(
+    """
     with owner as (
-        select id, attempt from runs where id = :run and token = :token and state = 'running'
+        select r.id, r.attempt from runs r where r.id = :run and r.token = :token and $owned
     ), added as (
         insert into run_failures (run_id, attempt, entity, name, stage, cause, advice)
         select owner.id, owner.attempt, f.entity, f.name, f.stage, f.cause, f.advice
@@ -85,18 +96,21 @@ _FAILURES = text("""
         order by f.position
         limit greatest(0, :keep - (select count(*) from run_failures where run_id = :run))
     )
-    select id from owner""")
+    select id from owner""".replace("$owned", _OWNED)
+)
 
-_CHECKPOINTS = text("""
+_CHECKPOINTS = text(
+    """
     with owner as (
-        select id, attempt from runs where id = :run and token = :token and state = 'running'
+        select r.id, r.attempt from runs r where r.id = :run and r.token = :token and $owned
     ), added as (
         insert into run_checkpoints (run_id, scope, records)
         select owner.id, c.scope, c.records
         from owner cross join unnest(cast(:scope as text[]), cast(:records as jsonb[])) as c(scope, records)
         on conflict (run_id, scope) do update set records = excluded.records, at = excluded.at
     )
-    select id from owner""")
+    select id from owner""".replace("$owned", _OWNED)
+)
 
 
 def update_progress(session: Session, lease: Lease, progress: Json, counts: Json) -> bool:
@@ -104,23 +118,24 @@ def update_progress(session: Session, lease: Lease, progress: Json, counts: Json
     return _written(session, _PROGRESS, lease, progress=packed(progress), counts=packed(counts)) is not None
 
 
-def add_logs(session: Session, lease: Lease, lines: Sequence[LogLine], keep: int) -> bool:
-    """Keep these lines; of more than `keep` in all, the first and the last are kept. Whether the run is the owner's."""
-    owner = _written(
-        session,
-        _LOGS,
-        lease,
-        keep=keep,
-        adding=len(lines),
-        at=[line.at for line in lines],
-        level=[storable(line.level) for line in lines],
-        logger=[storable(line.logger) for line in lines],
-        message=[_bounded(line.message) for line in lines],
-    )
-    if owner is not None and (owner.full or len(lines) > keep):
-        tail = keep // 2
-        session.execute(_TRIM_LOGS, {"run": lease.run_id, "head": keep - tail, "tail": tail})
-    return owner is not None
+def add_logs(session: Session, lines: Mapping[Lease, Sequence[LogLine]], keep: int) -> Set[Lease]:
+    """Keep these lines, of more than `keep` of a run the first and the last; those that are still their owners'."""
+    told = [(lease, line) for lease, of_run in lines.items() for line in of_run]
+    values = {
+        "keep": keep,
+        "runs": [lease.run_id for lease, _ in told],
+        "tokens": [lease.token for lease, _ in told],
+        "at": [line.at for _, line in told],
+        "level": [storable(line.level) for _, line in told],
+        "logger": [storable(line.logger) for _, line in told],
+        "message": [_bounded(line.message) for _, line in told],
+    }
+    owned = session.execute(_LOGS, values).all()
+    tail = keep // 2
+    for row in owned:
+        if row.full:
+            session.execute(_TRIM_LOGS, {"run": row.id, "head": keep - tail, "tail": tail})
+    return {Lease(row.id, row.token) for row in owned}
 
 
 def add_failures(session: Session, lease: Lease, lost: Sequence[LostEntity], keep: int = MAX_FAILURES) -> bool:

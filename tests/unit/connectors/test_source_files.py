@@ -21,7 +21,7 @@ def folders(tmp_path: Path) -> SourceFiles:
 
 
 @pytest.mark.parametrize(
-    "path", ["one/shop.db", "two/shop.db", "entrance/shop.db", "one/up/two/shop.db", "one/not-there"]
+    "path", ["one/shop.db", "two/shop.db", "entrance/shop.db", "one/up/two/shop.db", "one/not-there", "one/./a//b"]
 )
 def test_what_lies_below_a_folder_may_be_read(folders: SourceFiles, tmp_path: Path, path: str) -> None:
     assert folders.place(str(tmp_path / path)) == (tmp_path / path).resolve()
@@ -42,6 +42,14 @@ def test_what_cannot_be_followed_is_no_path(folders: SourceFiles, tmp_path: Path
         for files in (folders, EVERY_FILE):
             with pytest.raises(ValueError, match="is not a path that can be followed"):
                 files.place(str(tmp_path / "one" / path))
+
+
+def test_what_begins_like_a_folder_and_goes_on_elsewhere_may_not(folders: SourceFiles, tmp_path: Path) -> None:
+    for path in (f"{tmp_path}/one//../private.db", "up/private.db"):
+        with pytest.raises(ValueError, match="does not lie below"):
+            folders.place(path)
+    twice = f"{tmp_path}/one/{tmp_path}/private.db"
+    assert folders.place(twice) == tmp_path.resolve() / "one" / str(tmp_path)[1:] / "private.db"
 
 
 def test_a_relative_path_begins_at_the_first_folder(folders: SourceFiles, tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def following(client: httpx.Client, run: dict[str, Any], **headers: str) -> Gene
 def log(database: Database, lease: Lease, *messages: str) -> None:
     lines = [LogLine(datetime(2026, 11, 22, tzinfo=UTC), "INFO", "connectors", message) for message in messages]
     with database.session() as session:
-        assert runs.add_logs(session, lease, lines, keep=10_000)
+        assert runs.add_logs(session, {lease: lines}, keep=10_000)
 
 
 def finish(database: Database, lease: Lease) -> None:

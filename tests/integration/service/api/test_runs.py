@@ -92,7 +92,7 @@ def test_what_a_run_left_behind_can_be_read(client: httpx.Client, database: Data
     lines = [LogLine(AT, "INFO", "connectors", f"line {number}") for number in range(3)]
     lost = LostEntity("table", "shop.sales.orders", "columns", "permission denied", "grant select")
     with database.session() as session:
-        runs.add_logs(session, lease, lines, keep=100)
+        runs.add_logs(session, {lease: lines}, keep=100)
         runs.add_failures(session, lease, [lost, lost])
         error = RunError(title="Too many entities failed", advice="see the failures")
         runs.finish(session, lease, Ending(RunState.FAILED, {"failed": 2}, error=error))

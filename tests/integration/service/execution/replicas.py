@@ -130,7 +130,7 @@ def working(site: Site, **chosen: Any) -> Generator[Worker]:
         secrets,
         metrics,
         journal,
-        Finisher(site.database),
+        Finisher(site.database, journal),
         reporting,
         site.folder,
         tokens,

@@ -197,7 +197,7 @@ class TestPrune:
         make(database)
         lease = start(database)
         with database.session() as session:
-            repository.add_logs(session, lease, [LogLine(TICK, "INFO", "a", "b")], 10)
+            repository.add_logs(session, {lease: [LogLine(TICK, "INFO", "a", "b")]}, 10)
             repository.checkpoint(session, lease, {"a": {}})
         end(database, lease, RunState.FAILED)
         assert self.prune(database, DAY, 10) == 0

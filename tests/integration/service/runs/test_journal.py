@@ -26,7 +26,7 @@ def lines(first: int, last: int) -> list[LogLine]:
 def log(database: Database, lease: Lease, first: int, last: int, keep: int) -> list[str]:
     """The messages kept after these lines were added."""
     with database.session() as session:
-        assert repository.add_logs(session, lease, lines(first, last), keep)
+        assert repository.add_logs(session, {lease: lines(first, last)}, keep) == {lease}
         return [line.message for line in repository.list_logs(session, lease.run_id, 0, 1000)]
 
 
@@ -49,8 +49,8 @@ def test_lines_keep_their_order_and_what_they_say(database: Database) -> None:
     make(database)
     lease = start(database)
     with database.session() as session:
-        repository.add_logs(session, lease, [LogLine(AT, "ERROR", "a.b", "x\x00" + "y" * MAX_TEXT)], 10)
-        repository.add_logs(session, lease, lines(1, 4), 10)
+        repository.add_logs(session, {lease: [LogLine(AT, "ERROR", "a.b", "x\x00" + "y" * MAX_TEXT)]}, 10)
+        repository.add_logs(session, {lease: lines(1, 4)}, 10)
         first, *rest = repository.list_logs(session, lease.run_id, 0, 3)
         assert (first.at, first.level, first.logger, first.attempt) == (AT, "ERROR", "a.b", 1)
         assert first.message.startswith("x\ufffdy")
@@ -110,21 +110,34 @@ def test_checkpoints_are_noted_once(database: Database) -> None:
     assert found == {lease.run_id: {"a": {"table": 2}, "b": {}}}
 
 
+def test_lines_of_several_runs_are_kept_by_run(database: Database) -> None:
+    leases: list[Lease] = []
+    for name in ("a", "b", "c"):
+        make(database, name)
+        leases.append(start(database, name))
+    one, two, ended = leases
+    end(database, ended)
+    told = {lease: lines(number, number + 9) for number, lease in enumerate(leases)}
+    with database.session() as session:
+        assert repository.add_logs(session, told, 4) == {one, two}
+        kept = {lease: [line.message for line in repository.list_logs(session, lease.run_id, 0, 9)] for lease in leases}
+    assert kept == {one: ["0", "1", "7", "8"], two: ["1", "2", "8", "9"], ended: []}
+
+
 def test_nothing_to_write_still_tells_who_owns_it(database: Database) -> None:
     make(database)
     lease = start(database)
     with database.session() as session:
-        assert repository.add_logs(session, lease, [], 10)
         assert repository.add_failures(session, lease, [])
         assert repository.checkpoint(session, lease, {})
     end(database, lease)
     with database.session() as session:
-        assert not repository.add_logs(session, lease, [], 10)
+        assert not repository.checkpoint(session, lease, {})
 
 
 WRITES: dict[str, Callable[[Session, Lease], bool]] = {
     "progress": lambda session, lease: repository.update_progress(session, lease, {"a": 1}, {"written": 99}),
-    "logs": lambda session, lease: repository.add_logs(session, lease, lines(0, 1), 10),
+    "logs": lambda session, lease: bool(repository.add_logs(session, {lease: lines(0, 1)}, 10)),
     "failures": lambda session, lease: repository.add_failures(session, lease, [LostEntity("a", "b", "c", "d")]),
     "checkpoints": lambda session, lease: repository.checkpoint(session, lease, {"a": {}}),
 }

@@ -166,7 +166,7 @@ def test_the_old_and_the_new_owner_do_not_mix(database: Database) -> None:
             claimed = claim(database, f"worker-{number}")
             return [run.lease for run in claimed if end(database, run.lease)]
         with database.session() as session:
-            repository.add_logs(session, stale, line, 10)
+            repository.add_logs(session, {stale: line}, 10)
         return [stale] if end(database, stale, RunState.FAILED) else []
 
     winners = [lease for leases in together(REPLICAS, act) for lease in leases]
