@@ -1,5 +1,6 @@
 """What becomes of a project: data models and lineage of its tables, tests of data, exposures."""
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
@@ -33,6 +34,7 @@ EXPOSED_AS = "open_metadata_fqn"
 OWN_META = "openmetadata"
 TEST = "test."
 T = TypeVar("T")
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,7 @@ class DbtWalk:
         self._service = fqn(context.service)
         self._options = options = context.options
         self._artefacts = artefacts
+        self._report = context.report
         self._project = Project(artefacts, context.service)
         self._tags = OwnTags(options.dbt_classification_name, "dbt")
         self._database, self._schema, self._table, self._tag = map(
@@ -159,6 +162,11 @@ class DbtWalk:
         test = cast("FoundTest", item.make())
         tables = self._project.tables
         kept = [each for each in test.nodes if each in tables and self._keeps(tables[each])]
+        if not kept:
+            filtered = any(each in tables for each in test.nodes)
+            why = "filters leave its tables out" if filtered else "it is of no table"
+            logger.info("the test %s is left out: %s", item.unique_id, why)
+            self._report.counted(CreateTestCaseRequest.entity, "filtered")
         if kept and test.name not in self._defined:
             self._defined.add(test.name)
             yield data_tests.definition(test)

@@ -309,6 +309,28 @@ def test_a_test_of_a_source_is_attached_by_its_arguments(tmp_path: Path) -> None
     assert {each.name for each in case.parameter_values} == {"to", "field"}
 
 
+def test_a_test_that_is_of_no_table_is_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def reading(name: str, *nodes: str) -> dict[str, Any]:
+        return {f"test.shop.{name}": {"resource_type": "test", "name": name, "depends_on": {"nodes": nodes}}}
+
+    nodes = {**model("t"), **model("e", materialized="ephemeral"), **model("other")}
+    tests = {
+        **reading("of_nothing"), **reading("of_none", "model.shop.e"), **reading("of_other", "model.shop.other"),
+        **reading("of_table", "model.shop.t", "model.shop.other"),
+    }  # fmt: skip
+    written(tmp_path, "manifest", nodes={**nodes, **tests})
+    caplog.set_level("INFO", logger="connectors")
+    walked = walk("dbt", in_files(tmp_path, "manifest"), tableFilterPattern={"excludes": ["other"]})
+    assert [case.name for case in walked.sink.only(CreateTestCaseRequest)] == ["of_table"]
+    assert walked.report.by_type["testCase"]["filtered"] == 3
+    said = [record.message for record in caplog.records if record.message.startswith("the test ")]
+    assert said == [
+        "the test test.shop.of_nothing is left out: it is of no table",
+        "the test test.shop.of_none is left out: it is of no table",
+        "the test test.shop.of_other is left out: filters leave its tables out",
+    ]
+
+
 def test_what_was_only_compiled_or_skipped_has_no_result(tmp_path: Path) -> None:
     names = {"a": "success", "b": "skipped", "c": "error", "d": "pass"}
     tests = {
