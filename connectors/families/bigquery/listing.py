@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+import msgspec
 from msgspec.structs import replace
 
 from connectors.families.bigquery import queries
@@ -69,20 +70,26 @@ class DatasetListing:
         Raises:
             ConnectorError: The dataset is gone, or the user sees tables without what they are made of.
         """
-        listed = sorted(self.api.tables(self.project, self.dataset), key=lambda row: row.name)
+        # The list promises no order, so all of it is held: encoded, which takes a tenth of the memory.
+        encode = msgspec.msgpack.Encoder().encode
+        listed = sorted((row.name, encode(row)) for row in self.api.tables(self.project, self.dataset))
         since, unchanged = self._unchanged() if listed else (None, set[str]())
-        yield from (Table(row.name, table_type(row), (), unchanged=True) for row in listed if row.name in unchanged)
-        read = [row for row in listed if row.name not in unchanged]
-        if not read:
+        decode = msgspec.msgpack.Decoder(TableItem).decode
+        yield from (
+            Table(name, table_type(decode(row)), (), unchanged=True) for name, row in listed if name in unchanged
+        )
+        if all(name in unchanged for name, _ in listed):
             return
         details = self._details(since)
         hidden: list[str] = []
-        for row in read:
-            found = details.tables.of(row.name)
+        for name, row in listed:
+            if name in unchanged:
+                continue
+            found = details.tables.of(name)
             if found:
-                yield self._table(row, found[0][1], details)
-            elif len(hidden) >= MOST_ASKED or not self._is_gone(row.name):
-                hidden.append(row.name)
+                yield self._table(decode(row), found[0][1], details)
+            elif len(hidden) >= MOST_ASKED or not self._is_gone(name):
+                hidden.append(name)
         refuse_hidden(self.dataset, hidden, GRANT)
 
     def _unchanged(self) -> tuple[int | None, set[str]]:
