@@ -23,8 +23,9 @@ from connectors.families.bigquery.tables import (
     table_type,
     texts_of,
 )
-from connectors.families.bigquery.tags import PolicyTags, label_of, tags_of
+from connectors.families.bigquery.tags import PolicyTags
 from connectors.families.database_source import ForeignKey, Table, Tag
+from connectors.families.database_tags import label_of, tags_of
 from connectors.families.hidden_tables import refuse_hidden
 from connectors.families.rest_failures import Refused, Vanished, attempted
 from connectors.families.sql import DetailStream
@@ -33,6 +34,7 @@ from connectors.models.database import VIEW_TYPES
 
 # How many that a list has and no view of INFORMATION_SCHEMA are asked for by themselves: they may be gone by now.
 MOST_ASKED = 20
+LABEL = "Label of BigQuery"
 GRANT = "grant roles/bigquery.metadataViewer on the dataset"
 logger = logging.getLogger(__name__)
 
@@ -120,7 +122,7 @@ class DatasetListing:
         kind, keys = table_type(row), Keys(details.keys.of(row.name))
         notes, policy = self._notes(details.fields.of(row.name))
         options = {str(name): texts_of(value) for _, name, value in details.options.of(row.name)}
-        labels = tags_of(row.labels)
+        labels = tags_of(row.labels, LABEL)
         table = Table(
             name=row.name,
             type=kind,
