@@ -155,10 +155,11 @@ def dagster(asked: Asked, size: int) -> Answer:
     if "repositoryOrError" in query:
         first = 1000 * last_number(variables["at"]["repositoryLocationName"])
         numbers = range(first, min(first + 1000, size))
-        jobs = [{"name": f"j{n}", "tags": [{"key": "team", "value": "a"}]} for n in numbers]
+        jobs = [{"name": f"j{n}"} for n in numbers]
         found = {"jobs": jobs} if "jobs {" in query else {"assetNodes": [asset(n) for n in numbers]}
         return {"data": {"repositoryOrError": {"__typename": "Repository", **found}}}
     ops = [{"handleID": f"o{n}", "solid": {"definition": {"__typename": "SolidDefinition"}}} for n in range(TASKS)]
+    tags = [{"key": "team", "value": "a"}]
     steps = [{"stepKey": f"o{n}", "status": "SUCCESS", "startTime": SECONDS} for n in range(TASKS)]
     run = {"runId": "r", "status": "SUCCESS", "startTime": SECONDS, "stepStats": steps}
     asked_for = [key for key in variables if key.startswith("job")]
@@ -167,7 +168,9 @@ def dagster(asked: Asked, size: int) -> Answer:
         for key in asked_for
         if "since" in variables
     }
-    return {"data": {**{key: {"__typename": "Pipeline", "solidHandles": ops} for key in asked_for}, **runs}}
+    return {
+        "data": {**{key: {"__typename": "Pipeline", "tags": tags, "solidHandles": ops} for key in asked_for}, **runs}
+    }
 
 
 def asset(n: int) -> dict[str, Any]:

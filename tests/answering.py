@@ -143,7 +143,7 @@ class _Handler(BaseHTTPRequestHandler):
         api, parts = self._api, urlsplit(self.path)
         raw = self.rfile.read(int(self.headers.get("content-length") or 0))
         headers = {name.lower(): text for name, text in self.headers.items()}
-        asked = Asked(self.command, parts.path, parse_qs(parts.query), headers, raw)
+        asked = Asked(self.command, parts.path, parse_qs(parts.query, keep_blank_values=True), headers, raw)
         with api.lock:
             api.asked.append(asked)
             api.in_flight += 1

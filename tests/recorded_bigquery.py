@@ -64,7 +64,9 @@ class Recorded(Answering):
         return [asked.body for asked in self.asked if asked.path == f"{BASE}/queries"]
 
     def answer(self, asked: Asked) -> Any:
-        """Of a query that began: its next page."""
+        """Of a query that began: its next page, or that it ends."""
+        if asked.path.endswith("/cancel"):
+            return Status(200, {"kind": "bigquery#jobCancelResponse"})
         job = re.fullmatch(rf"{BASE}/queries/(\d+)", asked.path)
         return super().answer(asked) if job is None else self._rows(job[1], int(asked.query.get("pageToken", ["0"])[0]))
 

@@ -84,7 +84,10 @@ def make_bucket(account: Account, name: str, content: dict[str, bytes]) -> str:
 
 
 def fill_s3(account: Account) -> None:
-    """A bucket with a manifest, one with nothing, and one with a file that nobody tells of."""
-    make_bucket(account, "lake", files())
+    """A bucket with a manifest, one with nothing, and one with a file that nobody tells of; some have tags."""
+    lake, s3 = make_bucket(account, "lake", files()), account.client("s3")
+    s3.put_bucket_tagging(Bucket=lake, Tagging={"TagSet": [{"Key": "team", "Value": "sales"}]})
+    for key, value in (("album/2025/a.png", ""), ("stock.tsv.gz", "a.b")):
+        s3.put_object_tagging(Bucket=lake, Key=key, Tagging={"TagSet": [{"Key": "kept", "Value": value}]})
     make_bucket(account, "empty", {})
     make_bucket(account, "plain", {"a.txt": b"a"})

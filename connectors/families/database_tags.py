@@ -1,12 +1,25 @@
-"""The tags of a database service: each classification and each tag once in a run."""
+"""The tags that a system has by key and value: each classification and each tag once in a run."""
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from connectors.families.database_source import Tag
 from connectors.models.names import encode_name, fqn
 from connectors.models.records import Record
 from connectors.models.tags import CreateClassificationRequest, CreateTagRequest
+
+
+def label_of(tag: Tag) -> str:
+    """The name by which an entity carries the tag."""
+    return fqn(tag.classification, encode_name(tag.name))
+
+
+def tags_of(values: Mapping[str, str], about: str) -> tuple[Tag, ...]:
+    """Tags of these keys, which are their classifications; one without a value is named like its key."""
+    return tuple(
+        Tag(encode_name(key), about, value or key, f"{key} is {value}" if value else key)
+        for key, value in sorted(values.items())
+    )
 
 
 class NewTags:

@@ -158,12 +158,12 @@ class RestClient:
         """What a GET of `path` answers, byte by byte; raises what get does."""
         return self._answered(Call("GET", path, {})).body
 
-    def post(self, path: str, kind: type[T], body: object, *, signed: bool = True) -> T:
+    def post(self, path: str, kind: type[T], body: object, query: Query | None = None, *, signed: bool = True) -> T:
         """What a POST of `body`, as JSON, answers; for questions only, as it may be sent twice. Raises what get does.
 
         What is not `signed` goes without the headers of the session: logging in itself.
         """
-        return self._ask(Call("POST", path, {}, body, signed), kind)
+        return self._ask(Call("POST", path, query or {}, body, signed), kind)
 
     def ahead(
         self, items: Iterable[ItemT], work: Callable[[ItemT], T], width: int | None = None

@@ -4,7 +4,7 @@ from typing import ClassVar, Literal
 
 import msgspec
 
-from connectors.models.base import CreateRequest, EntityReference, Wire
+from connectors.models.base import CreateRequest, EntityReference, TagLabel, Wire
 from connectors.models.database import Column
 from connectors.models.services import CreateServiceRequest
 
@@ -44,6 +44,7 @@ class CreateContainerRequest(CreateRequest, frozen=True, kw_only=True):
     number_of_objects: int | None = None
     file_formats: tuple[FileFormat, ...] = ()
     data_model: ContainerDataModel | None = None
+    tags: tuple[TagLabel, ...] = ()
 
     @property
     def parent(self) -> str:

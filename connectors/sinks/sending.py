@@ -10,6 +10,7 @@ import msgspec
 from connectors.errors import ConfigurationError, SinkUnavailable
 from connectors.http.answers import Answer
 from connectors.models.data_model import AddDataModelRequest
+from connectors.models.lineage import AddLineageRequest
 from connectors.models.names import parent_fqn
 from connectors.models.quality import AddTestCaseResultRequest
 from connectors.openmetadata.client import OpenMetadataClient, TookTooLong
@@ -18,6 +19,7 @@ from connectors.sinks.batches import Batch
 from connectors.sinks.case_results import add_result
 from connectors.sinks.data_models import put_data_model
 from connectors.sinks.dead_letters import DeadLetters
+from connectors.sinks.edges import put_edge
 from connectors.sinks.entries import Encoding, Entry, references
 from connectors.sinks.ledger import Ledger
 from connectors.sinks.references import References, inside
@@ -95,6 +97,8 @@ class Sender:
             return put_data_model(self._client, self.references, entry)
         if collection == AddTestCaseResultRequest.collection:
             return add_result(self._client, entry)
+        if collection == AddLineageRequest.collection:
+            return put_edge(self._client, entry)
         path, body = entry.path or f"/{collection}", entry.payload or entry.body
         answer = self._client.request(f"put {collection}", "PUT", path, body=body)
         return Verdict() if answer.ok else Verdict({0: Refusal(answer.status, answer.message())})

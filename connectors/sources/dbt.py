@@ -23,7 +23,9 @@ from connectors.topology import Node
 def topology(context: RunContext[DbtArtefacts, DbtMetadata]) -> Generator[Node[None, Any]]:
     """The tree of one run over artefacts that are read at once, so that they belong together."""
     reader = Reader(context.connection, context.report, context.cancellation, LIMITS)
-    yield DbtWalk(context, reader.all()).topology()
+    walk = DbtWalk(context, reader.all())
+    with walk.origins.telling():
+        yield walk.topology()
 
 
 CONNECTOR = Connector(

@@ -29,10 +29,11 @@ WHOLE_MANIFEST = "openmetadata_storage_manifest.json"
 METRICS_AT_ONCE, DAYS, DAY_SECONDS = 500, 3, 86_400
 METRICS: Mapping[str, str] = {"BucketSizeBytes": "StandardStorage", "NumberOfObjects": "AllStorageTypes"}
 MISSING = frozenset({"NoSuchKey", "404"})
+AMAZONS_OWN = "aws:"
 GRANTS = """{
   "Effect": "Allow",
   "Action": ["s3:ListAllMyBuckets", "s3:ListBucket", "s3:GetObject",
-             "cloudwatch:GetMetricData"],
+             "s3:GetBucketTagging", "s3:GetObjectTagging", "cloudwatch:GetMetricData"],
   "Resource": "*"
 }"""
 
@@ -140,7 +141,7 @@ class S3Store:
         try:
             answer = self._service.call("get_object", Bucket=bucket, Key=key, Range=wanted)
         except ConnectorError as error:
-            code = error.message.partition(": ")[2].partition(":")[0]
+            code = _code(error)
             if code in MISSING:
                 return None
             if code == "InvalidRange":  # it ends before
@@ -148,6 +149,23 @@ class S3Store:
             raise
         with translated(f"get_object {bucket} {key}"), closing(answer["Body"]) as body:
             return bytes(body.read(length))
+
+    def tags(self, bucket: str, key: str = "") -> Mapping[str, str]:
+        """See ObjectStore. Those whose keys begin with aws: are Amazon's own, and left out."""
+        try:
+            if key:
+                answer = self._service.call("get_object_tagging", Bucket=bucket, Key=key)
+            else:
+                answer = self._service.call("get_bucket_tagging", Bucket=bucket)
+        except ConnectorError as error:
+            code = _code(error)
+            if code in MISSING | {"NoSuchTagSet"}:
+                return {}
+            if code == "NotImplemented":
+                raise ConnectorError(error.message, "set includeTags to false: this store keeps no tags") from error
+            raise
+        found = listed(answer, "TagSet", f"tags of {self.full_path(bucket, key)}")
+        return {tag["Key"]: tag["Value"] for tag in found if not tag["Key"].startswith(AMAZONS_OWN)}
 
     def page(self, bucket: str, prefix: str = "") -> str | None:
         """See ObjectStore; a store of somebody else's has one where its console is named."""
@@ -201,6 +219,11 @@ class S3Store:
     def _asked_time(self, name: str) -> datetime:
         answer = self._service.call("list_objects_v2", Bucket=name, MaxKeys=1)
         return parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
+
+
+def _code(error: ConnectorError) -> str:
+    """What S3 calls an error."""
+    return error.message.partition(": ")[2].partition(":")[0]
 
 
 def _statistic(bucket: str, metric: str) -> dict[str, Any]:
@@ -260,7 +283,7 @@ CONNECTOR = Connector(
     service_type="S3",
     config=S3Config,
     options=S3Metadata,
-    capabilities=frozenset({Capability.CONTAINERS, Capability.DATA_MODELS, Capability.DELETIONS}),
+    capabilities=frozenset({Capability.CONTAINERS, Capability.DATA_MODELS, Capability.DELETIONS, Capability.TAGS}),
     checks=(
         Check("ListBuckets", "The buckets can be listed", check_buckets, gate=True, mandatory=True),
         Check("GetMetrics", "What buckets hold can be asked for", check_metrics),

@@ -384,7 +384,7 @@ SYSTEMS: dict[str, Callable[[pytest.FixtureRequest], System]] = {
     "redpanda": of_kafka_kind("Redpanda"),
     "redshift": read_by_names("Redshift"),
     "rest": rest,
-    "s3": of_amazon("S3", fill_s3, {}),
+    "s3": of_amazon("S3", fill_s3, {"includeTags": True}),
     "sagemaker": of_amazon("SageMaker", fill_sagemaker, {}),
     "snowflake": snowflake,
     "sqlite": sqlite,

@@ -39,7 +39,7 @@ from tests.conformance.runs import SERVICE, Bench, in_flow, is_view
 from tests.in_memory import RecordingSink, contents
 
 WITH_OWNERS = CreateTableRequest | CreatePipelineRequest | CreateMlModelRequest | CreateDashboardRequest
-WITH_TAGS = WITH_OWNERS | AddDataModelRequest
+WITH_TAGS = WITH_OWNERS | AddDataModelRequest | CreateContainerRequest
 OF_NO_SERVICE = ("classification", "tag", "testDefinition")
 FLOWS = pytest.mark.parametrize("threads", [1, 4])
 

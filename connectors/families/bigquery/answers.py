@@ -166,6 +166,10 @@ class Job(Answer, frozen=True):
     location: str = ""
 
 
+class Cancelled(Answer, frozen=True):
+    """BigQuery was told to end a query; it does so in its own time."""
+
+
 class Cell(msgspec.Struct, frozen=True, gc=False):
     """A value; of a list, cells."""
 

@@ -1,5 +1,6 @@
 """BigQuery's REST API: its lists, and the answers to queries; and Data Catalog's, for policy tags."""
 
+import logging
 import time
 import uuid
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -14,9 +15,11 @@ import httpx
 from connectors.cancellation import Cancellation
 from connectors.errors import ConnectorError, FatalError, SourceUnavailable
 from connectors.families.bigquery.answers import (
+    Cancelled,
     Dataset,
     DatasetItem,
     Datasets,
+    Job,
     PolicyTag,
     PolicyTags,
     RoutineItem,
@@ -30,7 +33,7 @@ from connectors.families.bigquery.answers import (
 from connectors.families.bigquery.config import BigQueryConfig
 from connectors.families.bigquery.failures import explained
 from connectors.families.google.tokens import GoogleTokens
-from connectors.families.rest import Endpoint, RestClient, RestLimits
+from connectors.families.rest import AT_ONCE, Endpoint, RestClient, RestLimits
 from connectors.families.rest_failures import attempted
 from connectors.families.rest_pages import by_cursor
 from connectors.http.answers import Answer
@@ -44,11 +47,14 @@ if TYPE_CHECKING:
 BASE = "/bigquery/v2/projects"
 LIMITS = RestLimits(connections=16)
 PAGE, PAGE_OF_ROWS = 1000, 5000
-WAIT_MILLISECONDS, JOB_MILLISECONDS = 10_000, 300_000
+# The first answer to a query comes soon, done or not: with it its job is known, which can be cancelled.
+BEGIN_MILLISECONDS, WAIT_MILLISECONDS, JOB_MILLISECONDS = 1_000, 10_000, 300_000
+CANCEL_SECONDS = 5.0
 # Reasons of a 403 that says nothing of rights.
 LATER = (b'"rateLimitExceeded"', b'"jobRateLimitExceeded"', b'"quotaExceeded"')
 OF_ROUTINES = "routineReference,routineType,language,definitionBody,description"
 SqlRow = tuple[Any, ...]
+logger = logging.getLogger(__name__)
 
 
 class BigQuery:
@@ -59,6 +65,17 @@ class BigQuery:
         self._tokens = tokens
         self._client = client
         self._catalog = catalog
+        self._unfinished: dict[str, Job] = {}
+
+    @property
+    def unfinished(self) -> tuple[Job, ...]:
+        """The queries that BigQuery still works on."""
+        return tuple(self._unfinished.values())
+
+    def cancel(self, job: Job) -> None:
+        """Have BigQuery end a query; raises what every question does."""
+        path = f"{BASE}/{_path(job.project_id)}/jobs/{quote(job.job_id, safe='')}/cancel"
+        self._client.post(path, Cancelled, {}, {"location": job.location} if job.location else {})
 
     def projects(self) -> tuple[str, ...]:
         """Those of the definition, or the one that its credentials are of.
@@ -155,13 +172,16 @@ class BigQuery:
             "query": " ".join(query.split()),
             "useLegacySql": False,
             "location": location or None,
-            "timeoutMs": WAIT_MILLISECONDS,
+            "timeoutMs": BEGIN_MILLISECONDS,
             "jobTimeoutMs": str(JOB_MILLISECONDS),
             "maxResults": PAGE_OF_ROWS,
             "requestId": str(uuid.uuid4()),  # asked again, it is the same query and is charged once
             "labels": {"application": "headwater"},
         }
-        return self._client.post(f"{BASE}/{_path(self._config.billing_project_id or project)}/queries", Rows, body)
+        rows = self._client.post(f"{BASE}/{_path(self._config.billing_project_id or project)}/queries", Rows, body)
+        if not rows.job_complete:
+            self._unfinished[rows.job_reference.job_id] = rows.job_reference
+        return rows
 
     def _rows(self, first: Rows, subject: str) -> Iterator[SqlRow]:
         job = first.job_reference
@@ -175,6 +195,7 @@ class BigQuery:
             if token or not page.job_complete:
                 given = {**waiting, "pageToken": token} if token else waiting
                 page = self._complete(path, given, subject)
+                self._unfinished.pop(job.job_id, None)
             if page.errors:  # an answer that may not be whole would make tables look gone
                 message = f"{subject}: {page.errors[0].reason}: {page.errors[0].message}"
                 raise ConnectorError(message, "look at the query's job in BigQuery's console")
@@ -213,7 +234,30 @@ def busy(answer: Answer) -> bool:
 def open_bigquery(
     config: BigQueryConfig, report: Report, cancellation: Cancellation, limits: RestLimits | None = None
 ) -> Generator[BigQuery]:
-    """A way to the BigQuery of a connection; nothing is asked yet."""
+    """A way to the BigQuery of a connection; nothing is asked yet. What is not done at its end is cancelled."""
+    with _opened(config, report, cancellation, limits or LIMITS) as api:
+        try:
+            yield api
+        finally:
+            if api.unfinished:
+                _cancel(api.unfinished, config, report)
+
+
+def _cancel(jobs: Sequence[Job], config: BigQueryConfig, report: Report) -> None:
+    """On a way of its own, as the run's may be closed; what fails is left to the query's own time limit."""
+    try:
+        with _opened(config, report, Cancellation(CANCEL_SECONDS), AT_ONCE) as api:
+            for job in jobs:
+                api.cancel(job)
+                logger.info("the query %s of BigQuery is cancelled", job.job_id)
+    except ConnectorError as error:
+        logger.warning("a query of BigQuery may go on for up to %d s: %s", JOB_MILLISECONDS // 1000, error)
+
+
+@contextmanager
+def _opened(
+    config: BigQueryConfig, report: Report, cancellation: Cancellation, limits: RestLimits
+) -> Generator[BigQuery]:
     with ExitStack() as stack:
         http = stack.enter_context(httpx.Client(verify=tls_context("https://", "no-ssl", None)))
         tokens = GoogleTokens(config.credentials, report, cancellation, http)
@@ -228,7 +272,7 @@ def open_bigquery(
         )
         of_catalog = replace(of_bigquery, system="Data Catalog", address=config.policy_tags_address)
         client, catalog = (
-            stack.enter_context(RestClient(endpoint, report, cancellation, limits or LIMITS))
+            stack.enter_context(RestClient(endpoint, report, cancellation, limits))
             for endpoint in (of_bigquery, of_catalog)
         )
         yield BigQuery(config, tokens, client, catalog)

@@ -1,4 +1,4 @@
-"""Labels and policy tags as tags: a label's key, and a policy tag's taxonomy, is their classification."""
+"""Policy tags as tags: their taxonomy is their classification."""
 
 import logging
 import threading
@@ -9,10 +9,9 @@ from connectors.errors import ConnectorError, advice_of
 from connectors.families.bigquery.api import BigQuery
 from connectors.families.database_source import Tag
 from connectors.families.rest_failures import attempted
-from connectors.models.names import encode_name, fqn
+from connectors.models.names import encode_name
 from connectors.report import Failure, Report
 
-LABEL = "Label of BigQuery"
 TAXONOMY = "Taxonomy of BigQuery's policy tags"
 MARK = "/policyTags/"
 logger = logging.getLogger(__name__)
@@ -22,19 +21,6 @@ class Taxonomy(NamedTuple):
     """The policy tags of one taxonomy, by their paths."""
 
     tags: Mapping[str, Tag]
-
-
-def label_of(tag: Tag) -> str:
-    """The name by which an entity carries the tag."""
-    return fqn(tag.classification, encode_name(tag.name))
-
-
-def tags_of(labels: Mapping[str, str]) -> tuple[Tag, ...]:
-    """The tags of a table's labels; one without a value is named like its key."""
-    return tuple(
-        Tag(encode_name(key), LABEL, value or key, f"{key} is {value}" if value else key)
-        for key, value in sorted(labels.items())
-    )
 
 
 class PolicyTags:

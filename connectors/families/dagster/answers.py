@@ -67,15 +67,6 @@ class Owner(msgspec.Struct):
     team: str | None = None
 
 
-class Job(msgspec.Struct):
-    """A job, as its repository lists it."""
-
-    name: str
-    description: str | None = None
-    tags: list[Tag] = []
-    owners: list[Owner] = []
-
-
 class ScheduleState(msgspec.Struct):
     """Whether a schedule is on."""
 
@@ -118,7 +109,7 @@ class Repository(msgspec.Struct, rename={"kind": "__typename", "asset_nodes": "a
 
     kind: str
     message: str | None = None
-    jobs: list[Job] = []
+    jobs: list[Named] = []
     schedules: list[Schedule] = []
     asset_nodes: list[AssetNode] = []
 
@@ -157,10 +148,13 @@ class Handle(msgspec.Struct):
 
 
 class JobDetails(msgspec.Struct, rename={"kind": "__typename", "handles": "solidHandles"}):
-    """The ops of one job."""
+    """One job and its ops."""
 
     kind: str
     message: str | None = None
+    description: str | None = None
+    tags: list[Tag] = []
+    owners: list[Owner] = []
     handles: list[Handle] = []
 
 

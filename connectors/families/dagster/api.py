@@ -12,11 +12,13 @@ from connectors.cancellation import Cancellation
 from connectors.errors import ConnectorError
 from connectors.families import rest
 from connectors.families.dagster.answers import (
+    AssetNode,
     Envelope,
     FieldNames,
     JobDetails,
     Repository,
     Runs,
+    Schedule,
     Workspace,
 )
 from connectors.families.dagster.config import DagsterConfig
@@ -30,13 +32,15 @@ WORKSPACE = """{ workspaceOrError { __typename ... on Error { message } ... on W
 } } } }"""
 REPOSITORY = """query ($at: RepositorySelector!) { repositoryOrError(repositorySelector: $at) {
   __typename ... on Error { message } ... on Repository { %s } } }"""
-JOBS = """jobs { name description tags { key value } %s }
-  schedules { pipelineName cronSchedule executionTimezone scheduleState { status } }"""
+JOBS = "jobs { name }"
+SCHEDULES = "schedules { pipelineName cronSchedule executionTimezone scheduleState { status } }"
 OWNERS = "owners { ... on UserDefinitionOwner { email } ... on TeamDefinitionOwner { team } }"
-ASSETS = """assetNodes { assetKey { path } dependencyKeys { path } jobNames
+ASSETS = "assetNodes { assetKey { path } dependencyKeys { path } jobNames }"
+ASSET_METADATA = """assetNodes { assetKey { path } jobNames
   metadataEntries { label ... on TextMetadataEntry { text } } }"""
 OPS = """job%(n)d: pipelineOrError(params: $job%(n)d) { __typename ... on Error { message }
-  ... on Pipeline { solidHandles { handleID solid { definition { __typename description }
+  ... on Pipeline { description tags { key value } %(owners)s
+  solidHandles { handleID solid { definition { __typename description }
   outputs { dependedBy { solid { name } } } } } } }"""
 RUNS = """runs%(n)d: runsOrError(filter: {pipelineName: $name%(n)d, createdAfter: $since}, limit: $most) {
   __typename ... on Error { message } ... on Runs { results { runId status creationTime startTime
@@ -78,13 +82,21 @@ class Dagster:
                 found.extend(Place(entry.name, each.name) for each in loaded.repositories)
         return sorted(found), failed
 
-    def jobs(self, place: Place) -> Repository:
-        """The jobs and schedules of a repository."""
-        return self._repository(place, JOBS % (OWNERS if self._has_owners else ""))
+    def jobs(self, place: Place) -> list[str]:
+        """The names of the jobs of a repository."""
+        return [job.name for job in self._repository(place, JOBS).jobs]
 
-    def assets(self, place: Place) -> Repository:
-        """The assets of a repository."""
-        return self._repository(place, ASSETS)
+    def schedules(self, place: Place) -> list[Schedule]:
+        """The schedules of a repository."""
+        return self._repository(place, SCHEDULES).schedules
+
+    def assets(self, place: Place) -> list[AssetNode]:
+        """The assets of a repository, by which jobs, and what they are made of."""
+        return self._repository(place, ASSETS).asset_nodes
+
+    def asset_metadata(self, place: Place) -> list[AssetNode]:
+        """The assets of a repository, by which jobs, and what is said of them."""
+        return self._repository(place, ASSET_METADATA).asset_nodes
 
     def _repository(self, place: Place, wanted: str) -> Repository:
         key = "repositoryOrError"
@@ -98,15 +110,16 @@ class Dagster:
         return any(field.name == "owners" for field in answer["__type"].fields)
 
     def details(self, jobs: Sequence[tuple[Place, str]], since: float | None) -> list[tuple[JobDetails, Runs | None]]:
-        """The ops of these jobs, and their latest runs that began after `since`, in seconds since 1970, if given."""
+        """These jobs, and their latest runs that began after `since`, in seconds since 1970, if given."""
         declared, parts = ["$since: Float", "$most: Int"], list[str]()
+        owners = OWNERS if self._has_owners else ""
         variables: dict[str, Any] = {"since": since, "most": MOST_RUNS}
         kinds: dict[str, type[JobDetails] | type[Runs]] = {}
         for n, (place, name) in enumerate(jobs):
             declared.append(f"$job{n}: PipelineSelector!")
             variables[f"job{n}"] = {**place.selector(), "pipelineName": name}
             kinds[f"job{n}"] = JobDetails
-            parts.append(OPS % {"n": n})
+            parts.append(OPS % {"n": n, "owners": owners})
             if since is not None:
                 declared.append(f"$name{n}: String!")
                 variables[f"name{n}"] = name

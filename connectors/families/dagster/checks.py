@@ -45,11 +45,11 @@ def check_runs(config: DagsterConfig) -> str:
 def check_assets(config: DagsterConfig) -> str:
     """Read the assets."""
     with asked(config) as dagster:
-        return f"{sum(len(dagster.assets(place).asset_nodes) for place in dagster.places()[0])} assets"
+        return f"{sum(len(dagster.assets(place)) for place in dagster.places()[0])} assets"
 
 
 def _jobs(dagster: Dagster) -> list[tuple[Place, str]]:
-    return [(place, job.name) for place in dagster.places()[0] for job in dagster.jobs(place).jobs]
+    return [(place, name) for place in dagster.places()[0] for name in dagster.jobs(place)]
 
 
 CHECKS: tuple[Check[DagsterConfig], ...] = tuple(

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from connectors.connector import RunContext
 from connectors.errors import ConnectorError
-from connectors.families.dagster.answers import AssetNode, Handle, Job, JobDetails, Run, Runs, Schedule
+from connectors.families.dagster.answers import AssetNode, Handle, JobDetails, Run, Runs, Schedule
 from connectors.families.dagster.api import Dagster, Place, checked, open_dagster
 from connectors.families.dagster.config import DagsterConfig
 from connectors.families.pipeline import Pipeline
@@ -33,6 +33,7 @@ STATES: Mapping[str, ExecutionStatus] = {
     "SKIPPED": "Skipped",
 }
 Context = RunContext[DagsterConfig, PipelineMetadata]
+AssetPath = tuple[str, ...]
 Flows = tuple[tuple[str, str], ...]
 Part = tuple[JobDetails, Runs | None]
 Answers = list[tuple[Part, ConnectorError | None]]
@@ -40,11 +41,11 @@ Answers = list[tuple[Part, ConnectorError | None]]
 
 @dataclass(frozen=True, slots=True)
 class ListedJob:
-    """A job as its repository has it; `name` tells it from those of other repositories."""
+    """A job of a repository; `name` tells it from those of other repositories, `own_name` does not."""
 
     place: Place
     name: str
-    row: Job
+    own_name: str
     schedules: tuple[Schedule, ...]
     flows: Flows
 
@@ -65,7 +66,7 @@ class DagsterSource:
 
     def count(self) -> int:
         """See PipelineSource."""
-        return sum(len(self._dagster.jobs(place).jobs) for place in self._dagster.places()[0])
+        return sum(len(self._dagster.jobs(place)) for place in self._dagster.places()[0])
 
     def pipelines(self, wanted: Callable[[str], bool]) -> Iterator[Pipeline]:
         """See PipelineSource. Ops and runs of twenty jobs are one question, of which several are under way.
@@ -88,39 +89,45 @@ class DagsterSource:
             raise error
 
     def _listed(self, places: Sequence[Place]) -> Iterator[ListedJob]:
-        """The jobs of all repositories; a name that several of them use is completed by the code location."""
-        found = {place: self._dagster.jobs(place) for place in places}
-        times = Counter(job.name for repository in found.values() for job in repository.jobs)
-        flows = self._flows(places)
-        for place, repository in found.items():
-            schedules = defaultdict[str, list[Schedule]](list)
-            for schedule in repository.schedules:
-                schedules[schedule.pipeline_name].append(schedule)
-            for job in repository.jobs:
-                only = times[job.name] == 1
-                name = job.name if only else f"{job.name}@{place.location}/{place.repository}"
-                yield ListedJob(place, name, job, tuple(schedules[job.name]), flows.get((place, job.name), ()))
+        """The jobs of all repositories; a name that several of them use is completed by the code location.
 
-    def _flows(self, places: Sequence[Place]) -> dict[tuple[Place, str], Flows]:
-        """By job, the URIs of what its assets are made of, empty for nothing that is known, and of themselves."""
+        Of all of them the names are held, and of one repository at a time its schedules and assets.
+        """
+        names = {place: self._dagster.jobs(place) for place in places}
+        times = Counter(name for found in names.values() for name in found)
+        tables = self._tables(places)
+        for place, found in names.items():
+            schedules = defaultdict[str, list[Schedule]](list)
+            for schedule in self._dagster.schedules(place):
+                schedules[schedule.pipeline_name].append(schedule)
+            flows = self._flows(place, tables)
+            for own in found:
+                name = own if times[own] == 1 else f"{own}@{place.location}/{place.repository}"
+                yield ListedJob(place, name, own, tuple(schedules[own]), flows.get(own, ()))
+
+    def _tables(self, places: Sequence[Place]) -> dict[AssetPath, str]:
+        """The URIs of assets whose metadata name a table; only the repository that makes an asset may know it."""
         if not self._with_lineage:
             return {}
-        nodes = [(place, node) for place in places for node in self._dagster.assets(place).asset_nodes]
-        # An asset that another repository makes is a stub here, which does not know its own table.
-        uris = dict(self._asset(node) for _, node in sorted(nodes, key=lambda found: bool(found[1].job_names)))
-        found = defaultdict[tuple[Place, str], list[tuple[str, str]]](list)
-        for place, node in nodes:
-            target = uris[tuple(node.asset_key.path)]
+        found: dict[AssetPath, str] = {}
+        for place in places:
+            for node in self._dagster.asset_metadata(place):
+                said = next((entry.text for entry in node.metadata_entries if entry.label == TABLE_NAME), None)
+                if said and (node.job_names or _path(node) not in found):
+                    found[_path(node)] = _uri(said.split("."))
+        return found
+
+    def _flows(self, place: Place, tables: Mapping[AssetPath, str]) -> dict[str, Flows]:
+        """By job, the URIs of what its assets are made of, empty for nothing that is known, and of themselves."""
+        nodes = self._dagster.assets(place) if self._with_lineage else []
+        uris = {path: tables.get(path) or _uri(path[self._stripped :]) for path in map(_path, nodes)}
+        found = defaultdict[str, list[tuple[str, str]]](list)
+        for node in nodes:
+            target = uris[_path(node)]
             origins = [uris.get(tuple(key.path), "") for key in node.dependency_keys] or [""]
             for job in node.job_names:
-                found[place, job].extend((origin, target) for origin in origins)
-        return {key: tuple(pairs) for key, pairs in found.items()}
-
-    def _asset(self, node: AssetNode) -> tuple[tuple[str, ...], str]:
-        """An asset's key and the URI of its table: as its metadata says, else as its key does."""
-        said = next((entry.text for entry in node.metadata_entries if entry.label == TABLE_NAME), None)
-        path = said.split(".") if said else node.asset_key.path[self._stripped :]
-        return tuple(node.asset_key.path), f"dagster://asset/{'/'.join(quote(part, safe='') for part in path)}"
+                found[job].extend((origin, target) for origin in origins)
+        return {job: tuple(pairs) for job, pairs in found.items()}
 
     def _details(self, jobs: list[ListedJob]) -> Answers:
         """The part of each job, or why there is none; where the whole question fails, each is asked by itself."""
@@ -135,16 +142,16 @@ class DagsterSource:
     def _ask(self, jobs: list[ListedJob]) -> list[Part]:
         now = self._dagster.client.server_date
         since = now.timestamp() - self._days * DAY_SECONDS if now is not None and self._days else None
-        return self._dagster.details([(job.place, job.row.name) for job in jobs], since)
+        return self._dagster.details([(job.place, job.own_name) for job in jobs], since)
 
     def _pipeline(self, job: ListedJob, details: Callable[[], Part]) -> Pipeline:
-        row = job.row
+        row, _ = attempted(details, _nothing())[0]  # why not is told with the ops
         active = [each for each in job.schedules if each.schedule_state and each.schedule_state.status == "RUNNING"]
         schedule = next(iter((*active, *job.schedules)), None)
         state: Literal["Active", "Inactive"] = "Active" if active else "Inactive"
         return Pipeline(
             name=job.name,
-            display_name=row.name,
+            display_name=job.own_name,
             description=row.description or None,
             url=self._page(job),
             location=job.place.location,
@@ -156,7 +163,7 @@ class DagsterSource:
             owners=tuple(owner.email.partition("@")[0] for owner in row.owners if owner.email),
             teams=tuple(owner.team for owner in row.owners if owner.team),
             tasks=lambda: self._tasks(job, details()[0]),
-            runs=lambda: self._runs(job, *attempted(details, _nothing())[0]),  # why not was told with the ops
+            runs=lambda: self._runs(job, *attempted(details, _nothing())[0]),
             outlets=tuple(target for origin, target in job.flows if not origin),
             flows=tuple(flow for flow in job.flows if flow[0]),
         )
@@ -207,7 +214,7 @@ class DagsterSource:
     def _page(self, job: ListedJob) -> str:
         place = job.place
         location = place.location if place.repository == "__repository__" else f"{place.repository}@{place.location}"
-        return f"{self._address}/locations/{quote(location, safe='@')}/jobs/{quote(job.row.name, safe='')}"
+        return f"{self._address}/locations/{quote(location, safe='@')}/jobs/{quote(job.own_name, safe='')}"
 
 
 def _nth(answers: Callable[[], Answers], place: int) -> Part:
@@ -220,6 +227,14 @@ def _nth(answers: Callable[[], Answers], place: int) -> Part:
 def _nothing() -> Part:
     """Of a job that is not wanted."""
     return JobDetails("Pipeline"), None
+
+
+def _path(node: AssetNode) -> AssetPath:
+    return tuple(node.asset_key.path)
+
+
+def _uri(parts: Sequence[str]) -> str:
+    return f"dagster://asset/{'/'.join(quote(part, safe='') for part in parts)}"
 
 
 def _schedule(schedule: Schedule) -> str:

@@ -1,7 +1,7 @@
 """Where dbt's artefacts lie, and what to take of them, as OpenMetadata writes it."""
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Literal, cast
+from typing import Any, Literal, cast
 
 from pydantic import Field, PrivateAttr, SecretStr, ValidationInfo, field_validator, model_validator
 
@@ -10,7 +10,6 @@ from connectors.definition import (
     Model,
     SourceOptions,
     TlsConfig,
-    Unused,
     VerifySsl,
     possible_headers,
 )
@@ -168,7 +167,7 @@ def _in_keys(artefact: Artefact) -> str:
 class DbtMetadata(SourceOptions):
     """What to take. Without `dbtUpdateDescriptions` and `dbtUpdateOwners` they are put only where there are none.
 
-    `override_metadata` means both.
+    `override_metadata` means both. `parsing_timeout_limit` is in seconds, for the SQL of one table.
     """
 
     type: Literal["DBT"] = "DBT"
@@ -185,7 +184,7 @@ class DbtMetadata(SourceOptions):
     search_across_databases: bool = False
     include_metrics: bool = False
     catalog_mapping: dict[str, str] = Field(default_factory=dict[str, str])
-    parsing_timeout_limit: Annotated[int, Unused()] = 300
+    parsing_timeout_limit: int = Field(default=300, ge=1, le=86_400)
 
     def notes(self) -> Iterator[str]:
         """See Model."""

@@ -56,9 +56,10 @@ class Place(msgspec.Struct, frozen=True):
 
 
 class Relation(msgspec.Struct, frozen=True):
-    """A model, seed, snapshot or source; the SQL is that of models."""
+    """A model, seed, snapshot or source; the code is that of models, in SQL unless `language` says otherwise."""
 
     resource_type: str
+    language: str | None = None
     package_name: str = ""
     original_file_path: str | None = None
     raw_code: str | None = None

@@ -46,8 +46,12 @@ class Project:
         return self._tables
 
     def upstream(self, unique_ids: Iterable[str]) -> tuple[str, ...]:
-        """The fully qualified names of the tables behind these nodes; those without a table are seen through."""
-        found: dict[str, None] = {}
+        """The fully qualified names of the tables behind these nodes."""
+        return tuple(dict.fromkeys(self._tables[each].fqn for each in self.behind(unique_ids)))
+
+    def behind(self, unique_ids: Iterable[str]) -> tuple[str, ...]:
+        """The nodes with a table behind these nodes; those without one are seen through."""
+        found: list[str] = []
         seen: set[str] = set()
         waiting = list(reversed(tuple(unique_ids)))
         while waiting:
@@ -56,10 +60,16 @@ class Project:
                 continue
             seen.add(each)
             if each in self._tables:
-                found[self._tables[each].fqn] = None
+                found.append(each)
             else:
                 waiting.extend(reversed(self._without.get(each, ())))
         return tuple(found)
+
+    def written(self, unique_id: str) -> str | None:
+        """How dbt writes the table of a node in SQL."""
+        manifest = self.artefacts.manifest
+        raw = manifest.nodes.get(unique_id) or manifest.sources[unique_id]
+        return msgspec.json.decode(raw, type=Place).relation_name
 
     def referred(self, *names: str) -> list[str]:
         """The ids of the nodes that `ref('name')`, `ref('package', 'name')` or `source('name', 'table')` may mean."""

@@ -1,5 +1,6 @@
 """What becomes of a project: data models and lineage of its tables, tests of data, exposures."""
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
@@ -11,6 +12,7 @@ from connectors.definition import FilterPattern
 from connectors.errors import ConnectorError
 from connectors.families.dbt import data_tests
 from connectors.families.dbt.artefacts import Artefacts, Freshness, Manifest, RunResult
+from connectors.families.dbt.column_lineage import ColumnOrigins
 from connectors.families.dbt.config import DbtArtefacts, DbtMetadata
 from connectors.families.dbt.data_tests import FoundTest
 from connectors.families.dbt.nodes import Column, DataTest, Exposure, Group, Meta, Relation, several
@@ -25,13 +27,14 @@ from connectors.models.quality import AddTestCaseResultRequest, CreateTestCaseRe
 from connectors.models.records import Record
 from connectors.topology import Filtered, Node
 
-DETAILS = LineageDetails(source="DbtLineage")
+DBT_LINEAGE = "DbtLineage"
 # What OpenMetadata has for the types of exposures; others have no entity there.
 EXPOSED: Mapping[str, str] = {"dashboard": "dashboard", "ml": "mlmodel", "application": "apiEndpoint"}
 EXPOSED_AS = "open_metadata_fqn"
 OWN_META = "openmetadata"
 TEST = "test."
 T = TypeVar("T")
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,7 @@ class DbtWalk:
         self._service = fqn(context.service)
         self._options = options = context.options
         self._artefacts = artefacts
+        self._report = context.report
         self._project = Project(artefacts, context.service)
         self._tags = OwnTags(options.dbt_classification_name, "dbt")
         self._database, self._schema, self._table, self._tag = map(
@@ -73,6 +77,7 @@ class DbtWalk:
         self._results: dict[str, RunResult] = {each.unique_id: each for each in results.results} if results else {}
         self._groups = dict(_groups(artefacts.manifest))
         self._defined: set[str] = set()
+        self.origins = ColumnOrigins(self._project, options.parsing_timeout_limit, context.report, context.cancellation)
 
     def topology(self) -> Node[None, Any]:
         """The tree to walk. The service itself is in the catalogue: its tables are what all this is about."""
@@ -146,13 +151,22 @@ class DbtWalk:
     def lineage(self, item: Item) -> Iterator[Record]:
         """Edges from what a table is made of; the sink leaves out what the catalogue does not know."""
         row = _decoded(item.raw, Relation, item.unique_id)
-        yield from self._edges(row.depends_on.nodes, "table", item.name.fqn)
+        target, columns = item.name.fqn, self.origins.of(item.unique_id, row)
+        for origin in self._project.upstream(row.depends_on.nodes):
+            if origin != target:
+                details = LineageDetails(source=DBT_LINEAGE, columns_lineage=columns.get(origin, ()))
+                yield AddLineageRequest.between(("table", origin), ("table", target), details)
 
     def data_test(self, item: Named) -> Iterator[Record]:
         """A test's definition, its cases and their results."""
         test = cast("FoundTest", item.make())
         tables = self._project.tables
         kept = [each for each in test.nodes if each in tables and self._keeps(tables[each])]
+        if not kept:
+            filtered = any(each in tables for each in test.nodes)
+            why = "filters leave its tables out" if filtered else "it is of no table"
+            logger.info("the test %s is left out: %s", item.unique_id, why)
+            self._report.counted(CreateTestCaseRequest.entity, "filtered")
         if kept and test.name not in self._defined:
             self._defined.add(test.name)
             yield data_tests.definition(test)
@@ -169,12 +183,9 @@ class DbtWalk:
         kind, target = EXPOSED.get(row.type), (row.config.meta or {}).get(EXPOSED_AS, (row.meta or {}).get(EXPOSED_AS))
         if kind is not None and isinstance(target, str) and target:
             _require_name(target, item.unique_id)
-            yield from self._edges(row.depends_on.nodes, kind, target)
-
-    def _edges(self, nodes: Iterable[str], kind: str, target: str) -> Iterator[Record]:
-        for origin in self._project.upstream(nodes):
-            if origin != target:
-                yield AddLineageRequest.between(("table", origin), (kind, target), DETAILS)
+            details = LineageDetails(source=DBT_LINEAGE)
+            for origin in self._project.upstream(row.depends_on.nodes):
+                yield AddLineageRequest.between(("table", origin), (kind, target), details)
 
     def _model(self, row: Relation) -> DataModel:
         return DataModel(

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_validator
+from pydantic import Field, PrivateAttr, SecretStr, ValidationInfo, field_validator, model_validator
 
 from connectors.definition import Model, Unused
 from connectors.families.aws import AwsCredentials
@@ -20,11 +20,17 @@ class DeltaConnection(Model):
     metastore_file_path: str | None = Field(default=None, min_length=1)
     metastore_host_port: str | None = None
     metastore_db: str | None = None
+    driver_name: str | None = None
+    jdbc_driver_class_path: str | None = None
+    username: str | None = None
+    password: SecretStr | None = None
     security_config: AwsCredentials | None = None
 
-    @field_validator("metastore_host_port", "metastore_db")
+    @field_validator(
+        "metastore_host_port", "metastore_db", "driver_name", "jdbc_driver_class_path", "username", "password"
+    )
     @classmethod
-    def _not_supported(cls, value: str | None) -> str | None:
+    def _not_supported(cls, value: str | SecretStr | None) -> str | SecretStr | None:
         if value:
             msg = "is not supported: no Spark is started here; give metastoreFilePath or securityConfig, or use hive"
             raise ValueError(msg)

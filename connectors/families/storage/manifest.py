@@ -4,8 +4,10 @@
 is a file elsewhere or the text of `defaultManifest`.
 """
 
+import re
 from collections.abc import Mapping
-from typing import TypeVar, get_args
+from functools import cached_property
+from typing import Annotated, TypeVar, get_args
 
 from pydantic import Field, ValidationError, field_validator
 
@@ -16,6 +18,10 @@ from connectors.models.database import Column, DataType
 from connectors.models.names import encode_name
 
 MOST_BYTES = 1024**2
+# What engines leave beside their data.
+INTERNAL = ("_delta_log", "_temporary", "_spark_metadata", ".tmp", "_SUCCESS", ".hoodie")
+WILDCARD = re.compile(r"(\*\*/?|[*?])")
+STANDS_FOR = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
 DATA_TYPES = frozenset(get_args(DataType))
 ADVICE = "correct the manifest; docs/s3.md tells what it may hold"
 
@@ -49,8 +55,14 @@ class PartitionColumn(Model):
         )
 
 
+PathPart = Annotated[str, Field(min_length=1, max_length=256)]
+
+
 class ManifestEntry(Model):
-    """A path to read, of which wildcards stand for many, or with `depth` the folders so many levels below it."""
+    """A path to read, of which wildcards stand for many, or with `depth` the folders so many levels below it.
+
+    What lies below a part of a path in `exclude_paths`, or is called as a pattern of `exclude_patterns`, is left out.
+    """
 
     data_path: str
     structure_format: Structure | None = None
@@ -59,6 +71,8 @@ class ManifestEntry(Model):
     depth: int = Field(default=0, ge=0, le=20)
     is_partitioned: bool = False
     partition_columns: tuple[PartitionColumn, ...] = ()
+    exclude_paths: tuple[PathPart, ...] | None = None
+    exclude_patterns: tuple[PathPart, ...] = ()
 
     @field_validator("structure_format", mode="before")
     @classmethod
@@ -85,6 +99,21 @@ class ManifestEntry(Model):
     @classmethod
     def _are_suffixes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(each.lower().removeprefix(".") for each in value)
+
+    def leaves_out(self, key: str) -> bool:
+        """Whether nobody wants what has this key."""
+        path = key.strip("/")
+        parts = INTERNAL if self.exclude_paths is None else self.exclude_paths
+        inside = any(f"/{part.strip('/')}/" in f"/{path}/" for part in parts)
+        return inside or any(pattern.fullmatch(path) for pattern in self._patterns)
+
+    @cached_property
+    def _patterns(self) -> tuple[re.Pattern[str], ...]:
+        """Of `*` for what stands at one level, `**` for any number of them, and `?` for a character."""
+        texts = (WILDCARD.split(pattern.strip("/")) for pattern in self.exclude_patterns)
+        return tuple(
+            re.compile("".join(STANDS_FOR.get(part) or re.escape(part) for part in text), re.DOTALL) for text in texts
+        )
 
 
 class BucketManifest(Model):

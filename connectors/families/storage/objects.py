@@ -1,6 +1,6 @@
 """What a system that stores objects has to answer, and how paths of manifests are found in it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Protocol
@@ -8,8 +8,6 @@ from typing import Protocol
 from connectors.families.storage.manifest import ManifestEntry
 
 WILDCARDS = frozenset("*?[")
-# What engines leave beside their data.
-INTERNAL = frozenset({"_delta_log", "_temporary", "_spark_metadata", ".tmp", "_SUCCESS", ".hoodie"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +34,7 @@ class StoredObject:
     @property
     def is_data(self) -> bool:
         """Whether it is more than a mark that somebody left."""
-        return not self.is_folder and self.size > 0 and not INTERNAL.intersection(self.key.split("/"))
+        return not self.is_folder and self.size > 0
 
 
 class ObjectStore(Protocol):
@@ -61,6 +59,10 @@ class ObjectStore(Protocol):
         """At most so many bytes of an object from a place in it; None when there is no such object."""
         ...
 
+    def tags(self, bucket: str, key: str = "", /) -> Mapping[str, str]:
+        """The tags of a bucket, or of an object; none where there is no such object."""
+        ...
+
     def page(self, bucket: str, prefix: str = "", /) -> str | None:
         """The address of a page that shows what lies there."""
         ...
@@ -72,13 +74,13 @@ class ObjectStore(Protocol):
 
 def paths(store: ObjectStore, bucket: str, entry: ManifestEntry) -> Iterator[str]:
     """The paths, without a slash at their end, that an entry of a manifest stands for; a plain one may not be there."""
-    found = _matching(store, bucket, "", entry.data_path.split("/"))
+    found = _matching(store, bucket, entry, "", entry.data_path.split("/"))
     for _ in range(entry.depth):
-        found = _below(store, bucket, found)
+        found = _below(store, bucket, entry, found)
     return found
 
 
-def _matching(store: ObjectStore, bucket: str, prefix: str, parts: list[str]) -> Iterator[str]:
+def _matching(store: ObjectStore, bucket: str, entry: ManifestEntry, prefix: str, parts: list[str]) -> Iterator[str]:
     """What the last of `parts` stands for, below what those before it stand for."""
     plain = next((place for place, part in enumerate(parts) if WILDCARDS.intersection(part)), len(parts))
     prefix += "".join(f"{part}/" for part in parts[:plain])
@@ -88,16 +90,16 @@ def _matching(store: ObjectStore, bucket: str, prefix: str, parts: list[str]) ->
     pattern, rest = parts[plain], parts[plain + 1 :]
     for each in store.level(bucket, prefix):
         name = each.key.removeprefix(prefix).removesuffix("/")
-        if not name or name in INTERNAL or not fnmatchcase(name, pattern):
+        if not name or not fnmatchcase(name, pattern) or entry.leaves_out(each.key):
             continue
         if rest and each.is_folder:
-            yield from _matching(store, bucket, f"{prefix}{name}/", rest)
+            yield from _matching(store, bucket, entry, f"{prefix}{name}/", rest)
         elif not rest and (each.is_folder or each.is_data):
             yield prefix + name
 
 
-def _below(store: ObjectStore, bucket: str, found: Iterable[str]) -> Iterator[str]:
+def _below(store: ObjectStore, bucket: str, entry: ManifestEntry, found: Iterable[str]) -> Iterator[str]:
     for path in found:
         for each in store.level(bucket, f"{path}/"):
-            if each.is_folder and each.key.split("/")[-2] not in INTERNAL:
+            if each.is_folder and not entry.leaves_out(each.key):
                 yield each.key.removesuffix("/")

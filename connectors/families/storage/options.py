@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, field_validator
+from pydantic import AfterValidator
 
 from connectors.definition import FilterPattern, Model, SourceOptions
 from connectors.families.storage.manifest import checked_text
@@ -25,11 +25,3 @@ class StorageMetadata(SourceOptions):
     mark_deleted_containers: bool = True
     default_manifest: Annotated[str, AfterValidator(checked_text)] | None = None
     include_tags: bool = False
-
-    @field_validator("include_tags")
-    @classmethod
-    def _not_supported(cls, value: bool) -> bool:
-        if value:
-            msg = "is not supported: tags of buckets and objects are not read; remove it or set it to false"
-            raise ValueError(msg)
-        return value

@@ -12,6 +12,8 @@ from msgspec import structs
 
 from connectors.connector import RunContext
 from connectors.errors import ConnectorError
+from connectors.families.database_source import Tag
+from connectors.families.database_tags import NewTags, label_of, tags_of
 from connectors.families.file_columns.sample import Sampled, Structure, Vanished, columns_of
 from connectors.families.patterns import EntityFilter
 from connectors.families.service import Item, Listing, service_topology
@@ -19,7 +21,7 @@ from connectors.families.storage.manifest import MOST_BYTES as MOST_MANIFEST_BYT
 from connectors.families.storage.manifest import BucketManifest, ManifestEntry, WholeManifest, parsed
 from connectors.families.storage.objects import Bucket, ObjectStore, StoredObject, paths
 from connectors.families.storage.options import StorageConnection, StorageMetadata
-from connectors.models.base import EntityReference
+from connectors.models.base import EntityReference, TagLabel
 from connectors.models.database import Column
 from connectors.models.names import child_fqn, encode_name, parent_fqn, quote_name
 from connectors.models.records import Record
@@ -29,12 +31,15 @@ from connectors.models.storage import (
     CreateStorageServiceRequest,
     FileFormat,
 )
+from connectors.models.tags import CreateTagRequest
+from connectors.report import Failure
 from connectors.topology import Filtered, Node
 
 OWN_MANIFEST = "openmetadata.json"
 FILE_FORMATS: frozenset[str] = frozenset(get_args(FileFormat))
 LOOKED_THROUGH, TRIED = 1000, 3
 EVERY_FORMAT = "*"
+TAG_OF_S3 = "Tag of a bucket or an object"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +70,7 @@ class StorageWalk(Generic[OptionsT]):
         self._context = context
         self._store = store
         self._read_whole = whole
+        self._new_tags = NewTags()
         self._whole: Mapping[str, tuple[ManifestEntry, ...]] = {}
         text = context.options.default_manifest
         self._default: Mapping[str, tuple[ManifestEntry, ...]] = {}
@@ -105,6 +111,8 @@ class StorageWalk(Generic[OptionsT]):
     def bucket(self, item: Item[Bucket]) -> Iterator[Record]:
         """The container of a bucket."""
         row = item.row
+        tags = self._tags(item.fqn, row.name)
+        yield from self._new_tags.new(tags)
         yield CreateContainerRequest(
             name=encode_name(row.name),
             service=item.service,
@@ -113,7 +121,20 @@ class StorageWalk(Generic[OptionsT]):
             source_url=self._store.page(row.name),
             size=row.size,
             number_of_objects=row.number_of_objects,
+            tags=_labels(tags),
         )
+
+    def _tags(self, fqn: str, bucket: str, key: str = "") -> tuple[Tag, ...]:
+        """The tags of a bucket or an object, if they are wanted; those that cannot be read are a failure."""
+        if not self._context.options.include_tags:
+            return ()
+        try:
+            return tags_of(self._store.tags(bucket, key), TAG_OF_S3)
+        except ConnectorError as error:
+            if type(error) is not ConnectorError:
+                raise
+            self._context.report.failed(Failure(CreateTagRequest.entity, fqn, "tags", error.message, error.advice))
+            return ()
 
     def _paths(self, item: Item[Bucket]) -> Iterator[Path | Filtered]:
         bucket, taken = item.row.name, set[str]()
@@ -144,6 +165,9 @@ class StorageWalk(Generic[OptionsT]):
         made = self._container(item)
         columns, problem = self._columns(item)
         entry = item.entry
+        tags = self._tags(item.fqn, item.bucket, item.path)  # which is an object's own where the path is one
+        yield from self._new_tags.new(tags)
+        made = structs.replace(made, tags=_labels(tags))
         if columns is not None:
             model = ContainerDataModel(is_partitioned=entry.is_partitioned, columns=columns)
             made = structs.replace(made, data_model=model)
@@ -195,16 +219,16 @@ class StorageWalk(Generic[OptionsT]):
 
     def _samples(self, item: Path) -> list[StoredObject]:
         """A few files of a path, those first whose names say what they are."""
-        store, bucket = self._store, item.bucket
+        store, bucket, entry = self._store, item.bucket, item.entry
         below = islice(store.objects(bucket, f"{item.path}/"), LOOKED_THROUGH)
-        found = [each for each in below if each.is_data]
+        found = [each for each in below if each.is_data and not entry.leaves_out(each.key)]
         if not found:
             own = islice(store.objects(bucket, item.path), 1)
             found = [each for each in own if each.key == item.path and each.is_data]
         if not found:
             msg = f"{store.full_path(bucket, item.path)} holds no file"
             raise ConnectorError(msg, "correct dataPath in the manifest, or remove the entry")
-        named = [each for each in found if item.entry.structure_format in _suffixes(each.key)]
+        named = [each for each in found if entry.structure_format in _suffixes(each.key)]
         return (named or found)[:TRIED]
 
     def _file(self, bucket: str, found: StoredObject) -> Sampled:
@@ -219,7 +243,8 @@ class StorageWalk(Generic[OptionsT]):
         trail: list[str] = []
         for each in self._store.objects(item.bucket, prefix):
             self._context.cancellation.check()
-            if not each.is_data or not (EVERY_FORMAT in wanted or wanted.intersection(_suffixes(each.key))):
+            is_wanted = EVERY_FORMAT in wanted or wanted.intersection(_suffixes(each.key))
+            if not each.is_data or not is_wanted or item.entry.leaves_out(each.key):
                 continue
             *folders, name = each.key.removeprefix(prefix).split("/")
             if not self._keeps_inside.keeps(name, own := _fqn(item, [*folders, name])):
@@ -230,7 +255,9 @@ class StorageWalk(Generic[OptionsT]):
             for depth in range(min(known, len(folders)), len(folders)):
                 yield self._inside(item, folders[: depth + 1], None)
             trail = folders
-            yield self._inside(item, [*folders, name], each.size)
+            tags = self._tags(own, item.bucket, each.key)
+            yield from self._new_tags.new(tags)
+            yield structs.replace(self._inside(item, [*folders, name], each.size), tags=_labels(tags))
 
     def _inside(self, item: Path, below: list[str], size: int | None) -> CreateContainerRequest:
         """The container of a file, or of a folder, which has no size."""
@@ -247,6 +274,10 @@ class StorageWalk(Generic[OptionsT]):
             size=size,
             file_formats=tuple(cast("FileFormat", each) for each in sorted(formats)),
         )
+
+
+def _labels(tags: Iterable[Tag]) -> tuple[TagLabel, ...]:
+    return tuple(TagLabel(tag_fqn=label_of(tag)) for tag in tags)
 
 
 def _fqn(item: Path, below: list[str]) -> str:

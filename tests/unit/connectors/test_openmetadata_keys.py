@@ -195,7 +195,7 @@ def test_what_a_connection_needs_is_missed_by_name(kind: str, key: str) -> None:
         ("deltalake", "configSource.connection", {}, "give either metastoreFilePath"),
         ("deltalake", "configSource.connection.metastoreHostPort", "h:9083", "is not supported: no Spark"),
         ("deltalake", "configSource.connection.metastoreDb", "jdbc:x", "is not supported: no Spark"),
-        ("deltalake", "configSource.connection.username", "u", "is not a known key"),
+        ("deltalake", "configSource.connection.username", "u", "give metastoreFilePath or securityConfig"),
         ("deltalake", "configSource.prefix", "p", "belong to securityConfig"),
         ("deltalake", "connectionArguments", {"a": 5}, "a is not supported"),
         ("hive", "auth", "JWT", "JWT is not supported"),

@@ -1,5 +1,6 @@
 """Edges between entities: sent by name, after both ends."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -63,17 +64,48 @@ def test_a_scope_is_done_when_its_edges_are(fake: FakeOpenMetadata, run: Run) ->
     assert (run.report.scopes, len(fake.catalogue.edges)) == (["s.d.x"], 1)
 
 
-def test_a_refused_edge_is_a_failure_that_can_be_replayed(fake: FakeOpenMetadata, run: Run, tmp_path: Path) -> None:
-    wrong = LineageDetails(
-        source="ViewLineage", columns_lineage=(ColumnLineage(from_columns=("s.d.x.t0.no",), to_column="s.d.x.t1.id"),)
+def test_columns_that_the_catalogue_lacks_are_left_out(fake: FakeOpenMetadata, run: Run) -> None:
+    known, unknown = "s.d.x.t0.id", "s.d.x.t0.no"
+    columns = (
+        ColumnLineage(from_columns=(known, unknown), to_column="s.d.x.t1.id"),
+        ColumnLineage(from_columns=(unknown,), to_column="s.d.x.t1.id"),
+        ColumnLineage(from_columns=(known,), to_column="s.d.x.t1.no"),
     )
-    report = run.deliver([*tree(2), edge("t0", "t1", wrong), ScopeEnd("s.d.x", {"table": 2})])
+    report = run.deliver([*tree(2), edge("t0", "t1", LineageDetails(source="DbtLineage", columns_lineage=columns))])
+    assert (report.lost, report.counts("lineage")) == ([], {"written": 1})
+    [sent] = fake.catalogue.edges.values()
+    assert sent["columnsLineage"] == [{"fromColumns": [known], "toColumn": "s.d.x.t1.id"}]
+
+
+def test_an_edge_that_is_refused_for_something_else_is_not_sent_with_less(fake: FakeOpenMetadata, run: Run) -> None:
+    columns = (ColumnLineage(from_columns=("s.d.x.t0.id",), to_column="s.d.x.t1.id"),)
+    fake.faults.add(Fault("/table/name/s.d.x.t1", status=400, method="PUT"))
+    report = run.deliver([*tree(2), edge("t0", "t1", LineageDetails(source="DbtLineage", columns_lineage=columns))])
+    assert [failure.cause for failure in report.lost] == ["OpenMetadata refuses it (HTTP 400): injected"]
+    assert fake.catalogue.edges == {}
+
+
+@pytest.mark.parametrize("fault", [
+    Fault("/tables/name/s.d.x.t0", status=410, method="GET"),
+    Fault("/tables/name/s.d.x.t0", kind="garbage", method="GET"),
+])  # fmt: skip
+def test_a_server_that_does_not_tell_its_columns_gets_none(fake: FakeOpenMetadata, run: Run, fault: Fault) -> None:
+    columns = (ColumnLineage(from_columns=("s.d.x.t0.no",), to_column="s.d.x.t1.id"),)
+    fake.faults.add(replace(fault))
+    report = run.deliver([*tree(2), edge("t0", "t1", LineageDetails(source="DbtLineage", columns_lineage=columns))])
+    assert report.lost == []
+    [sent] = fake.catalogue.edges.values()
+    assert sent["columnsLineage"] == []
+
+
+def test_a_refused_edge_is_a_failure_that_can_be_replayed(fake: FakeOpenMetadata, run: Run, tmp_path: Path) -> None:
+    fake.faults.add(Fault("/table/name/s.d.x.t1", status=400, method="PUT"))
+    report = run.deliver([*tree(2), edge("t0", "t1"), ScopeEnd("s.d.x", {"table": 2})])
     [failure] = report.lost
     assert (failure.entity, failure.name, failure.stage) == ("lineage", "s.d.x.t1", "sink")
-    assert "Invalid column name s.d.x.t0.no" in failure.cause
+    assert "OpenMetadata refuses it (HTTP 400)" in failure.cause
     assert report.scopes == []
     kept = run.dead_letters.rename(tmp_path / "kept.jsonl")
-    kept.write_bytes(kept.read_bytes().replace(b"t0.no", b"t0.id"))
     replay(kept, run.target(), run.report, run.cancellation)
     assert len(fake.catalogue.edges) == 1
 

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -199,6 +200,56 @@ def test_a_cancel_ends_a_question_without_an_answer(server: Callable[[Recorded],
     cancellation.cancel("enough")
     asking.join(30)
     assert [str(error) for error in stopped] == ["enough"]
+
+
+def cancelled(one: Recorded) -> list[tuple[str, list[str]]]:
+    """The jobs that BigQuery was told to end, and where they are."""
+    return [(asked.path, asked.query["location"]) for asked in one.asked if asked.path.endswith("/cancel")]
+
+
+def test_a_cancelled_run_ends_its_queries(
+    server: Callable[[Recorded], Recorded], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api, "CANCEL_SECONDS", 60.0)
+    asked_again = [Fault(f"/queries/{n}", "slow", seconds=60) for n in range(5)]
+    one, cancellation = server(Recorded(SHOP, PLAIN, asked_again, waiting=1_000_000)), Cancellation()
+    stopped: list[BaseException] = []
+
+    def ask() -> None:
+        try:
+            run(one, cancellation)
+        except RunCancelled as error:
+            stopped.append(error)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    while not any("/queries/" in path for path in one.paths()):
+        asking.join(0.01)
+    cancellation.cancel("enough")
+    asking.join(30)
+    assert [str(error) for error in stopped] == ["enough"]
+    begun = len(one.queries())
+    assert sorted(cancelled(one)) == [(f"{BASE}/jobs/{n}/cancel", ["EU"]) for n in range(begun)]
+
+
+def test_queries_that_are_done_are_not_cancelled(server: Callable[[Recorded], Recorded]) -> None:
+    one = server(Recorded(SHOP, PLAIN, waiting=1))
+    assert set(tables(run(one))) == {"a", "b", "v"}
+    assert cancelled(one) == []
+
+
+@pytest.mark.parametrize("fault", [Fault("/cancel", status=403), Fault("/cancel", "slow", seconds=60)])
+def test_a_query_that_cannot_be_cancelled_is_told(
+    server: Callable[[Recorded], Recorded],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    fault: Fault,
+) -> None:
+    monkeypatch.setattr(api, "JOB_MILLISECONDS", 1)
+    monkeypatch.setattr(api, "CANCEL_SECONDS", 0.5)
+    with pytest.raises(SourceUnavailable, match="the query is not done"):
+        run(server(Recorded(SHOP, PLAIN, [replace(fault)], waiting=1_000_000)))
+    assert "a query of BigQuery may go on for up to " in caplog.text
 
 
 def test_checks(server: Callable[[Recorded], Recorded]) -> None:

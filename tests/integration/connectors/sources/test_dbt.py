@@ -97,6 +97,104 @@ def test_lineage_goes_through_ephemeral_models_and_to_exposures() -> None:
     }
 
 
+def of_columns(walked: Walked) -> dict[str, list[str]]:
+    """What each column of a table is made of."""
+    found: dict[str, list[str]] = {}
+    for record in walked.sink.only(AddLineageRequest):
+        origin = f"{record.edge.from_entity.fully_qualified_name}."
+        for each in record.edge.lineage_details.columns_lineage:
+            assert all(name.startswith(origin) for name in each.from_columns)
+            names = [name.removeprefix("svc.shop.") for name in each.from_columns]
+            found.setdefault(each.to_column.removeprefix("svc.shop."), []).extend(names)
+    return found
+
+
+def test_columns_are_made_of_columns_also_through_ephemeral_models() -> None:
+    walked = walk("dbt", in_files(GOLDEN))
+    assert of_columns(walked) == {
+        "main.stg_customers.id": ["crm.crm_customers.id"],
+        "main.stg_customers.name": ["crm.crm_customers.name"],
+        "main.orders.id": ["main.raw_orders.id"],
+        "main.orders.amount": ["main.raw_orders.amount"],
+        "main.orders.state": ["main.raw_orders.state"],
+        "main.orders.customer_id": ["main.stg_customers.id"],
+        "main.orders.name": ["main.stg_customers.name"],
+        'main."Daily.Sales".state': ["main.orders.state"],
+        'main."Daily.Sales".amount': ["main.orders.amount"],
+        "history.orders_history.id": ["main.raw_orders.id"],
+        "history.orders_history.customer_id": ["main.raw_orders.customer_id"],
+        "history.orders_history.amount": ["main.raw_orders.amount"],
+        "history.orders_history.state": ["main.raw_orders.state"],
+    }
+    assert "columnLineage" not in walked.report.by_type
+
+
+def test_lineage_of_columns_arrives_as_far_as_the_catalogue_has_the_columns() -> None:
+    with FakeOpenMetadata() as catalogue:
+        fill(catalogue)
+        store = catalogue.catalogue
+        columns = [{"name": name, "dataType": "STRING"} for name in ("id", "state", "customer_id")]
+        store.put("tables", {"name": "orders", "databaseSchema": f"{SERVICE}.shop.main", "columns": columns})
+        result, report = ingest_into(catalogue, "dbt", SERVICE, in_files(GOLDEN), {})
+        assert (result, list(report.failures)) == (Result.SUCCEEDED, [])
+        main = f"{SERVICE}.shop.main"
+        assert store.edges[f"{main}.raw_orders", f"{main}.orders"]["columnsLineage"] == [
+            {"fromColumns": [f"{main}.raw_orders.{name}"], "toColumn": f"{main}.orders.{name}"}
+            for name in ("id", "state")
+        ]
+
+
+def two_tables(folder: Path, *, sql: str, adapter: str = "duckdb", **fields: Any) -> dict[str, Any]:
+    """A project of `raw` and `made`, whose SQL is given."""
+    raw = model("raw", relation_name='"shop"."main"."raw"')
+    made = model("made", "raw", relation_name='"shop"."main"."made"', compiled_code=sql, **fields)
+    written(folder, "manifest", metadata={"adapter_type": adapter}, nodes={**raw, **made})
+    tables: dict[str, Any] = {
+        f"model.shop.{name}": {
+            "metadata": {"name": name, "schema": "main", "database": "shop"}, "columns": {"id": {}, "at": {}},
+        }
+        for name in ("raw", "made")
+    }  # fmt: skip
+    written(folder, "catalog", nodes=tables, sources={})
+    return in_files(folder, "manifest", "catalog")
+
+
+@pytest.mark.parametrize(("sql", "adapter", "reason"), [
+    ("selec id frm", "duckdb", "what their SQL says of columns cannot be told"),
+    ("select id from raw", "strange", "the SQL of dbt's adapter strange is not known"),
+    (f"select id {' ' * 1_000_000} from raw", "duckdb", "their SQL has more than 1,000,000 characters"),
+])  # fmt: skip
+def test_sql_that_cannot_be_read_leaves_the_lineage_of_tables(
+    sql: str, adapter: str, reason: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    walked = walk("dbt", two_tables(tmp_path, sql=sql, adapter=adapter))
+    assert edges(walked) == {("svc.shop.main.raw", "table svc.shop.main.made")}
+    assert (of_columns(walked), list(walked.report.failures)) == ({}, [])
+    assert walked.report.by_type["columnLineage"] == {"filtered": 1}
+    [said] = [record.message for record in caplog.records if "lineage of columns" in record.message]
+    assert said.startswith(f"lineage of columns is left out for 1 tables: {reason}")
+
+
+def test_sql_is_not_read_where_the_extra_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    artefacts = two_tables(tmp_path, sql='select id from "shop"."main"."raw"')
+    assert of_columns(walk("dbt", artefacts)) == {"main.made.id": ["main.raw.id"]}
+    monkeypatch.setattr("connectors.families.dbt.column_lineage.PARSER", "no_such_parser")
+    walked = walk("dbt", artefacts)
+    assert (of_columns(walked), len(edges(walked))) == ({}, 1)
+    assert "pip install 'headwater[dbt]'" in caplog.text
+
+
+def test_columns_that_the_warehouse_does_not_have_have_no_lineage(tmp_path: Path) -> None:
+    sql = 'select id, later, at as renamed from "shop"."main"."raw"'
+    assert of_columns(walk("dbt", two_tables(tmp_path, sql=sql))) == {"main.made.id": ["main.raw.id"]}
+    assert of_columns(walk("dbt", two_tables(tmp_path, sql="def model(dbt, session): ...", language="python"))) == {}
+    (tmp_path / "catalog.json").unlink()
+    walked = walk("dbt", in_files(tmp_path, "manifest"))
+    assert (of_columns(walked), "columnLineage" in walked.report.by_type) == ({}, False)
+
+
 def test_tests_are_cases_with_their_results() -> None:
     walked = walk("dbt", in_files(GOLDEN))
     results = {
@@ -209,6 +307,28 @@ def test_a_test_of_a_source_is_attached_by_its_arguments(tmp_path: Path) -> None
     [case] = walk("dbt", in_files(tmp_path, "manifest")).sink.only(CreateTestCaseRequest)
     assert case.fqn == "svc.shop.main.b.a_id.rel"
     assert {each.name for each in case.parameter_values} == {"to", "field"}
+
+
+def test_a_test_that_is_of_no_table_is_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def reading(name: str, *nodes: str) -> dict[str, Any]:
+        return {f"test.shop.{name}": {"resource_type": "test", "name": name, "depends_on": {"nodes": nodes}}}
+
+    nodes = {**model("t"), **model("e", materialized="ephemeral"), **model("other")}
+    tests = {
+        **reading("of_nothing"), **reading("of_none", "model.shop.e"), **reading("of_other", "model.shop.other"),
+        **reading("of_table", "model.shop.t", "model.shop.other"),
+    }  # fmt: skip
+    written(tmp_path, "manifest", nodes={**nodes, **tests})
+    caplog.set_level("INFO", logger="connectors")
+    walked = walk("dbt", in_files(tmp_path, "manifest"), tableFilterPattern={"excludes": ["other"]})
+    assert [case.name for case in walked.sink.only(CreateTestCaseRequest)] == ["of_table"]
+    assert walked.report.by_type["testCase"]["filtered"] == 3
+    said = [record.message for record in caplog.records if record.message.startswith("the test ")]
+    assert said == [
+        "the test test.shop.of_nothing is left out: it is of no table",
+        "the test test.shop.of_none is left out: it is of no table",
+        "the test test.shop.of_other is left out: filters leave its tables out",
+    ]
 
 
 def test_what_was_only_compiled_or_skipped_has_no_result(tmp_path: Path) -> None:

@@ -212,12 +212,14 @@ def test_options_that_are_not_supported_are_refused(option: str) -> None:
 
 
 def test_what_changes_nothing_is_noted() -> None:
-    options = {"parsingTimeoutLimit": 10, "includeTags": False, "tagFilterPattern": {"includes": ["a"]}}
+    options = {"includeTags": False, "tagFilterPattern": {"includes": ["a"]}}
     notes = registry.plan({"source": source_of("dbt", "svc", in_files(GOLDEN), options), "sink": SINK}).notes
-    assert sorted(notes) == [
-        "source.sourceConfig.config.parsingTimeoutLimit has no effect on metadata ingestion",
-        "source.sourceConfig.config.tagFilterPattern has no effect unless includeTags is true",
-    ]
+    assert list(notes) == ["source.sourceConfig.config.tagFilterPattern has no effect unless includeTags is true"]
+
+
+def test_a_time_for_sql_has_to_be_one() -> None:
+    with pytest.raises(ConfigurationError, match="parsingTimeoutLimit"):
+        walk("dbt", in_files(GOLDEN), parsingTimeoutLimit=0)
 
 
 def missing(_name: str) -> None:

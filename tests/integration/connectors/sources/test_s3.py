@@ -101,6 +101,74 @@ def test_buckets_that_are_named_are_not_looked_for(account: Account) -> None:
     assert names(walked, account) == {"plain-N"}
 
 
+def labels(walked: Walked, account: Account) -> dict[str, list[str]]:
+    """The tags of those containers that have some."""
+    found = walked.sink.by_fqn(CreateContainerRequest).items()
+    return {
+        name.removeprefix("svc.").replace(account.number, "N"): [label.tag_fqn for label in each.tags]
+        for name, each in found
+        if each.tags
+    }
+
+
+def test_tags_of_buckets_and_objects_are_taken_where_they_are_wanted(account: Account) -> None:
+    walked = walk("s3", connection(account), includeTags=True)
+    assert told(walked) == []
+    assert labels(walked, account) == {
+        "lake-N": ["team.sales"],
+        'lake-N."stock.tsv.gz"': ['kept."a.b"'],
+        'lake-N.album.2025."a.png"': ["kept.kept"],
+    }
+    assert walked.sink.names("tag") == {"team.sales", 'kept."a.b"', "kept.kept"}
+    assert labels(walk("s3", connection(account)), account) == {}
+
+
+def test_tags_that_may_not_be_read_are_failures(account: Account) -> None:
+    lake = f"lake-{account.number}"
+
+    def tagging(asked: Asked) -> Status | None:
+        return DENIED if "tagging" in asked.query else None
+
+    walked = through(account, {f"GET /{lake}/album/2025/a.png": tagging}, includeTags=True)
+    [(name, cause, advice)] = told(walked)
+    assert name == f'svc.{lake}.album.2025."a.png"'
+    assert "AccessDenied" in cause
+    assert advice == "allow GetObjectTagging on it in the user's or the role's policy"
+    assert 'lake-N.album.2025."a.png"' in names(walked, account)
+
+
+def test_a_store_that_keeps_no_tags_is_told(account: Account) -> None:
+    bucket = f"plain-{account.number}"
+    none = Status(501, b"<Error><Code>NotImplemented</Code><Message>no tags</Message></Error>")
+
+    def tagging(asked: Asked) -> Status | None:
+        return none if "tagging" in asked.query else None
+
+    with Answering({f"GET /{bucket}": tagging}, upstream=account.endpoint) as server:
+        config = account.config(endPointURL=server.address)
+        walked = walk("s3", connection(account, awsConfig=config, bucketNames=[bucket]), includeTags=True)
+    [(_, _, advice)] = told(walked)
+    assert advice == "set includeTags to false: this store keeps no tags"
+    assert names(walked, account) == {"plain-N"}
+
+
+def test_what_a_manifest_excludes_is_left_out(own_account: Account) -> None:
+    bucket, s3 = f"plain-{own_account.number}", own_account.client("s3")
+    for key in ("t/one/a.csv", "t/one/old/b.csv", "t/two/a.csv", "t/_tmp/a.csv", "t/_delta_log/a.csv"):
+        s3.put_object(Bucket=bucket, Key=key, Body=RETURNS)
+    folders = {"dataPath": "t/*", "excludePaths": ["_tmp"], "excludePatterns": ["t/tw?"]}
+    files = {"dataPath": "t/one", "unstructuredFormats": ["*"], "excludePatterns": ["**/old/*"]}
+    for entry, wanted in (
+        (folders, {"plain-N.t/one", "plain-N.t/_delta_log"}),
+        ({"dataPath": "t", "depth": 1}, {"plain-N.t/one", "plain-N.t/two", "plain-N.t/_tmp"}),
+        (files, {"plain-N.t/one", 'plain-N.t/one."a.csv"'}),
+    ):
+        s3.put_object(Bucket=bucket, Key="openmetadata.json", Body=manifest(entry))
+        walked = walk("s3", connection(own_account, bucketNames=[bucket]))
+        assert told(walked) == []
+        assert names(walked, own_account) == {"plain-N", *wanted}
+
+
 @pytest.mark.parametrize("place", ["default", "whole"])
 def test_a_manifest_of_several_buckets(own_account: Account, place: str) -> None:
     plain, lake = f"plain-{own_account.number}", f"lake-{own_account.number}"

@@ -25,6 +25,24 @@ def test_what_an_entry_may_say() -> None:
     assert (column.name, column.data_type, column.data_type_display, column.description) == ("a.b", "INT", "year", "d")
 
 
+@pytest.mark.parametrize(("excluded", "key", "wanted"), [
+    ({}, "sales/_delta_log/0.json", True),
+    ({}, "sales/x_delta_log/0.json", False),
+    ({"excludePaths": []}, "sales/_delta_log/0.json", False),
+    ({"excludePaths": ["old"]}, "sales/old/", True),
+    ({"excludePaths": ["old/2020"]}, "sales/old/2021/a", False),
+    ({"excludePatterns": ["sales/*"]}, "sales/a.csv", True),
+    ({"excludePatterns": ["sales/*"]}, "sales/old/a.csv", False),
+    ({"excludePatterns": ["sales/**"]}, "sales/old/a.csv", True),
+    ({"excludePatterns": ["**/a.?sv"]}, "sales/old/a.tsv", True),
+    ({"excludePatterns": ["**/a.?sv"]}, "a.csv", True),
+    ({"excludePatterns": ["a+(b)"]}, "aa(b)", False),
+])  # fmt: skip
+def test_what_is_excluded(excluded: dict[str, list[str]], key: str, wanted: bool) -> None:
+    [found] = parsed(BucketManifest, json.dumps({"entries": [entry(**excluded)]}), "it").entries
+    assert found.leaves_out(key) is wanted
+
+
 @pytest.mark.parametrize(
     ("written", "told"),
     [
@@ -37,7 +55,8 @@ def test_what_an_entry_may_say() -> None:
         ({"entries": [entry(structureFormat="orc")]}, "'orc' is not read; use csv, tsv, json, parquet, avro"),
         ({"entries": [entry(depth=-1)]}, "entries.0.depth"),
         ({"entries": [entry(separator="||")]}, "entries.0.separator"),
-        ({"entries": [entry(excludePaths=["x"])]}, "entries.0.excludePaths: is not a known key"),
+        ({"entries": [entry(excludePaths=[""])]}, "entries.0.excludePaths.0"),
+        ({"entries": [entry(autoPartitionDetection=True)]}, "entries.0.autoPartitionDetection: is not a known key"),
         ({"entries": [entry(partitionColumns=[{"name": "a", "dataType": "Day"}])]}, "'Day' is no data type"),
         ({"entries": [entry(containerName="b")]}, "entries.0.containerName: is not a known key"),
     ],
@@ -72,7 +91,6 @@ def test_one_of_several_buckets_says_which() -> None:
     [
         ({"defaultManifest": "no"}, "defaultManifest", "is no manifest"),
         ({"defaultManifest": json.dumps({"entries": [entry()]})}, "defaultManifest", "containerName: is required"),
-        ({"includeTags": True}, "includeTags", "tags of buckets and objects are not read"),
         ({"containerFilterPattern": {"includes": ["("]}}, "containerFilterPattern.includes", ""),
     ],
 )
