@@ -6,7 +6,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -60,6 +60,13 @@ class Capability(StrEnum):
     TEST_RESULTS = "testResults"
 
 
+# What a connector has to find for a switch of the options to mean something.
+SWITCHES: Mapping[str, Capability] = {
+    "include_ddl": Capability.DDL,
+    "include_owners": Capability.OWNERS,
+    "include_stored_procedures": Capability.STORED_PROCEDURES,
+    "include_tags": Capability.TAGS,
+}
 OF_DATABASES = frozenset(
     {
         Capability.DATABASES,
@@ -160,6 +167,16 @@ class Connector(Generic[ConfigT, OptionsT]):
     def service(self) -> type[CreateServiceRequest]:
         """The kind of service that its entities lie in."""
         return SERVICES[self.family]
+
+    def notes(self, options: SourceOptions) -> Iterator[str]:
+        """Switches that are on among the options and mean nothing here, each as the rest of a sentence."""
+        values: dict[str, object] = dict(options)
+        told = {Capability.OWNERS} if values.get("owner_config") else set[Capability]()
+        for name, needed in SWITCHES.items():
+            on = name in options.model_fields_set and values[name] is True
+            if on and needed not in self.capabilities | told:
+                key = type(options).model_fields[name].alias
+                yield f"{key} has no effect: {self.name} tells of no {needed}"
 
     @property
     def installed(self) -> bool:

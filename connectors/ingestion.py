@@ -36,11 +36,13 @@ class Result(StrEnum):
 class Beginning:
     """How an attempt begins: `finished` names the scopes that an earlier one of the same run delivered.
 
-    `at` is the moment, with its zone, from which an incremental run looks back; without it, it takes everything.
+    `at` is the moment, with its zone, from which an incremental run looks back; without it, it takes everything. So it
+    does where no run has succeeded since the definition was `defined` as it is.
     """
 
     finished: frozenset[str] = frozenset()
     at: datetime | None = None
+    defined: datetime | None = None
 
 
 BEGINNING = Beginning()
@@ -73,7 +75,7 @@ def carry_out(
 ) -> Result:
     """The same for a definition that was planned as it is, with the files of these folders."""
     definition = planned.definition
-    since = _changed_since(planned, report, cancellation, folders, beginning.at)
+    since = _changed_since(planned, report, cancellation, folders, beginning)
     context = _context(planned, report, cancellation, since)
     runner = TopologyRunner(report, cancellation, planned.options.threads, beginning.finished)
     require_service(definition, cancellation, folders.tokens)
@@ -98,17 +100,18 @@ def judge(report: Report, threshold_percent: float) -> Result:
 
 
 def _changed_since(
-    planned: Plan, report: Report, cancellation: Cancellation, folders: Folders, began: datetime | None
+    planned: Plan, report: Report, cancellation: Cancellation, folders: Folders, beginning: Beginning
 ) -> datetime | None:
     """Where an incremental run begins, as the server knows of earlier ones; None for a run that takes everything."""
     lookback, pipeline = planned.options.lookback(), planned.definition.ingestion_pipeline_fqn
     server = planned.definition.workflow_config.open_metadata_server_config
-    if lookback is None or pipeline is None or server is None or began is None:
+    if lookback is None or pipeline is None or server is None or beginning.at is None:
         return None
     with OpenMetadataClient(server, report, cancellation, tokens=folders.tokens) as client:
-        since = changes_since(client, pipeline, began, lookback)
+        since = changes_since(client, pipeline, beginning.at, lookback, beginning.defined)
     if since is None:
-        logger.info("no run of %s succeeded within %d days: everything is read", pipeline, lookback.days)
+        words = "no run of %s succeeded within %d days, and by this definition: everything is read"
+        logger.info(words, pipeline, lookback.days)
     else:
         logger.info("what has not changed since %s is left as it is", since.isoformat(timespec="seconds"))
     return since

@@ -65,7 +65,9 @@ class Plan:
             (f"{'.'.join(self.connector.connection_path)}.", self.connection),
             (f"{OPTIONS}.", self.options),
         ]
-        return tuple(note for prefix, part in parts if part is not None for note in _notes(prefix, part))
+        found = [note for prefix, part in parts if part is not None for note in _notes(prefix, part)]
+        found += [f"{OPTIONS}.{note}" for note in self.connector.notes(self.options)]
+        return tuple(found)
 
 
 def names() -> list[str]:

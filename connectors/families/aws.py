@@ -164,6 +164,19 @@ def listed(answer: Mapping[str, Any], key: str, what: str) -> list[Any]:
     return cast("list[Any]", found)
 
 
+def objects_of(service: AwsService, **query: str) -> Iterator[dict[str, Any]]:
+    """The pages of a listing of a bucket's objects; one without any has no Contents and no CommonPrefixes at all.
+
+    Raises:
+        SourceUnavailable: The answer is none, which would be taken for an empty one; also as `call`.
+    """
+    for page in service.answers("list_objects_v2", **query):
+        if page.get("Name") != query["Bucket"]:
+            msg = f"list_objects_v2 {query['Bucket']}: the answer is no listing of it"
+            raise SourceUnavailable(msg, "see whether endPointURL is the address of S3 or of a store like it")
+        yield page
+
+
 def _shown(operation: str, query: Mapping[str, object]) -> str:
     names = ", ".join(str(value) for value in query.values() if isinstance(value, str))
     return f"{operation} {names}".rstrip()

@@ -281,8 +281,12 @@ class DatabaseWalk:
             yield _scope(schema.fqn, "databaseSchema", CreateStoredProcedureRequest, schema.seen_routines)
 
     def schemas_gone(self, database: DatabaseItem, complete: bool) -> Iterator[Record]:
-        """What to delete below a database."""
-        if self._options.mark_deleted_schemas and complete:
+        """What to delete below a database: nothing where the definition speaks of some of its schemas only."""
+        if not self._options.mark_deleted_schemas or not complete:
+            return
+        if database.row.in_part:
+            logger.warning("markDeletedSchemas has no effect in %s: not all of its schemas are listed", database.fqn)
+        else:
             yield _scope(database.fqn, "database", CreateDatabaseSchemaRequest, database.seen)
 
     def databases_gone(self, _service: str, complete: bool) -> Iterator[Record]:

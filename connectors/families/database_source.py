@@ -18,12 +18,16 @@ from connectors.models.database import (
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """A database as its system describes it; one that is `closed` exists, and cannot be looked into."""
+    """A database as its system describes it; one that is `closed` exists, and cannot be looked into.
+
+    Of one that is read `in_part`, not all schemas are listed: none is ever deleted there.
+    """
 
     name: str
     description: str | None = None
     owner: str | None = None
     closed: bool = False
+    in_part: bool = False
 
 
 @dataclass(frozen=True, slots=True)

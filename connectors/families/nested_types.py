@@ -2,8 +2,8 @@
 
 Spellings: Hive and Spark `struct<a:int,b:array<string>>`, `map<k,v>`, `uniontype<..>`; BigQuery `STRUCT<a INT64>`,
 `ARRAY<..>`, `RANGE<DATE>`; Trino `row(a integer)`, `array(..)`, `map(..)`; Snowflake `OBJECT(a NUMBER(10,2) NOT NULL)`,
-`ARRAY(.. NOT NULL)`, `MAP(..)`, `VARIANT`; Postgres, Cockroach and DuckDB `text[]`. A text that is none of these is
-UNKNOWN and shown as it is written.
+`ARRAY(.. NOT NULL)`, `MAP(..)`, `VECTOR(FLOAT, 3)`, `VARIANT`; Postgres, Cockroach and DuckDB `text[]`. Fields
+without a name are called by their places. A text that is none of these is UNKNOWN and shown as it is written.
 """
 
 import re
@@ -27,7 +27,8 @@ NAMES: dict[str, DataType] = {
     "timestamp": "TIMESTAMP", "timestamp_ntz": "TIMESTAMP", "timestamp_ltz": "TIMESTAMPZ",
     "timestamp_tz": "TIMESTAMPZ", "timestamp with time zone": "TIMESTAMPZ",
     "timestamp with local time zone": "TIMESTAMPZ", "timestamp without time zone": "TIMESTAMP",
-    "interval": "INTERVAL", "interval year to month": "INTERVAL", "interval day to second": "INTERVAL",
+    "timestamplocaltz": "TIMESTAMPZ", "interval": "INTERVAL", "interval_year_month": "INTERVAL",
+    "interval_day_time": "INTERVAL", "calendarinterval": "INTERVAL", "hyperloglog": "HLLSKETCH", "vector": "ARRAY",
     "json": "JSON", "variant": "VARIANT", "uuid": "UUID", "geography": "GEOGRAPHY", "geometry": "GEOMETRY",
     "sphericalgeography": "GEOGRAPHY", "ipaddress": "INET", "void": "NULL", "null": "NULL", "unknown": "NULL",
     "array": "ARRAY", "map": "MAP", "struct": "STRUCT", "row": "STRUCT", "object": "STRUCT",
@@ -50,12 +51,16 @@ TOKEN = re.compile(
 )
 # Words that a type's name may go on with.
 LATER_WORDS = frozenset({
-    "precision", "varying", "with", "without", "local", "time", "zone", "year", "day", "to", "month", "second",
+    "precision", "varying", "with", "without", "local", "time", "zone", "year", "month", "day", "hour", "minute",
+    "second", "to",
 })  # fmt: skip
-# What a geometry is of.
-SHAPES = frozenset({
-    "geometry", "point", "linestring", "polygon", "multipoint", "multilinestring", "multipolygon", "geometrycollection",
-})  # fmt: skip
+# They say in parentheses what they are of and where on earth, not only in numbers.
+PLACES = frozenset({"geometry", "geography"})
+INTERVAL, VECTOR, COLLATE = "interval", "vector", "COLLATE"
+# What follows a type, and no name, where a field begins.
+AFTER_A_TYPE = re.compile(r"\s*[<>(),]")
+# The rest of a name of several words, which Hive's metastore does not quote.
+REST_OF_A_NAME = re.compile(r"[^<>(),:`\"']*(?=:)")
 CLOSING = {"<": ">", "(": ")"}
 MAX_DEPTH = 64
 
@@ -82,7 +87,7 @@ class NestedType:
     @property
     def data_type(self) -> DataType:
         """OpenMetadata's word for it."""
-        return NAMES.get(self.name, "UNKNOWN")
+        return "INTERVAL" if self.name.startswith(f"{INTERVAL} ") else NAMES.get(self.name, "UNKNOWN")
 
 
 def parse_type(text: str) -> NestedType:
@@ -186,11 +191,7 @@ class _Reader(TypeTokens):
         """The type that begins here."""
         if depth > MAX_DEPTH or self.kind != "word":
             raise self.wrong()
-        name, arrays = _without_brackets(self._take().lower())
-        if name in NESTED and not arrays:
-            found = self._nested(name, depth)
-        else:
-            found, arrays = self._named(name, arrays)
+        found, arrays = self._without_arrays(depth)
         if self.kind == "word" and self.value.startswith("["):
             rest, more = _without_brackets(self._take())
             if rest:
@@ -202,19 +203,44 @@ class _Reader(TypeTokens):
             found = NestedType("array", parts=(found,))
         return found
 
+    def _without_arrays(self, depth: int) -> tuple[NestedType, int]:
+        """The type before its brackets, and how many of these ended its own word; a collation is passed over."""
+        name, arrays = _without_brackets(self._take().lower())
+        if name in NESTED and not arrays:
+            found = self._nested(name, depth)
+        elif name == VECTOR and self._at("("):
+            found = self._vector(depth)
+        else:
+            found, arrays = self._named(name, arrays)
+        if self.kind == "word" and self.value.upper() == COLLATE:
+            self._advance()
+            self._advance()
+        return found, arrays
+
     def _named(self, name: str, arrays: int) -> tuple[NestedType, int]:
         """A type of one or more words with its numbers; the last word may say that it is an array."""
         numbers: tuple[int, ...] = ()
         while not arrays:
-            if self.value == "(" and not numbers:
-                numbers = self._numbers()
+            if self._at("(") and (not numbers or name.startswith(INTERVAL)):
+                numbers = self._numbers(name)
                 continue
             word, brackets = _without_brackets(self.value.lower())
             if self.kind != "word" or word not in LATER_WORDS:
                 break
             self._advance()
             name, arrays = f"{name} {word}", brackets
-        return NestedType(name, numbers), arrays
+        return NestedType(name, () if name.startswith(INTERVAL) else numbers), arrays
+
+    def _vector(self, depth: int) -> NestedType:
+        """Numbers of one type, and how many of them."""
+        self._expect("(")
+        parts = () if self.value.isdigit() else (self.type(depth + 1),)
+        while not self._at(")"):
+            if self.kind == "end":
+                raise self.wrong()
+            self._advance()
+        self._expect(")")
+        return NestedType("array", parts=parts)
 
     def _nested(self, name: str, depth: int) -> NestedType:
         closing = CLOSING.get(self.value)
@@ -227,7 +253,7 @@ class _Reader(TypeTokens):
             if parts or fields:
                 self._expect(",")
             if name in STRUCTS:
-                fields.append(self._field(depth))
+                fields.append(self._field(depth, len(fields) + 1))
             else:
                 parts.append(self.type(depth + 1))
                 self._notes()
@@ -237,16 +263,26 @@ class _Reader(TypeTokens):
             raise self.wrong()
         return NestedType(name, parts=tuple(parts), fields=tuple(fields))
 
-    def _field(self, depth: int) -> Field:
+    def _field(self, depth: int, place: int) -> Field:
         if self.kind not in ("word", "quoted"):
             raise self.wrong()
-        quoted, token = self.kind == "quoted", self._take()
-        name = token[1:-1].replace(token[0] * 2, token[0]) if quoted else token
-        if self.value == ":":
-            self._advance()
+        name = self._name() or str(place)
         found = self.type(depth + 1)
         required, description = self._notes()
         return Field(name, found, required, description)
+
+    def _name(self) -> str | None:
+        """The name that a field begins with; None where it begins with its type."""
+        if self.kind == "word" and self.value.lower() in NAMES and self._match_after(AFTER_A_TYPE) is not None:
+            return None
+        rest = self._match_after(REST_OF_A_NAME) if self.kind == "word" else None
+        if rest:
+            self._end += len(rest)
+        quoted, token = self.kind == "quoted", self._take()
+        name = token[1:-1].replace(token[0] * 2, token[0]) if quoted else token + (rest or "").rstrip()
+        if self._at(":"):
+            self._advance()
+        return name
 
     def _notes(self) -> tuple[bool, str | None]:
         """What may follow a type: NOT NULL, and COMMENT of Hive and Spark."""
@@ -262,19 +298,16 @@ class _Reader(TypeTokens):
                 raise self.wrong()
         return required, description
 
-    def _numbers(self) -> tuple[int, ...]:
+    def _numbers(self, name: str) -> tuple[int, ...]:
         self._expect("(")
         found: list[int] = []
-        first = True
-        while self.value != ")":
-            if not first:
-                self._expect(",")
-            first = False
+        while not self._at(")"):
             word = self._take().lower()
-            if word == "max" or word in SHAPES:
-                continue
-            if not (word.isascii() and word.removeprefix("-").isdigit()):
+            if word.isascii() and word.removeprefix("-").isdigit():
+                found.append(int(word))
+            elif self.kind == "end" or not (word == "max" or name in PLACES):
                 raise self.wrong()
-            found.append(int(word))
+            if not self._at(")") and name not in PLACES:
+                self._expect(",")
         self._expect(")")
         return tuple(found)

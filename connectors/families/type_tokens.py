@@ -42,6 +42,11 @@ class TypeTokens:
         after = self._pattern.match(self._text, self._end)
         return after.lastgroup if after is not None else None
 
+    def _match_after(self, pattern: re.Pattern[str]) -> str | None:
+        """What a pattern finds in the text right after the token at hand."""
+        found = pattern.match(self._text, self._end)
+        return found[0] if found is not None else None
+
     def _advance(self) -> None:
         if self._end >= len(self._text):
             self.kind, self.value = "end", ""

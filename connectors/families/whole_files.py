@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, cast
@@ -11,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 from connectors.cancellation import Cancellation
 from connectors.definition import TlsConfig, VerifySsl
 from connectors.errors import ConnectorError, FatalError, SourceUnavailable
-from connectors.families.aws import AwsCredentials, AwsService
+from connectors.families.aws import AwsCredentials, AwsService, translated
 from connectors.families.rest import Endpoint, RestClient, RestLimits
 from connectors.families.rest_failures import Vanished
 from connectors.families.web_addresses import require_possible
@@ -149,12 +150,13 @@ class S3File:
         service = AwsService(self.credentials, "s3", report, cancellation)
         try:
             answer = service.call("get_object", Bucket=self.bucket, Key=self.name)
-            body, found = answer["Body"], bytearray()
-            for part in iter(lambda: body.read(PART_BYTES), b""):
-                cancellation.check()
-                found += cast("bytes", part)
-                if len(found) > limits.answer_bytes:
-                    break
+            with translated(f"get_object {self.shown}"), closing(answer["Body"]) as body:
+                found = bytearray()
+                for part in iter(lambda: body.read(PART_BYTES), b""):
+                    cancellation.check()
+                    found += cast("bytes", part)
+                    if len(found) > limits.answer_bytes:
+                        break
         except ConnectorError as error:
             if any(f" {code}: " in error.message for code in ABSENT):
                 msg = f"there is no {self.shown}"

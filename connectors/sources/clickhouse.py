@@ -152,7 +152,8 @@ class ClickhouseSource:
     def databases(self) -> Iterable[Database]:
         """The one database, once the server has answered."""
         list(self._client.rows("the connection", VERSION))
-        return [Database(self._config.database_name or "default")]
+        config = self._config
+        return [Database(config.database_name or "default", in_part=config.database_schema is not None)]
 
     def counts(self, database: str) -> Mapping[str, Mapping[str, int]]:
         """Counts of all schemas."""

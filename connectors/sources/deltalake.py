@@ -45,7 +45,7 @@ class DeltaLakeSource:
     def databases(self) -> Iterable[Database]:
         """The one database, once the place of its schemas has answered."""
         next(self._places.schemas(), None)
-        return [Database(self._name)]
+        return [Database(self._name, in_part=self._places.in_part)]
 
     def counts(self, _database: str) -> Mapping[str, Mapping[str, int]]:
         """The schemas; how many tables lie in them is not told by any listing."""

@@ -45,7 +45,7 @@ class MongoDBSource:
     def databases(self) -> Iterable[Database]:
         """The one database, once the server has answered."""
         self._session.asked("ping", lambda client: client.admin.command("ping"))
-        return [Database(self._config.database_name)]
+        return [Database(self._config.database_name, in_part=self._config.database_schema is not None)]
 
     def counts(self, _database: str) -> Mapping[str, Mapping[str, int]]:
         """The collections of each schema, by name."""

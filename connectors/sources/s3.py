@@ -14,8 +14,8 @@ from pydantic import Field, field_validator, model_validator
 from connectors.cancellation import Cancellation
 from connectors.connector import Capability, Check, Connector, RunContext
 from connectors.definition import Model, Unused
-from connectors.errors import ConnectorError, RunCancelled, SourceUnavailable
-from connectors.families.aws import AwsCredentials, AwsService, listed, translated
+from connectors.errors import ConnectorError, RunCancelled
+from connectors.families.aws import AwsCredentials, AwsService, listed, objects_of, translated
 from connectors.families.no_arguments import NoArguments
 from connectors.families.storage.manifest import MOST_BYTES, WholeManifest, parsed
 from connectors.families.storage.objects import Bucket, StoredObject
@@ -119,21 +119,14 @@ class S3Store:
 
     def level(self, bucket: str, prefix: str) -> Iterator[StoredObject]:
         """See ObjectStore."""
-        for page in self._pages(Bucket=bucket, Prefix=prefix, Delimiter="/"):
+        for page in objects_of(self._service, Bucket=bucket, Prefix=prefix, Delimiter="/"):
             yield from (StoredObject(row["Prefix"]) for row in page.get("CommonPrefixes") or ())
             yield from (StoredObject(row["Key"], row["Size"]) for row in page.get("Contents") or ())
 
     def objects(self, bucket: str, prefix: str) -> Iterator[StoredObject]:
         """See ObjectStore."""
-        for page in self._pages(Bucket=bucket, Prefix=prefix):
+        for page in objects_of(self._service, Bucket=bucket, Prefix=prefix):
             yield from (StoredObject(row["Key"], row["Size"]) for row in page.get("Contents") or ())
-
-    def _pages(self, **query: str) -> Iterator[dict[str, Any]]:
-        for page in self._service.answers("list_objects_v2", **query):
-            if page.get("Name") != query["Bucket"]:  # anything else that is XML would be an empty listing
-                msg = f"list_objects_v2 {query['Bucket']}: the answer is no listing of it"
-                raise SourceUnavailable(msg, "see whether endPointURL is the address of S3 or of a store like it")
-            yield page
 
     def read(self, bucket: str, key: str, start: int, length: int) -> bytes | None:
         """See ObjectStore."""

@@ -23,7 +23,6 @@ from connectors.cancellation import Cancellation
 from connectors.ingestion import Beginning, Folders, ingest
 from connectors.report import Failure, Outcome, Report
 from connectors.source_files import SourceFiles
-from service import clock
 from service.execution.messages import Assignment, Broken, Call, Ended, Events, encode, sendable
 
 FLUSH_SECONDS = 0.2
@@ -127,10 +126,10 @@ def work(assignment: Assignment, teller: Teller, cancellation: Cancellation) -> 
     folders = Folders(
         Path(assignment.files), Path(assignment.dead_letters), Path(assignment.tokens), SourceFiles(sources)
     )
-    finished = frozenset(assignment.finished)
+    beginning = Beginning(frozenset(assignment.finished), assignment.began, assignment.defined)
     limits = _limit_memory(assignment.memory_limit_mb)
     try:
-        result = ingest(assignment.config, Report(teller), cancellation, folders, Beginning(finished, clock.now()))
+        result = ingest(assignment.config, Report(teller), cancellation, folders, beginning)
     except MemoryError:
         resource.setrlimit(resource.RLIMIT_DATA, limits)
         return Ended()

@@ -5,6 +5,7 @@ an observer, many at once, and last how it ended.
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -30,7 +31,7 @@ KINDS: Mapping[str, type[ConnectorError]] = {
 class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     """What a process is given; the config has its secrets resolved.
 
-    `deadline` is on the monotonic clock, which all processes share.
+    `deadline` is on the monotonic clock, which all processes share; `began` and `defined` see Beginning.
     """
 
     config: dict[str, Any]
@@ -43,6 +44,8 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     timeout_seconds: float | None
     deadline: float | None
     memory_limit_mb: int | None = None
+    began: datetime | None = None
+    defined: datetime | None = None
 
 
 class Call(msgspec.Struct, frozen=True, array_like=True):

@@ -25,7 +25,7 @@ from service.execution.reporting import HEAD_START, Reporting, Source
 from service.execution.secrets import SecretResolver, below_connection
 from service.execution.stopping import StopSwitch
 from service.metrics import Metrics
-from service.runs.repository import endings
+from service.runs.repository import endings, history
 from service.runs.repository.leases import ClaimedRun
 from service.runs.status import RunState, is_terminal
 from service.workflows.documents import Json, value_at
@@ -152,9 +152,8 @@ class RunExecutor:
             tokens=self.tokens,
             sources=self.sources,
         )
-        finished = frozenset(claim.checkpoints)
+        beginning = self._beginning(claim, planned)
         if claim.policy.isolation is Isolation.THREAD:
-            beginning = Beginning(finished, clock.now())
             return carry_out(planned, attempt.report, attempt.switch.cancellation, folders, beginning)
         level = logging.getLevelNamesMapping().get(_option(claim, "loggerLevel"), logging.INFO)
         assignment = Assignment(
@@ -163,7 +162,9 @@ class RunExecutor:
             dead_letters=str(folders.dead_letters),
             tokens=str(folders.tokens),
             sources=None if folders.sources.folders is None else list(map(str, folders.sources.folders)),
-            finished=sorted(finished),
+            finished=sorted(beginning.finished),
+            began=beginning.at,
+            defined=beginning.defined,
             log_level=level,
             timeout_seconds=claim.policy.timeout_seconds,
             deadline=attempt.switch.cancellation.deadline,
@@ -172,6 +173,15 @@ class RunExecutor:
         ingest_in_process(assignment, attempt.report, attempt.switch, self.environ)
         # Here, where the report holds what earlier attempts delivered.
         return judge(attempt.report, planned.definition.workflow_config.success_threshold)
+
+    def _beginning(self, claim: ClaimedRun, planned: Plan) -> Beginning:
+        """A run whose definition is its own alone takes everything: nothing is known of what others left out."""
+        finished = frozenset(claim.checkpoints)
+        if planned.options.lookback() is None or claim.overrides:
+            return Beginning(finished)
+        with self.database.session() as session:
+            defined = history.defined_at(session, claim.workflow_id, claim.revision)
+        return Beginning(finished, clock.now(), defined)
 
     def _definition(self, attempt: Attempt) -> tuple[Json, Plan]:
         """The config with its secrets in place, and what it comes to."""

@@ -8,14 +8,16 @@ from typing import Any
 from urllib.parse import quote
 
 from connectors.connector import RunContext
-from connectors.families.airflow.answers import Dag, DagRun, DagTask, DagTasks, TaskInstance
+from connectors.families.airflow.answers import Asset, Dag, DagRun, DagTask, DagTasks, TaskInstance
 from connectors.families.airflow.api import Airflow, open_airflow
 from connectors.families.airflow.config import AirflowConfig
 from connectors.families.moments import milliseconds
 from connectors.families.pipeline import Pipeline
 from connectors.families.pipeline_options import LineageInformation, PipelineMetadata
 from connectors.families.rest_failures import attempted
+from connectors.models.names import fqn
 from connectors.models.pipeline import ExecutionStatus, PipelineStatus, Task, TaskStatus
+from connectors.report import Failure
 
 DAGS_AT_A_TIME = 100
 SYSTEM = "Airflow"
@@ -36,6 +38,8 @@ class AirflowSource:
 
     def __init__(self, context: Context, airflow: Airflow) -> None:
         self._airflow = airflow
+        self._report = context.report
+        self._service = fqn(context.service)
         self._address = context.connection.host_port
         self._days = context.options.status_lookback_days
         self._most_runs = context.connection.number_of_status
@@ -67,10 +71,14 @@ class AirflowSource:
         return tuple(self._task(dag.dag_id, task) for task in answer.tasks)
 
     def _assets(self) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
-        """What each DAG reads and what it writes."""
+        """What each DAG reads and what it writes; where that is not told, nothing, and one failure."""
         read, written = defaultdict[str, list[str]](list), defaultdict[str, list[str]](list)
         if self._with_lineage:
-            for asset in self._airflow.assets():
+            assets, problem = attempted(lambda: list(self._airflow.assets()), list[Asset]())
+            if problem is not None:
+                cause = f"what its DAGs read and write is not known: {problem.message}"
+                self._report.failed(Failure("pipeline", self._service, "lineage", cause, problem.advice))
+            for asset in assets:
                 readers = (*asset.consuming_tasks, *asset.scheduled_dags, *asset.consuming_dags)
                 for dag_id in sorted({each.dag_id for each in readers}):
                     read[dag_id].append(asset.uri)

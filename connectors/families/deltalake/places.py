@@ -8,7 +8,7 @@ from typing import Protocol
 
 from connectors.cancellation import Cancellation
 from connectors.errors import ConnectorError, FatalError, SourceUnavailable
-from connectors.families.aws import AwsCredentials, AwsService, frozen
+from connectors.families.aws import AwsCredentials, AwsService, frozen, listed, objects_of
 from connectors.families.deltalake.config import DeltaLakeConfig
 from connectors.report import Report
 
@@ -28,7 +28,12 @@ class Place:
 
 
 class Places(Protocol):
-    """One run's view of where tables lie."""
+    """One run's view of where tables lie; `in_part` says that `schemas` gives only some of them."""
+
+    @property
+    def in_part(self) -> bool:
+        """Whether the definition names one."""
+        ...
 
     def schemas(self) -> Iterator[str]:
         """The names of the schemas."""
@@ -50,6 +55,11 @@ class Folders:
         self._config = config
         self._cancellation = cancellation
 
+    @property
+    def in_part(self) -> bool:
+        """See Places."""
+        return False
+
     def schemas(self) -> Iterator[str]:
         """See Places."""
         root = self._root()
@@ -60,7 +70,11 @@ class Folders:
                 yield name
 
     def tables(self, schema: str) -> Iterator[Place]:
-        """See Places."""
+        """See Places.
+
+        Raises:
+            ConnectorError: At the end, where a folder may not be read.
+        """
         root = self._root()
         if schema == DEFAULT:
             for path in _folders(root):
@@ -70,8 +84,11 @@ class Folders:
         if not found and schema != DEFAULT:
             message = f"schema {schema} was removed during the run"
             raise ConnectorError(message)
+        unread: list[ConnectorError] = []
         for path in found:
-            yield from self._below(path, path, 0)
+            yield from self._below(path, path, 0, unread)
+        for error in unread:
+            raise error
 
     def options(self) -> dict[str, str]:
         """See Places."""
@@ -88,13 +105,19 @@ class Folders:
             raise SourceUnavailable(message, "correct metastoreFilePath, or see whether its disk is mounted")
         return root
 
-    def _below(self, schema: Path, folder: Path, depth: int) -> Iterator[Place]:
-        for path in _folders(folder):
+    def _below(self, schema: Path, folder: Path, depth: int, unread: list[ConnectorError]) -> Iterator[Place]:
+        """The tables below a folder; why some of what lies there cannot be read is put among the `unread`."""
+        try:
+            inside = _folders(folder)
+        except ConnectorError as error:
+            unread.append(error)
+            return
+        for path in inside:
             self._cancellation.check()
             if _is_table(path):
                 yield Place(path.relative_to(schema).as_posix(), path.as_uri())
             elif depth < DEEPEST:
-                yield from self._below(schema, path, depth + 1)
+                yield from self._below(schema, path, depth + 1, unread)
 
 
 def _folders(folder: Path) -> list[Path]:
@@ -115,7 +138,10 @@ def _is_schema(folder: Path) -> bool:
 
 def _is_table(folder: Path) -> bool:
     log = folder / LOG
-    return log.is_dir() and not log.is_symlink()
+    try:
+        return log.is_dir() and not log.is_symlink()
+    except PermissionError:  # the listing of what lies in the folder tells
+        return False
 
 
 class Buckets:
@@ -129,12 +155,17 @@ class Buckets:
         self._service = service
         self._cancellation = cancellation
 
+    @property
+    def in_part(self) -> bool:
+        """See Places."""
+        return bool(self._source.bucket_name)
+
     def schemas(self) -> Iterator[str]:
         """See Places."""
         if self._source.bucket_name:
             yield self._source.bucket_name
             return
-        for bucket in self._service.call("list_buckets").get("Buckets", []):
+        for bucket in listed(self._service.call("list_buckets"), "Buckets", "list_buckets"):
             yield bucket["Name"]
 
     def tables(self, schema: str) -> Iterator[Place]:
@@ -149,8 +180,7 @@ class Buckets:
     def _below(self, bucket: str, folder: str, skipped: int, depth: int) -> Iterator[Place]:
         self._cancellation.check()
         inside: list[str] = []
-        # Of a folder without folders the answer has no CommonPrefixes at all.
-        for page in self._service.answers("list_objects_v2", Bucket=bucket, Prefix=folder, Delimiter="/"):
+        for page in objects_of(self._service, Bucket=bucket, Prefix=folder, Delimiter="/"):
             inside += [found["Prefix"] for found in page.get("CommonPrefixes", [])]
         if f"{folder}{LOG}/" in inside:
             yield Place(folder[skipped:].rstrip("/") or bucket, f"s3://{bucket}/{folder.rstrip('/')}")

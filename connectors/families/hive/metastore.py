@@ -106,7 +106,7 @@ class MetastoreSource:
     def databases(self) -> Iterable[Database]:
         """The one database, once the metastore has answered."""
         self._store.rows("the list of schemas", SCHEMAS)
-        return [Database(self._config.database_name)]
+        return [Database(self._config.database_name, in_part=self._config.database_schema is not None)]
 
     def counts(self, database: str) -> Mapping[str, Mapping[str, int]]:
         """How many tables lie in each schema."""

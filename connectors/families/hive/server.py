@@ -1,5 +1,6 @@
 """What the family asks, answered by HiveServer2: it has no question about all tables of a schema but their names."""
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 
@@ -7,11 +8,12 @@ from connectors.errors import ConnectorError, FatalError, RunCancelled, SourceUn
 from connectors.families.database_source import Database, Routine, Schema, Table, Tag
 from connectors.families.hive.config import HiveConfig
 from connectors.families.hive.session import Sessions
-from connectors.families.hive.tables import first_of, formatted, quoted
+from connectors.families.hive.tables import Row, first_of, formatted, quoted
 from connectors.models.database import TableType
 
 DATABASES = "SHOW DATABASES"
 OF_DATABASE = {"Comment": 1, "Owner": 3}
+logger = logging.getLogger(__name__)
 STOPPING = (FatalError, RunCancelled, SourceUnavailable)
 
 
@@ -30,7 +32,7 @@ class HiveServerSource:
     def databases(self) -> Iterable[Database]:
         """The one database, once the server has answered."""
         self._sessions.rows("the list of schemas", DATABASES)
-        return [Database(self._config.database_name)]
+        return [Database(self._config.database_name, in_part=self._config.database_schema is not None)]
 
     def counts(self, _database: str) -> Mapping[str, Mapping[str, int]]:
         """How many tables lie in each schema."""
@@ -43,8 +45,7 @@ class HiveServerSource:
     def schemas(self, _database: str) -> Iterator[Schema]:
         """The schemas, or the one of the definition."""
         for name in self._schemas():
-            told = self._sessions.rows(f"schema {name}", f"DESCRIBE DATABASE EXTENDED {quoted(name)}")
-            properties = first_of(told, OF_DATABASE)
+            properties = first_of(self._told(name), OF_DATABASE)
             yield Schema(name, properties.get("Comment") or None, properties.get("Owner") or None)
 
     def tables(self, _database: str, schema: str) -> Iterator[Table]:
@@ -72,6 +73,16 @@ class HiveServerSource:
         """Hive answers with the names, Spark with the schema before each."""
         rows = self._sessions.rows(f"the tables of schema {schema}", f"SHOW TABLES IN {quoted(schema)}")
         return sorted(str(row[:2][-1]) for row in rows)
+
+    def _told(self, schema: str) -> list[Row]:
+        """What is said of a schema; nothing if it may not be looked at, which the listing of its tables tells."""
+        try:
+            return self._sessions.rows(f"schema {schema}", f"DESCRIBE DATABASE EXTENDED {quoted(schema)}")
+        except STOPPING:
+            raise
+        except ConnectorError:
+            logger.info("what is said of schema %s is left out", schema, exc_info=True)
+            return []
 
     def _views(self, schema: str) -> set[str]:
         """The names of the views; none with a Hive before 2.2, which does not tell them from tables."""

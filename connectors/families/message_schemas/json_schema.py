@@ -132,6 +132,7 @@ class Reader:
         merged: Schema = {key: value for key, value in schema.items() if key != "allOf"}
         properties: Schema = {}
         for part in cast("list[object]", parts):
+            self._budget.take()  # they may be made of each other in more ways than can be counted
             one = _schema(part)
             target = one.get("$ref")
             inside = base

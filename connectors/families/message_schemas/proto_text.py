@@ -112,8 +112,6 @@ class Parser:
         return self._types
 
     def _type(self, opening: Token, outer: str, depth: int) -> None:
-        if depth > DEEPEST:
-            raise _broken(opening.line, f"messages are nested more than {DEEPEST} deep")
         name = self._next().text
         made = ProtoType(f"{outer}.{name}" if outer else name, opening.comment)
         self._types.append(made)
@@ -133,6 +131,8 @@ class Parser:
                 self._skip_statement()
 
     def _body(self, made: ProtoType, depth: int) -> None:
+        if depth > DEEPEST:
+            raise _broken(self._tokens[self._at - 1].line, f"messages are nested more than {DEEPEST} deep")
         while (token := self._next()).text != "}":
             following = self._peek()
             if token.text in ("message", "enum") and self._peek(1) == "{":
@@ -140,7 +140,7 @@ class Parser:
             elif token.text == "oneof" and self._peek(1) == "{":
                 self._next()
                 self._next()
-                self._body(made, depth)
+                self._body(made, depth + 1)
             elif token.text in ("option", "reserved", "extensions", "extend") and following != "=":
                 self._skip_statement()
             elif token.text != ";":

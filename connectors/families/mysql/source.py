@@ -10,6 +10,7 @@ from connectors.errors import ConnectorError
 from connectors.families.certificates import certificate_files
 from connectors.families.database_options import DatabaseMetadata
 from connectors.families.database_source import Database, Routine, Schema, Table, Tag
+from connectors.families.hidden_tables import refuse_hidden
 from connectors.families.mysql import queries
 from connectors.families.mysql.config import InformationSchemaConfig
 from connectors.families.mysql.session import Sessions
@@ -34,7 +35,7 @@ class InformationSchemaSource:
     def databases(self) -> Iterable[Database]:
         """The one database, once the server has answered."""
         self._sessions.rows("the connection", queries.VERSION)
-        return [Database(self._config.database_name)]
+        return [Database(self._config.database_name, in_part=self._config.database_schema is not None)]
 
     def counts(self, database: str) -> Mapping[str, Mapping[str, int]]:
         """Counts of all schemas."""
@@ -64,12 +65,18 @@ class InformationSchemaSource:
         return [schema for schema in found if schema.name == only]
 
     def tables(self, database: str, schema: str) -> Iterator[Table]:
-        """The tables and views of one schema."""
+        """The tables and views of one schema.
+
+        Raises:
+            ConnectorError: It is gone, or the user sees tables without their columns.
+        """
         subject = f"the tables of schema {schema}"
+        hidden: list[str] = []
         self._look(schema)
         wanted = (queries.TABLES, queries.VIEWS, queries.COLUMNS, queries.KEYS, queries.PARTITIONS)
         with self._sessions.streams(subject, *wanted, about=schema) as streams:
-            yield from tables(Listing(*streams), database, self._view(schema), self._ddl(schema))
+            yield from tables(Listing(*streams), database, hidden, self._view(schema), self._ddl(schema))
+        refuse_hidden(schema, hidden, f"GRANT SELECT ON {quoted(schema)}.* TO '{self._config.username}'")
 
     def routines(self, _database: str, schema: str) -> Iterator[Routine]:
         """The functions and procedures of one schema."""

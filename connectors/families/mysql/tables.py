@@ -109,9 +109,16 @@ class Listing:
 
 
 def tables(
-    listing: Listing, database: str, view: Callable[[str, str], str | None], ddl: Callable[[str], Callable[[], str]]
+    listing: Listing,
+    database: str,
+    hidden: list[str],
+    view: Callable[[str, str], str | None],
+    ddl: Callable[[str], Callable[[], str]],
 ) -> Iterator[Table]:
-    """Every table and view of a schema; `view` makes a statement of a view's query, `ddl` asks for a table's."""
+    """Every table and view of a schema; `view` makes a statement of a view's query, `ddl` asks for a table's.
+
+    Tables that show no column are put among the `hidden`.
+    """
     views, columns, keys, partitions = map(
         DetailStream[Row], (listing.views, listing.columns, listing.keys, listing.partitions)
     )
@@ -121,7 +128,8 @@ def tables(
         parts = partitions.of(name)
         is_view = kind in VIEW_KINDS
         if not found and not is_view:
-            continue  # it was dropped since it was listed
+            hidden.append(name)
+            continue
         queries = [query for _, query in views.of(name)]
         yield Table(
             name=name,

@@ -125,7 +125,10 @@ class ByNameSource:
         everything, own = self._config.ingest_all_databases, self._config.database
         query = self._catalogue.databases if everything else self._catalogue.database
         rows = self._rows(own, "the list of databases", query)
-        return [Database(*row) for row in rows] if everything else [Database(own, *row[1:3]) for row in rows]
+        in_part = self._only is not None
+        if everything:
+            return [Database(*row, in_part=in_part) for row in rows]
+        return [Database(own, *row[1:3], in_part=in_part) for row in rows]
 
     def counts(self, database: str) -> Mapping[str, Mapping[str, int]]:
         """Counts of a whole database; nothing where something is not allowed, which the listings tell in their turn."""

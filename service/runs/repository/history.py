@@ -32,6 +32,14 @@ class RunFilter:
     begun: bool = False
 
 
+# Since then, all runs have done the same: none of them was told something else than the revision says.
+_DEFINED = text("""
+    select greatest(
+        (select created_at from workflow_revisions where workflow_id = :workflow and revision = :revision),
+        (select max(finished_at) from runs
+         where workflow_id = :workflow and (overrides <> '{}' or revision <> :revision))
+    )""")
+
 # The last success of a workflow is spared: how long ago that was must stay known. The names are found by going from
 # each to the next one in the index, which `distinct` would read as a whole.
 _PRUNE = text("""
@@ -146,6 +154,11 @@ def count_by_pool(session: Session, served: Iterable[str] = ()) -> dict[str, dic
     for row in session.execute(statement):
         found.setdefault(row.pool, dict(none))[RunState(row.state)] = row.number
     return found
+
+
+def defined_at(session: Session, workflow_id: UUID, revision: int) -> datetime | None:
+    """Since when all runs of a workflow did what this revision says; None where it is not there any more."""
+    return session.execute(_DEFINED, {"workflow": workflow_id, "revision": revision}).scalar_one()
 
 
 def last_successes(session: Session) -> dict[str, datetime]:

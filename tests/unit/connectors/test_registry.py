@@ -264,6 +264,26 @@ def test_keys_that_change_nothing_are_noted() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("name", "options", "keys"),
+    [
+        ("glue", {"includeDDL": True, "includeOwners": True, "includeTags": False}, ["includeDDL"]),
+        ("sqlite", {"includeStoredProcedures": True, "includeDDL": True}, ["includeStoredProcedures"]),
+        ("mysql", {"includeOwners": True, "includeTags": True}, ["includeOwners", "includeTags"]),
+        ("mysql", {"includeOwners": True, "ownerConfig": {"default": "ada"}}, []),
+        ("postgres", {"includeOwners": True, "includeTags": True, "includeDDL": True}, []),
+        ("glue", {}, []),
+    ],
+)
+def test_switches_that_mean_nothing_to_a_connector_are_noted(
+    name: str, options: dict[str, Any], keys: list[str]
+) -> None:
+    connector = registry.get(name)
+    notes = list(connector.notes(connector.options.model_validate(options)))
+    assert [note.partition(" has no effect: ")[0] for note in notes] == keys
+    assert all(name in note for note in notes)
+
+
 @pytest.mark.usefixtures("install")
 def test_the_definition_is_left_as_it_was() -> None:
     raw = definition()

@@ -181,6 +181,20 @@ def test_a_right_that_is_missing_is_a_failure_of_that_part(through: Answering, c
     assert catalogue.catalogue.statuses == {}
 
 
+def test_assets_that_may_not_be_read_keep_no_pipeline_back(catalogue: FakeOpenMetadata) -> None:
+    with Answering(ANSWERS) as api:
+        run(api.address, catalogue)
+        catalogue.catalogue.put("pipelines", {"name": "old", "service": "flows"})
+        api.answers["GET /api/v1/datasets"] = Status(403, {"detail": "Forbidden"})
+        _, report = run(api.address, catalogue, {"overrideMetadata": True})
+    [failure] = report.failures
+    assert (failure.name, failure.stage) == ("flows", "lineage")
+    assert "what its DAGs read and write is not known" in failure.cause
+    assert failure.advice == "let the user read it, or leave it out by a filter"
+    assert report.snapshot_counts()["pipeline"]["written"] == len(catalogue.entities("pipelines")) > 0
+    assert "flows.old" not in catalogue.entities("pipelines"), "the DAGs were listed to the end"
+
+
 def test_unknown_states_and_times_are_no_crash(through: Answering, catalogue: FakeOpenMetadata) -> None:
     runs = [
         {"dag_run_id": "1", "dag_id": "load_orders", "state": "pondering", "start_date": "2026-11-25T10:00:00Z"},

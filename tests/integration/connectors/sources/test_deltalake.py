@@ -2,13 +2,18 @@
 
 import json
 import os
+import shutil
+import tempfile
 import uuid
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
+from connectors import runner
 from connectors.cancellation import Cancellation
 from connectors.connector import RunContext, run_checks
 from connectors.definition import parse
@@ -28,6 +33,7 @@ from tests.answering import Answering, Status
 from tests.delta import in_folder, in_s3, make_tables, storage_options
 from tests.in_memory import RecordingSink, Walked
 
+NOBODY = 65534
 GOLDEN = Path(__file__).parents[3] / "golden" / "deltalake.json"
 LOG = "/b/t/_delta_log"
 Context = RunContext[DeltaLakeConfig, DatabaseMetadata]
@@ -98,11 +104,15 @@ def test_buckets_are_schemas(moto_server: str) -> None:
     for name in (bucket, other):
         account.client("s3").create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     make_tables(f"s3://{bucket}/warehouse", storage_options(account))
-    walked = run(context(in_s3(account)))
+    walked = run(context(in_s3(account), markDeletedSchemas=True))
+    [scope] = [scope for scope in walked.sink.only(DeletionScope) if scope.entity == "databaseSchema"]
+    assert set(scope.seen) == {f"lake.default.{bucket}", f"lake.default.{other}"}
     assert set(tables(walked)) == {"warehouse/marks", "warehouse/old/marks", "warehouse/orders"}
     assert {schema.name for schema in walked.sink.only(CreateDatabaseSchemaRequest)} == {bucket, other}
     given = in_s3(account, bucketName=bucket, prefix="/warehouse/")
-    found = tables(run(context(given)))
+    walked = run(context(given, markDeletedSchemas=True))
+    assert {scope.entity for scope in walked.sink.only(DeletionScope)} == {"table", "storedProcedure"}
+    found = tables(walked)
     assert set(found) == {"marks", "old/marks", "orders"}
     assert found["orders"]["locationPath"] == f"s3://{bucket}/warehouse/orders"
     assert [column["name"] for column in found["orders"]["columns"]] == ["id", "day", "lines", "größe & co"]
@@ -174,10 +184,52 @@ def test_a_folder_that_is_not_there_or_not_allowed(tmp_path: Path) -> None:
         list(source.schemas("default"))
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
-def test_a_folder_that_may_not_be_read(warehouse: Path) -> None:
-    (warehouse / "sales.db").chmod(0)
-    walked = run(context(in_folder(warehouse)))
-    (warehouse / "sales.db").chmod(0o755)
-    [failure] = walked.report.failures
-    assert "may not be read" in failure.cause
+@pytest.fixture
+def outside() -> Iterator[Path]:
+    """A folder that everybody may go through, unlike those of pytest's."""
+    folder = Path(tempfile.mkdtemp(prefix="hw-d-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@contextmanager
+def nobody() -> Generator[None]:
+    """As a user to whom rights mean something: root reads everything."""
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        if root:
+            os.seteuid(0)
+
+
+def test_folders_that_may_not_be_read_keep_no_others_back(outside: Path) -> None:
+    make_tables(str(outside / "sales.db"))
+    for closed in ("closed.db", "sales.db/inside"):
+        (outside / closed).mkdir(mode=0)
+    with nobody():
+        walked = run(context(in_folder(outside)))
+    assert {table.name for table in walked.sink.only(CreateTableRequest)} == {"marks", "old/marks", "orders"}
+    failures = list(walked.report.failures)
+    assert [failure.name for failure in failures] == ["lake.default.closed", "lake.default.sales"]
+    for failure, closed in zip(failures, ("closed.db", "sales.db/inside"), strict=True):
+        assert f"{outside / closed} may not be read" in failure.cause
+        assert "let the service's user read" in str(failure.advice)
+    assert not any(scope.entity == "table" for scope in walked.sink.only(DeletionScope))
+
+
+@pytest.mark.parametrize("path", ["/", "/b"])
+def test_what_is_no_listing_is_not_taken_for_an_empty_one(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "LISTING_RETRY_SECONDS", 0.0)
+    buckets = b"<ListAllMyBucketsResult><Buckets><Bucket><Name>b</Name></Bucket></Buckets></ListAllMyBucketsResult>"
+    answers = {"GET /": Status(200, buckets), f"GET {path}": Status(200, b"<Hello/>")}
+    with Answering(answers) as store:
+        keys = {"awsAccessKeyId": "a", "awsSecretAccessKey": "the-key", "awsRegion": "eu-west-1"}
+        place = {"connection": {"securityConfig": {**keys, "endPointURL": store.address}}}
+        given = context({"type": "DeltaLake", "configSource": place}, markDeletedSchemas=True)
+        with pytest.raises(SourceUnavailable) as caught:
+            run(given)
+    assert "endPointURL" in str(caught.value.advice)

@@ -189,6 +189,8 @@ def test_a_metastore_is_read_as_a_whole(store: dict[str, Any]) -> None:
     assert shop == {"default": "Default Hive database", "shop": "the shop"}
     results = list(run_checks(CONNECTOR.checks, HiveConfig.model_validate(given)))
     assert [result.status for result in results] == ["passed", "passed"]
+    with open_source(context(given)) as whole, open_source(context(given | {"databaseSchema": "shop"})) as one:
+        assert [[database.in_part for database in source.databases()] for source in (whole, one)] == [[False], [True]]
     with open_source(context(given | {"databaseSchema": "nope"})) as source:
         with pytest.raises(ConnectorError, match="no schema nope in the metastore"):
             list(source.schemas("default"))

@@ -40,14 +40,17 @@ def requests(records: list[CreateRequest], schema: str) -> list[Any]:
 
 
 def test_what_is_sent(mongodb_server: str, schema: str) -> None:
-    walked = walk("mongodb", connection(mongodb_server, schema))
+    walked = walk("mongodb", connection(mongodb_server, schema), markDeletedSchemas=True)
     assert list(walked.report.failures) == []
+    assert "databaseSchema" not in {scope.entity for scope in walked.sink.only(DeletionScope)}
     assert requests(walked.sink.only(CreateRequest), schema) == json.loads(GOLDEN.read_text(encoding="utf-8"))
 
 
 def test_all_databases_but_the_servers_own(mongodb_server: str, schema: str) -> None:
     given = {"type": "MongoDB", "hostPort": mongodb_server, "databaseName": "shops"}
-    walked = walk("mongodb", {**given, "schemaFilterPattern": {"includes": [f"^{schema}$"]}})
+    one = {"includes": [f"^{schema}$"]}
+    walked = walk("mongodb", {**given, "schemaFilterPattern": one}, markDeletedSchemas=True)
+    assert "databaseSchema" in {scope.entity for scope in walked.sink.only(DeletionScope)}
     assert walked.sink.names("databaseSchema") == {f"svc.shops.{schema}"}
     assert list(walked.report.failures) == []
 

@@ -20,6 +20,7 @@ from connectors.families.mysql.session import Sessions
 from connectors.families.mysql.source import open_source
 from connectors.families.password_auth import PasswordAuth
 from connectors.models.database import CreateTableRequest
+from connectors.models.records import DeletionScope
 from connectors.report import Report
 from connectors.runner import TopologyRunner
 from connectors.sources.mysql import CONNECTOR
@@ -133,6 +134,32 @@ def test_hidden_queries_of_views_are_told(mariadb_server: MariaDB, caplog: pytes
     found = tables(run(context(f"127.0.0.1:{mariadb_server.port}", user, schema)))
     assert [column["name"] for column in found["v"]["columns"]] == ["a"]
     assert "GRANT SHOW VIEW" in caplog.text
+
+
+def test_a_table_whose_columns_are_hidden_is_not_taken_for_gone(mariadb_server: MariaDB) -> None:
+    schema = mariadb_server.make_schema("CREATE TABLE a (x INT); CREATE TABLE b (x INT)")
+    user = mariadb_server.make_user(f"SELECT ON {schema}.a", f"TRIGGER ON {schema}.b")
+    walked = run(context(f"127.0.0.1:{mariadb_server.port}", user, schema))
+    assert set(tables(walked)) == {"a"}
+    [failure] = walked.report.failures
+    assert f"1 tables of {schema} show no column: b" in failure.cause
+    assert f"GRANT SELECT ON `{schema}`.*" in str(failure.advice)
+    assert not any(scope.entity == "table" for scope in walked.sink.only(DeletionScope))
+
+
+def test_a_definition_of_one_schema_leaves_the_others_alone(mariadb_server: MariaDB) -> None:
+    one, other = (mariadb_server.make_schema("CREATE TABLE t (a INT)") for _ in range(2))
+    user = mariadb_server.make_user(f"SELECT ON {one}.*", f"SELECT ON {other}.*")
+    options = DatabaseMetadata.model_validate({"markDeletedSchemas": True})
+
+    def of_schemas(schema: str | None) -> list[tuple[str, ...]]:
+        given = replace(context(f"127.0.0.1:{mariadb_server.port}", user, schema), options=options)
+        found = run(given).sink.only(DeletionScope)
+        return [scope.seen for scope in found if scope.entity == "databaseSchema"]
+
+    assert of_schemas(one) == []
+    [seen] = of_schemas(None)
+    assert {f"shop.default.{one}", f"shop.default.{other}"} <= set(seen)
 
 
 def test_a_table_dropped_while_it_is_read(mariadb_server: MariaDB) -> None:

@@ -128,7 +128,9 @@ def test_cockroachs_own_types_and_hidden_columns(cockroach: str) -> None:
 
 
 def test_one_schema_of_cockroach(cockroach: str) -> None:
-    walked = run("cockroach", context(cockroach, "cockroach", databaseSchema="empty_one"))
+    options = {"markDeletedSchemas": True}
+    walked = run("cockroach", context(cockroach, "cockroach", options, databaseSchema="empty_one"))
+    assert "databaseSchema" not in {scope.entity for scope in walked.sink.only(DeletionScope)}
     assert [schema.name for schema in walked.sink.only(CreateDatabaseSchemaRequest)] == ["empty_one"]
     walked = run("cockroach", context(cockroach, "cockroach", databaseSchema="none"))
     [failure] = walked.report.failures

@@ -1,6 +1,8 @@
 """Descriptions of APIs: what is sent of them, where they may lie, and what goes wrong."""
 
 import json
+import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,14 +14,17 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
 from connectors import registry
+from connectors.cancellation import Cancellation
 from connectors.connector import run_checks
 from connectors.errors import ConfigurationError, FatalError, SourceUnavailable
 from connectors.families import whole_files
+from connectors.families.aws import AwsCredentials
 from connectors.families.rest import RestLimits
 from connectors.http.retry import RetryPolicy
 from connectors.models.api import CreateApiCollectionRequest, CreateApiEndpointRequest
 from connectors.models.base import CreateRequest
 from connectors.models.messaging import SchemaField
+from connectors.report import Report
 from connectors.source_files import SourceFiles
 from tests.amazon import Account
 from tests.answering import Answering, Status
@@ -339,6 +344,25 @@ def test_bad_input_is_named(connection: dict[str, Any], path: str, message: str,
 )
 def test_ways_to_write_an_object_of_s3(url: str) -> None:
     assert whole_files.s3_address(url) == ("docs", "a/b.json")
+
+
+def test_an_object_that_breaks_off_may_be_whole_later() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            line, _ = server.accept()
+            with line:
+                line.recv(65536)
+                line.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")
+
+        answering = threading.Thread(target=answer, daemon=True)
+        answering.start()
+        where = {"endPointURL": f"http://127.0.0.1:{server.getsockname()[1]}"}
+        credentials = AwsCredentials.model_validate({**AWS, "awsAccessKeyId": "a", "awsSecretAccessKey": "b", **where})
+        file = whole_files.S3File(credentials, "b", "a.json", "key")
+        with pytest.raises(SourceUnavailable, match=r"get_object s3://b/a\.json: "):
+            file.read(Report(), Cancellation(), whole_files.LIMITS)
+        answering.join()
 
 
 def missing(_name: str) -> None:

@@ -154,6 +154,11 @@ def test_a_database_that_is_closed_to_us_is_not_taken_for_gone() -> None:
     assert walked.report.snapshot_counts()["database"] == {"filtered": 1}
 
 
+def test_other_schemas_are_left_alone_by_a_definition_that_names_one(caplog: pytest.LogCaptureFixture) -> None:
+    assert set(scopes(memory(schema("sales"), in_part=True), EVERYTHING)) == {TABLES, ROUTINES, DATABASES}
+    assert "markDeletedSchemas has no effect in svc.shop" in caplog.text
+
+
 def test_other_databases_are_left_alone_by_a_definition_that_names_one(caplog: pytest.LogCaptureFixture) -> None:
     source = sales()
     source.lists_all_databases = False

@@ -1,15 +1,35 @@
 """What DESCRIBE FORMATTED and DESCRIBE DATABASE tell, as Hive words it; Spark's words are tested on Spark."""
 
+from collections.abc import Mapping
 from importlib import import_module
 
 import pytest
 
+from connectors.cancellation import Cancellation
 from connectors.errors import ConnectorError, FatalError, SourceUnavailable
+from connectors.families.database_source import Schema
 from connectors.families.hive.config import HiveConfig
 from connectors.families.hive.failures import connect_failure, query_failure
-from connectors.families.hive.server import OF_DATABASE
+from connectors.families.hive.server import OF_DATABASE, HiveServerSource
+from connectors.families.hive.session import Sessions
 from connectors.families.hive.tables import first_of, formatted
 from connectors.models.database import TableType
+from connectors.report import Report
+
+
+class Told(Sessions):
+    """Answers by hand; where it has none, the server refuses."""
+
+    def __init__(self, answers: Mapping[str, list[tuple[str, ...]]]) -> None:
+        super().__init__(HiveConfig.model_validate({"hostPort": "hive:10000"}), {}, Report(), Cancellation())
+        self._answers = answers
+
+    def rows(self, subject: str, query: str) -> list[tuple[str, ...]]:
+        if query not in self._answers:
+            message = f"{subject}: permission denied"
+            raise ConnectorError(message)
+        return self._answers[query]
+
 
 PARTITIONED = [
     ("# col_name            ", "data_type           ", "comment             "),
@@ -44,6 +64,14 @@ VIEW = [
     ("View Original Text:", "select id from customer", None),
     ("View Expanded Text:", "select `customer`.`id` from `shop`.`customer`", None),
 ]
+
+
+def test_a_schema_that_may_not_be_looked_at_keeps_no_other_back() -> None:
+    told = {"SHOW DATABASES": [("a",), ("b",)], "DESCRIBE DATABASE EXTENDED `b`": [("b", "the second", "", "ada")]}
+    source = HiveServerSource(HiveConfig.model_validate({"hostPort": "hive:10000"}), Told(told))
+    assert list(source.schemas("default")) == [Schema("a"), Schema("b", "the second", "ada")]
+    with pytest.raises(ConnectorError, match="the tables of schema a: permission denied"):
+        list(source.tables("default", "a"))
 
 
 def test_a_partitioned_table() -> None:

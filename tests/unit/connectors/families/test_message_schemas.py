@@ -101,6 +101,9 @@ def test_types_that_unfold_without_end_are_refused() -> None:
         for n in range(7)
     ]
     records.append({"type": "record", "name": "r7", "fields": []})
+    both = {f"a{n}": {"allOf": [{"allOf": [{"$ref": f"#/$defs/a{n + 1}"}]}] * 6} for n in range(9)}
+    with pytest.raises(Unreadable, match="more than 10000 fields"):
+        json_schema.fields_of(json.dumps({"$ref": "#/$defs/a0", "$defs": {**both, "a9": {"type": "object"}}}))
     with pytest.raises(Unreadable, match="more than 10000 fields"):
         avro.fields_of(json.dumps(records[0]), [json.dumps(each) for each in records[1:]])
 
@@ -248,6 +251,8 @@ def test_a_group_of_proto2() -> None:
         ("message A { B b = 1; }", "b is of the type 'B', which nobody defines"),
         ("message A { 1 2 = 3; }", "1 2 is no field"),
         ("message A {" * 40, "nested more than"),
+        ("message A {" + "oneof x {" * 5000, "nested more than"),
+        ("message A {" + "optional group G = 1 {" * 5000, "nested more than"),
     ],
 )
 def test_what_is_no_protobuf(text: str, reason: str) -> None:

@@ -14,7 +14,6 @@ from connectors.report import Report
 from tests.answering import Answering, Status
 
 NOW = datetime(2026, 6, 10, 12, tzinfo=UTC)
-LOOKBACK = Lookback(days=7, margin_days=1)
 PATH = "GET /api/v1/services/ingestionPipelines/wh.nightly/pipelineStatus"
 
 
@@ -23,11 +22,11 @@ def ran(state: str, hours: float) -> dict[str, Any]:
     return {"runId": "r", "pipelineState": state, "startDate": moment, "timestamp": moment}
 
 
-def begins(answer: object) -> datetime | None:
+def begins(answer: object, defined: datetime | None = None, margin_days: int = 1) -> datetime | None:
     with Answering({PATH: answer}) as server:
         given = OpenMetadataConnection.model_validate({"hostPort": f"{server.address}/api", "authProvider": "no-auth"})
         with OpenMetadataClient(given, Report(), Cancellation()) as client:
-            return changes_since(client, "wh.nightly", NOW, LOOKBACK)
+            return changes_since(client, "wh.nightly", NOW, Lookback(7, margin_days), defined)
 
 
 def test_the_last_one_that_succeeded_counts() -> None:
@@ -38,6 +37,17 @@ def test_the_last_one_that_succeeded_counts() -> None:
 @pytest.mark.parametrize("answer", [{"data": []}, {"data": [ran("partialSuccess", 1)]}, Status(404, {"message": "no"})])
 def test_without_one_everything_is_read(answer: object) -> None:
     assert begins(answer) is None
+
+
+@pytest.mark.parametrize(("hours_ago", "known"), [(31, True), (30, False), (2, False)])
+def test_runs_of_another_definition_do_not_count(hours_ago: int, known: bool) -> None:
+    runs = {"data": [ran("success", 30), ran("success", 50)]}
+    begun = begins(runs, NOW - timedelta(hours=hours_ago))
+    assert begun == (NOW - timedelta(hours=30, days=1) if known else None)
+
+
+def test_without_a_margin_clocks_may_still_differ() -> None:
+    assert begins({"data": [ran("success", 30)]}, margin_days=0) == NOW - timedelta(hours=33)
 
 
 def test_a_bot_without_the_right() -> None:
