@@ -96,6 +96,10 @@ class Objects:
         """See ObjectStore."""
         return (MANIFEST if key.endswith(".json") else ROWS)[start : start + length]
 
+    def tags(self, _bucket: str, _key: str = "", /) -> Mapping[str, str]:
+        """See ObjectStore."""
+        return {}
+
     def page(self, _bucket: str, _prefix: str = "", /) -> None:
         """See ObjectStore."""
 
