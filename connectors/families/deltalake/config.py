@@ -50,7 +50,7 @@ class ConfigSource(Model):
     connection: DeltaConnection
     bucket_name: str = ""
     prefix: str = ""
-    app_name: str | None = None
+    app_name: Annotated[str | None, Unused()] = None
 
     @model_validator(mode="after")
     def _goes_together(self) -> "ConfigSource":

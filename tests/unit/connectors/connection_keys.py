@@ -118,7 +118,6 @@ SUPPORTED: dict[str, dict[str, Any]] = {
         "type": "DeltaLake",
         "databaseName": "lake",
         "configSource": {
-            "appName": "OpenMetadata",
             "bucketName": "b",
             "prefix": "p",
             "connection": {"securityConfig": {"awsRegion": "x"}},
