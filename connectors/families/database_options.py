@@ -1,7 +1,7 @@
 """What users may say of any database service: patterns in its connection, and `sourceConfig` DatabaseMetadata."""
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
@@ -17,6 +17,22 @@ class DatabaseConnection(Model):
     schema_filter_pattern: FilterPattern = FilterPattern()
     table_filter_pattern: FilterPattern = FilterPattern()
     stored_procedure_filter_pattern: FilterPattern = FilterPattern()
+
+
+class WarehouseConnection(DatabaseConnection):
+    """What the connections of warehouses carry for other workflows of OpenMetadata's."""
+
+    sample_data_storage_config: Annotated[dict[str, Any] | None, Unused()] = None
+    supports_metadata_extraction: Annotated[bool, Unused()] = True
+    supports_incremental_metadata_extraction: Annotated[bool, Unused()] = True
+    supports_database: Annotated[bool, Unused()] = True
+    supports_usage_extraction: Annotated[bool, Unused()] = True
+    supports_lineage_extraction: Annotated[bool, Unused()] = True
+    supports_dbt_extraction: Annotated[bool, Unused()] = Field(default=True, alias="supportsDBTExtraction")
+    supports_profiler: Annotated[bool, Unused()] = True
+    supports_query_comment: Annotated[bool, Unused()] = True
+    supports_system_profile: Annotated[bool, Unused()] = False
+    supports_data_diff: Annotated[bool, Unused()] = True
 
 
 class OwnerConfig(Model):

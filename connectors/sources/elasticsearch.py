@@ -1,23 +1,18 @@
 """Elasticsearch: indexes, data streams and index templates with their fields and settings."""
 
 from base64 import b64encode
-from collections.abc import Generator
-from contextlib import AbstractContextManager, contextmanager
 from typing import Literal
 
 import httpx
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from connectors.cancellation import Cancellation
-from connectors.connector import Capability, Connector, RunContext
-from connectors.families.elasticsearch.api import Access, Cluster, open_cluster
+from connectors.connector import Capability, Connector
+from connectors.families.elasticsearch.api import Access
 from connectors.families.elasticsearch.checks import cluster_checks
 from connectors.families.elasticsearch.config import ClusterConnection, PasswordLogin
-from connectors.families.elasticsearch.source import ClusterSource
-from connectors.families.rest import RestLimits
-from connectors.families.search import SearchMetadata, search_topology
+from connectors.families.elasticsearch.opening import cluster_topology, opening
+from connectors.families.search import SearchMetadata
 from connectors.families.web_addresses import web_address
-from connectors.report import Observer
 
 SYSTEM = "Elasticsearch"
 GRANTS = """\
@@ -68,14 +63,8 @@ class ElasticsearchConfig(ClusterConnection):
         return web_address(value, SYSTEM, "https://elasticsearch:9200")
 
 
-def opened(
-    config: ElasticsearchConfig, report: Observer, cancellation: Cancellation, limits: RestLimits | None = None
-) -> AbstractContextManager[Cluster]:
-    """The cluster of a connection."""
-    return open_cluster(config, _access(config.auth_type), report, cancellation, limits)
-
-
-def _access(login: ElasticsearchLogin) -> Access:
+def _access(config: ElasticsearchConfig) -> Access:
+    login = config.auth_type
     key, basic = login.encoded_key, login.basic
     if key is not None:
         given = login.api_key.get_secret_value() if login.api_key else ""
@@ -86,21 +75,15 @@ def _access(login: ElasticsearchLogin) -> Access:
     return Access(SYSTEM)
 
 
-@contextmanager
-def open_source(context: RunContext[ElasticsearchConfig, SearchMetadata]) -> Generator[ClusterSource]:
-    """What one run asks."""
-    with opened(context.connection, context.report, context.cancellation) as cluster:
-        yield ClusterSource(cluster)
-
-
+OPENED = opening(_access)
 CONNECTOR = Connector(
     name="elasticsearch",
     service_type="ElasticSearch",
     config=ElasticsearchConfig,
     options=SearchMetadata,
     capabilities=frozenset({Capability.SEARCH_INDEXES, Capability.DELETIONS}),
-    checks=cluster_checks(opened),
-    topology=search_topology(open_source),
+    checks=cluster_checks(OPENED),
+    topology=cluster_topology(OPENED),
     grants=GRANTS,
     tested="Elasticsearch 7.10.2 without its security; what only later releases have, logins and rights by answers "
     "made by hand from the documentation",

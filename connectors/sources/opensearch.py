@@ -1,26 +1,21 @@
 """OpenSearch: indexes, data streams and index templates with their fields and settings; also Amazon's service."""
 
-from collections.abc import Generator
-from contextlib import contextmanager
 from typing import Literal
 from urllib.parse import urlsplit
 
 import httpx
 from pydantic import Field, field_validator, model_validator
 
-from connectors.cancellation import Cancellation
-from connectors.connector import Capability, Connector, RunContext
+from connectors.connector import Capability, Connector
 from connectors.definition import VerifySsl
 from connectors.families.aws import AwsCredentials, require_boto3
 from connectors.families.aws_signing import AwsSigned
-from connectors.families.elasticsearch.api import Access, Cluster, open_cluster
+from connectors.families.elasticsearch.api import Access
 from connectors.families.elasticsearch.checks import cluster_checks
 from connectors.families.elasticsearch.config import ClusterConnection, PasswordLogin
-from connectors.families.elasticsearch.source import ClusterSource
-from connectors.families.rest import RestLimits
-from connectors.families.search import SearchMetadata, search_topology
+from connectors.families.elasticsearch.opening import cluster_topology, opening
+from connectors.families.search import SearchMetadata
 from connectors.families.web_addresses import web_address
-from connectors.report import Observer
 
 SYSTEM = "OpenSearch"
 SERVICE = "es"
@@ -75,15 +70,6 @@ class OpenSearchConfig(ClusterConnection):
         return address
 
 
-@contextmanager
-def opened(
-    config: OpenSearchConfig, report: Observer, cancellation: Cancellation, limits: RestLimits | None = None
-) -> Generator[Cluster]:
-    """The cluster of a connection."""
-    with open_cluster(config, _access(config), report, cancellation, limits) as cluster:
-        yield cluster
-
-
 def _access(config: OpenSearchConfig) -> Access:
     login, basic = config.auth_type, config.auth_type.basic
     if login.aws_region:
@@ -98,21 +84,15 @@ def _access(config: OpenSearchConfig) -> Access:
     return Access(SYSTEM, config.verify_ssl)
 
 
-@contextmanager
-def open_source(context: RunContext[OpenSearchConfig, SearchMetadata]) -> Generator[ClusterSource]:
-    """What one run asks."""
-    with opened(context.connection, context.report, context.cancellation) as cluster:
-        yield ClusterSource(cluster)
-
-
+OPENED = opening(_access)
 CONNECTOR = Connector(
     name="opensearch",
     service_type="OpenSearch",
     config=OpenSearchConfig,
     options=SearchMetadata,
     capabilities=frozenset({Capability.SEARCH_INDEXES, Capability.DELETIONS}),
-    checks=cluster_checks(opened),
-    topology=search_topology(open_source),
+    checks=cluster_checks(OPENED),
+    topology=cluster_topology(OPENED),
     grants=GRANTS,
     tested="OpenSearch 2.19.1 without its security plugin: logins, rights and Amazon's signatures by answers made by "
     "hand from the documentation",

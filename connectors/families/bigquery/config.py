@@ -6,7 +6,7 @@ from pydantic import Field, field_validator, model_validator
 
 from connectors.definition import FilterPattern, Unused
 from connectors.families.addresses import over_tcp
-from connectors.families.database_options import DatabaseConnection
+from connectors.families.database_options import WarehouseConnection
 from connectors.families.google.config import OF_GOOGLE, PROJECT, GcpCredentials
 from connectors.families.no_arguments import NoArguments
 from connectors.families.web_addresses import web_address
@@ -16,7 +16,7 @@ POLICY_TAGS = "datacatalog"
 EXAMPLE = "bigquery.googleapis.com"
 
 
-class BigQueryConfig(DatabaseConnection):
+class BigQueryConfig(WarehouseConnection):
     """BigQuery's projects, which are databases here, and who reads them.
 
     `billingProjectId` is where queries are charged, else the project that is read. `connectionOptions` may hold
@@ -37,17 +37,6 @@ class BigQueryConfig(DatabaseConnection):
     taxonomy_location: Annotated[str, Unused()] = "us"
     usage_location: Annotated[str, Unused()] = "us"
     cost_per_tb: Annotated[float, Unused()] = Field(default=6.25, alias="costPerTB")
-    sample_data_storage_config: Annotated[dict[str, Any] | None, Unused()] = None
-    supports_metadata_extraction: Annotated[bool, Unused()] = True
-    supports_incremental_metadata_extraction: Annotated[bool, Unused()] = True
-    supports_database: Annotated[bool, Unused()] = True
-    supports_usage_extraction: Annotated[bool, Unused()] = True
-    supports_lineage_extraction: Annotated[bool, Unused()] = True
-    supports_dbt_extraction: Annotated[bool, Unused()] = Field(default=True, alias="supportsDBTExtraction")
-    supports_profiler: Annotated[bool, Unused()] = True
-    supports_query_comment: Annotated[bool, Unused()] = True
-    supports_system_profile: Annotated[bool, Unused()] = False
-    supports_data_diff: Annotated[bool, Unused()] = True
 
     @field_validator("host_port")
     @classmethod

@@ -7,7 +7,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 
 from connectors.definition import FilterPattern, Unused
 from connectors.families.addresses import over_tcp, split_address
-from connectors.families.database_options import DatabaseConnection
+from connectors.families.database_options import WarehouseConnection
 from connectors.families.seconds import require_seconds
 
 HTTPS_PORT = 443
@@ -23,7 +23,7 @@ ACCOUNT = re.compile(r"[A-Za-z0-9][\w.-]*")
 QUALIFIED = re.compile(r'([\w$]+|"(?:[^"]|"")+")\.([\w$]+|"(?:[^"]|"")+")')
 
 
-class SnowflakeConfig(DatabaseConnection):
+class SnowflakeConfig(WarehouseConnection):
     """A Snowflake account, and which of its databases to read: `database`, or all that the role may use.
 
     The user logs in by key pair, if there is a `privateKey` (PEM text, with its passphrase), else by `password`.
@@ -57,17 +57,6 @@ class SnowflakeConfig(DatabaseConnection):
     access_history_chunk_size: Annotated[int, Unused()] = 2
     credit_cost: Annotated[float, Unused()] = 3.3
     policy_agent_config: Annotated[dict[str, Any] | None, Unused()] = None
-    sample_data_storage_config: Annotated[dict[str, Any] | None, Unused()] = None
-    supports_metadata_extraction: Annotated[bool, Unused()] = True
-    supports_incremental_metadata_extraction: Annotated[bool, Unused()] = True
-    supports_database: Annotated[bool, Unused()] = True
-    supports_usage_extraction: Annotated[bool, Unused()] = True
-    supports_lineage_extraction: Annotated[bool, Unused()] = True
-    supports_dbt_extraction: Annotated[bool, Unused()] = Field(default=True, alias="supportsDBTExtraction")
-    supports_profiler: Annotated[bool, Unused()] = True
-    supports_query_comment: Annotated[bool, Unused()] = True
-    supports_system_profile: Annotated[bool, Unused()] = False
-    supports_data_diff: Annotated[bool, Unused()] = True
 
     @field_validator("account")
     @classmethod

@@ -68,6 +68,7 @@ OUTCOMES = [
     ("*", "useSlowLogs", NO_EFFECT),
     ("*", "awsConfig.enabled", NO_EFFECT),
     ("deltalake", "configSource.connection.securityConfig.enabled", NO_EFFECT),
+    ("deltalake", "configSource.appName", NO_EFFECT),
     ("opensearch", "authType.enabled", NO_EFFECT),
     ("*", "sslConfig.certificates.stagingDir", NO_EFFECT),
     ("clickhouse", "duration", NO_EFFECT),

@@ -165,6 +165,31 @@ def test_jobs_of_one_name_are_told_apart(api: Answering, catalogue: FakeOpenMeta
     assert names == {"load_orders@bank.py/__repository__", "load_orders@shop.py/__repository__"}
 
 
+def test_an_asset_is_what_the_repository_that_makes_it_says(api: Answering, catalogue: FakeOpenMetadata) -> None:
+    """The one that only reads it lists it without its table; it comes first here."""
+    key = {"path": ["lake", "orders"]}
+    table = {"label": "dagster/table_name", "text": "shop.public.orders"}
+    daily = {"assetKey": {"path": ["shop", "reports", "daily"]}, "dependencyKeys": [key], "jobNames": ["load_orders"]}
+    assets: dict[str, list[dict[str, Any]]] = {
+        "a.py": [{"assetKey": key, "jobNames": []}, daily],
+        "b.py": [{"assetKey": key, "jobNames": ["load_orders"], "metadataEntries": [table]}],
+    }
+    [entry] = PARTS["workspaceOrError"]["locationEntries"]
+    entries = [{**entry, "name": name} for name in assets]
+    known = answering({**PARTS, "workspaceOrError": {"__typename": "Workspace", "locationEntries": entries}})
+
+    def answer(asked: Asked) -> dict[str, Any]:
+        if "assetNodes" not in asked.body["query"]:
+            found: dict[str, Any] = known["POST /graphql"](asked)
+            return found
+        nodes = assets[asked.body["variables"]["at"]["repositoryLocationName"]]
+        return {"data": {"repositoryOrError": {"__typename": "Repository", "assetNodes": nodes}}}
+
+    api.answers = {"POST /graphql": answer}
+    assert run(api.address, catalogue)[0] is Result.SUCCEEDED
+    assert ("shop.shop.public.orders", "shop.shop.reports.daily") in catalogue.catalogue.edges
+
+
 @pytest.mark.parametrize("marks", [True, False])
 def test_a_job_that_is_gone_is_deleted_where_that_is_wanted(
     api: Answering, catalogue: FakeOpenMetadata, marks: bool
