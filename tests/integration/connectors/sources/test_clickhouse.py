@@ -103,7 +103,7 @@ def test_kinds_of_tables(shop: Walked) -> None:
 def test_what_is_gone_is_told_by_a_complete_listing(clickhouse_server: str, shop: Walked) -> None:
     of_one = {scope.entity for scope in shop.sink.only(DeletionScope)}
     assert ("table" in of_one, "databaseSchema" in of_one) == (True, False), "the other schemas are not listed"
-    nothing = {"schemaFilterPattern": {"includes": ["^no_such$"]}}
+    nothing: dict[str, Any] = {"schemaFilterPattern": {"includes": ["^no_such$"]}}
     everything = run(context(clickhouse_server, markDeletedSchemas=True, **nothing))
     assert [scope.entity for scope in everything.sink.only(DeletionScope)] == ["databaseSchema"]
 
