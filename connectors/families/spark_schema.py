@@ -1,8 +1,15 @@
 """Schemas as Spark and Delta Lake write them, in JSON."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
+
+PROVIDER, SCHEMA = "spark.sql.sources.provider", "spark.sql.sources.schema"
+PARTS = f"{SCHEMA}.numParts"
+# What Spark has a metastore say of the columns of tables that Hive could not read.
+NOT_TOLD = ("col", "array<string>")
+Told = tuple[str, str, str | None]
 
 
 class SparkField(msgspec.Struct, frozen=True):
@@ -32,3 +39,23 @@ def spelled(kind: str | dict[str, Any]) -> str:
     if kind["type"] == "map":
         return f"map<{spelled(kind['keyType'])},{spelled(kind['valueType'])}>"
     return spelled(kind.get("sqlType", ""))
+
+
+def spark_columns(parameters: Mapping[str, str], told: Sequence[Told]) -> Sequence[Told]:
+    """The columns of a table of a metastore: names, types and comments.
+
+    Those that are `told` are not true of tables of Delta Lake and of others that Spark alone can read: then they are as
+    Spark wrote them among the table's parameters, if it did.
+    """
+    provider = parameters.get(PROVIDER, "").lower()
+    if not provider or not (provider == "delta" or [each[:2] for each in told] == [NOT_TOLD]):
+        return told
+    text, count = parameters.get(SCHEMA, ""), parameters.get(PARTS, "")
+    if count.isdecimal():
+        text = "".join(parameters.get(f"{SCHEMA}.part.{place}", "") for place in range(int(count)))
+    try:
+        fields = msgspec.json.decode(text, type=SparkSchema).fields
+        found = [(each.name, spelled(each.type), str(each.metadata.get("comment") or "") or None) for each in fields]
+    except (msgspec.MsgspecError, KeyError, TypeError, RecursionError):
+        return told
+    return found or told

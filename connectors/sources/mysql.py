@@ -17,6 +17,8 @@ CONNECTOR = Connector(
     topology=database_topology(open_source),
     driver="pymysql",
     grants="GRANT SELECT, SHOW VIEW ON <schema>.* TO '<username>'@'%';\n"
-    "GRANT SHOW_ROUTINE ON *.* TO '<username>'@'%';  -- bodies of routines, since MySQL 8.0.20",
+    "GRANT SHOW_ROUTINE ON *.* TO '<username>'@'%';  -- bodies of routines, since MySQL 8.0.20\n"
+    "-- What the user may not see is not listed, as if it were gone: with fewer rights set the markDeleted options to "
+    "false.",
     tested="MariaDB 10.11; not on MySQL itself",
 )

@@ -79,7 +79,9 @@ CONNECTOR = Connector(
     "GRANT USAGE ON ALL SCHEMAS IN DATABASE <database> TO ROLE <role>;\n"
     "GRANT REFERENCES ON ALL TABLES IN DATABASE <database> TO ROLE <role>;\n"
     "GRANT REFERENCES ON ALL VIEWS IN DATABASE <database> TO ROLE <role>;\n"
-    "GRANT IMPORTED PRIVILEGES ON DATABASE SNOWFLAKE TO ROLE <role>;  -- for tags",
+    "GRANT IMPORTED PRIVILEGES ON DATABASE SNOWFLAKE TO ROLE <role>;  -- for tags\n"
+    "-- What the role may not see is not listed, as if it were gone: with fewer rights set the markDeleted options to "
+    "false.",
     tested="fakesnow 0.12 (tables, views, columns, primary keys, stages), rows made by hand of what it has not: "
     "foreign keys, tags, routines, streams, DDL, structured types, times of changes; not on Snowflake itself. "
     "Semantic views, shares and tags of schemas and databases are left out",

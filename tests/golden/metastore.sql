@@ -10,3 +10,7 @@ INSERT INTO "TBLS" VALUES (1, 1700000000, 2, 'ada', 11, 'customer', 'MANAGED_TAB
 INSERT INTO "COLUMNS_V2" VALUES (21, 'who buys', 'id', 'bigint', 0), (21, NULL, 'address', 'struct<street:string,geo:struct<x:double,y:double>>', 1), (21, NULL, 'tags', 'array<string>', 2), (22, NULL, 'id', 'int', 0), (23, NULL, 'id', 'bigint', 0), (24, NULL, 'price', 'decimal(10,2)', 0), (25, NULL, 'line', 'string', 0);
 INSERT INTO "PARTITION_KEYS" VALUES (2, 'when', 'day', 'date', 0), (2, NULL, 'region', 'string', 1);
 INSERT INTO "TABLE_PARAMS" VALUES (1, 'comment', 'everyone who ever bought'), (1, 'transient_lastDdlTime', '1700000000'), (4, 'table_type', 'ICEBERG'), (3, 'comment', 'grown up');
+INSERT INTO "SDS" VALUES (16, 26, 's3://lake/delta');
+INSERT INTO "TBLS" VALUES (6, 1700000000, 2, 'ada', 16, 'lake', 'EXTERNAL_TABLE', NULL, NULL);
+INSERT INTO "COLUMNS_V2" VALUES (26, 'from deserializer', 'col', 'array<string>', 0);
+INSERT INTO "TABLE_PARAMS" VALUES (6, 'spark.sql.sources.provider', 'delta'), (6, 'spark.sql.sources.schema.numParts', '2'), (6, 'spark.sql.sources.schema.part.0', '{"type":"struct","fields":[{"name":"id","type":"long","nullable":false'), (6, 'spark.sql.sources.schema.part.1', ',"metadata":{"comment":"which"}},{"name":"line","type":{"type":"struct","fields":[{"name":"sku","type":"string","nullable":true,"metadata":{}}]},"nullable":true,"metadata":{}}]}');

@@ -16,6 +16,7 @@ from connectors.models.database import Column
 NUMBER = re.compile(r"[+-]?(\d+|(\d+\.\d*|\.\d+)([eE][+-]?\d+)?|\d+[eE][+-]?\d+)")
 ZEROS = re.compile(r"[+-]?0\d")
 DAY = re.compile(r"\d{4}-\d\d-\d\d")
+LONGEST_NUMBER = 300  # of digits; Python itself reads no more than 4300
 TRUTH: Mapping[str, bool] = {"true": True, "false": False}
 DAY_LENGTH = len("2026-01-31")
 MARKS = " \t\r\n,"
@@ -110,7 +111,7 @@ def _value(text: str) -> object:
     text = text.strip()
     if not text:
         return None
-    if NUMBER.fullmatch(text) and not ZEROS.match(text):
+    if len(text) <= LONGEST_NUMBER and NUMBER.fullmatch(text) and not ZEROS.match(text):
         return int(text) if text.lstrip("+-").isdigit() else float(text)
     if text.lower() in TRUTH:
         return TRUTH[text.lower()]

@@ -2,25 +2,19 @@
 
 from base64 import b64decode
 from binascii import Error as NotBase64
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
 from connectors.families.database_source import Table
 from connectors.families.nested_types import column_of_type
-from connectors.families.spark_schema import SparkSchema, spelled
+from connectors.families.spark_schema import Told, spark_columns
 from connectors.models.database import Column, PartitionColumn, TablePartition, TableType
 from connectors.models.names import encode_name
 
-Described = tuple[str, str, str]
 TYPES = {"EXTERNAL_TABLE": TableType.EXTERNAL, "VIRTUAL_VIEW": TableType.VIEW}
 PRESTO_VIEW = ("/* Presto View: ", " */")
-SPARK_PROVIDER, SPARK_SCHEMA, SPARK_PARTS = (
-    "spark.sql.sources.provider",
-    "spark.sql.sources.schema",
-    "spark.sql.sources.schema.numParts",
-)
 ICEBERG_DROPPED = ("iceberg.field.current", "false")
 # What Hive and Glue write where nobody is named.
 NO_OWNER = frozenset({"", "owner", "hadoop"})
@@ -99,29 +93,14 @@ def view_text(row: GlueTable) -> str | None:
 
 def _columns(row: GlueTable) -> Iterator[Column]:
     seen: set[str] = set()
-    for name, text, comment in _of_delta(row.parameters) or _of_hive(row):
+    for name, text, comment in spark_columns(row.parameters, _of_hive(row)):
         if name not in seen:
             seen.add(name)
-            yield column_of_type(name, text, len(seen), description=comment or None)
+            yield column_of_type(name, text, len(seen), description=comment)
 
 
-def _of_hive(row: GlueTable) -> list[Described]:
+def _of_hive(row: GlueTable) -> list[Told]:
     """The columns and then the keys of the partitions, as Hive orders them; those that Iceberg has dropped are gone."""
     dropped, no = ICEBERG_DROPPED
     columns = (*row.storage_descriptor.columns, *row.partition_keys)
-    return [(each.name, each.type, each.comment) for each in columns if each.parameters.get(dropped) != no]
-
-
-def _of_delta(parameters: Mapping[str, str]) -> list[Described]:
-    """The columns of a table of Delta Lake, for which Glue's own are not true; none if Spark did not write them."""
-    if parameters.get(SPARK_PROVIDER, "").lower() != "delta":
-        return []
-    text, count = parameters.get(SPARK_SCHEMA, ""), parameters.get(SPARK_PARTS, "")
-    if count.isdecimal():
-        parts = (parameters.get(f"{SPARK_SCHEMA}.part.{place}", "") for place in range(int(count)))
-        text = "".join(parts)
-    try:
-        fields = msgspec.json.decode(text, type=SparkSchema).fields
-        return [(each.name, spelled(each.type), str(each.metadata.get("comment") or "")) for each in fields]
-    except (msgspec.MsgspecError, KeyError, TypeError, RecursionError):
-        return []
+    return [(each.name, each.type, each.comment or None) for each in columns if each.parameters.get(dropped) != no]

@@ -52,7 +52,8 @@ PARTITIONS = f"""
 """
 PARAMETERS = f"""
     SELECT t."TBL_ID", p."PARAM_KEY", p."PARAM_VALUE"
-    {OF_PIECE.format('JOIN $TABLE_PARAMS p ON p."TBL_ID" = t."TBL_ID"')} AND p."PARAM_KEY" IN ('comment', 'table_type')
+    {OF_PIECE.format('JOIN $TABLE_PARAMS p ON p."TBL_ID" = t."TBL_ID"')}
+      AND (p."PARAM_KEY" IN ('comment', 'table_type') OR p."PARAM_KEY" LIKE 'spark.sql.sources.%%')
     ORDER BY t."TBL_ID"
 """
 

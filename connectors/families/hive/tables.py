@@ -6,6 +6,7 @@ from typing import Any
 
 from connectors.families.database_source import Table
 from connectors.families.nested_types import column_of_type
+from connectors.families.spark_schema import spark_columns
 from connectors.models.database import VIEW_TYPES, PartitionColumn, TablePartition, TableType
 from connectors.models.names import encode_name
 
@@ -56,7 +57,7 @@ class Described:
             type=kind,
             columns=tuple(
                 column_of_type(column, text, place, description=comment)
-                for place, (column, text, comment) in enumerate(self.columns, 1)
+                for place, (column, text, comment) in enumerate(spark_columns(self.parameters, self.columns), 1)
             ),
             partition=TablePartition(columns=parts) if parts else None,
             definition=statement if kind in VIEW_TYPES else None,

@@ -18,7 +18,8 @@ from connectors.report import Report
 CHECK_SECONDS = 10.0
 QUICK = RestLimits(read_seconds=CHECK_SECONDS, connections=1, retry=RetryPolicy(tries=2, few_tries=1))
 GRANTS = """kafka-acls --bootstrap-server <broker> --add --allow-principal User:<user> --topic '*' \\
-  --operation Describe --operation DescribeConfigs"""
+  --operation Describe --operation DescribeConfigs
+# Topics that the user may not describe are not listed, as if they were gone: set markDeletedTopics to false then."""
 
 
 @dataclass

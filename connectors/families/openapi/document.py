@@ -144,7 +144,10 @@ class Description:
             return urljoin(self._address, "/").rstrip("/") or None if of is self._document else None
         variables = mapping(server.get("variables"))
         whole = PLACEHOLDER.sub(lambda found: str(mapping(variables.get(found[1])).get("default", found[0])), url)
-        return urljoin(self._address, whole)
+        try:
+            return urljoin(self._address, whole)
+        except ValueError:  # which is no address: it is told as it is written
+            return whole
 
     def _base_of_swagger(self) -> str | None:
         raw, here = self._document, urljoin(self._address, "/")

@@ -16,13 +16,14 @@ from connectors import runner
 from connectors.cancellation import Cancellation
 from connectors.connector import RunContext
 from connectors.errors import ConnectorError, FatalError, RunCancelled, SourceUnavailable
-from connectors.families.clickhouse_http import Client
+from connectors.families.clickhouse.config import ClickhouseConfig
+from connectors.families.clickhouse.http import Client
 from connectors.families.database_options import DatabaseMetadata
 from connectors.models.database import CreateDatabaseSchemaRequest, CreateTableRequest
 from connectors.models.records import DeletionScope
 from connectors.report import Report
 from connectors.runner import TopologyRunner
-from connectors.sources.clickhouse import CONNECTOR, ClickhouseConfig, open_source
+from connectors.sources.clickhouse import CONNECTOR, open_source
 from tests.clickhouse import execute, make_schema
 from tests.in_memory import RecordingSink, Walked
 

@@ -176,12 +176,16 @@ def test_a_metastore_is_read_as_a_whole(store: dict[str, Any]) -> None:
     found = tables(walked)
     kinds = {name: table["tableType"] for name, table in found.items()}
     assert kinds == {
-        "adults": "View", "customer": "Regular", "event": "Partitioned", "landing": "External", "orders": "Iceberg",
+        "adults": "View", "customer": "Regular", "event": "Partitioned", "lake": "External",
+        "landing": "External", "orders": "Iceberg",
     }  # fmt: skip
     customer = found["customer"]
     assert customer["description"] == "everyone who ever bought"
     assert customer["owners"] == [{"type": "user", "name": "ada"}]
     assert [child["name"] for child in customer["columns"][1]["children"]] == ["street", "geo"]
+    number, line = found["lake"]["columns"]
+    assert (number["name"], number["dataType"], number["description"]) == ("id", "BIGINT", "which"), "as Spark wrote it"
+    assert [child["name"] for child in line["children"]] == ["sku"]
     assert [column["name"] for column in found["event"]["columns"]] == ["id", "day", "region"]
     assert [part["columnName"] for part in found["event"]["tablePartition"]["columns"]] == ["day", "region"]
     assert found["adults"]["schemaDefinition"] == "CREATE VIEW `shop`.`adults` AS select id from customer"

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.families.clickhouse_types import clickhouse_column, parse_clickhouse_type
+from connectors.families.clickhouse.types import clickhouse_column, parse_clickhouse_type
 from connectors.families.nested_types import Field, NestedType
 from connectors.families.type_tokens import NotATypeError
 from connectors.models.database import Column

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from connectors.errors import ConnectorError
 from connectors.families.file_columns import sample
 from connectors.families.file_columns.sample import Sampled, Structure, Vanished, columns_of
+from connectors.families.file_columns.text import delimited_columns
 
 arrow, parquet = import_module("pyarrow"), import_module("pyarrow.parquet")
 
@@ -65,6 +66,11 @@ def test_numbers_widen_and_what_is_unlike_is_a_union() -> None:
         ("a", "DOUBLE", "double"),
         ("b", "UNION", "union<int,string>"),
     ]
+
+
+def test_digits_without_end_are_a_text() -> None:
+    rows = b"a,b\n" + b"1" * 5000 + b",2\n"
+    assert [column.data_type for column in delimited_columns(rows, "f", ",", whole=True)] == ["STRING", "INT"]
 
 
 def test_headings_alone_are_texts() -> None:

@@ -13,11 +13,12 @@ from connectors.families.hive.failures import connect_failure, query_failure
 from connectors.families.hive.server import OF_DATABASE, HiveServerSource
 from connectors.families.hive.session import Sessions
 from connectors.families.hive.tables import first_of, formatted
+from connectors.families.spark_schema import Told, spark_columns
 from connectors.models.database import TableType
 from connectors.report import Report
 
 
-class Told(Sessions):
+class Answers(Sessions):
     """Answers by hand; where it has none, the server refuses."""
 
     def __init__(self, answers: Mapping[str, list[tuple[str, ...]]]) -> None:
@@ -68,10 +69,29 @@ VIEW = [
 
 def test_a_schema_that_may_not_be_looked_at_keeps_no_other_back() -> None:
     told = {"SHOW DATABASES": [("a",), ("b",)], "DESCRIBE DATABASE EXTENDED `b`": [("b", "the second", "", "ada")]}
-    source = HiveServerSource(HiveConfig.model_validate({"hostPort": "hive:10000"}), Told(told))
+    source = HiveServerSource(HiveConfig.model_validate({"hostPort": "hive:10000"}), Answers(told))
     assert list(source.schemas("default")) == [Schema("a"), Schema("b", "the second", "ada")]
     with pytest.raises(ConnectorError, match="the tables of schema a: permission denied"):
         list(source.tables("default", "a"))
+
+
+SPARK = {"spark.sql.sources.schema": '{"fields":[{"name":"id","type":"long"}]}'}
+
+
+@pytest.mark.parametrize(
+    ("provider", "told", "columns"),
+    [
+        ("delta", [("id", "int", None)], [("id", "long", None)]),
+        ("json", [("col", "array<string>", "from deserializer")], [("id", "long", None)]),
+        ("parquet", [("id", "bigint", None), ("new", "int", None)], [("id", "bigint", None), ("new", "int", None)]),
+        ("", [("col", "array<string>", None)], [("col", "array<string>", None)]),
+    ],
+)
+def test_columns_that_hive_cannot_read_are_as_spark_wrote_them(
+    provider: str, told: list[Told], columns: list[Told]
+) -> None:
+    assert spark_columns({**SPARK, "spark.sql.sources.provider": provider}, told) == columns
+    assert spark_columns({"spark.sql.sources.provider": provider}, told) == told, "nothing was written"
 
 
 def test_a_partitioned_table() -> None:

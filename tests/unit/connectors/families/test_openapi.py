@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.errors import ConnectorError
+from connectors.families.openapi.document import Description
 from connectors.families.openapi.references import References
 from connectors.families.openapi.schemas import DEPTHS, LONGEST_NAME, MOST_FIELDS, fields_of
 from connectors.families.openapi.text import parse
@@ -127,3 +128,9 @@ def test_what_stands_beside_a_reference_counts() -> None:
         A={"type": "string", "description": "its"},
     )
     assert field.description == "mine"
+
+
+def test_a_server_that_is_no_address_is_told_as_it_is_written() -> None:
+    document = {"openapi": "3.0.0", "paths": {"/a": {"get": {}}}, "servers": [{"url": "http://[bad/"}]}
+    described = Description(document, "it", "http://here/openapi.json")
+    assert [endpoint.url for endpoint in described.endpoints("default")] == ["http://[bad/a"]

@@ -1,0 +1,1 @@
+"""ClickHouse: its HTTP interface and its types."""
