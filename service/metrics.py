@@ -54,6 +54,7 @@ class Metrics:
         self._run_queue = _histogram("run_queue_seconds", "From being queued to being claimed.", _WAITING, "pool")
         self._lag = _histogram("schedule_lag_seconds", "From a tick to its run being queued.", _WAITING)
         self._slots = Gauge("headwater_worker_slots", "Slots of this worker.", ("state",), registry=registry)
+        self._busy, self._free = self._slots.labels("busy"), self._slots.labels("free")
         self._pool_slots = Gauge(
             "headwater_pool_free_slots",
             "Free slots of this worker, by pool.",
@@ -103,8 +104,8 @@ class Metrics:
 
     def slots(self, busy: int, free: int, pools: Sequence[str]) -> None:
         """How many slots of this worker are taken, and how many are not; each is for any of its pools."""
-        self._slots.labels("busy").set(busy)
-        self._slots.labels("free").set(free)
+        self._busy.set(busy)
+        self._free.set(free)
         for pool in pools:
             self._pool_slots.labels(pool).set(free)
 

@@ -54,7 +54,14 @@ class Vault:
     def open(self, config: Mapping[str, JsonValue]) -> Json:
         """`config` with its sealed values in plain text. Raises Invalid with every path whose key is not here."""
         problems: list[Problem] = []
-        opened = self._opened(dict(config), (), problems)
+        opened: JsonValue = dict(config)
+        for path in sealed_paths(config):
+            try:
+                text = self.decrypt((_token(value_at(opened, path)) or "").encode())
+            except Invalid:
+                problems.append(Problem(dotted(path), _OTHER_KEY))
+            else:
+                opened = replaced(opened, path, json.loads(text))
         if problems:
             raise Invalid(problems)
         return cast("Json", opened)
@@ -77,20 +84,6 @@ class Vault:
             return self._fernet.decrypt(ciphertext).decode()
         except InvalidToken as error:
             raise _unusable(_OTHER_KEY) from error
-
-    def _opened(self, value: JsonValue, path: Path, problems: list[Problem]) -> JsonValue:
-        token = _token(value)
-        if token is not None:
-            try:
-                return cast("JsonValue", json.loads(self.decrypt(token.encode())))
-            except Invalid:
-                problems.append(Problem(dotted(path), _OTHER_KEY))
-                return value
-        if isinstance(value, dict):
-            return {key: self._opened(item, (*path, key), problems) for key, item in value.items()}
-        if isinstance(value, list):
-            return [self._opened(item, (*path, index), problems) for index, item in enumerate(value)]
-        return value
 
 
 def mask(config: Mapping[str, JsonValue]) -> Json:

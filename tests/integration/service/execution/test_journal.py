@@ -77,6 +77,23 @@ def test_progress_is_shown_before_anything_is_written(database: Database, lease:
     assert read(database, lease.run_id).progress["table"] == {"processed": 0, "expected": 4}
 
 
+def test_a_run_that_has_just_begun_writes_nothing_on_its_own(database: Database, lease: Lease) -> None:
+    make(database, "other")
+    young = start(database, "other")
+    journal = Journal(database, 100)
+    journal.open(young).began += 3600
+    journal.open(lease).began -= 3600
+    for each in (young, lease):
+        journal.log(of(each), NOW, "INFO", "of.a.test", "hello")
+    journal.start()
+    try:
+        eventually(lambda: messages(database, lease.run_id) == ["hello"])
+        assert messages(database, young.run_id) == []
+    finally:
+        journal.stop()
+    assert messages(database, young.run_id) == ["hello"]
+
+
 def test_stopping_writes_what_is_left(database: Database, lease: Lease) -> None:
     journal = Journal(database, 100)
     journal.start()

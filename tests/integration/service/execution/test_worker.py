@@ -79,6 +79,15 @@ def test_no_more_runs_than_slots(site: Site) -> None:
         assert {site.ended(run).state for run in runs} == {RunState.SUCCEEDED}
 
 
+def test_the_last_free_slot_is_taken_too(site: Site) -> None:
+    with working(site, worker_slots=5):
+        waiting = [site.queue("gate", name) for name in ("a", "b", "c", "d")]
+        eventually(lambda: {site.read(run).state for run in waiting} == {RunState.RUNNING})
+        assert site.ended(site.queue("list", "e")).state is RunState.SUCCEEDED
+        site.go()
+        assert {site.ended(run).state for run in waiting} == {RunState.SUCCEEDED}
+
+
 def test_a_pools_limit_holds_over_two_workers(site: Site) -> None:
     with ExitStack() as stack:
         for _ in range(2):
