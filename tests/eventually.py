@@ -14,11 +14,11 @@ T = TypeVar("T")
 
 
 def eventually(look: Callable[[], T | None], what: str = "it comes about", seconds: float = PATIENCE_SECONDS) -> T:
-    """The first answer of `look` that is neither None nor False; the test fails if there is none in time."""
+    """The first answer of `look` that is true, so not an empty list either; the test fails if there is none in time."""
     began = time.monotonic()
     while True:
         found = look()
-        if found is not None and found is not False:
+        if found:
             return found
         waited = time.monotonic() - began
         assert waited < seconds, f"not within {seconds:g} s: {what}"
