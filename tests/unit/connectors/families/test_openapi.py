@@ -131,6 +131,6 @@ def test_what_stands_beside_a_reference_counts() -> None:
 
 
 def test_a_server_that_is_no_address_is_told_as_it_is_written() -> None:
-    document = {"openapi": "3.0.0", "paths": {"/a": {"get": {}}}, "servers": [{"url": "http://[bad/"}]}
+    document: dict[str, Any] = {"openapi": "3.0.0", "paths": {"/a": {"get": {}}}, "servers": [{"url": "http://[bad/"}]}
     described = Description(document, "it", "http://here/openapi.json")
     assert [endpoint.url for endpoint in described.endpoints("default")] == ["http://[bad/a"]
