@@ -1,7 +1,10 @@
-"""Request bodies: JSON or YAML, bounded, read off the event loop."""
+"""Routes over documents: the body is read by the event loop, all the rest of a request is done by one thread."""
 
 from collections.abc import Callable, Coroutine
-from typing import Any
+from contextlib import ExitStack
+from functools import wraps
+from inspect import iscoroutinefunction, unwrap
+from typing import Any, ParamSpec, TypeVar
 
 from fastapi import Request, Response
 from fastapi.concurrency import run_in_threadpool
@@ -16,8 +19,12 @@ from service.workflows.documents import Json
 JSON_TYPE = "application/json"
 YAML_TYPES = ("application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml")
 EMPTY = (b"", b"{}")
+STACK = "headwater_endpoint_stack"
 NO_BODY = "no body is taken here: the request is about what is stored, so leave the body out"
 DEFAULT_MAX_BODY_BYTES = 5 * 1024 * 1024
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class UnsupportedFormat(ServiceError):
@@ -25,7 +32,17 @@ class UnsupportedFormat(ServiceError):
 
 
 class DocumentRoute(APIRoute):
-    """A route for callers with a role, whose body is one JSON or YAML object, whatever of the two they prefer."""
+    """A route for callers with a role, whose body is one JSON or YAML object, whatever of the two they prefer.
+
+    Parameters, session, endpoint and answer are the work of one thread. fastapi would change to another thread and
+    back for each of them, which is most of what a short request costs. So what such an endpoint depends on is `async`
+    and waits for nothing of the event loop; what it opens, `endpoint_stack` closes before the answer is sent.
+    """
+
+    @override
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        self._waits = iscoroutinefunction(unwrap(endpoint))
+        super().__init__(path, endpoint if self._waits else _as_coroutine(unwrap(endpoint)), **options)
 
     @override
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -35,10 +52,10 @@ class DocumentRoute(APIRoute):
         async def handle_document(request: Request) -> Response:
             self.admit(request)
             if self.body_field is not None:
-                return await handle(await _with_document(request))
-            if request.method not in READING:
+                request = await _with_document(request)
+            elif request.method not in READING:
                 await _refuse_body(request)
-            return await handle(request)
+            return await (handle(request) if self._waits else run_in_threadpool(_finish, handle, request))
 
         return handle_document
 
@@ -65,6 +82,36 @@ class _DocumentRequest(Request):
     async def json(self) -> Json | None:
         """The document."""
         return self._document
+
+
+def _as_coroutine(endpoint: Callable[P, T]) -> Callable[P, Coroutine[Any, Any, T]]:
+    """The endpoint as one that fastapi starts no thread for."""
+
+    @wraps(endpoint)
+    async def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        return endpoint(*args, **kwargs)
+
+    return call
+
+
+def endpoint_stack(request: Request) -> ExitStack:
+    """What was opened for the endpoint of a DocumentRoute: closed when it has answered, or told why it did not."""
+    stack: ExitStack = request.scope[STACK]
+    return stack
+
+
+def _finish(handle: Callable[[Request], Coroutine[Any, Any, Response]], request: Request) -> Response:
+    """The answer of a handler that waits for nothing, in this thread. Raises RuntimeError for one that waits."""
+    with ExitStack() as stack:
+        request.scope[STACK] = stack
+        handling = handle(request)
+        try:
+            handling.send(None)
+        except StopIteration as end:
+            return end.value
+        handling.close()
+    message = f"what answers {request.url.path} waits for the event loop, which an endpoint can do that is `async`"
+    raise RuntimeError(message)
 
 
 async def _refuse_body(request: Request) -> None:

@@ -1,6 +1,6 @@
 """What endpoints are given: the parts of the service, a session per request, checked parameters."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import BoundedSemaphore
@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 
 from service.access.audit import Actor, Trail
 from service.access.authentication import Caller, KeyRing
-from service.api.bodies import DEFAULT_MAX_BODY_BYTES
-from service.api.callers import caller_of
+from service.api.bodies import DEFAULT_MAX_BODY_BYTES, endpoint_stack
+from service.api.callers import READING, caller_of
 from service.api.errors import request_id_of
 from service.api.feed import RunFeed
 from service.database.engine import Database
@@ -70,14 +70,14 @@ async def services_of(request: Request) -> Services:
 ServicesDep = Annotated[Services, Depends(services_of)]
 
 
-def session_of(services: ServicesDep) -> Iterator[Session]:
-    """A session that lives as long as the endpoint."""
-    with services.database.session() as session:
-        yield session
+async def session_of(request: Request, services: ServicesDep) -> Session:
+    """A session that lives as long as the endpoint of a DocumentRoute: what a client is told of is durable."""
+    database = services.database
+    opened = database.reading() if request.method in READING else database.session()
+    return endpoint_stack(request).enter_context(opened)
 
 
-# The scope `function` commits before the answer is sent: what a client was told is durable.
-SessionDep = Annotated[Session, Depends(session_of, scope="function")]
+SessionDep = Annotated[Session, Depends(session_of)]
 
 
 def actor_of(request: Request) -> Actor:

@@ -145,9 +145,9 @@ async def _look_again(services: Services, stream: _Stream) -> _Snapshot | None:
 
 
 def _look(services: Services, run_id: UUID, after: int) -> _Snapshot:
-    with services.database.session() as session:
+    with services.database.reading() as session:
         # The run first: once it has ended, no line comes after those read here.
-        run = RunRead.of(runs.get(session, run_id))
+        run = runs.read(session, run_id)
         return _Snapshot(run, runs.list_logs(session, run_id, after, LINES_AT_ONCE))
 
 

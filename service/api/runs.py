@@ -157,7 +157,7 @@ def list_runs(session: SessionDep, which: Annotated[RunQuery, Query()]) -> Page[
 @router.get("/{run}", summary="Read a run")
 def read_run(run: RunId, session: SessionDep) -> RunRead:
     """Its state, counts and progress, as its worker last told."""
-    return RunRead.of(runs.get(session, run))
+    return runs.read(session, run)
 
 
 @router.get("/{run}/logs", summary="Read the log of a run")

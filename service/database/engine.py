@@ -50,6 +50,7 @@ class Database:
             pool_use_lifo=True,
             json_deserializer=msgspec.json.decode,
         )
+        self._autocommitting = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         event.listen(self.engine, "connect", _prepare)
         event.listen(self.engine, "checkin", _note_use)
         event.listen(self.engine, "checkout", _ping_if_idle)
@@ -62,6 +63,15 @@ class Database:
         to spare, or gave the transaction up (deadlock, timeout): the same block may succeed later.
         """
         with _unavailable(), Session(self.engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def reading(self) -> Generator[Session]:
+        """A session for questions only, each of which sees what was committed before it. Raises Unavailable.
+
+        No transaction is begun and ended for them, which would be two round trips more.
+        """
+        with _unavailable(), Session(self._autocommitting) as session:
             yield session
 
     def ping(self) -> None:

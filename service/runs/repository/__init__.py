@@ -19,6 +19,7 @@ from service.runs.repository.history import (
     list_logs,
     list_runs,
     prune,
+    read,
     sealed_runs,
 )
 from service.runs.repository.journal import (
@@ -73,6 +74,7 @@ __all__ = [
     "list_runs",
     "list_workers",
     "prune",
+    "read",
     "reap",
     "release",
     "renew",

@@ -10,6 +10,7 @@ from fastapi import FastAPI, HTTPException
 from fastapi.responses import StreamingResponse
 
 from connectors.errors import ConfigurationError
+from service.api.bodies import DocumentRoute
 from service.api.dependencies import Services, SessionDep
 from service.api.middleware import Message, Receive, RequestMiddleware, Scope, Send
 from service.api.router import build_api
@@ -90,7 +91,7 @@ def failing(app: FastAPI) -> FastAPI:
         return StreamingResponse(parts())
 
     app.add_api_route("/broken-off", break_off)
-    app.add_api_route("/fail/{kind}", fail)
+    app.router.add_api_route("/fail/{kind}", fail, route_class_override=DocumentRoute)
     return app
 
 
@@ -167,9 +168,9 @@ def test_nothing_of_a_refused_change_is_kept(services: Services) -> None:
         message = "and then it broke"
         raise RuntimeError(message)
 
-    app.add_api_route("/half", half_done)
+    app.router.add_api_route("/half", half_done, methods=["POST"], route_class_override=DocumentRoute)
     with serving(app) as address, httpx.Client(base_url=address, timeout=60, verify=NO_TLS) as client:
-        problem(client.get("/half"), 500)
+        problem(client.post("/half"), 500)
         assert client.get("/api/v1/secrets").json()["data"] == []
 
 

@@ -44,6 +44,30 @@ def test_a_session_rolls_back_when_it_raises(things: Database) -> None:
     assert count(things) == 0
 
 
+def test_a_question_begins_no_transaction_and_leaves_none_behind(things: Database) -> None:
+    state = text("select state from pg_stat_activity where pid = :pid")
+    with things.reading() as asking:
+        pid = asking.connection().execute(text("select pg_backend_pid()")).scalar_one()
+        with things.session() as session:
+            assert session.connection().execute(state, {"pid": pid}).scalar_one() == "idle"
+
+
+def test_a_connection_that_was_asked_has_transactions_again(things: Database) -> None:
+    with things.reading() as asking:
+        pid = asking.connection().execute(text("select pg_backend_pid()")).scalar_one()
+    with things.session() as session:
+        assert session.connection().execute(text("select pg_backend_pid()")).scalar_one() == pid
+        session.connection().execute(text("insert into thing values (1)"))
+        assert count(things) == 0
+    assert count(things) == 1
+
+
+def test_a_question_that_no_server_hears_is_unavailable() -> None:
+    database = Database("postgresql://headwater@127.0.0.1:1/headwater")
+    with pytest.raises(Unavailable), database.reading() as session:
+        session.connection()
+
+
 def test_a_broken_invariant_stays_what_it_is(things: Database) -> None:
     with pytest.raises(IntegrityError), things.session() as session:
         session.connection().execute(text("insert into thing values (1), (1)"))

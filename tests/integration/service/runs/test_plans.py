@@ -104,6 +104,7 @@ CURSOR = encode_cursor(NOW.isoformat(), str(uuid4()))
 Query = Callable[[Session, Lease], object]
 QUERIES: dict[str, Query] = {
     "get": lambda session, run: repository.get(session, run.run_id),
+    "read": lambda session, run: repository.read(session, run.run_id),
     "list": lambda session, _: repository.list_runs(session, RunFilter(), None, 50),
     "list on": lambda session, _: repository.list_runs(session, RunFilter(), CURSOR, 50),
     "list workflow": lambda session, _: repository.list_runs(session, RunFilter(workflow="w7"), CURSOR, 50),
