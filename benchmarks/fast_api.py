@@ -7,6 +7,9 @@ import threading
 import time
 from collections.abc import Generator
 
+# OpenMetadata's own client takes an answer for "there is none" only if its body has the status, too.
+NOT_FOUND = json.dumps({"code": 404, "message": "there is none"}).encode()
+
 
 class FastApi(http.server.BaseHTTPRequestHandler):
     """Accepts everything."""
@@ -26,7 +29,7 @@ class FastApi(http.server.BaseHTTPRequestHandler):
 
     def reply(self, body: bytes) -> tuple[int, bytes]:
         """Status and body."""
-        status, reply = (404, b"{}") if self.command == "GET" else (200, b'{"status":"success"}')
+        status, reply = (404, NOT_FOUND) if self.command == "GET" else (200, b'{"status":"success"}')
         if self.path.endswith("/system/version"):
             status, reply = 200, b'{"version":"2.0.7"}'
         elif "/bulk" in self.path:

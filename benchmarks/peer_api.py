@@ -5,12 +5,15 @@ import http.server
 import json
 import threading
 import uuid
+from collections import Counter
 from collections.abc import Generator
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from benchmarks.fast_api import FastApi
 
+# How many entities of each collection came in bulk.
+Received = Counter[str]
 PARENTS = {"databases": ("service", "databaseService"), "databaseSchemas": ("database", "database")}
 STEPS: dict[str, object] = {
     "id": str(uuid.uuid4()),
@@ -24,6 +27,7 @@ class PeerApi(FastApi):
     """Takes everything; remembers services, databases and schemas."""
 
     held: dict[tuple[str, str], dict[str, Any]]
+    received: Received
 
     def reply(self, body: bytes) -> tuple[int, bytes]:
         """Status and body."""
@@ -34,6 +38,8 @@ class PeerApi(FastApi):
             return 200, json.dumps(self.held[collection, name]).encode()
         if self.command == "PUT" and not collection.endswith("/bulk"):
             return 200, json.dumps(self.stored(collection, json.loads(body))).encode()
+        if self.command == "PUT":
+            self.received[collection.removesuffix("/bulk")] += len(json.loads(body))
         return super().reply(body)
 
     def stored(self, collection: str, request: dict[str, Any]) -> dict[str, Any]:
@@ -52,12 +58,13 @@ class PeerApi(FastApi):
 
 
 @contextlib.contextmanager
-def peer_api() -> Generator[str]:
-    """The address of one that runs."""
-    handler = type("Peer", (PeerApi,), {"held": {}})
+def peer_api() -> Generator[tuple[str, Received]]:
+    """The address of one that runs, and what it is sent."""
+    received = Received()
+    handler = type("Peer", (PeerApi,), {"held": {}, "received": received})
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/api"
+        yield f"http://127.0.0.1:{server.server_address[1]}/api", received
     finally:
         server.shutdown()

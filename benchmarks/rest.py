@@ -11,9 +11,9 @@ from benchmarks.process import process_cpu_seconds
 from benchmarks.queue import Site
 from benchmarks.results import Table
 from benchmarks.running import say
-from benchmarks.store import add_pattern, add_runs, add_workflows
+from benchmarks.store import LINE_CHARACTERS, add_lines, add_pattern, add_runs, add_workflows
 
-RUNS, WORKFLOWS = 1_000_000, 1_000
+RUNS, WORKFLOWS, LINES = 1_000_000, 1_000, 100_000
 A_SECOND, SECONDS = 200, 15
 CLIENTS = 16
 STRIDE = 7919
@@ -47,8 +47,11 @@ def measure(table: Table, here: Site) -> None:
         add_runs(here.store, RUNS)
         ids = [run["id"] for run in api.get("/api/v1/runs?limit=500").raise_for_status().json()["data"]]
         (size,) = here.ask("select pg_total_relation_size('runs')")
+        add_lines(here.store, LINES)
+        (lines,) = here.ask("select pg_total_relation_size('run_logs')")
         table.part(f"REST with {RUNS:,} runs of {WORKFLOWS:,} workflows stored, {A_SECOND} requests a second")
         table.line("  a stored run with its index entries, without its log", f"{size / RUNS:.0f} bytes")
+        table.line(f"  a log line of {LINE_CHARACTERS} characters with its index entries", f"{lines / LINES:.0f} bytes")
         for name, paths in (("GET /runs/{id}", [f"/api/v1/runs/{run}" for run in ids]), ("list pages of 50", PAGES)):
             before = process_cpu_seconds(running.process.pid)
             times = steadily(running.url, paths)

@@ -25,14 +25,15 @@ class Cost:
     unchanged: int
 
 
-def measure(folder: Path, url: str) -> tuple[Cost, Cost]:
+def measure(table: Table, folder: Path, url: str) -> None:
     """A first and a second run over the same database, with a service of their own."""
     with remembering_api() as (address, memory), service(folder / "second-run") as running:
         config = definition("second", url, address, 1)
         running.api.post("/api/v1/workflows", json={"name": "second", "config": config}).raise_for_status()
         memory.take_counts()
         first = once(running, memory)
-        return first, once(running, memory)
+        second = once(running, memory)
+    report(table, first, second)
 
 
 def once(running: Running, memory: Memory) -> Cost:
@@ -45,7 +46,7 @@ def once(running: Running, memory: Memory) -> Cost:
 
 def report(table: Table, first: Cost, second: Cost) -> None:
     """The rows of both."""
-    table.part("A second run with nothing changed, threads 1")
+    table.part(f"A second run with nothing changed, {SIZE.tables:,} tables and {SIZE.views} views, threads 1")
     for name, cost in (("first run", first), ("second run", second)):
         table.line(f"  {name}: requests", f"{cost.requests:,}")
         table.line(f"  {name}: bodies of requests and answers", f"{cost.bytes / MEGABYTE:.2f} MB")
@@ -61,7 +62,7 @@ def main() -> None:
     with source(folder / "source") as url:
         say(f"Making {SIZE.tables:,} tables ...")
         build(url, SIZE)
-        report(Table(), *measure(folder, url))
+        measure(Table(), folder, url)
 
 
 if __name__ == "__main__":

@@ -5,25 +5,27 @@ import tempfile
 from pathlib import Path
 
 from benchmarks import queue, rest
+from benchmarks.parts import attempt
 from benchmarks.results import Table
-from benchmarks.running import say
 from service.database.embedded import EmbeddedPostgres
 
 
 def measure(table: Table, folder: Path) -> None:
     """All of it, on a Postgres that keeps what it was told (fsync on)."""
     jobs = (
-        ("same_second", queue.measure_same_second),
-        ("many", queue.measure_many),
-        ("empty_runs", queue.measure_empty_runs),
-        ("rest", rest.measure),
+        ("same_second", 300, queue.measure_same_second),
+        ("many", 300, queue.measure_many),
+        ("empty_runs", 300, queue.measure_empty_runs),
+        ("rest", 900, rest.measure),
     )
     wanted = sys.argv[1:] if __name__ == "__main__" else []
     with EmbeddedPostgres(folder / "stores") as server:
-        for name, job in jobs:
+        for name, seconds, job in jobs:
             if not wanted or name in wanted:
-                say(f"Measuring {name.replace('_', ' ')} ...")
-                job(table, queue.site(folder, server.url, name))
+                title = name.replace("_", " ")
+                attempt(
+                    table, title, seconds, lambda job=job, name=name: job(table, queue.site(folder, server.url, name))
+                )
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 
 from benchmarks.fast_api import fast_api
+from benchmarks.results import Table
 from connectors.cancellation import Cancellation
 from connectors.definition import OpenMetadataConnection
 from connectors.models.database import CreateTableRequest, TableType
@@ -20,6 +21,12 @@ def speedup(folder: Path) -> float:
     """How many times as fast as with one in flight the same requests are delivered."""
     with fast_api(REQUEST_SECONDS) as address:
         return deliver(folder, address, 1) / deliver(folder, address, IN_FLIGHT)
+
+
+def report(table: Table, times: float) -> None:
+    """Its row."""
+    table.part(f"An API that takes {1000 * REQUEST_SECONDS:.0f} ms for each request")
+    table.line(f"  {IN_FLIGHT} in flight, times as fast as one", f"{times:.1f}", ">= 8")
 
 
 def deliver(folder: Path, address: str, in_flight: int) -> float:

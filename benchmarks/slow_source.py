@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from benchmarks.results import Table
 from connectors.cancellation import Cancellation
 from connectors.models.database import CreateTableRequest, TableType
 from connectors.models.records import Record
@@ -35,6 +36,14 @@ def measure() -> Flows:
     # While the two are held up, the other threads do all that is quick.
     best = (ITEMS * CALL_SECONDS + len(SLOW_ITEMS) * SLOW_SECONDS) / THREADS
     return Flows(one / many, uneven, max(best, SLOW_SECONDS))
+
+
+def report(table: Table, flows: Flows) -> None:
+    """Its rows."""
+    table.part(f"A source of {ITEMS:,} items that takes {1000 * CALL_SECONDS:.0f} ms for each")
+    table.line(f"  {THREADS} threads, times as fast as one", f"{flows.speedup:.1f}", ">= 14")
+    table.line(f"  two of them take {SLOW_SECONDS:.0f} s: the others done after", f"{flows.quick_done:.2f} s")
+    table.line("  the same at best", f"{flows.quick_best:.2f} s")
 
 
 def walk(threads: int, seconds: Callable[[int], float]) -> float:

@@ -42,6 +42,12 @@ RUNS = """
     join generate_series(1, %(count)s) n on n %% w.total = w.place
     cross join lateral (select now() - n * interval '2 seconds' as at) t"""
 
+LINE_CHARACTERS = 80
+LINES = """
+    insert into run_logs (run_id, attempt, at, level, logger, message)
+    select id, 1, now(), 'INFO', 'connectors.runner', rpad('table shop.public.orders_' || n, %(characters)s, '.')
+    from (select id from runs limit %(count)s / 20) r cross join generate_series(1, 20) n"""
+
 
 def make_store(server: str, name: str) -> str:
     """The URL of a new, migrated store on that server."""
@@ -95,3 +101,10 @@ def add_runs(store: str, count: int) -> None:
     with psycopg.connect(store, autocommit=True) as connection:
         connection.execute(RUNS, {"count": count})
         connection.execute("vacuum analyze runs")
+
+
+def add_lines(store: str, count: int) -> None:
+    """So many log lines, twenty to a run."""
+    with psycopg.connect(store, autocommit=True) as connection:
+        connection.execute(LINES, {"count": count, "characters": LINE_CHARACTERS})
+        connection.execute("vacuum analyze run_logs")

@@ -1,0 +1,1 @@
+"""Of the measurements: what becomes of those that go wrong."""
