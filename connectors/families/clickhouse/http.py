@@ -127,7 +127,8 @@ class Client:
             else:
                 raise self._unreadable(line, response, subject)
         if not width:
-            raise self._unreadable("nothing", response, subject)
+            nothing = "an empty answer"
+            raise self._unreadable(nothing, response, subject)
 
     def _unreadable(self, text: str, response: httpx.Response, subject: str) -> ConnectorError:
         return self._failure(text, subject) if is_clickhouse(response.headers) else self._stranger(text)
