@@ -93,7 +93,7 @@ class MongoDBSource:
             SkipEntity: It is gone since it was listed.
             ConnectorError: It may not be read.
         """
-        inference = Inference(TYPES)
+        inference = Inference(f"{schema}.{table.name}", TYPES)
 
         def sample(documents: Iterable[Mapping[str, Any]]) -> None:
             for document in documents:
