@@ -273,8 +273,10 @@ def test_checks_without_rights(server: Callable[[Recorded], int]) -> None:
     hello = {"CURRENT_VERSION": [{"V": "10", "U": "READER", "R": "R"}]}
     told = Recorded({**hello, "TAG_REFERENCES": (2003, "does not exist or not authorized"), "SHOW DATABASES": []})
     config = SnowflakeConfig.model_validate(at(server(told)) | {"database": None})
-    results = {result.name: (result.status, result.message) for result in run_checks(CONNECTOR.checks, config)}
+    found = {result.name: result for result in run_checks(CONNECTOR.checks, config)}
+    results = {name: (result.status, result.message) for name, result in found.items()}
     assert results["CheckAccess"] == ("passed", "Snowflake 10, as READER with role R")
     assert results["GetDatabases"] == ("failed", "the role may use no database")
     assert results["GetTables"] == ("passed", "no database to look into")
     assert results["GetTags"][0] == "warning"
+    assert "IMPORTED PRIVILEGES" in str(found["GetTags"].advice)
