@@ -21,9 +21,10 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
-from connectors.errors import ConfigurationError, Problem, shortened
+from connectors.errors import ConfigurationError
 from connectors.models.names import split_fqn
 from connectors.ports import check_port
+from connectors.problems import problems_of
 from connectors.source_files import EVERY_FILE, SourceFiles
 
 FORBIDDEN_IN_SERVICES = re.compile(r'::|["\r\n]')
@@ -382,19 +383,4 @@ def parse(model: type[ModelT], raw: object, prefix: str = "", files: SourceFiles
     try:
         return model.model_validate(raw, context=files)
     except ValidationError as error:
-        raise ConfigurationError(problems_of(error, prefix)) from None
-
-
-def problems_of(error: ValidationError, prefix: str = "") -> Iterator[Problem]:
-    """What pydantic found, as paths of the user's own keys and sentences."""
-    for fault in error.errors(include_url=False, include_input=False):
-        path = ".".join(part for part in (prefix, *(shortened(str(key)) for key in fault["loc"])) if part)
-        yield Problem(path, _sentence(fault["type"], fault["msg"]))
-
-
-def _sentence(kind: str, message: str) -> str:
-    if kind == "missing":
-        return "is required"
-    if kind == "extra_forbidden":
-        return "is not a known key; correct or remove it"
-    return message.removeprefix("Value error, ")
+        raise ConfigurationError(problems_of(error, raw, prefix)) from None

@@ -79,6 +79,7 @@ def columns(**types: str) -> dict[str, Any]:
 
 ORDERS = columns(order_id="bigint", lines="array<struct<sku:string,price:decimal(10,2)>>", odd="no such type")
 ORDERS["Columns"][0]["Comment"] = "of the order"
+ORDERS["Location"] = "s3://lake/orders/"
 GLUE_TABLES: list[dict[str, Any]] = [
     {
         "Name": "orders",

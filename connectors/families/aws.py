@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 CONNECT_SECONDS, READ_SECONDS, TRIES, CONNECTIONS = 10, 60, 3, 16
 StructT = TypeVar("StructT", bound=msgspec.Struct)
 SESSION_NAME = "OpenMetadataSession"
+STRANGER = "see whether endPointURL is the address of Amazon's service or of its like"
 REFUSED = frozenset({
     "AuthFailure", "ExpiredToken", "ExpiredTokenException", "IncompleteSignature", "InvalidAccessKeyId",
     "InvalidClientTokenId", "InvalidSignatureException", "SignatureDoesNotMatch", "UnrecognizedClientException",
@@ -160,7 +161,7 @@ def listed(answer: Mapping[str, Any], key: str, what: str) -> list[Any]:
     found = answer.get(key)
     if not isinstance(found, list):
         msg = f"{what}: the answer has no {key}"
-        raise SourceUnavailable(msg, "see whether endPointURL is the address of Amazon's service or of its like")
+        raise SourceUnavailable(msg, STRANGER)
     return cast("list[Any]", found)
 
 
@@ -194,6 +195,9 @@ def translated(what: str) -> Generator[None]:
         raise _refusal(error, what) from error
     except (BotoCoreError, ResponseParserError) as error:
         raise failure(error, what) from error
+    except (AttributeError, TypeError, ValueError, RecursionError) as error:  # of boto3, about JSON that is no object
+        message = f"{what}: the answer cannot be read: {error}"
+        raise SourceUnavailable(message, STRANGER) from error
 
 
 def failure(error: Exception, what: str) -> ConnectorError:
@@ -234,7 +238,8 @@ def _refusal(error: "ClientError", what: str) -> ConnectorError:
         return ConnectorError(message, f"allow {error.operation_name} on it in the user's or the role's policy")
     if code in BUSY or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return SourceUnavailable(message, "try again later, or raise the account's limits")
-    return ConnectorError(message)
+    # What is not Amazon's has no code of its own: boto3 gives the status in its place.
+    return ConnectorError(message, STRANGER if code == str(status) else None)
 
 
 def session_of(credentials: AwsCredentials) -> "boto3.Session":

@@ -208,7 +208,7 @@ class DatabaseWalk:
             name = child_fqn(schema.fqn, encode_name(row.name))
             schema.seen_tables.append(name)
             included = self._options.include_views if row.type in VIEW_TYPES else self._options.include_tables
-            kept = included and self._rules.tables.keeps(row.name, name)
+            kept = included and not row.left_out and self._rules.tables.keeps(row.name, name)
             yield TableItem(name, schema, row) if kept and not row.unchanged else Filtered(name, unchanged=kept)
 
     def table(self, item: TableItem) -> Iterable[Record]:

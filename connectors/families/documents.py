@@ -1,5 +1,6 @@
 """Columns of what has no schema: inferred from a bounded sample of documents, the same for the same sample."""
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -10,10 +11,11 @@ from connectors.models.database import Column, DataType
 from connectors.models.names import encode_name
 
 SAMPLE = 100
-MAX_DEPTH, MAX_FIELDS, MAX_ELEMENTS = 32, 1000, 100
+MAX_DEPTH, MAX_FIELDS, MAX_ELEMENTS = 32, 5000, 100
 MAX_INT = 2**31
 NUMBERS: tuple[DataType, ...] = ("INT", "BIGINT", "DOUBLE", "NUMBER")
 SHOWN: Mapping[DataType, str] = {"STRUCT": "struct", "NULL": "null"}
+logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -51,11 +53,13 @@ class Shape:
 
 
 class Inference:
-    """Gathers documents. `types` has the data types of a system's own classes, by their names."""
+    """Gathers documents of one `place`. `types` has the data types of a system's own classes, by their names."""
 
-    def __init__(self, types: Mapping[str, DataType] | None = None) -> None:
+    def __init__(self, place: str, types: Mapping[str, DataType] | None = None) -> None:
+        self._place = place
         self._types = types or {}
         self._root = Shape()
+        self._is_cut = False
 
     def add(self, document: Mapping[str, Any]) -> None:
         """Take one more document."""
@@ -88,6 +92,9 @@ class Inference:
         for name, item in value.items():
             if name in shape.fields or len(shape.fields) < MAX_FIELDS:
                 self._see(shape.fields.setdefault(name, Shape()), item, depth + 1)
+            elif not self._is_cut:
+                self._is_cut = True
+                logger.warning("%s has objects of more than %d fields: others are left out", self._place, MAX_FIELDS)
 
     def _scalar(self, value: object) -> tuple[DataType, str]:
         name = type(value).__name__
@@ -116,13 +123,13 @@ def _columns(fields: Mapping[str, Shape]) -> Iterator[Column]:
 
 
 def _column(name: str, shape: Shape) -> Column:
-    kind = shape.data_type
-    element = shape.element if kind == "ARRAY" else None
-    inner = element if element is not None and element.data_type == "STRUCT" else shape if kind == "STRUCT" else None
+    kind, element = shape.data_type, shape.element
+    # Also where other values were seen in their place, objects have their fields shown.
+    inner = next((each for each in (shape, element) if each is not None and "STRUCT" in each.kinds), None)
     return Column(
         name=name,
         data_type=kind,
-        array_data_type=element.data_type if element is not None else None,
+        array_data_type=element.data_type if kind == "ARRAY" and element is not None else None,
         data_length=1,
         data_type_display=shape.shown,
         children=_numbered(tuple(_columns(inner.fields))) if inner is not None else None,

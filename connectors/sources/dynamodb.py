@@ -125,7 +125,7 @@ class DynamoDBSource:
                 raise SkipEntity(msg) from error
             raise
         python = TypeDeserializer()
-        inference = Inference({"Binary": "BINARY"})
+        inference = Inference(name, {"Binary": "BINARY"})
         for item in items:
             inference.add({key: python.deserialize(value) for key, value in item.items()})
         keys = tuple(_key_columns(found))

@@ -9,7 +9,7 @@ import msgspec
 
 from connectors.cancellation import Cancellation
 from connectors.connector import Capability, Check, Connector, RunContext
-from connectors.errors import SkipEntity
+from connectors.errors import ConnectorError, SkipEntity
 from connectors.families.database import database_topology
 from connectors.families.database_options import DatabaseMetadata
 from connectors.families.database_source import Database, Routine, Schema, Table, Tag
@@ -60,13 +60,21 @@ class MongoDBSource:
         return map(Schema, self.names())
 
     def names(self) -> list[str]:
-        """The names of the databases that the user may see, in order, without the server's own."""
-        if self._config.database_schema is not None:
-            return [self._config.database_schema]
+        """The names of the databases that the user may see, in order, without the server's own.
+
+        Raises:
+            ConnectorError: The one of the definition is not among them.
+        """
         listed = self._session.asked(
             "listDatabases", lambda client: list(client.list_databases(nameOnly=True, authorizedDatabases=True))
         )
-        return sorted({str(info["name"]) for info in listed} - OWN)
+        found, only = {str(info["name"]) for info in listed}, self._config.database_schema
+        if only is None:
+            return sorted(found - OWN)
+        if only not in found:
+            message = f"there is no database {only} that {self._config.username or 'the user'} may see"
+            raise ConnectorError(message, "correct databaseSchema, or grant the user the role read on it")
+        return [only]
 
     def tables(self, _database: str, schema: str) -> Iterator[Table]:
         """The collections and views by their names; each is read when its turn has come."""
@@ -93,7 +101,7 @@ class MongoDBSource:
             SkipEntity: It is gone since it was listed.
             ConnectorError: It may not be read.
         """
-        inference = Inference(TYPES)
+        inference = Inference(f"{schema}.{table.name}", TYPES)
 
         def sample(documents: Iterable[Mapping[str, Any]]) -> None:
             for document in documents:

@@ -9,6 +9,7 @@ from connectors.families.database import database_topology
 from connectors.families.database_options import IncrementalMetadata
 from connectors.families.snowflake import queries
 from connectors.families.snowflake.config import SnowflakeConfig
+from connectors.families.snowflake.failures import telling_of_tags
 from connectors.families.snowflake.queries import filled
 from connectors.families.snowflake.session import Row, Sessions
 from connectors.families.snowflake.source import SnowflakeSource, open_source
@@ -57,7 +58,8 @@ def check_tables(config: SnowflakeConfig) -> str:
 def check_tags(config: SnowflakeConfig) -> str:
     """See whether the tags can be read."""
     query = queries.TAGS.replace("$usage", config.account_usage_schema).replace("%s", "''")
-    asked(config, query)
+    with telling_of_tags():
+        asked(config, query)
     return "tags can be read"
 
 

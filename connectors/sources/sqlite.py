@@ -4,7 +4,7 @@ import logging
 import re
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from functools import cached_property, partial
 from itertools import groupby
 from pathlib import Path
@@ -180,9 +180,17 @@ class Reader:
     def _place(self) -> Path:
         """Looked up anew each time: since the definition was checked, a link may have been put there."""
         try:
-            return self._config.place()
+            place = self._config.place()
         except ValueError as error:
             raise FatalError(str(error)) from None
+        with suppress(OSError):  # which SQLite tells of in its own words
+            if place.is_dir():
+                message = f"{self._path} is a folder"
+                raise FatalError(message, "write the path of a SQLite file that lies in it")
+            if place.stat().st_size == 0:  # SQLite reads it as a database without tables
+                message = f"{self._path} is an empty file"
+                raise SourceUnavailable(message, "see whether it is still being copied, or correct databaseMode")
+        return place
 
     def rows(self, connection: "sqlite3.Connection", query: str, *parameters: str) -> Iterator[Row]:
         """The rows of one query, one at a time."""

@@ -19,7 +19,8 @@ CONNECT_SECONDS = 10.0
 READ_SECONDS = 300.0
 CONNECTIONS = 64
 LONGEST_ERROR = 4096
-FORMAT = "JSONCompactEachRow"
+# The line of names tells an answer without rows from no answer at all, such as that of a proxy.
+FORMAT = "JSONCompactEachRowWithNames"
 OWN_HEADER = "x-clickhouse-"
 CODE = re.compile(r"Code: (\d+)")
 DENIED = frozenset({497})
@@ -110,16 +111,27 @@ class Client:
             raise SourceUnavailable(message, advice) from error
 
     def _decoded(self, response: httpx.Response, subject: str) -> Generator[Row]:
+        width: int | None = None
         for line in response.iter_lines():
             self._cancellation.check()
             if not line:
                 continue
             try:
-                yield msgspec.json.decode(line, type=Row)
-            except (msgspec.MsgspecError, ValueError) as error:
-                if not is_clickhouse(response.headers):
-                    raise self._stranger(line) from error
-                raise self._failure(line, subject) from error
+                row = msgspec.json.decode(line, type=Row)
+            except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+                raise self._unreadable(line, response, subject) from error
+            if width is None:
+                width = len(row)
+            elif len(row) == width:
+                yield row
+            else:
+                raise self._unreadable(line, response, subject)
+        if not width:
+            nothing = "an empty answer"
+            raise self._unreadable(nothing, response, subject)
+
+    def _unreadable(self, text: str, response: httpx.Response, subject: str) -> ConnectorError:
+        return self._failure(text, subject) if is_clickhouse(response.headers) else self._stranger(text)
 
     def _refused(self, response: httpx.Response, subject: str) -> ConnectorError:
         text = ""

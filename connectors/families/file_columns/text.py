@@ -40,7 +40,7 @@ def delimited_columns(head: bytes, name: str, separator: str, *, whole: bool) ->
         msg = f"{name} has no line of headings that ends within its first {len(head)} bytes"
         raise ConnectorError(msg, "give it a line of headings, or correct structureFormat in the manifest")
     names = list(_named_once(rows[0]))
-    inference = Inference()
+    inference = Inference(name)
     inference.add(dict.fromkeys(names) if len(rows) > 1 else dict.fromkeys(names, ""))
     for row in rows[1:]:
         inference.add(dict(zip(names, map(_value, row), strict=False)))
@@ -54,7 +54,7 @@ def json_columns(head: bytes, name: str, *, whole: bool) -> tuple[Column, ...]:
         ConnectorError: It is no JSON, or none of objects.
     """
     text = _decoded(head, name, whole=whole)
-    inference, count = Inference(), 0
+    inference, count = Inference(name), 0
     for document in islice(_documents(text), SAMPLE):
         if isinstance(document, dict):
             inference.add(cast("dict[str, Any]", document))

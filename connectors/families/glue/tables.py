@@ -33,6 +33,7 @@ class StorageDescriptor(msgspec.Struct, frozen=True, rename="pascal"):
     """Where and how the table's data lies."""
 
     columns: tuple[GlueColumn, ...] = ()
+    location: str = ""
 
 
 class GlueTable(msgspec.Struct, frozen=True, rename="pascal"):
@@ -60,6 +61,7 @@ def table_of(row: GlueTable) -> Table:
         definition=view_text(row) if kind is TableType.VIEW else None,
         description=row.description or row.parameters.get("comment") or None,
         owner=None if row.owner in NO_OWNER else row.owner,
+        location=row.storage_descriptor.location or None,
     )
 
 

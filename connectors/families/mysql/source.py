@@ -75,7 +75,10 @@ class InformationSchemaSource:
         self._look(schema)
         wanted = (queries.TABLES, queries.VIEWS, queries.COLUMNS, queries.KEYS, queries.PARTITIONS)
         with self._sessions.streams(subject, *wanted, about=schema) as streams:
-            yield from tables(Listing(*streams), database, hidden, self._view(schema), self._ddl(schema))
+            for table in tables(Listing(*streams), database, hidden, self._view(schema), self._ddl(schema)):
+                if not table.columns:
+                    logger.warning("the columns of view %s.%s are not known: what it reads is gone", schema, table.name)
+                yield table
         refuse_hidden(schema, hidden, f"GRANT SELECT ON {quoted(schema)}.* TO '{self._config.username}'")
 
     def routines(self, _database: str, schema: str) -> Iterator[Routine]:

@@ -11,7 +11,7 @@ from connectors.errors import ConnectorError, FatalError
 from connectors.families.api import ApiCollection, ApiEndpoint
 from connectors.families.openapi.bodies import request_of, response_of
 from connectors.families.openapi.references import References
-from connectors.families.openapi.text import Object, items, mapping, text
+from connectors.families.openapi.text import Object, is_object, items, mapping, text
 from connectors.models.api import RequestMethod
 
 DEFAULT = "default"
@@ -109,6 +109,10 @@ class Description:
                 yield from ((path, method) for method in self._methods(path) if str(method) in METHODS)
 
     def _methods(self, path: str) -> Object:
+        written = mapping(self._document.get("paths")).get(path)
+        if written is not None and not is_object(written):
+            msg = f"what is written of the path {path} is no object"
+            self._broken = ConnectorError(msg, "correct the description")
         try:
             return self._path(path)
         except ConnectorError as error:

@@ -1,6 +1,9 @@
 """What Snowflake's driver reports, as errors that tell the runner what to do and the user how to mend it."""
 
-from connectors.errors import ConnectorError, FatalError, SourceUnavailable
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from connectors.errors import ConnectorError, FatalError, RunCancelled, SourceUnavailable
 from connectors.families.snowflake.config import SnowflakeConfig
 
 LOGIN = range(390100, 390500)
@@ -44,6 +47,18 @@ def query_failure(error: Exception, subject: str, config: SnowflakeConfig) -> Co
     if number in PASSING or number in UNREACHABLE or number in LOGIN or not number:
         return SourceUnavailable(message, "see whether the account can be reached; the run is tried again")
     return ConnectorError(message)
+
+
+@contextmanager
+def telling_of_tags() -> Generator[None]:
+    """What is refused inside is told with the right that tags need, which is not one on the database itself."""
+    try:
+        yield
+    except (FatalError, RunCancelled, SourceUnavailable):
+        raise
+    except ConnectorError as error:
+        advice = "GRANT IMPORTED PRIVILEGES ON DATABASE SNOWFLAKE to the role, or set includeTags to false"
+        raise ConnectorError(error.message, advice) from error
 
 
 def _number(error: Exception) -> int:

@@ -65,8 +65,8 @@ class SchemaListing:
                 [TagRow._make(each) for each in of_tags.of(name)],
             )
             if not self.config.include_transient_tables and row.get("IS_TRANSIENT") in YES:
-                continue
-            if self._unchanged(row):
+                yield Table(name, table_type(row), (), left_out=True)
+            elif self._unchanged(row):
                 yield Table(name, table_type(row), (), unchanged=True)
             elif found.columns:
                 yield self._table(row, found, keys.get(name, Keys()) if keys is not None else None)

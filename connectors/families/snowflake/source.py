@@ -12,6 +12,7 @@ from connectors.families.database_options import DatabaseMetadata
 from connectors.families.database_source import Database, Routine, Schema, Table, Tag
 from connectors.families.snowflake import queries
 from connectors.families.snowflake.config import SnowflakeConfig
+from connectors.families.snowflake.failures import telling_of_tags
 from connectors.families.snowflake.listing import SchemaListing, stages, streams
 from connectors.families.snowflake.queries import filled, quoted
 from connectors.families.snowflake.session import Row, Sessions
@@ -70,15 +71,15 @@ class SnowflakeSource:
         """The tags of the database's tables and columns, which ACCOUNT_USAGE knows within two hours."""
         rows = self._of_tags(f"the tags of database {database}", queries.TAGS, database)
         try:
-            for name, value in rows:
-                label = encode_name(name)
-                yield Tag(label, CLASSIFICATION, value or name, f"{name} is {value}" if value else name)
+            with telling_of_tags():
+                for name, value in rows:
+                    label = encode_name(name)
+                    yield Tag(label, CLASSIFICATION, value or name, f"{name} is {value}" if value else name)
         except STOPPING:
             raise
-        except ConnectorError as error:
+        except ConnectorError:
             self._without_tags.add(database)
-            advice = "GRANT IMPORTED PRIVILEGES ON DATABASE SNOWFLAKE to the role, or set includeTags to false"
-            raise ConnectorError(error.message, advice) from error
+            raise
 
     def schemas(self, database: str) -> Iterator[Schema]:
         """The schemas of a database."""

@@ -11,11 +11,12 @@ from typing import Annotated, TypeVar, get_args
 
 from pydantic import Field, ValidationError, field_validator
 
-from connectors.definition import Model, problems_of
+from connectors.definition import Model
 from connectors.errors import ConfigurationError, ConnectorError
 from connectors.families.file_columns.sample import STRUCTURES, Structure
 from connectors.models.database import Column, DataType
 from connectors.models.names import encode_name
+from connectors.problems import problems_of
 
 MOST_BYTES = 1024**2
 # What engines leave beside their data.

@@ -87,6 +87,10 @@ def test_secrets_are_not_shown() -> None:
         (503, "<html>", SourceUnavailable, "try again later"),
         (200, "<html>not an answer", SourceUnavailable, "endPointURL"),
         (200, "{}", SourceUnavailable, "endPointURL"),
+        (200, "[]", SourceUnavailable, "endPointURL"),
+        (200, "null", SourceUnavailable, "endPointURL"),
+        (404, "not found", ConnectorError, "endPointURL"),
+        (401, '{"message": "who are you"}', ConnectorError, "endPointURL"),
     ],
 )
 def test_what_an_answer_means(answering: Any, status: int, body: str, error: type[Exception], advice: str) -> None:

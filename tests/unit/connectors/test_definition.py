@@ -147,7 +147,7 @@ REFUSED: list[tuple[str, object, str]] = [
     ("source.serviceName", 'a"b', "must not hold '\"'"),
     ("source.serviceName", "a\nb", r"must not hold '\n'"),
     ("source.serviceName", 5, "valid string"),
-    ("source.serviceConnection.config", [], "valid dictionary"),
+    ("source.serviceConnection.config", [], "object of keys and values"),
     ("sink.type", "metadata-usage", "'metadata-rest' or 'file'"),
     ("pipelineRunId", "seven", "valid UUID"),
     ("workflowConfig.loggerLevel", "TRACE", "'DEBUG', 'INFO', 'WARN' or 'ERROR'"),

@@ -173,7 +173,8 @@ LOGIN = b"Code: 516. DB::Exception: reader: Authentication failed: password is i
 RIGHTS = b"Code: 497. DB::Exception: reader: Not enough privileges. To execute this query (ACCESS_DENIED)"
 CROWD = b"Code: 202. DB::Exception: Too many simultaneous queries. Maximum: 100. (TOO_MANY_SIMULTANEOUS_QUERIES)"
 NATIVE = b"Port 9000 is for clickhouse-client program\r\nYou must use port 8123 for HTTP."
-HALF = b'["system", ""]\nCode: 210. DB::Exception: I/O error: Broken pipe. (NETWORK_ERROR)'
+NAMES = b'["name", "comment"]\n'
+HALF = NAMES + b'["shop", ""]\nCode: 210. DB::Exception: I/O error: Broken pipe. (NETWORK_ERROR)'
 
 
 @pytest.mark.parametrize(
@@ -187,6 +188,11 @@ HALF = b'["system", ""]\nCode: 210. DB::Exception: I/O error: Broken pipe. (NETW
         ((200, b"<html>hello</html>", NOT_OWN), FatalError, "8123 or 8443"),
         ((200, b"\xff\xfe garbage", OWN), SourceUnavailable, "see what lies between"),
         ((200, HALF, OWN), SourceUnavailable, "tried again"),
+        ((200, b"", OWN), SourceUnavailable, "see what lies between"),
+        ((200, b"", NOT_OWN), FatalError, "8123 or 8443"),
+        ((200, b"[]", NOT_OWN), FatalError, "8123 or 8443"),
+        ((200, b"[" * 5_000, NOT_OWN), FatalError, "8123 or 8443"),
+        ((200, NAMES + b'["shop"]', OWN), SourceUnavailable, "see what lies between"),
     ],
 )
 def test_what_a_server_says(

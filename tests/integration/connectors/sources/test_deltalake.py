@@ -169,6 +169,17 @@ def test_a_log_that_cannot_be_read(answers: dict[str, Any], error: type[Exceptio
     assert "the-key" not in caught.value.message
 
 
+@pytest.mark.parametrize("bucket", [None, "b"])
+def test_what_is_no_store_is_no_empty_store(bucket: str | None) -> None:
+    keys = {"awsRegion": "eu-west-1", "awsAccessKeyId": "a", "awsSecretAccessKey": "s"}
+    with Answering({f"GET /{bucket or ''}": Status(200, b"<html><body>Welcome</body></html>")}) as stranger:
+        where = {"securityConfig": {**keys, "endPointURL": stranger.address}}
+        given = {"configSource": {"connection": where, "bucketName": bucket or ""}}
+        with open_source(context(given)) as source, pytest.raises(SourceUnavailable) as caught:
+            [list(source.tables("default", schema.name)) for schema in source.schemas("default")]
+    assert "endPointURL" in str(caught.value.advice)
+
+
 def test_a_folder_that_is_not_there_or_not_allowed(tmp_path: Path) -> None:
     with open_source(context(in_folder(tmp_path / "none"))) as source, pytest.raises(SourceUnavailable, match="none"):
         list(source.schemas("default"))

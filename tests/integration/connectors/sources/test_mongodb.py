@@ -55,6 +55,15 @@ def test_all_databases_but_the_servers_own(mongodb_server: str, schema: str) -> 
     assert list(walked.report.failures) == []
 
 
+def test_of_other_databases_than_the_one_named_nothing_is_known(mongodb_server: str, schema: str) -> None:
+    walked = walk("mongodb", connection(mongodb_server, schema), markDeletedSchemas=True)
+    assert "databaseSchema" not in {entity for _, entity in walked.sink.deletions()}
+    walked = walk("mongodb", connection(mongodb_server, f"{schema}_gone"))
+    [failure] = walked.report.failures
+    assert (failure.name, f"no database {schema}_gone" in failure.cause) == ("svc.default", True)
+    assert "correct databaseSchema" in str(failure.advice)
+
+
 def test_filters_come_before_questions(mongodb_server: str, schema: str, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[str] = []
     described = mongodb.MongoDBSource.described

@@ -207,6 +207,13 @@ def test_what_cannot_be_read_of_an_endpoint_is_a_failure_of_that_endpoint(tmp_pa
     assert walked.sink.deletions() == {}
 
 
+def test_a_path_that_is_no_object_is_not_gone(tmp_path: Path) -> None:
+    walked = walk("rest", in_file(described(tmp_path, {"/good": {"get": {}}, "/odd": "see the wiki", "/later": None})))
+    assert {failure.cause for failure in walked.report.failures} == {"what is written of the path /odd is no object"}
+    assert set(endpoints(walked)) == {"svc.default.GET /good"}
+    assert walked.sink.deletions() == {}
+
+
 BROKEN = [
     (b"", "does not describe an API: it holds no object"),
     (b"[]", "does not describe an API: it holds no object"),

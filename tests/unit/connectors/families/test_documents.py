@@ -35,7 +35,7 @@ SEEN: list[tuple[list[Any], DataType, str]] = [
 
 
 def columns(*given: dict[str, Any]) -> tuple[Column, ...]:
-    inference = Inference({"Decimal": "NUMBER"})
+    inference = Inference("shop.orders", {"Decimal": "NUMBER"})
     for document in given:
         inference.add(document)
     return inference.columns()
@@ -57,8 +57,14 @@ def test_objects_have_children_also_in_arrays() -> None:
     assert [child.name for child in listed.children or ()] == ["c", "d"]
 
 
+def test_objects_have_children_also_beside_other_values() -> None:
+    either, listed = columns({"either": {"a": 1}, "listed": ["x", {"b": 1}]}, {"either": "x", "listed": None})
+    assert (either.data_type, listed.data_type, listed.array_data_type) == ("UNION", "ARRAY", "UNION")
+    assert [[child.name for child in each.children or ()] for each in (either, listed)] == [["a"], ["b"]]
+
+
 def test_what_is_known_comes_first() -> None:
-    inference = Inference()
+    inference = Inference("shop.orders")
     inference.add({"a": 1, "key": "x"})
     found = inference.columns([Column(name="key", data_type="BINARY")])
     assert [(each.name, each.data_type, each.ordinal_position) for each in found] == [
@@ -67,12 +73,15 @@ def test_what_is_known_comes_first() -> None:
     ]
 
 
-def test_depth_and_width_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_depth_and_width_are_bounded(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     monkeypatch.setattr(documents, "MAX_DEPTH", 2)
     monkeypatch.setattr(documents, "MAX_FIELDS", 3)
     [column] = columns({"a": {"b": {"c": 1}}})
     assert column.data_type_display == "struct<b:json>"
     assert len(columns({str(number): number for number in range(10)})) == 3
+    assert [record.getMessage() for record in caplog.records] == [
+        "shop.orders has objects of more than 3 fields: others are left out"
+    ]
 
 
 @given(st.lists(st.dictionaries(st.text(max_size=3), VALUES, max_size=4), max_size=4))
