@@ -103,11 +103,8 @@ class Api:
     def some_runs(self, name: str, count: int = 1) -> list[Json]:
         """The runs of a workflow once there are so many."""
 
-        def look() -> list[Json] | None:
-            found = self.runs(name)
-            return found if len(found) >= count else None
-
-        return eventually(look, f"{name} has {count} runs")
+        eventually(lambda: len(self.runs(name)) >= count, f"{name} has {count} runs")
+        return self.runs(name)
 
     def failures(self, run: str) -> list[Json]:
         """What a run lost."""

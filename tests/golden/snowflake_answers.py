@@ -31,7 +31,7 @@ SHOP: dict[str, Any] = {
         column("CLONED", PRECISION=38, SCALE=0, COMMENT="how many"),
         column("FACT", "A"), column("FACT", "B"), column("FACT", "AT", "TIMESTAMP_NTZ"), column("HIDING", "A", "TEXT"),
         column("LAKE", "DOC", "OBJECT", DTD_IDENTIFIER="1"),
-        column("NEWLY", "A", "VECTOR"),
+        column("NEWLY", "A", "FILE"),
         column("OUTSIDE", "A", "TEXT", LENGTH=5),
         column("PARTS"),
         column("TOP"),

@@ -150,7 +150,7 @@ def test_kinds_of_tables(server: Callable[[Recorded], int]) -> None:
     }  # fmt: skip
     assert found["CLONED"]["columns"][0]["description"] == "how many"
     [unknown] = found["NEWLY"]["columns"]
-    assert (unknown["dataType"], unknown["dataTypeDisplay"]) == ("UNKNOWN", "VECTOR")
+    assert (unknown["dataType"], unknown["dataTypeDisplay"]) == ("UNKNOWN", "FILE")
     assert found["FACT"]["tableConstraints"] == [{"constraintType": "PRIMARY_KEY", "columns": ["A", "B"]}]
     assert [each.get("constraint") for each in found["FACT"]["columns"]] == [None, None, "UNIQUE"]
     whole = {"intervalType": "TIME-UNIT", "columnName": "AT", "interval": "LINEAR(to_date(AT), A)"}
