@@ -102,7 +102,6 @@ class Api:
 
     def some_runs(self, name: str, count: int = 1) -> list[Json]:
         """The runs of a workflow once there are so many."""
-
         eventually(lambda: len(self.runs(name)) >= count, f"{name} has {count} runs")
         return self.runs(name)
 
