@@ -2,6 +2,8 @@
 
 import json
 import resource
+import time
+from dataclasses import dataclass
 from string import Template
 
 import psycopg
@@ -43,13 +45,21 @@ VIEWS = "SELECT c.oid, pg_get_viewdef(c.oid, true) FROM $relations WHERE c.relki
 FLOOR = (SCHEMAS, TABLES, COLUMNS, DEFAULTS, TYPES, COMMENTS, CONSTRAINTS, VIEWS)
 
 
-def floor_cpu_seconds(url: str) -> float:
-    """CPU of fetching and dumping, without the server's; it holds everything at once, as no run may."""
-    before = _own_cpu_seconds()
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """Seconds: `cpu` of this process, without the server's; `wall` with what the server takes to answer."""
+
+    cpu: float
+    wall: float
+
+
+def floor_of(url: str) -> Floor:
+    """What fetching and dumping cost; it holds everything at once, as no run may."""
+    before, began = _own_cpu_seconds(), time.monotonic()
     with psycopg.connect(url) as connection:
         connection.execute("SET search_path = ''")
         json.dumps([_rows(connection, query) for query in FLOOR], default=str)
-    return _own_cpu_seconds() - before
+    return Floor(_own_cpu_seconds() - before, time.monotonic() - began)
 
 
 def _rows(connection: psycopg.Connection, query: str) -> list[tuple[object, ...]]:
