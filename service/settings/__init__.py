@@ -143,7 +143,9 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = Field(
         default=None, description="postgresql:// URL of the store. Unset: an embedded Postgres in the data folder."
     )
-    database_pool_size: int = Field(default=10, ge=1, le=500, description="Connections kept to the store, 1 to 500.")
+    database_pool_size: int = Field(
+        default=10, ge=1, le=500, description="Connections kept to the store, 1 to 500; twice as many at most."
+    )
     data_dir: Path = Field(
         default_factory=default_data_dir,
         description="Folder for the embedded Postgres and local files; /var/lib/headwater or ~/.local/share/headwater.",
