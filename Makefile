@@ -1,7 +1,7 @@
 # One command per job. Needs make and Python 3.11 or newer; everything else goes into .venv, as locked.
 PYTHON ?= python3
 BIN := .venv/bin
-WORKERS ?= 4
+WORKERS ?= 6
 
 # Some machines forbid bytecode: then every process compiles all it imports anew, and pytest rewrites every test in each worker.
 unexport PYTHONDONTWRITEBYTECODE
