@@ -16,8 +16,9 @@ from connectors.families.certificates import certificate_files
 from connectors.families.database_options import DatabaseMetadata
 from connectors.families.mysql.config import MysqlConfig
 from connectors.families.postgres.config import PostgresConfig
+from connectors.families.sqlite.config import SQLiteConfig
+from connectors.families.sqlite.source import open_source
 from connectors.report import Report
-from connectors.sources.sqlite import SQLiteConfig, open_source
 from tests.unit.connectors.connection_keys import ADDRESS, PATTERN, REQUIRED, SUPPORTED, UNUSED
 from tests.unit.connectors.test_definition import SERVER
 

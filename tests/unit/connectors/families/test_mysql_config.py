@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from connectors.families.mysql.config import MysqlConfig
-from connectors.sources.sqlite import SQLiteConfig
+from connectors.families.sqlite.config import SQLiteConfig
 
 PLAIN: dict[str, Any] = {"username": "u", "hostPort": "db"}
 

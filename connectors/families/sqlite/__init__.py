@@ -1,0 +1,1 @@
+"""SQLite: the catalogue that one file has of itself."""

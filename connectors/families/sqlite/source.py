@@ -1,0 +1,124 @@
+"""What the family asks, answered from a file."""
+
+import logging
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from functools import cached_property, partial
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from connectors.connector import RunContext
+from connectors.families.database_options import DatabaseMetadata
+from connectors.families.database_source import Database, ForeignKey, Routine, Schema, Table, Tag
+from connectors.families.sql import DetailStream
+from connectors.families.sqlite import queries
+from connectors.families.sqlite.columns import constraints, described
+from connectors.families.sqlite.config import DATABASE, SQLiteConfig
+from connectors.families.sqlite.reader import Reader, Row
+from connectors.models.database import TableType
+
+if TYPE_CHECKING:
+    import sqlite3
+
+logger = logging.getLogger(__name__)
+SCHEMA = "main"
+
+
+class SQLiteSource:
+    """One run's view of a file: one schema in one database."""
+
+    def __init__(self, reader: Reader, name: str = DATABASE) -> None:
+        self._reader = reader
+        self._name = name
+
+    @property
+    def lists_all_databases(self) -> bool:
+        """There is only one."""
+        return True
+
+    def databases(self) -> Iterable[Database]:
+        """The one database, once the file was opened."""
+        self.counts(self._name)
+        return [Database(self._name)]
+
+    def counts(self, _database: str) -> Mapping[str, Mapping[str, int]]:
+        """The count of tables and views."""
+        return {SCHEMA: {"table": self._count}}
+
+    @cached_property
+    def _count(self) -> int:
+        with self._reader.opened() as connection:
+            [(count,)] = self._reader.rows(connection, queries.COUNT)
+        return count
+
+    def tags(self, _database: str) -> Iterable[Tag]:
+        """There are none."""
+        return ()
+
+    def schemas(self, _database: str) -> Iterable[Schema]:
+        """The one schema of a file."""
+        return [Schema(SCHEMA)]
+
+    def tables(self, database: str, _schema: str) -> Iterator[Table]:
+        """The tables and views."""
+        with self._reader.opened() as connection:
+            ask = self._reader.rows
+            details = (queries.COLUMNS, queries.KEYS, queries.FOREIGN_KEYS)
+            columns, keys, references = (DetailStream(ask(connection, query)) for query in details)
+            for name, kind, statement in ask(connection, queries.TABLES):
+                is_view = kind == "view"
+                rows = self._of_view(connection, name) if is_view else columns.of(name)
+                unique = grouped(keys.of(name))
+                primary = [row[1] for row in sorted(rows, key=lambda row: row[4]) if row[4]]
+                uniques = [[key for _, _, key in index] for index in unique if all(key for _, _, key in index)]
+                yield Table(
+                    name=name,
+                    type=TableType.VIEW if is_view else TableType.REGULAR,
+                    columns=described(rows, primary, uniques),
+                    constraints=constraints(primary, uniques),
+                    foreign_keys=tuple(
+                        self._reference(connection, database, group, [primary, *uniques])
+                        for group in grouped(references.of(name))
+                    ),
+                    definition=statement if is_view else None,
+                    ddl=None if is_view else partial(str, statement),
+                )
+
+    def routines(self, _database: str, _schema: str) -> Iterable[Routine]:
+        """There are none."""
+        return ()
+
+    def _of_view(self, connection: "sqlite3.Connection", name: str) -> list[Row]:
+        """Each view is asked for alone: one over a table that is gone has no columns, and would fail all others."""
+        import sqlite3
+
+        try:
+            return list(self._reader.rows(connection, queries.COLUMNS_OF_VIEW, name))
+        except sqlite3.OperationalError as error:
+            if "interrupted" in str(error):
+                raise
+            logger.warning("the columns of view %s are not known: %s", name, error)
+            return []
+
+    def _reference(
+        self, connection: "sqlite3.Connection", database: str, rows: Sequence[Row], unique: list[list[str]]
+    ) -> ForeignKey:
+        """A key that does not say which columns it refers to means the other table's primary key."""
+        _, _, table, _, to = rows[0]
+        columns = tuple(row[3] for row in rows)
+        named = tuple(row[4] for row in rows) if to else ()
+        primary = () if named else tuple(name for (name,) in self._reader.rows(connection, queries.PRIMARY_KEY, table))
+        return ForeignKey(columns, database, SCHEMA, table, named or primary, unique=[*columns] in unique)
+
+
+def grouped(rows: Sequence[Row]) -> list[list[Row]]:
+    """Rows that agree in their second place, which they are ordered by."""
+    return [list(group) for _, group in groupby(rows, key=lambda row: row[1])]
+
+
+@contextmanager
+def open_source(context: RunContext[SQLiteConfig, DatabaseMetadata]) -> Generator[SQLiteSource]:
+    """The source of one run."""
+    config = context.connection
+    with closing(Reader(config, context.report, context.cancellation)) as reader:
+        yield SQLiteSource(reader, config.database_name)
