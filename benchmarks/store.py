@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,8 @@ def empty_job(folder: Path) -> dict[str, Any]:
     """The config of a run that finds nothing but an empty SQLite database, and writes its few records to a file."""
     path = folder / "sources" / "empty.sqlite"
     path.parent.mkdir(exist_ok=True)
-    sqlite3.connect(path).close()
+    with closing(sqlite3.connect(path)) as made:
+        made.execute("pragma user_version = 1")  # without it the file has no byte, which is no database
     connection = {"type": "SQLite", "databaseMode": str(path)}
     return {
         "source": {
