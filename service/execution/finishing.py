@@ -79,7 +79,7 @@ class Finisher:
                     self._journal.put(session, [end.words])
         except ServiceError:
             raise
-        except Exception:
+        except Exception:  # of what it told: that it has ended is worth more
             if not end.words:
                 raise
             logger.exception("The last that run %s told is lost", lease.run_id)

@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PrivateAttr, SecretStr, ValidationInfo, field_validator, model_validator
+from pydantic import Field, PrivateAttr, SecretStr, ValidationInfo, model_validator
 
 from connectors.definition import Unused
 from connectors.families.database_options import DatabaseConnection
+from connectors.families.no_arguments import NoArguments
 from connectors.source_files import EVERY_FILE, SourceFiles, allowed_files
 
 DATABASE = "default"
@@ -27,8 +28,8 @@ class SQLiteConfig(DatabaseConnection):
     username: Annotated[str | None, Unused()] = None
     password: Annotated[SecretStr | None, Unused()] = None
     host_port: Annotated[str | None, Unused()] = None
-    connection_options: dict[str, Any] = Field(default_factory=dict[str, Any])
-    connection_arguments: dict[str, Any] = Field(default_factory=dict[str, Any])
+    connection_options: NoArguments = Field(default_factory=dict[str, Any])
+    connection_arguments: NoArguments = Field(default_factory=dict[str, Any])
     sample_data_storage_config: Annotated[dict[str, Any] | None, Unused()] = None
     supports_metadata_extraction: Annotated[bool, Unused()] = True
     supports_view_lineage_extraction: Annotated[bool, Unused()] = True
@@ -36,14 +37,6 @@ class SQLiteConfig(DatabaseConnection):
     supports_profiler: Annotated[bool, Unused()] = True
     supports_query_comment: Annotated[bool, Unused()] = True
     _files: SourceFiles = PrivateAttr(default=EVERY_FILE)
-
-    @field_validator("connection_options", "connection_arguments")
-    @classmethod
-    def _nothing_is_taken(cls, value: dict[str, Any]) -> dict[str, Any]:
-        if value:
-            msg = f"{next(iter(value))} is not supported; the file is opened read-only, as it is"
-            raise ValueError(msg)
-        return value
 
     @model_validator(mode="after")
     def _is_a_file(self, info: ValidationInfo) -> "SQLiteConfig":
