@@ -136,7 +136,7 @@ class RunExecutor:
             self.journal.write(attempt.journal)
         except Unavailable:
             raise
-        except Exception:
+        except Exception:  # of what it told: that it waits again is worth more
             logger.exception("The last that run %s told is lost", attempt.claim.lease.run_id)
         with self.database.session() as session:
             if isinstance(outcome, TryAgain):
