@@ -108,6 +108,15 @@ def answered(connection: socket.socket, end: bytes = b'"now"') -> bytes:
     return read
 
 
+def test_an_answer_waits_for_no_acknowledgement_of_its_head(served: Served) -> None:
+    with served.connect():
+        eventually(lambda: served.connections == 1)
+        [taken] = served.server.server_state.connections
+        assert isinstance(taken, module.Connection)
+        held: socket.socket = taken.transport.get_extra_info("socket")
+        assert held.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 @pytest.mark.parametrize("sent", [b"", b"G", HEAD], ids=["nothing", "a byte", "a head without end"])
 def test_a_request_that_does_not_come_is_not_waited_for(
     served: Served, monkeypatch: pytest.MonkeyPatch, sent: bytes
