@@ -51,6 +51,7 @@ class RememberingApi(http.server.BaseHTTPRequestHandler):
     """Takes everything, in bulk or not, and lists what it has; answers are compressed as a real server's are."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # a body would wait 40 ms for the acknowledgement of its head
     memory = Memory()
 
     def answer(self) -> None:

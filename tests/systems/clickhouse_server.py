@@ -22,6 +22,7 @@ class Handler(BaseHTTPRequestHandler):
     refusal: type[Exception]
     lock = Lock()
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
         """A question."""
