@@ -8,13 +8,14 @@ from pydantic import Field
 
 from service.access.roles import Role
 from service.api import examples
-from service.api.bodies import DocumentRoute
+from service.api.bodies import DocumentRoute, Encoded
 from service.api.callers import needs
 from service.api.changes import run_state
 from service.api.connectors import connector_named
 from service.api.dependencies import (
     BASE,
     MAX_ID,
+    AskingDep,
     Instant,
     PageDep,
     PageQuery,
@@ -147,17 +148,18 @@ def backfill_workflow(
     return Backfilled(runs=made)
 
 
-@router.get("", summary="List runs")
-def list_runs(session: SessionDep, which: Annotated[RunQuery, Query()]) -> Page[RunRead]:
+@router.get("", summary="List runs", response_model=Page[RunRead])
+def list_runs(asking: AskingDep, which: Annotated[RunQuery, Query()]) -> Response:
     """The runs that match all conditions, the last queued first."""
     found = RunFilter(which.workflow, which.state, which.since, which.until)
-    return runs.list_runs(session, found, which.cursor, which.limit)
+    page = runs.list_runs(asking, found, which.cursor, which.limit)
+    return Encoded({"data": page.data, "nextCursor": page.next_cursor})
 
 
-@router.get("/{run}", summary="Read a run")
-def read_run(run: RunId, session: SessionDep) -> RunRead:
+@router.get("/{run}", summary="Read a run", response_model=RunRead)
+def read_run(run: RunId, asking: AskingDep) -> Response:
     """Its state, counts and progress, as its worker last told."""
-    return runs.read(session, run)
+    return Encoded(runs.read(asking, run))
 
 
 @router.get("/{run}/logs", summary="Read the log of a run")

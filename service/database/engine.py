@@ -2,13 +2,14 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import msgspec
 import psycopg
 from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import Session as OrmSession
 from sqlmodel import Session, create_engine
 
 from service import clock
@@ -20,6 +21,8 @@ IDLE_IN_TRANSACTION_SECONDS = 60
 # SQLAlchemy's own pre-ping asks each time, which is a third of what a short transaction costs.
 PING_AFTER_SECONDS = 0.1
 LAST_USE = "last_use"
+# The driver's own connection, for modules that are not to know which driver it is.
+Asking = psycopg.Connection
 # By the first two signs of SQLSTATE: connection, read-only after a failover, rollback, resources, operator, system.
 PASSING = frozenset({"08", "25", "40", "53", "57", "58"})
 
@@ -74,6 +77,25 @@ class Database:
         with _unavailable(), Session(self._autocommitting) as session:
             yield session
 
+    @contextmanager
+    def asking(self) -> Generator[Asking]:
+        """The driver's own connection, for what is asked all the time: a session would take most of the time of it.
+
+        As in `reading`, each question sees what was committed before it. Raises Unavailable.
+        """
+        with _unavailable():
+            pooled = self.engine.raw_connection()
+            connection = cast("Asking", pooled.driver_connection)
+            try:
+                connection.autocommit = True
+                yield connection
+            finally:
+                try:
+                    connection.autocommit = False
+                except psycopg.Error as error:  # it is lost, or still busy
+                    pooled.invalidate(error)
+                pooled.close()
+
     def ping(self) -> None:
         """Return if the database answers, else raise Unavailable."""
         with _unavailable(), self.engine.connect() as connection:
@@ -84,6 +106,11 @@ class Database:
         self.engine.dispose()
 
 
+def driver_of(session: OrmSession) -> Asking:
+    """The driver's own connection that a session has, in the session's transaction if it has begun one."""
+    return cast("Asking", session.connection().connection.driver_connection)
+
+
 @contextmanager
 def _unavailable() -> Generator[None]:
     try:
@@ -91,16 +118,16 @@ def _unavailable() -> Generator[None]:
     except PoolTimeout as error:
         message = "no connection to the database became free in time"
         raise Unavailable(message) from error
-    except DBAPIError as error:
-        if _passes(error):
-            message = f"the database is not available: {_first_line(error.orig)}"
+    except (DBAPIError, psycopg.Error) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        if (isinstance(error, DBAPIError) and error.connection_invalidated) or _passes(cause):
+            message = f"the database is not available: {_first_line(cause)}"
             raise Unavailable(message) from error
         raise
 
 
-def _passes(error: DBAPIError) -> bool:
-    cause = error.orig
-    if error.connection_invalidated or isinstance(cause, psycopg.OperationalError):
+def _passes(cause: BaseException | None) -> bool:
+    if isinstance(cause, psycopg.OperationalError):
         return True
     return isinstance(cause, psycopg.Error) and (cause.sqlstate or "")[:2] in PASSING
 

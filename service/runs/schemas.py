@@ -1,6 +1,5 @@
 """What people read about runs, and what the queue passes to workers."""
 
-from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
@@ -90,12 +89,6 @@ class RunRead(Output):
             error=None if row.error is None else RunError.model_validate(row.error),
             overrides=mask(row.overrides),
         )
-
-    @classmethod
-    def of_columns(cls, values: Iterable[object]) -> "RunRead":
-        """The columns of the names of its fields, in their order, as answered."""
-        run = cls.model_validate(dict(zip(cls.model_fields, values, strict=True)))
-        return run.model_copy(update={"overrides": mask(run.overrides)}) if run.overrides else run
 
 
 class AttemptRead(Output):

@@ -3,11 +3,11 @@
 Whoever locks workflows and runs locks workflows first, then runs, each kind in the order of their ids.
 """
 
+from service.runs.repository.answers import Answers, RunFilter, list_runs, read
 from service.runs.repository.cancel import CHANNEL as CANCEL_CHANNEL
 from service.runs.repository.cancel import cancel_active, request_cancel
 from service.runs.repository.endings import Ending, finish, finish_free, release, retry_later
 from service.runs.repository.history import (
-    RunFilter,
     checkpoints,
     count_by_pool,
     count_by_state,
@@ -17,9 +17,7 @@ from service.runs.repository.history import (
     list_attempts,
     list_failures,
     list_logs,
-    list_runs,
     prune,
-    read,
     sealed_runs,
 )
 from service.runs.repository.journal import (
@@ -39,6 +37,7 @@ from service.runs.repository.workers import WorkerIdentity, beat, forget_workers
 __all__ = [
     "CANCEL_CHANNEL",
     "RUNS_CHANNEL",
+    "Answers",
     "ClaimRequest",
     "ClaimedRun",
     "Ending",

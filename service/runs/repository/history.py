@@ -1,36 +1,20 @@
 """Reading what runs were and left behind, and forgetting it in time."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Text, bindparam, cast, func, literal_column, or_, select, text, tuple_
+from sqlalchemy import Text, cast, func, or_, select, text
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from service.errors import NotFound
-from service.runs.schemas import AttemptRead, FailureRead, LogRead, RunRead
+from service.runs.schemas import AttemptRead, FailureRead, LogRead
 from service.runs.status import RunState
 from service.runs.tables import AttemptRow, CheckpointRow, FailureRow, LogRow, RunRow
-from service.workflows.documents import Json, is_storable
+from service.workflows.documents import Json
 from service.workflows.vault import SEALED
 from service.workflows.wire import Page, decode_cursor_as, encode_cursor, page_of, read_integer
-
-
-@dataclass(frozen=True, slots=True)
-class RunFilter:
-    """Which runs to list; all conditions hold together. `since` and `until` are about when a run was queued.
-
-    `begun` leaves out those that no worker has taken up so far, or ever did.
-    """
-
-    workflow: str | None = None
-    states: Collection[RunState] = ()
-    since: datetime | None = None
-    until: datetime | None = None
-    begun: bool = False
-
 
 # Since then, all runs have done the same: none of them was told something else than the revision says.
 _DEFINED = text("""
@@ -68,26 +52,11 @@ _PRUNE = text("""
     delete from runs r using doomed where r.id = doomed.id returning r.id""")
 
 
-# Of the table and not of its class, and of columns without types: to make objects of the rows and to convert each value
-# costs more than all else of a query, and pydantic looks at each value anyway.
-_RUNS = RunRow.metadata.tables["runs"]
-_READ = select(*map(literal_column, RunRead.model_fields)).select_from(_RUNS)
-_READ_ONE = _READ.where(_RUNS.c.id == bindparam("wanted"))
-
-
-def read(session: Session, run_id: UUID) -> RunRead:
-    """The run as it is now, as answered. Raises NotFound."""
-    row = session.execute(_READ_ONE, {"wanted": run_id}).one_or_none()
-    if row is None:
-        raise _unknown(run_id)
-    return RunRead.of_columns(row)
-
-
 def get(session: Session, run_id: UUID) -> RunRow:
     """The run as it is now. Raises NotFound."""
     row = session.get(RunRow, run_id, populate_existing=True)
     if row is None:
-        raise _unknown(run_id)
+        raise unknown(run_id)
     return row
 
 
@@ -96,18 +65,6 @@ def sealed_runs(session: Session) -> Sequence[RunRow]:
     sealed = or_(*(cast(column, Text).contains(SEALED) for column in (RunRow.overrides, RunRow.last_config)))
     statement = select(RunRow).where(sealed).order_by(col(RunRow.id)).with_for_update(key_share=True)
     return session.scalars(statement, execution_options={"populate_existing": True}).all()
-
-
-def list_runs(session: Session, which: RunFilter, cursor: str | None, limit: int) -> Page[RunRead]:
-    """The runs that match, the last queued first."""
-    age = (_RUNS.c.queued_at, _RUNS.c.id)
-    statement = _READ.where(*_conditions(which)).limit(limit + 1)
-    if cursor is not None:
-        queued_at, run_id = decode_cursor_as(cursor, _instant, UUID)
-        statement = statement.where(tuple_(*age) < tuple_(queued_at, run_id))
-    statement = statement.order_by(*(column.desc() for column in age))
-    rows = session.execute(statement).all()
-    return page_of(rows, limit, RunRead.of_columns, lambda row: encode_cursor(row.queued_at.isoformat(), str(row.id)))
 
 
 def list_logs(session: Session, run_id: UUID, after: int, limit: int) -> list[LogRead]:
@@ -200,28 +157,7 @@ def prune(session: Session, max_age: timedelta, keep_per_workflow: int, batch: i
     return len(session.execute(_PRUNE, values).all())
 
 
-def _conditions(which: RunFilter) -> Iterator[ColumnElement[bool]]:
-    if which.workflow is not None:
-        # No workflow can be called what cannot be stored.
-        yield _RUNS.c.workflow == (which.workflow if is_storable(which.workflow) else "")
-    if which.states:
-        yield _RUNS.c.state.in_(which.states)
-    if which.since is not None:
-        yield _RUNS.c.queued_at >= which.since
-    if which.until is not None:
-        yield _RUNS.c.queued_at < which.until
-    if which.begun:
-        yield _RUNS.c.started_at.is_not(None)
-
-
-def _unknown(run_id: UUID) -> NotFound:
+def unknown(run_id: UUID) -> NotFound:
+    """The error for a run that is not there."""
     message = f"there is no run {run_id}"
     return NotFound(message)
-
-
-def _instant(word: str) -> datetime:
-    instant = datetime.fromisoformat(word)
-    if instant.tzinfo is None:
-        message = f"{word!r} has no time zone"
-        raise ValueError(message)
-    return instant

@@ -19,9 +19,11 @@ DAY = timedelta(days=1)
 
 def listed(database: Database, which: RunFilter) -> list[str]:
     """The schedule hours of the runs that match."""
-    with database.session() as session:
-        page = repository.list_runs(session, which, None, 100)
-    return [str(int((run.scheduled_for - TICK) / HOUR)) if run.scheduled_for else run.workflow for run in page.data]
+    with database.asking() as asking:
+        page = repository.list_runs(asking, which, None, 100)
+    return [
+        str(int((run["scheduledFor"] - TICK) / HOUR)) if run["scheduledFor"] else run["workflow"] for run in page.data
+    ]
 
 
 def ended(database: Database, count: int, state: RunState = RunState.SUCCEEDED, name: str = "shop") -> list[Lease]:
@@ -63,11 +65,11 @@ class TestList:
             made = repository.enqueue_ticks(session, [TickRun(shop, TICK + HOUR * hour) for hour in range(7)])
         seen: list[object] = []
         cursor = None
-        with database.session() as session:
+        with database.asking() as asking:
             for size in (3, 3, 1):
-                page = repository.list_runs(session, RunFilter(), cursor, 3)
+                page = repository.list_runs(asking, RunFilter(), cursor, 3)
                 assert len(page.data) == size
-                seen += [run.id for run in page.data]
+                seen += [run["id"] for run in page.data]
                 cursor = page.next_cursor
         assert cursor is None
         assert seen == made[::-1], "ticks of one workflow wait in their order"
@@ -75,12 +77,11 @@ class TestList:
     def test_pages_hold_while_runs_are_added(self, database: Database) -> None:
         make(database, policy=QUEUE)
         old = [queue(database) for _ in range(3)]
-        with database.session() as session:
-            first = repository.list_runs(session, RunFilter(), None, 2)
-        queue(database)
-        with database.session() as session:
-            second = repository.list_runs(session, RunFilter(), first.next_cursor, 2)
-        assert [run.id for run in [*first.data, *second.data]] == old[::-1]
+        with database.asking() as asking:
+            first = repository.list_runs(asking, RunFilter(), None, 2)
+            queue(database)
+            second = repository.list_runs(asking, RunFilter(), first.next_cursor, 2)
+        assert [run["id"] for run in [*first.data, *second.data]] == old[::-1]
 
     def test_all_conditions_hold_together(self, database: Database) -> None:
         make(database)
@@ -106,8 +107,9 @@ class TestList:
         waiting = queue(database)
         with database.session() as session:
             repository.request_cancel(session, waiting, "by hand")
-            [found] = repository.list_runs(session, RunFilter("shop", begun=True), None, 9).data
-        assert found.id == begun.run_id
+        with database.asking() as asking:
+            [found] = repository.list_runs(asking, RunFilter("shop", begun=True), None, 9).data
+        assert found["id"] == begun.run_id
 
     def test_history_survives_the_workflow(self, database: Database) -> None:
         make(database)
@@ -120,8 +122,8 @@ class TestList:
         "parts", [("x", str(uuid4())), ("2026-11-22T01:00:00", str(uuid4())), ("2026-11-22T01:00:00Z", "x"), ("x",)]
     )
     def test_cursors_of_another_list_are_refused(self, database: Database, parts: tuple[str, ...]) -> None:
-        with pytest.raises(Invalid, match="cursor"), database.session() as session:
-            repository.list_runs(session, RunFilter(), encode_cursor(*parts), 3)
+        with pytest.raises(Invalid, match="cursor"), database.asking() as asking:
+            repository.list_runs(asking, RunFilter(), encode_cursor(*parts), 3)
 
 
 def test_counts_by_state(database: Database) -> None:

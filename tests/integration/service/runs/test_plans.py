@@ -4,16 +4,27 @@ import json
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar, Self
 from uuid import UUID, uuid4
 
+import psycopg
 import pytest
-from sqlalchemy import Engine, event
 from sqlalchemy.orm import Session
+from typing_extensions import override
 
-from service.database.engine import Database
+from service.database.engine import Database, driver_of
 from service.runs import repository
-from service.runs.repository import ClaimRequest, Ending, Lease, LogLine, LostEntity, NewRun, RunFilter, TickRun
+from service.runs.repository import (
+    Answers,
+    ClaimRequest,
+    Ending,
+    Lease,
+    LogLine,
+    LostEntity,
+    NewRun,
+    RunFilter,
+    TickRun,
+)
 from service.runs.schemas import RunError
 from service.runs.status import ACTIVE, RunState
 from service.workflows.wire import encode_cursor
@@ -54,23 +65,33 @@ def large(database: Database) -> Database:
     return database
 
 
+class Explaining(psycopg.Cursor[Any]):
+    """Notes the plan that a statement has at the moment it is executed."""
+
+    plans: ClassVar[list[tuple[str, Any]]]
+
+    @override
+    def execute(self, query: Any, params: Any = None, **options: Any) -> Self:
+        """Explained first, then for real."""
+        statement = query.decode() if isinstance(query, bytes) else query
+        with psycopg.Cursor(self.connection) as own:
+            own.execute(f"explain (format json) {statement}".encode(), params)
+            [(plan,)] = own.fetchall()
+        self.plans.append((statement, plan))
+        return super().execute(query, params, **options)
+
+
 @contextmanager
 def explained(session: Session) -> Generator[list[tuple[str, Any]]]:
-    """Fills the list with each statement that is executed, and the plan that it has at that moment."""
+    """Fills the list with each statement that is executed, and its plan."""
     plans: list[tuple[str, Any]] = []
-    engine = session.get_bind()
-    assert isinstance(engine, Engine)
-
-    def explain(_connection: object, cursor: Any, statement: str, values: Any, _context: object, _many: bool) -> None:
-        with cursor.connection.cursor() as own:
-            own.execute(f"explain (format json) {statement}", values)
-            plans.append((statement, own.fetchone()[0]))
-
-    event.listen(engine, "before_cursor_execute", explain)
+    driver = driver_of(session)
+    usual = driver.cursor_factory
+    driver.cursor_factory = type("Noting", (Explaining,), {"plans": plans})
     try:
         yield plans
     finally:
-        event.remove(engine, "before_cursor_execute", explain)
+        driver.cursor_factory = usual
 
 
 def nodes(plan: Any) -> Iterator[dict[str, Any]]:
@@ -104,17 +125,15 @@ CURSOR = encode_cursor(NOW.isoformat(), str(uuid4()))
 Query = Callable[[Session, Lease], object]
 QUERIES: dict[str, Query] = {
     "get": lambda session, run: repository.get(session, run.run_id),
-    "read": lambda session, run: repository.read(session, run.run_id),
-    "list": lambda session, _: repository.list_runs(session, RunFilter(), None, 50),
-    "list on": lambda session, _: repository.list_runs(session, RunFilter(), CURSOR, 50),
-    "list workflow": lambda session, _: repository.list_runs(session, RunFilter(workflow="w7"), CURSOR, 50),
-    "list begun": lambda session, _: repository.list_runs(session, RunFilter("w7", begun=True), None, 1),
-    "list state": lambda session, _: repository.list_runs(session, RunFilter(states=[RunState.FAILED]), None, 50),
-    "list active": lambda session, _: repository.list_runs(session, RunFilter(states=ACTIVE), None, 50),
-    "list since": lambda session, _: repository.list_runs(session, RunFilter(since=NOW - timedelta(hours=1)), None, 50),
-    "list both": lambda session, _: repository.list_runs(
-        session, RunFilter(workflow="w7", states=[RunState.FAILED], until=NOW), None, 50
-    ),
+    "read": lambda session, run: repository.read(driver_of(session), run.run_id),
+    "list": lambda session, _: page(session, RunFilter()),
+    "list on": lambda session, _: page(session, RunFilter(), CURSOR),
+    "list workflow": lambda session, _: page(session, RunFilter(workflow="w7"), CURSOR),
+    "list begun": lambda session, _: page(session, RunFilter("w7", begun=True)),
+    "list state": lambda session, _: page(session, RunFilter(states=[RunState.FAILED])),
+    "list active": lambda session, _: page(session, RunFilter(states=ACTIVE)),
+    "list since": lambda session, _: page(session, RunFilter(since=NOW - timedelta(hours=1))),
+    "list both": lambda session, _: page(session, RunFilter(workflow="w7", states=[RunState.FAILED], until=NOW)),
     "logs": lambda session, run: repository.list_logs(session, run.run_id, 5, 50),
     "failures": lambda session, run: repository.list_failures(session, run.run_id, None, 50),
     "attempts": lambda session, run: repository.list_attempts(session, run.run_id),
@@ -145,12 +164,16 @@ QUERIES: dict[str, Query] = {
 LEFT_OUT = {"sealed_runs", "beat", "forget_workers", "leave", "list_workers"}
 
 
+def page(session: Session, which: RunFilter, cursor: str | None = None) -> Answers:
+    return repository.list_runs(driver_of(session), which, cursor, 50)
+
+
 def workflow(session: Session) -> UUID:
     return repository.get(session, some_run(session)).workflow_id or uuid4()
 
 
 def some_run(session: Session) -> UUID:
-    return repository.list_runs(session, RunFilter(workflow="w7"), None, 1).data[0].id
+    return page(session, RunFilter(workflow="w7")).data[0]["id"]
 
 
 def test_no_query_reads_a_growing_table_as_a_whole(large: Database) -> None:
@@ -175,5 +198,5 @@ def test_a_plan_that_reads_all_is_seen(large: Database) -> None:
 
 def test_every_query_is_looked_at() -> None:
     functions = {name for name in repository.__all__ if name[0].islower()} - LEFT_OUT
-    used = {name for query in QUERIES.values() for name in (query.__name__, *query.__code__.co_names)}
+    used = {name for query in (*QUERIES.values(), page) for name in (query.__name__, *query.__code__.co_names)}
     assert functions - used == set()
