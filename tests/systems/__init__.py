@@ -24,7 +24,8 @@ from tests.sharing import REPOSITORY
 FOLDER = REPOSITORY / ".systems"
 REQUIREMENTS = Path(__file__).parent / "requirements"
 COPY_JARS = "org.apache.maven.plugins:maven-dependency-plugin:2.8:copy-dependencies"
-STARTING_SECONDS = 90.0
+# The first start of a system compiles all that it imports.
+STARTING_SECONDS = 300.0
 STOPPING_SECONDS = 10.0
 
 

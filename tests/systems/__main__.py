@@ -16,7 +16,8 @@ def main() -> int:
     for name in parser.parse_args().names:
         try:
             systems.install(name)
-        except (subprocess.CalledProcessError, FileNotFoundError):  # such as a machine without Java
+        # Such as a machine without Java, or too slow a one.
+        except (subprocess.CalledProcessError, FileNotFoundError, AssertionError):
             missing.append(name)
     if missing:
         sys.stderr.write(f"systems: not to be had here: {', '.join(missing)}: the tests that need them are left out\n")
