@@ -17,6 +17,7 @@ TASKS = 5
 Query = Mapping[str, list[str]]
 Answer = dict[str, Any] | list[Any] | str | int
 NUMBER = re.compile(r"\d+")
+BOUND = re.compile(r"col:id,opr:(gt|lt),value:(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,8 @@ def mlflow(asked: Asked, size: int) -> Answer:
         )
     if path == "/model-versions/search":
         return paged("model_versions", version, 3 * size, first, most)
+    if path == "/version":
+        return "3.17.2"
     if path == "/experiments/search":
         return {"experiments": [{"experiment_id": "0"}]}
     if path == "/runs/search":
@@ -121,14 +124,17 @@ def superset(asked: Asked, size: int) -> Answer:
         return {"result": {"sqlalchemy_uri": "postgresql://db/shop"}}
     if path.startswith("/dataset/") and path != "/dataset/":
         return {"result": {"columns": [{"column_name": f"c{n}", "type": "VARCHAR(40)"} for n in range(10)]}}
-    page, most = (int(text) for text in NUMBER.findall(asked.query["q"][0])[:2])
+    [query] = asked.query["q"]
+    most = int(NUMBER.findall(query)[1])
+    bounds = {name: int(number) for name, number in BOUND.findall(query)}
     kinds: dict[str, tuple[Callable[[int], Any], int]] = {
         "/dataset/": (data_set, size),
         "/chart/": (chart, size),
         "/dashboard/": (lambda n: {"id": n, "dashboard_title": f"Board {n}", "published": True}, size // 10),
     }
     row, count = kinds[path]
-    return {"count": count, "result": window(row, count, page * most, most)}
+    first, end = bounds.get("gt", -1) + 1, min(bounds.get("lt", count), count)
+    return {"count": max(0, end - first), "result": window(row, end, first, most)}
 
 
 def data_set(n: int) -> dict[str, Any]:
@@ -182,6 +188,8 @@ def asset(n: int) -> dict[str, Any]:
 def prefect(asked: Asked, size: int) -> Answer:
     """Prefect: each flow with a deployment and one run of five tasks."""
     path, body = asked.path.removeprefix("/api"), asked.body
+    if path == "/admin/version":
+        return '"3.8.8"'
     if path == "/flows/count":
         return size
     if path == "/flows/filter":

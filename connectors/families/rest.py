@@ -165,6 +165,12 @@ class RestClient:
         """
         return self._ask(Call("POST", path, query or {}, body, signed), kind)
 
+    def stranger(self) -> FatalError:
+        """Of what lists nothing, and answers another question, which the system always answers, as it never would."""
+        endpoint = self._endpoint
+        msg = f"what answers at {endpoint.address} is no {endpoint.system}: it only seems to have nothing"
+        return FatalError(msg, f"correct {endpoint.key}")
+
     def ahead(
         self, items: Iterable[ItemT], work: Callable[[ItemT], T], width: int | None = None
     ) -> Generator[tuple[ItemT, "Future[T]"]]:

@@ -1,6 +1,7 @@
 """Listings that an API gives in pages."""
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Generator, Hashable, Iterator, Sequence
+from itertools import pairwise
 from typing import TypeVar
 
 from connectors.errors import ConnectorError
@@ -8,6 +9,8 @@ from connectors.errors import ConnectorError
 T = TypeVar("T")
 CursorT = TypeVar("CursorT", bound=Hashable)
 PASSES = 3
+LEAST, GREATEST = 0, 2**31 - 1
+MOST_PARTS = 8
 CHANGED = "try it at a quieter time; nothing below it is marked as deleted"
 
 
@@ -30,36 +33,70 @@ def by_cursor(ask: Callable[[CursorT], tuple[Sequence[T], CursorT | None]], firs
 
 
 def by_offset(
-    ask: Callable[[int], tuple[Sequence[T], int]], key: Callable[[T], str], *, exact: bool = True
+    ask: Callable[[int], tuple[Sequence[T], bool]], key: Callable[[T], str], *, exact: bool = True
 ) -> Iterator[T]:
-    """Every item once; `ask` gives the items from an offset on, and how many there are in all.
+    """Every item once; `ask` gives the items from an offset on, and whether there may be more.
 
-    What is removed meanwhile moves the rest, and some would be passed over: where that counts (`exact`), the pages are
-    read again until one pass met as many as there are.
+    What is removed or added meanwhile moves the rest, and some would be passed over: where that counts (`exact`), each
+    page begins with the last item of the one before, and is no continuation of it if it does not; then all are read
+    again. The order has to be the same in every answer.
 
     Raises:
         ConnectorError: The listing changed in every pass.
     """
     known: set[str] = set()
     for _ in range(PASSES):
-        met: set[str] = set()
-        totals: set[int] = set()
-        offset, total = 0, 1
-        while offset < total:
-            items, total = ask(offset)
-            totals.add(total)
-            for item in items:
-                met.add(key(item))
-                if key(item) not in known:
-                    known.add(key(item))
-                    yield item
-            if not items:
-                break
-            offset += len(items)
-        if not exact or (len(totals) <= 1 and len(met) == total):
+        if (yield from _in_order(ask, key, known, overlap=int(exact))) or not exact:
             return
     msg = f"the listing changed while it was read, {PASSES} times in a row"
     raise ConnectorError(msg, CHANGED)
+
+
+def _in_order(
+    ask: Callable[[int], tuple[Sequence[T], bool]], key: Callable[[T], str], known: set[str], overlap: int
+) -> Generator[T, None, bool]:
+    """One pass: what is not `known`, and whether each page continued the one before up to the end."""
+    last: str | None = None
+    offset, more = 0, True
+    while more:
+        back = 0 if last is None else overlap
+        items, more = ask(offset - back)
+        if back and (not items or key(items[0]) != last):
+            return False
+        for item in items[back:]:
+            last = key(item)
+            if last not in known:
+                known.add(last)
+                yield item
+        if len(items) == back:
+            return not more
+        offset += len(items) - back
+    return True
+
+
+def by_number(ask: Callable[[int, int], tuple[Sequence[T], int]], key: Callable[[T], int], most: int) -> Iterator[T]:
+    """Every item once, by numbers of their own that never change; in no order.
+
+    `ask` gives at `most` so many of those whose numbers lie between two others, and how many these are. A part that is
+    more than an answer is divided: so nothing that is removed or added meanwhile hides another.
+
+    Raises:
+        ConnectorError: An answer has nothing of the part that was asked for, or others.
+    """
+    parts = [(LEAST - 1, GREATEST + 1)]
+    while parts:
+        above, below = parts.pop()
+        items, total = ask(above, below)
+        numbers = sorted({key(item) for item in items})
+        if (total and not numbers) or any(not above < number < below for number in numbers):
+            msg = f"of those with numbers between {above} and {below}, the listing has none or others"
+            raise ConnectorError(msg, CHANGED)
+        cuts: set[int] = set()
+        if len(items) < total or len(items) >= most:
+            wanted = min(MOST_PARTS, 1 + -(-total // len(numbers)))
+            cuts = {numbers[len(numbers) * n // wanted] for n in range(1, wanted)}
+            parts += [(low, high) for low, high in pairwise(sorted({above, *cuts, below})) if high - low > 1]
+        yield from (item for item in items if not cuts or key(item) in cuts)
 
 
 def settled(pages: Callable[[], Iterator[Sequence[T]]], key: Callable[[T], str]) -> Iterator[T]:

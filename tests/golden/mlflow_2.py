@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from tests.answering import Status
+
 BASE = "/api/2.0/mlflow"
 VERSION = {
     "name": "churn",
@@ -18,6 +20,7 @@ RUN: dict[str, Any] = {
     },
 }
 ANSWERS: dict[str, Any] = {
+    "GET /version": Status(200, b"2.22.0", {"Content-Type": "text/html; charset=utf-8"}),
     f"GET {BASE}/registered-models/search": {"registered_models": [{"name": "churn", "latest_versions": [VERSION]}]},
     f"GET {BASE}/model-versions/search": {"model_versions": [VERSION]},
     f"GET {BASE}/experiments/search": {"experiments": [{"experiment_id": "0"}]},

@@ -34,6 +34,7 @@ TASKS: list[dict[str, Any]] = [
     },
 ]
 ANSWERS: dict[str, Any] = {
+    "GET /api/admin/version": "3.8.8",
     "POST /api/flows/count": 1,
     "POST /api/flows/filter": [FLOW],
     "POST /api/deployments/filter": [DEPLOYMENT],

@@ -49,9 +49,9 @@ class Airflow:
     def dags(self) -> Iterator[Dag]:
         """All DAGs that Airflow still parses, by id."""
 
-        def ask(offset: int) -> tuple[Sequence[Dag], int]:
+        def ask(offset: int) -> tuple[Sequence[Dag], bool]:
             page = self._dags(offset, PAGE)
-            return page.dags, page.total_entries
+            return page.dags, _more(page.dags, offset, page.total_entries)
 
         return by_offset(ask, lambda dag: dag.dag_id)
 
@@ -77,9 +77,9 @@ class Airflow:
         """The runs of these DAGs that began after `since`, the latest first."""
         body: dict[str, Any] = {"dag_ids": list(dag_ids), "order_by": "-start_date", **_began(since)}
 
-        def ask(offset: int) -> tuple[Sequence[DagRun], int]:
+        def ask(offset: int) -> tuple[Sequence[DagRun], bool]:
             page = self._listed("/dags/~/dagRuns/list", DagRuns, body, offset)
-            return page.dag_runs, page.total_entries
+            return page.dag_runs, _more(page.dag_runs, offset, page.total_entries)
 
         return by_offset(ask, lambda run: f"{run.dag_id}\n{run.dag_run_id}", exact=False)
 
@@ -90,9 +90,9 @@ class Airflow:
         chosen: Mapping[str, Any] = _began(since) if self.version == "v1" else {"dag_run_ids": list(run_ids)}
         body: dict[str, Any] = {"dag_ids": list(dag_ids), **chosen}
 
-        def ask(offset: int) -> tuple[Sequence[TaskInstance], int]:
+        def ask(offset: int) -> tuple[Sequence[TaskInstance], bool]:
             page = self._listed("/dags/~/dagRuns/~/taskInstances/list", TaskInstances, body, offset)
-            return page.task_instances, page.total_entries
+            return page.task_instances, _more(page.task_instances, offset, page.total_entries)
 
         return by_offset(
             ask, lambda task: f"{task.dag_id}\n{task.dag_run_id}\n{task.task_id}\n{task.map_index}", exact=False
@@ -102,9 +102,10 @@ class Airflow:
         """All assets, with the DAGs that read and write them."""
         path = f"{self._base}/{'datasets' if self.version == 'v1' else 'assets'}"
 
-        def ask(offset: int) -> tuple[Sequence[Asset], int]:
+        def ask(offset: int) -> tuple[Sequence[Asset], bool]:
             page = self.client.get(path, Assets, {"limit": PAGE, "offset": offset, "order_by": "id"})
-            return page.assets or page.datasets, page.total_entries
+            assets = page.assets or page.datasets
+            return assets, _more(assets, offset, page.total_entries)
 
         return by_offset(ask, lambda asset: str(asset.id))
 
@@ -165,6 +166,11 @@ def _endpoint(config: AirflowConfig, version: ApiVersion) -> Endpoint:
     basic, session = (httpx.BasicAuth(user, secret), None) if version == "v1" else (None, login)
     credentials = "connection.authConfig.username and password"
     return replace(common, auth=basic, login=session, credentials=credentials, secrets=(secret,))
+
+
+def _more(items: Sequence[object], offset: int, total: int) -> bool:
+    """Whether a page may be followed by another: it is counted apart, and a server's own limit may be lower."""
+    return len(items) >= PAGE or offset + len(items) < total
 
 
 def _began(since: str | None) -> dict[str, str]:

@@ -24,6 +24,7 @@ from connectors.families.mlflow.answers import (
 )
 from connectors.families.mlflow.config import MlflowConfig, without_login
 from connectors.families.rest import Endpoint, Query, RestClient, RestLimits
+from connectors.families.rest_failures import attempted
 from connectors.families.rest_pages import by_cursor, settled
 from connectors.report import Observer
 
@@ -31,6 +32,7 @@ BASE = "/api/2.0/mlflow"
 MODELS, VERSIONS, EXPERIMENTS, RUNS = 100, 1000, 1000, 100
 RUN_ID = re.compile(r"[\w-]+")
 FILE = "MLmodel"
+VERSION = re.compile(r"\d+\.\d+[\w.]*$")
 
 
 class Mlflow:
@@ -42,7 +44,11 @@ class Mlflow:
         self._files = files
 
     def models(self) -> Iterator[RegisteredModel]:
-        """All registered models, by name."""
+        """All registered models, by name; that there is none only an MLflow may say.
+
+        Raises:
+            FatalError: What answers is no MLflow.
+        """
 
         def pages() -> Iterator[Sequence[RegisteredModel]]:
             def ask(token: str) -> tuple[Sequence[Sequence[RegisteredModel]], str | None]:
@@ -53,7 +59,21 @@ class Mlflow:
 
             return by_cursor(ask, "")
 
-        return settled(pages, lambda model: model.name)
+        model = None
+        for model in settled(pages, lambda model: model.name):
+            yield model
+        if model is None:
+            self._require_mlflow()
+
+    def _require_mlflow(self) -> None:
+        """Many would answer `{}`; MLflow tells its version and, where that may not be asked, has an experiment."""
+        version, _ = attempted(lambda: self.registry.text("/version"), "")
+        if VERSION.match(version):
+            return
+        query = {"max_results": 1, "view_type": "ALL"}
+        kept, _ = attempted(lambda: self.registry.get(f"{BASE}/experiments/search", Experiments, query), Experiments())
+        if not kept.experiments:
+            raise self.registry.stranger()
 
     def versions(self) -> Iterator[ModelVersion]:
         """The versions of all models, by the model's name, the latest first."""

@@ -1,5 +1,6 @@
 """Prefect's REST API: its listings."""
 
+import re
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -11,10 +12,12 @@ from connectors.cancellation import Cancellation
 from connectors.families.prefect.answers import Deployment, Flow, FlowRun, TaskRun
 from connectors.families.prefect.config import PrefectCloudAuthentication, PrefectConfig
 from connectors.families.rest import Endpoint, RestClient, RestLimits
+from connectors.families.rest_failures import attempted
 from connectors.families.rest_pages import by_offset
 from connectors.report import Observer
 
 PAGE = 200  # the most that Prefect gives
+VERSION = re.compile(r"\d+\.\d+")
 
 
 class Identified(Protocol):
@@ -29,21 +32,43 @@ RowT = TypeVar("RowT", bound=Identified)
 class Prefect:
     """One run's or one check's questions; thread-safe."""
 
-    def __init__(self, client: RestClient, base: str) -> None:
+    def __init__(self, client: RestClient, base: str, *, in_cloud: bool) -> None:
         self.client = client
         self._base = base
+        self._in_cloud = in_cloud
 
     def count(self) -> int:
         """How many flows there are."""
         return self.client.post(f"{self._base}/flows/count", int, {})
 
     def flows(self) -> Iterator[Flow]:
-        """All flows, by name."""
-        return self._all("flows", list[Flow], {"sort": "NAME_ASC"}, {})
+        """All flows, by name; that there is none only a Prefect may say.
+
+        Raises:
+            FatalError: What answers is no Prefect.
+        """
+        flow = None
+        for flow in self._all("flows", list[Flow], {"sort": "NAME_ASC"}, {}):
+            yield flow
+        if flow is None:
+            self._require_prefect()
+
+    def _require_prefect(self) -> None:
+        """An empty list many would answer; Prefect counts its flows, and all but its Cloud tells a version."""
+
+        def known() -> bool:
+            return self.count() >= 0 and (self._in_cloud or self._told_version())
+
+        if not attempted(known, instead=False)[0]:
+            raise self.client.stranger()
+
+    def _told_version(self) -> bool:
+        return VERSION.match(self.client.get(f"{self._base}/admin/version", str)) is not None
 
     def deployments(self, flow_ids: Sequence[str]) -> Iterator[Deployment]:
-        """All deployments of these flows, by name."""
-        return self._all("deployments", list[Deployment], {"sort": "NAME_ASC"}, {"flows": {"id": {"any_": flow_ids}}})
+        """All deployments of these flows, the latest first: several may have one name, which is no order to page by."""
+        chosen = {"flows": {"id": {"any_": flow_ids}}}
+        return self._all("deployments", list[Deployment], {"sort": "CREATED_DESC"}, chosen)
 
     def runs(self, flow_id: str, most: int) -> list[FlowRun]:
         """The latest runs of a flow that have begun; there is no listing of the latest of several."""
@@ -58,12 +83,10 @@ class Prefect:
     def _all(
         self, path: str, kind: type[list[RowT]], sort: Mapping[str, str], chosen: Mapping[str, Any]
     ) -> Iterator[RowT]:
-        def ask(offset: int) -> tuple[Sequence[RowT], int]:
+        def ask(offset: int) -> tuple[Sequence[RowT], bool]:
             body = {**sort, **chosen, "limit": PAGE, "offset": offset}
             rows = self.client.post(f"{self._base}/{path}/filter", kind, body)
-            if offset == 0 and len(rows) < PAGE:  # all of them, which needs no counting
-                return rows, len(rows)
-            return rows, self.client.post(f"{self._base}/{path}/count", int, chosen)
+            return rows, len(rows) >= PAGE
 
         return by_offset(ask, lambda row: row.id)
 
@@ -74,7 +97,8 @@ def open_prefect(
 ) -> Generator[Prefect]:
     """A way to the Prefect of a connection; nothing is asked yet."""
     with RestClient(_endpoint(config), report, cancellation, limits) as client:
-        yield Prefect(client, config.auth_type.base)
+        auth = config.auth_type
+        yield Prefect(client, auth.base, in_cloud=isinstance(auth, PrefectCloudAuthentication))
 
 
 def _endpoint(config: PrefectConfig) -> Endpoint:

@@ -88,7 +88,7 @@ class PrefectSource:
 
         nothing: dict[str, list[Deployment]] = {}
         found, problem = attempted(ask, nothing)
-        return lambda flow_id: Deployed(tuple(found.get(flow_id, ())), problem)
+        return lambda flow_id: Deployed(tuple(sorted(found.get(flow_id, ()), key=lambda row: row.name)), problem)
 
     def _ran(self, flow: Flow) -> Ran:
         runs = self._prefect.runs(flow.id, self._most)

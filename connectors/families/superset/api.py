@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from connectors.cancellation import Cancellation
 from connectors.families.rest import Endpoint, RestClient, RestLimits
-from connectors.families.rest_pages import by_offset
+from connectors.families.rest_pages import GREATEST, LEAST, by_number, by_offset
 from connectors.families.superset.answers import (
     Chart,
     Connection,
@@ -52,24 +52,31 @@ class Superset:
         return self._all("/dataset/", Listed[DataSet], lambda row: row.id, "table_name", columns)
 
     def owners(self) -> Iterator[Owner]:
-        """All who may own a data set."""
-        return self._all("/dataset/related/owners", Listed[Owner], lambda row: row.value)
-
-    def _all(
-        self, path: str, kind: type[Listed[T]], key: Callable[[T], int], order: str = "", columns: str = ""
-    ) -> Iterator[T]:
-        chosen = f",order_column:{order},order_direction:asc,columns:!({columns})" if order else ""
+        """All who may own a data set; those who come or go meanwhile may hide one."""
         size = PAGE
 
-        def ask(offset: int) -> tuple[Sequence[T], int]:
+        def ask(offset: int) -> tuple[Sequence[Owner], bool]:
             nonlocal size
-            query = {"q": f"(page:{offset // size},page_size:{size}{chosen})"}
-            page = self.client.get(BASE + path, kind, query)
+            query = {"q": f"(page:{offset // size},page_size:{size})"}
+            page = self.client.get(f"{BASE}/dataset/related/owners", Listed[Owner], query)
             if offset == 0 and 0 < len(page.result) < min(size, page.count):
                 size = len(page.result)  # the server's own limit is lower
+            return page.result, offset + len(page.result) < page.count
+
+        return by_offset(ask, lambda row: str(row.value), exact=False)
+
+    def _all(self, path: str, kind: type[Listed[T]], key: Callable[[T], int], order: str, columns: str) -> Iterator[T]:
+        """By parts between two ids: pages have numbers only, and no order in which nothing has the same place."""
+        chosen = f"page:0,page_size:{PAGE},order_column:{order},order_direction:asc,columns:!({columns})"
+
+        def ask(above: int, below: int) -> tuple[Sequence[T], int]:
+            bounds = [f"(col:id,opr:gt,value:{above})"] * (above >= LEAST)
+            bounds += [f"(col:id,opr:lt,value:{below})"] * (below <= GREATEST)
+            within = f",filters:!({','.join(bounds)})" if bounds else ""
+            page = self.client.get(BASE + path, kind, {"q": f"({chosen}{within})"})
             return page.result, page.count
 
-        return by_offset(ask, lambda row: str(key(row)))
+        return by_number(ask, key, PAGE)
 
     def columns(self, data_set: int) -> list[TableColumn]:
         """The columns of one data set: there is no listing of those of several."""

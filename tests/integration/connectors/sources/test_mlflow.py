@@ -25,6 +25,7 @@ GOLDEN = Path(__file__).parents[3] / "golden"
 QUICK = rest.RestLimits(read_seconds=20, retry=RetryPolicy(tries=2, few_tries=2, first_seconds=0.001))
 MODELS = f"GET {BASE}/registered-models/search"
 VERSIONS = f"GET {BASE}/model-versions/search"
+EXPERIMENTS = f"GET {BASE}/experiments/search"
 RUNS = f"POST {BASE}/runs/search"
 FORBIDDEN = Status(403, {"error_code": "PERMISSION_DENIED", "message": "Permission denied"})
 
@@ -134,6 +135,35 @@ def test_a_model_removed_between_two_pages_hides_no_other(api: Answering, catalo
     result, report = run(api.address, catalogue)
     assert result is Result.SUCCEEDED
     assert report.by_type["mlmodel"] == {"written": 150}
+
+
+@pytest.mark.parametrize(
+    "version", [Status(200, {}), Status(200, b"<html>Welcome</html>"), Status(404), Status(200, b"")]
+)
+def test_a_stranger_that_answers_everything_is_no_empty_mlflow(
+    api: Answering, catalogue: FakeOpenMetadata, version: Status
+) -> None:
+    run(api.address, catalogue)
+    api.answers = {key: {} for key in (MODELS, VERSIONS, EXPERIMENTS, RUNS)} | {"GET /version": version}
+    with pytest.raises(FatalError, match="is no MLflow") as caught:
+        run(api.address, catalogue)
+    assert caught.value.advice == "correct registryUri"
+    assert "models.churn" in catalogue.entities("mlmodels")
+    assert checked(connection(api.address))["CheckAccess"].status == "failed"
+
+
+@pytest.mark.parametrize("told", ["version", "experiment"])
+def test_an_mlflow_without_models_is_an_empty_one(api: Answering, catalogue: FakeOpenMetadata, told: str) -> None:
+    """Where its version may not be asked, as behind a gateway, it has an experiment at least."""
+    run(api.address, catalogue)
+    api.answers |= {MODELS: {}, VERSIONS: {}}
+    if told == "version":
+        api.answers[EXPERIMENTS] = {}
+    else:
+        api.answers["GET /version"] = Status(404)
+    result, _ = run(api.address, catalogue)
+    assert result is Result.SUCCEEDED
+    assert catalogue.entities("mlmodels") == {}
 
 
 def test_mlflow_2_tells_of_inputs_in_a_tag(api: Answering, catalogue: FakeOpenMetadata) -> None:

@@ -167,6 +167,45 @@ def test_more_than_a_page_is_read_to_the_end(api: Answering, catalogue: FakeOpen
     assert report.by_type["pipeline"] == {"written": 450}
 
 
+def test_a_flow_removed_and_one_added_between_two_pages_hide_no_other(
+    api: Answering, catalogue: FakeOpenMetadata
+) -> None:
+    names = [f"f{n:03}" for n in range(250)]
+
+    def page(asked: Asked) -> list[dict[str, Any]]:
+        first, most = asked.body["offset"], asked.body["limit"]
+        rows = [{**FLOW, "id": name, "name": name} for name in names[first : first + most]]
+        if first == 0 and "f000" in names:
+            names[:] = [*names[1:], "f250"]
+        return rows
+
+    api.answers[FLOWS] = page
+    _, report = run(api.address, catalogue)
+    assert report.by_type["pipeline"] == {"written": 251}
+
+
+@pytest.mark.parametrize(
+    ("count", "version"), [([], "3.8.8"), (Status(404), "3.8.8"), (0, []), (0, ""), (0, Status(404))]
+)
+def test_a_stranger_that_answers_everything_is_no_empty_prefect(
+    api: Answering, catalogue: FakeOpenMetadata, count: Any, version: Any
+) -> None:
+    run(api.address, catalogue)
+    api.answers = {FLOWS: [], "POST /api/flows/count": count, "GET /api/admin/version": version}
+    with pytest.raises(FatalError, match="is no Prefect") as caught:
+        run(api.address, catalogue)
+    assert caught.value.advice == "correct hostPort"
+    assert "flows.load orders" in catalogue.entities("pipelines")
+
+
+def test_a_prefect_without_flows_is_an_empty_one(api: Answering, catalogue: FakeOpenMetadata) -> None:
+    run(api.address, catalogue)
+    api.answers |= {FLOWS: [], "POST /api/flows/count": 0}
+    result, _ = run(api.address, catalogue)
+    assert result is Result.SUCCEEDED
+    assert catalogue.entities("pipelines") == {}
+
+
 @pytest.mark.parametrize(
     ("path", "answer", "stages"),
     [

@@ -1,6 +1,7 @@
 """Superset, the real one, also behind a server that can go wrong."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -156,17 +157,39 @@ def test_charts_that_cannot_be_listed_leave_dashboards_alone(
     assert catalogue.entities("dashboards")["boards.1"]["charts"] == ["boards.1"]
 
 
+def charts(asked: Asked, numbers: list[int], most: int) -> dict[str, Any]:
+    """The page of charts that Superset gives of those that lie between the ids of the filters."""
+    [query] = asked.query["q"]
+    bounds = {name: int(number) for name, number in re.findall(r"col:id,opr:(gt|lt),value:(\d+)", query)}
+    found = [n for n in numbers if bounds.get("gt", -1) < n < bounds.get("lt", 10**9)]
+    return {"count": len(found), "result": [{"id": n, "slice_name": "twice the same"} for n in found[:most]]}
+
+
 def test_a_server_that_gives_smaller_pages_is_read_to_the_end(api: Answering, catalogue: FakeOpenMetadata) -> None:
     def page(asked: Asked) -> dict[str, Any]:
-        [query] = asked.query["q"]
-        number = int(query.partition("page:")[2].partition(",")[0])
-        rows = [{"id": n, "slice_name": "twice the same"} for n in range(60)]
-        return {"count": 60, "result": rows[25 * number : 25 * (number + 1)]}
+        return charts(asked, list(range(60)), 25)
 
     api.answers["GET /api/v1/chart/"] = page
     result, report = run(api.address, catalogue)
     assert result is Result.SUCCEEDED
     assert report.by_type["chart"] == {"written": 60}
+
+
+def test_a_chart_removed_and_one_added_meanwhile_hide_no_other(api: Answering, catalogue: FakeOpenMetadata) -> None:
+    numbers = list(range(1, 251))
+    asked_before: list[Asked] = []
+
+    def page(asked: Asked) -> dict[str, Any]:
+        answer = charts(asked, numbers, 100)
+        if not asked_before:
+            numbers[:] = [*numbers[1:], 251]
+        asked_before.append(asked)
+        return answer
+
+    api.answers["GET /api/v1/chart/"] = page
+    run(api.address, catalogue)
+    assert {f"boards.{n}" for n in range(2, 251)} <= set(catalogue.entities("charts"))
+    assert len(asked_before) < 12
 
 
 @pytest.mark.parametrize(
