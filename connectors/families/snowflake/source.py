@@ -88,7 +88,7 @@ class SnowflakeSource:
             yield Schema(name, comment or None, owner or None)
 
     def tables(self, database: str, schema: str) -> Iterator[Table]:
-        """The tables, views and, where they are wanted, streams and stages of one schema.
+        """The tables, views, streams and stages of one schema; of the last two, where not wanted, that they are there.
 
         Raises:
             ConnectorError: It is gone, or the role sees tables without their columns.
@@ -96,10 +96,12 @@ class SnowflakeSource:
         self._look(database, schema)
         tags = self._tagged(database, schema)
         yield from SchemaListing(self._session, database, schema, self._config, self._changed_since).tables(tags)
-        if self._config.include_streams:
-            yield from streams(self._session, database, schema)
-        if self._config.include_stages:
-            yield from stages(self._session, database, schema)
+        for wanted, of_kind in ((self._config.include_streams, streams), (self._config.include_stages, stages)):
+            if wanted:
+                yield from of_kind(self._session, database, schema)
+            elif self._options.mark_deleted_tables:
+                found = of_kind(self._session, database, schema)
+                yield from (Table(row.name, row.type, (), left_out=True) for row in found)
 
     def routines(self, database: str, schema: str) -> Iterator[Routine]:
         """The functions and procedures of one schema; of those of one name, the first keeps it plain."""

@@ -183,6 +183,20 @@ def test_transient_tables_may_be_left_out(server: Callable[[Recorded], int]) -> 
     assert any(name.endswith(".CLONED") for name in seen)  # it is left out, not gone
 
 
+@pytest.mark.parametrize("marks", [True, False])
+def test_streams_and_stages_that_are_not_wanted_are_not_gone(server: Callable[[Recorded], int], marks: bool) -> None:
+    beside = {
+        "SHOW STREAMS IN SCHEMA": [{"name": "FOLLOWING", "table_name": "SHOP.S.FACT"}],
+        "SHOW STAGES IN SCHEMA": [{"name": "LANDING"}],
+    }
+    told = Recorded(SHOP | beside)
+    walked = run(context(at(server(told)), markDeletedTables=marks))
+    assert not {"FOLLOWING", "LANDING"} & set(tables(walked))
+    seen = [name for (_, entity), scope in walked.sink.deletions().items() if entity == "table" for name in scope.seen]
+    assert {name.rpartition(".")[2] for name in seen} >= ({"FOLLOWING", "LANDING"} if marks else set())
+    assert any("SHOW ST" in asked for asked in told.asked) is marks
+
+
 def test_only_what_changed_is_read(server: Callable[[Recorded], int]) -> None:
     told = Recorded(SHOP)
     walked = run(context(at(server(told)), changed_since=SINCE))
