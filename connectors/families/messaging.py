@@ -14,6 +14,7 @@ from connectors.connector import RunContext
 from connectors.definition import FilterPattern, Model, SourceOptions
 from connectors.errors import ConnectorError
 from connectors.families.patterns import EntityFilter
+from connectors.families.rest_failures import attempted
 from connectors.families.service import Item, Listing, service_topology
 from connectors.models.messaging import (
     CleanupPolicy,
@@ -23,6 +24,7 @@ from connectors.models.messaging import (
 )
 from connectors.models.names import encode_name
 from connectors.models.records import Record
+from connectors.report import Failure
 from connectors.topology import Node
 
 
@@ -120,15 +122,28 @@ class MessagingWalk:
         return service_topology(self._context, CreateMessagingServiceRequest, (topics,))
 
     def topic(self, item: Item[Topic]) -> Iterator[Record]:
-        """The topic's own record; with a schema that cannot be understood, its text alone and a failure."""
-        row = item.row.described() if item.row.described else item.row
-        if row.problem is not None:
-            raise row.problem
-        found = self._source.schema(row.name)
-        yield CreateTopicRequest(
+        """The topic's own record; with a schema that cannot be understood, its text alone and a failure.
+
+        What goes wrong is this topic's failure and no error: all were listed, so that those that are gone may go.
+        """
+        row, problem = attempted(item.row.described, item.row) if item.row.described else (item.row, None)
+        problem = problem or row.problem
+        found: FoundSchema | None = None
+        if problem is None:
+            found, problem = attempted(lambda: self._source.schema(row.name), None)
+        if problem is None:
+            yield self._request(item.service, row, found)
+            problem = found.problem if found else None
+        if problem is not None:
+            words = (CreateTopicRequest.entity, item.fqn, "topic", problem.message, problem.advice)
+            self._context.report.failed(Failure(*words))
+
+    @staticmethod
+    def _request(service: str, row: Topic, found: FoundSchema | None) -> CreateTopicRequest:
+        return CreateTopicRequest(
             name=encode_name(row.name),
             description=row.description,
-            service=item.service,
+            service=service,
             partitions=row.partitions,
             replication_factor=row.replication_factor,
             minimum_in_sync_replicas=row.minimum_in_sync_replicas,
@@ -140,8 +155,6 @@ class MessagingWalk:
             message_schema=found.schema if found else None,
             source_url=row.source_url,
         )
-        if found and found.problem is not None:
-            raise found.problem
 
 
 ConfigT = TypeVar("ConfigT", bound=MessagingConnection)

@@ -19,6 +19,7 @@ from connectors.families.pipeline import Pipeline
 from connectors.families.pipeline_options import LineageInformation, PipelineMetadata
 from connectors.families.rest_failures import attempted
 from connectors.models.pipeline import ExecutionStatus, PipelineStatus, Task, TaskStatus
+from connectors.report import Failure
 
 JOBS_AT_A_TIME, QUESTIONS_AT_A_TIME = 20, 4
 DAY_SECONDS = 86_400
@@ -41,13 +42,17 @@ Answers = list[tuple[Part, ConnectorError | None]]
 
 @dataclass(frozen=True, slots=True)
 class ListedJob:
-    """A job of a repository; `name` tells it from those of other repositories, `own_name` does not."""
+    """A job of a repository; `name` tells it from those of other repositories, `own_name` does not.
+
+    `problem` is why its schedules are not known.
+    """
 
     place: Place
     name: str
     own_name: str
     schedules: tuple[Schedule, ...]
     flows: Flows
+    problem: ConnectorError | None = None
 
 
 class DagsterSource:
@@ -57,6 +62,8 @@ class DagsterSource:
 
     def __init__(self, context: Context, dagster: Dagster) -> None:
         self._dagster = dagster
+        self._report = context.report
+        self._service = context.service
         self._address = context.connection.host
         self._stripped = context.connection.strip_asset_key_prefix_length
         self._days = context.options.status_lookback_days
@@ -72,10 +79,10 @@ class DagsterSource:
         """See PipelineSource. Ops and runs of twenty jobs are one question, of which several are under way.
 
         Raises:
-            ConnectorError: A code location could not be loaded; after the jobs of all others.
+            ConnectorError: A code location or a repository could not be read; after the jobs of all others.
         """
         places, failed = self._dagster.places()
-        listed = self._listed(places)
+        listed = self._listed(places, failed)
         while batch := list(islice(listed, QUESTIONS_AT_A_TIME * JOBS_AT_A_TIME)):
             kept = [job for job in batch if wanted(job.name)]
             groups = [kept[first:][:JOBS_AT_A_TIME] for first in range(0, len(kept), JOBS_AT_A_TIME)]
@@ -85,25 +92,35 @@ class DagsterSource:
                 for n, job in enumerate(group)
             }
             yield from (self._pipeline(job, under_way.get(job.name, _nothing)) for job in batch)
-        for error in failed:
+        for error in failed[1:]:
+            self._report.failed(Failure("pipeline", self._service, "produce", error.message, error.advice))
+        for error in failed[:1]:
             raise error
 
-    def _listed(self, places: Sequence[Place]) -> Iterator[ListedJob]:
+    def _listed(self, places: Sequence[Place], failed: list[ConnectorError]) -> Iterator[ListedJob]:
         """The jobs of all repositories; a name that several of them use is completed by the code location.
 
-        Of all of them the names are held, and of one repository at a time its schedules and assets.
+        Of all of them the names are held, and of one repository at a time its schedules and assets. A repository that
+        cannot be read is added to `failed`.
         """
-        names = {place: self._dagster.jobs(place) for place in places}
+        names: dict[Place, list[str]] = {}
+        for place in places:
+            found, problem = attempted(partial(self._dagster.jobs, place), None)
+            if problem is not None:
+                failed.append(problem)
+            else:
+                names[place] = found or []
         times = Counter(name for found in names.values() for name in found)
-        tables = self._tables(places)
+        tables = self._tables(list(names))
         for place, found in names.items():
             schedules = defaultdict[str, list[Schedule]](list)
-            for schedule in self._dagster.schedules(place):
+            known, problem = attempted(partial(self._dagster.schedules, place), list[Schedule]())
+            for schedule in known:
                 schedules[schedule.pipeline_name].append(schedule)
             flows = self._flows(place, tables)
             for own in found:
                 name = own if times[own] == 1 else f"{own}@{place.location}/{place.repository}"
-                yield ListedJob(place, name, own, tuple(schedules[own]), flows.get(own, ()))
+                yield ListedJob(place, name, own, tuple(schedules[own]), flows.get(own, ()), problem)
 
     def _tables(self, places: Sequence[Place]) -> dict[AssetPath, str]:
         """The URIs of assets whose metadata name a table; only the repository that makes an asset may know it."""
@@ -111,15 +128,23 @@ class DagsterSource:
             return {}
         found: dict[AssetPath, str] = {}
         for place in places:
-            for node in self._dagster.asset_metadata(place):
+            for node in self._assets(self._dagster.asset_metadata, place):
                 said = next((entry.text for entry in node.metadata_entries if entry.label == TABLE_NAME), None)
                 if said and (node.job_names or _path(node) not in found):
                     found[_path(node)] = _uri(said.split("."))
         return found
 
+    def _assets(self, ask: Callable[[Place], list[AssetNode]], place: Place) -> list[AssetNode]:
+        """The assets of a repository; where they are not told, none and a failure: its jobs go without lineage."""
+        found, problem = attempted(partial(ask, place), list[AssetNode]())
+        if problem is not None:
+            cause = f"what the jobs of {place.location} read and write is not known: {problem.message}"
+            self._report.failed(Failure("pipeline", self._service, "lineage", cause, problem.advice))
+        return found
+
     def _flows(self, place: Place, tables: Mapping[AssetPath, str]) -> dict[str, Flows]:
         """By job, the URIs of what its assets are made of, empty for nothing that is known, and of themselves."""
-        nodes = self._dagster.assets(place) if self._with_lineage else []
+        nodes = self._assets(self._dagster.assets, place) if self._with_lineage else []
         uris = {path: tables.get(path) or _uri(path[self._stripped :]) for path in map(_path, nodes)}
         found = defaultdict[str, list[tuple[str, str]]](list)
         for node in nodes:
@@ -169,6 +194,8 @@ class DagsterSource:
         )
 
     def _tasks(self, job: ListedJob, details: JobDetails) -> tuple[Task, ...]:
+        if job.problem is not None:
+            raise job.problem
         handles = checked(details, f"the ops of {job.name}").handles
         return tuple(self._task(job, handle) for handle in sorted(handles, key=lambda each: each.handle_id))
 

@@ -190,6 +190,60 @@ def test_an_asset_is_what_the_repository_that_makes_it_says(api: Answering, cata
     assert ("shop.shop.public.orders", "shop.shop.reports.daily") in catalogue.catalogue.edges
 
 
+def refusing(asked_for: str, location: str) -> dict[str, Any]:
+    """The API of two code locations, of which one refuses a question that has `asked_for` in it."""
+    [entry] = PARTS["workspaceOrError"]["locationEntries"]
+    entries = [{**entry, "name": name} for name in ("a.py", "b.py", "c.py")]
+    known = answering({**PARTS, "workspaceOrError": {"__typename": "Workspace", "locationEntries": entries}})
+
+    def answer(asked: Asked) -> dict[str, Any]:
+        query, at = asked.body["query"], asked.body["variables"].get("at", {}).get("repositoryLocationName", "")
+        if asked_for in query and at >= location:
+            return {"data": {"repositoryOrError": {"__typename": "PythonError", "message": f"{at} has a bug"}}}
+        if "jobs { name }" in query:
+            repository = {"__typename": "Repository", "jobs": [{"name": f"job of {at}"}]}
+            return {"data": {"repositoryOrError": repository}}
+        found: dict[str, Any] = known["POST /graphql"](asked)
+        return found
+
+    return {"POST /graphql": answer}
+
+
+def test_a_repository_that_is_refused_keeps_no_other_back_and_nothing_is_gone(
+    api: Answering, catalogue: FakeOpenMetadata
+) -> None:
+    run(api.address, catalogue)
+    api.answers = refusing("jobs { name }", "b.py")
+    _, report = run(api.address, catalogue)
+    assert {failure.stage for failure in report.failures} == {"produce"}
+    assert sorted(failure.cause.rpartition(": ")[2] for failure in report.failures) == [
+        "b.py has a bug",
+        "c.py has a bug",
+    ]
+    assert set(catalogue.entities("pipelines")) == {"flows.load_orders", 'flows."job of a.py"'}
+
+
+def test_schedules_that_are_refused_keep_back_the_jobs_of_their_repository(
+    api: Answering, catalogue: FakeOpenMetadata
+) -> None:
+    api.answers = refusing("schedules {", "c.py")
+    _, report = run(api.address, catalogue)
+    assert failures(report) == {('flows."job of c.py"', "pipeline")}
+    assert set(catalogue.entities("pipelines")) == {'flows."job of a.py"', 'flows."job of b.py"'}
+
+
+@pytest.mark.parametrize("asked_for", ["metadataEntries", "dependencyKeys"])
+def test_assets_that_are_refused_keep_no_job_back(api: Answering, catalogue: FakeOpenMetadata, asked_for: str) -> None:
+    run(api.address, catalogue)
+    api.answers = refusing(asked_for, "c.py")
+    _, report = run(api.address, catalogue)
+    [failure] = report.failures
+    assert (failure.name, failure.stage) == ("flows", "lineage")
+    assert "what the jobs of c.py read and write is not known" in failure.cause
+    names = {f'flows."job of {name}.py"' for name in "abc"}
+    assert set(catalogue.entities("pipelines")) == names, "all were listed: what is gone goes"
+
+
 @pytest.mark.parametrize("marks", [True, False])
 def test_a_job_that_is_gone_is_deleted_where_that_is_wanted(
     api: Answering, catalogue: FakeOpenMetadata, marks: bool

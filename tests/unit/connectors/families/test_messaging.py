@@ -30,11 +30,12 @@ TEXT = MessageSchema(schema_text="{}", schema_type="JSON", schema_fields=())
 
 @dataclass
 class MemoryTopics:
-    """A MessagingSource; `broken` is what the listing raises after its rows."""
+    """A MessagingSource; `broken` is what the listing raises after its rows, `broken_schemas` what schemas do."""
 
     rows: tuple[Topic, ...]
     schemas: Mapping[str, FoundSchema] = field(default_factory=dict[str, FoundSchema])
     broken: Exception | None = None
+    broken_schemas: Mapping[str, Exception] = field(default_factory=dict[str, Exception])
 
     def count(self) -> int:
         return len(self.rows)
@@ -45,6 +46,8 @@ class MemoryTopics:
             raise self.broken
 
     def schema(self, topic: str) -> FoundSchema | None:
+        if topic in self.broken_schemas:
+            raise self.broken_schemas[topic]
         return self.schemas.get(topic)
 
 
@@ -113,18 +116,30 @@ def test_both_patterns_have_to_keep_a_topic_and_what_is_left_out_is_not_deleted(
     assert walked.report.snapshot_counts()["topic"]["filtered"] == 2
 
 
-@pytest.mark.parametrize(
-    "source",
-    [
-        MemoryTopics((Topic("a"),), broken=ConnectorError("half a list")),
-        MemoryTopics((Topic("a"), Topic("b", problem=ConnectorError("no right")))),
-        MemoryTopics((Topic("a"),), {"a": FoundSchema(TEXT, ConnectorError("no schema"))}),
-    ],
-)
-def test_nothing_is_deleted_where_something_failed(source: MemoryTopics) -> None:
-    walked = walk(source)
+def test_nothing_is_deleted_where_the_listing_broke_off() -> None:
+    walked = walk(MemoryTopics((Topic("a"),), broken=ConnectorError("half a list")))
     assert walked.sink.names("topic") == {'"my.broker".a'}
     assert walked.sink.only(DeletionScope) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "sent"),
+    [
+        (MemoryTopics((Topic("a"), Topic("b", problem=ConnectorError("no right", "grant it")))), {"a"}),
+        (MemoryTopics((Topic("a"), Topic("b")), broken_schemas={"b": ConnectorError("no right", "grant it")}), {"a"}),
+        (
+            MemoryTopics((Topic("a"), Topic("b")), {"b": FoundSchema(TEXT, ConnectorError("no right", "grant it"))}),
+            {"a", "b"},
+        ),
+    ],
+)
+def test_what_one_topic_lacks_keeps_it_and_nothing_that_is_gone(source: MemoryTopics, sent: set[str]) -> None:
+    walked = walk(source)
+    assert walked.sink.names("topic") == {f'"my.broker".{name}' for name in sent}
+    [failure] = walked.report.failures
+    assert (failure.name, failure.cause, failure.advice) == ('"my.broker".b', "no right", "grant it")
+    [scope] = walked.sink.only(DeletionScope)
+    assert scope.seen == ('"my.broker".a', '"my.broker".b')
     assert [failure.entity for failure in walked.report.failures] == ["topic"]
 
 
