@@ -25,6 +25,13 @@ from connectors.topology import Node
 
 logger = logging.getLogger(__name__)
 
+# Keys of connections that name what is asked, in OpenMetadata's words.
+ADDRESSES = (
+    "hostPort", "host", "bootstrapServers", "schemaRegistryURL", "registryUri", "trackingUri", "account",
+    "metastoreConnection", "openAPISchemaConnection", "configSource", "awsConfig", "databaseMode",
+    "dbtManifestHttpPath",
+)  # fmt: skip
+
 ConfigT = TypeVar("ConfigT", bound=BaseModel)
 OptionsT = TypeVar("OptionsT", bound=SourceOptions)
 
@@ -107,7 +114,8 @@ class RunContext(Generic[ConfigT, OptionsT]):
 class Check(Generic[ConfigT]):
     """One step of a connection test: `run` answers with a short summary or raises.
 
-    A `gate` that fails skips the steps after it; a `mandatory` step that fails fails the test.
+    A `gate` that fails skips the steps after it; a `mandatory` step that fails fails the test. `address` is the key
+    that names what is asked; without it, those of the connection that do.
     """
 
     name: str
@@ -116,6 +124,7 @@ class Check(Generic[ConfigT]):
     gate: bool = False
     mandatory: bool = False
     timeout_seconds: float = 30.0
+    address: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +210,13 @@ def run_checks(checks: Iterable[Check[ConfigT]], config: ConfigT) -> Iterator[Ch
         yield result
 
 
+def _address_of(config: BaseModel) -> str:
+    """The keys of a connection that name what is asked, as users wrote them."""
+    names = {field.alias or name: name for name, field in type(config).model_fields.items()}
+    found = (key for key in ADDRESSES if names.get(key) in config.model_fields_set)
+    return " or ".join(found) or "the connection"
+
+
 def _run_check(check: Check[ConfigT], config: ConfigT) -> CheckResult:
     """In a daemon thread: one that hangs must not keep the process from ending."""
     began = time.monotonic()
@@ -219,7 +235,8 @@ def _run_check(check: Check[ConfigT], config: ConfigT) -> CheckResult:
     try:
         answer = answers.get(timeout=check.timeout_seconds)
     except queue.Empty:
-        message, advice = f"no answer within {check.timeout_seconds:g} s", "see whether the address can be reached"
+        message = f"no answer within {check.timeout_seconds:g} s"
+        advice = f"see whether what {check.address or _address_of(config)} names can be reached from here"
     else:
         if isinstance(answer, BaseException):
             message, advice = cause_of(answer), advice_of(answer)

@@ -107,7 +107,8 @@ def service_checks(raw: Mapping[str, Any], tokens: Path | None = None) -> Iterat
     def check(definition: WorkflowDefinition) -> str:
         return require_service(definition, Cancellation(STEP_SECONDS), tokens, QUICK)
 
-    step = Check(SERVICE_STEP, SERVICE_QUESTION, check, mandatory=True, timeout_seconds=STEP_SECONDS)
+    address = "workflowConfig.openMetadataServerConfig.hostPort"
+    step = Check(SERVICE_STEP, SERVICE_QUESTION, check, False, True, STEP_SECONDS, address)
     yield from run_checks((step,), definition)
 
 

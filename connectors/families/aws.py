@@ -108,11 +108,21 @@ class AwsCredentials(Model):
 class AwsService:
     """Thread-safe. One of Amazon's services, such as `glue`: its operations by boto3's names, with time limits.
 
+    `mends` are advices by codes of errors, where more is known than what is generally meant by them.
+
     Raises:
         FatalError: The profile is not known here, or the region or the address is none.
     """
 
-    def __init__(self, credentials: AwsCredentials, service: str, report: Report, cancellation: Cancellation) -> None:
+    def __init__(
+        self,
+        credentials: AwsCredentials,
+        service: str,
+        report: Report,
+        cancellation: Cancellation,
+        mends: Mapping[str, str] | None = None,
+    ) -> None:
+        self._mends = mends
         self._report = report
         self._cancellation = cancellation
         with translated("the credentials are looked up"):
@@ -126,7 +136,7 @@ class AwsService:
         """
         self._cancellation.check()
         began = time.monotonic()
-        with translated(_shown(operation, query)):
+        with translated(_shown(operation, query), self._mends):
             answer: dict[str, Any] = getattr(self._client, operation)(**query)
         self._report.queried(time.monotonic() - began)
         return answer
@@ -139,12 +149,12 @@ class AwsService:
     def answers(self, operation: str, **query: object) -> Iterator[dict[str, Any]]:
         """The pages of a listing as they are answered; raises like `call`."""
         what = _shown(operation, query)
-        with translated(what):
+        with translated(what, self._mends):
             following: Iterator[dict[str, Any]] = iter(self._client.get_paginator(operation).paginate(**query))
         while True:
             self._cancellation.check()
             began = time.monotonic()
-            with translated(what):
+            with translated(what, self._mends):
                 page = next(following, None)
             self._report.queried(time.monotonic() - began)
             if page is None:
@@ -184,15 +194,15 @@ def _shown(operation: str, query: Mapping[str, object]) -> str:
 
 
 @contextmanager
-def translated(what: str) -> Generator[None]:
-    """Errors of boto3 as ours; `what` says what was tried."""
+def translated(what: str, mends: Mapping[str, str] | None = None) -> Generator[None]:
+    """Errors of boto3 as ours; `what` says what was tried, `mends` are advices by code."""
     from botocore.exceptions import BotoCoreError, ClientError
     from botocore.parsers import ResponseParserError
 
     try:
         yield
     except ClientError as error:
-        raise _refusal(error, what) from error
+        raise _refusal(error, what, mends or {}) from error
     except (BotoCoreError, ResponseParserError) as error:
         raise failure(error, what) from error
     except (AttributeError, TypeError, ValueError, RecursionError) as error:  # of boto3, about JSON that is no object
@@ -227,7 +237,7 @@ def converted(answer: object, kind: type[StructT], system: str, what: str) -> St
         raise ConnectorError(msg, f"see whether endPointURL is the address of {system}") from error
 
 
-def _refusal(error: "ClientError", what: str) -> ConnectorError:
+def _refusal(error: "ClientError", what: str, mends: Mapping[str, str]) -> ConnectorError:
     told = error.response.get("Error", {})
     code = told.get("Code", "")
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
@@ -239,7 +249,7 @@ def _refusal(error: "ClientError", what: str) -> ConnectorError:
     if code in BUSY or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return SourceUnavailable(message, "try again later, or raise the account's limits")
     # What is not Amazon's has no code of its own: boto3 gives the status in its place.
-    return ConnectorError(message, STRANGER if code == str(status) else None)
+    return ConnectorError(message, STRANGER if code == str(status) else mends.get(code))
 
 
 def session_of(credentials: AwsCredentials) -> "boto3.Session":

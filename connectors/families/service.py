@@ -36,6 +36,7 @@ class Listing(Generic[RowT]):
     more than its name counts. `marks_deleted` says whether those that are gone are deleted, `count` how many there are,
     where the source can tell. `children` are walked below each, `expect` tells how many there are; `nested` says that
     they are of the same kind, and put their names into `seen` as well; `parallel` is off where threads share them.
+    `takes` tells of a fully qualified name whether this listing would have had it: nothing else is deleted.
     """
 
     request: type[CreateRequest]
@@ -50,6 +51,7 @@ class Listing(Generic[RowT]):
     nested: bool = False
     parallel: bool = True
     expect: Callable[[Item[RowT]], Mapping[str, int]] | None = None
+    takes: Callable[[str], bool] | None = None
     seen: list[str] = field(default_factory=list[str])
 
     def node(self, service: type[CreateServiceRequest]) -> Node[str, Item[RowT]]:
@@ -60,7 +62,7 @@ class Listing(Generic[RowT]):
             if self.marks_deleted and complete:
                 kind = self.request
                 seen = tuple(self.seen)
-                yield DeletionScope(name, service.entity, kind.entity, kind.collection, seen, self.nested)
+                yield DeletionScope(name, service.entity, kind.entity, kind.collection, seen, self.nested, self.takes)
 
         return Node(
             entity=self.request.entity,

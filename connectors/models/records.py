@@ -1,7 +1,7 @@
 """Everything that a run hands to its sink."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from connectors.models.base import Request
 
@@ -12,7 +12,8 @@ class DeletionScope:
 
     Made only when the listing was complete; `scope_entity` is the type of the entity `fqn` names and
     `seen` holds the names that were listed, those that filters or errors kept back included. `nested` says that they
-    are of all that lies below, else of what lies directly there.
+    are of all that lies below, else of what lies directly there. Where the run looks at a part of the scope only,
+    `takes` tells of a fully qualified name whether it is of that part: nothing else is gone.
     """
 
     fqn: str
@@ -21,6 +22,7 @@ class DeletionScope:
     collection: str
     seen: tuple[str, ...]
     nested: bool = False
+    takes: Callable[[str], bool] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,10 +78,15 @@ class Deletions:
     def _apply(self, scope: DeletionScope) -> None:
         seen = {split_fqn(name) for name in scope.seen}
         before = self._known.listed(scope.collection, scope.fqn)
-        if before is not None and all(split_fqn(name) in seen for name in before):
+
+        def is_gone(name: str) -> bool:
+            return split_fqn(name) not in seen and (scope.takes is None or scope.takes(name))
+
+        if before is not None and not any(map(is_gone, before)):
             return
-        # With nothing seen at all, deleteStale would do nothing: it cannot know that the listing was complete.
-        if scope.seen and not self._no_delete_stale:
+        # With nothing seen at all, deleteStale would do nothing: it cannot know that the listing was complete. And it
+        # knows no part of a scope.
+        if scope.seen and scope.takes is None and not self._no_delete_stale:
             rows = self._would_delete(scope)
             if rows is not None:
                 self._by_server(scope, [_name(row) for row in rows])
@@ -89,7 +94,7 @@ class Deletions:
             self._no_delete_stale = True
         parent = "service" if scope.scope_entity.endswith("Service") else scope.scope_entity
         there = listed(self._client, scope.collection, parent, scope.fqn, nested=scope.nested)
-        stale = [each for each in there if split_fqn(each.fully_qualified_name) not in seen]
+        stale = [each for each in there if is_gone(each.fully_qualified_name)]
         if self._allowed(scope, [each.fully_qualified_name for each in stale]):
             self._one_by_one(scope, stale)
 

@@ -29,6 +29,8 @@ WHOLE_MANIFEST = "openmetadata_storage_manifest.json"
 METRICS_AT_ONCE, DAYS, DAY_SECONDS = 500, 3, 86_400
 METRICS: Mapping[str, str] = {"BucketSizeBytes": "StandardStorage", "NumberOfObjects": "AllStorageTypes"}
 MISSING = frozenset({"NoSuchKey", "404"})
+NO_BUCKET = "NoSuchBucket"
+MENDS = {NO_BUCKET: "correct bucketNames, or remove it there; without that, it was deleted during the run"}
 AMAZONS_OWN = "aws:"
 GRANTS = """{
   "Effect": "Allow",
@@ -232,7 +234,7 @@ def topology(context: RunContext[S3Config, S3Metadata]) -> Generator[Node[None, 
     with ExitStack() as stack:
 
         def service(name: str, credentials: AwsCredentials) -> AwsService:
-            made = AwsService(credentials, name, context.report, context.cancellation)
+            made = AwsService(credentials, name, context.report, context.cancellation, MENDS)
             stack.callback(made.close)
             return made
 
@@ -245,19 +247,25 @@ def topology(context: RunContext[S3Config, S3Metadata]) -> Generator[Node[None, 
                 return None
             other = source.security_config
             reader = S3Store(own if other is None else service("s3", other), config)
-            text = reader.read(place.container_name, place.key, 0, MOST_BYTES + 1)
+            try:
+                text = reader.read(place.container_name, place.key, 0, MOST_BYTES + 1)
+            except ConnectorError as error:
+                if _code(error) != NO_BUCKET:
+                    raise
+                advice = "correct containerName of prefixConfig in storageMetadataConfigSource"
+                raise ConnectorError(error.message, advice) from error
             shown = reader.full_path(place.container_name, place.key)
             if text is None:
                 msg = f"{shown} is not there"
                 raise ConnectorError(msg, "correct prefixConfig in storageMetadataConfigSource")
             return parsed(WholeManifest, text, shown)
 
-        yield StorageWalk(context, store, whole).topology()
+        yield StorageWalk(context, store, whole, config.bucket_names).topology()
 
 
 def check_buckets(config: S3Config) -> str:
     """List the buckets, or the first page of each that is named."""
-    with closing(AwsService(config.aws_config, "s3", Report(), Cancellation())) as service:
+    with closing(AwsService(config.aws_config, "s3", Report(), Cancellation(), MENDS)) as service:
         store = S3Store(service, config)
         for bucket in config.bucket_names:
             next(iter(store.level(bucket, "")), None)

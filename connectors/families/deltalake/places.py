@@ -16,6 +16,7 @@ LOG = "_delta_log"
 DEFAULT = "default"
 SUFFIX = ".db"
 DEEPEST = 16
+MENDS = {"NoSuchBucket": "correct configSource.bucketName; without that, the bucket was deleted during the run"}
 TIMEOUTS = {"timeout": "60s", "connect_timeout": "10s"}
 
 
@@ -201,7 +202,7 @@ class OpenPlaces:
         self._service: AwsService | None = None
         self.places: Places = Folders(config, cancellation)
         if config.credentials is not None:
-            self._service = AwsService(config.credentials, "s3", report, cancellation)
+            self._service = AwsService(config.credentials, "s3", report, cancellation, MENDS)
             self.places = Buckets(config, config.credentials, self._service, cancellation)
 
     def close(self) -> None:

@@ -3,7 +3,7 @@
 A connector lists and reads; which paths become containers, what their columns are and what is left out is decided here.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Generic, TypeVar, cast, get_args
@@ -23,7 +23,7 @@ from connectors.families.storage.objects import Bucket, ObjectStore, StoredObjec
 from connectors.families.storage.options import StorageConnection, StorageMetadata
 from connectors.models.base import EntityReference, TagLabel
 from connectors.models.database import Column
-from connectors.models.names import child_fqn, encode_name, parent_fqn, quote_name
+from connectors.models.names import child_fqn, decode_name, encode_name, parent_fqn, quote_name, split_fqn
 from connectors.models.records import Record
 from connectors.models.storage import (
     ContainerDataModel,
@@ -57,13 +57,17 @@ OptionsT = TypeVar("OptionsT", bound=StorageMetadata)
 
 
 class StorageWalk(Generic[OptionsT]):
-    """The stages of one run's topology; `whole` is the manifest that goes before those in the buckets."""
+    """The stages of one run's topology; `whole` is the manifest that goes before those in the buckets.
+
+    `only` are the buckets that the connection names, empty for all that there are.
+    """
 
     def __init__(
         self,
         context: RunContext[Any, OptionsT],
         store: ObjectStore,
         whole: Callable[[], WholeManifest | None],
+        only: Sequence[str] = (),
     ) -> None:
         connection = cast("StorageConnection", context.connection).container_filter_pattern
         options = context.options.container_filter_pattern
@@ -79,12 +83,16 @@ class StorageWalk(Generic[OptionsT]):
         # What lies in a bucket that was asked for by name has other names.
         inside = (pattern.model_copy(update={"includes": ()}) for pattern in (connection, options))
         self._keeps_inside = EntityFilter.of(*inside)
+        self._keeps = EntityFilter.of(connection, options)
+        self._only = frozenset(map(encode_name, only))
+        filtered = any(pattern.includes or pattern.excludes for pattern in (connection, options))
         self._buckets = Listing(
             request=CreateContainerRequest,
             rows=self._rows,
             name=lambda row: row.name,
             stages=(self.bucket,),
-            keeps=EntityFilter.of(connection, options),
+            keeps=self._keeps,
+            takes=self._takes if only or filtered else None,
             marks_deleted=context.options.mark_deleted_containers,
             nested=True,
             parallel=False,
@@ -107,6 +115,11 @@ class StorageWalk(Generic[OptionsT]):
         whole = self._read_whole()
         self._whole = whole.by_bucket() if whole else {}
         return self._store.buckets()
+
+    def _takes(self, fqn: str) -> bool:
+        """Whether a container lies in a bucket that this workflow reads: another one may read the service's others."""
+        bucket = split_fqn(fqn)[1]
+        return (not self._only or bucket in self._only) and self._keeps.keeps(decode_name(bucket), bucket)
 
     def bucket(self, item: Item[Bucket]) -> Iterator[Record]:
         """The container of a bucket."""

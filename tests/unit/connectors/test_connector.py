@@ -4,9 +4,12 @@ from collections.abc import Callable
 
 import pytest
 
-from connectors.connector import Capability, Check, CheckResult, Connector, run_checks
+from connectors import registry
+from connectors.connector import ADDRESSES, Capability, Check, CheckResult, Connector, run_checks
 from connectors.errors import SourceUnavailable
 from connectors.families.database_options import DatabaseConnection
+from connectors.families.mysql.config import MysqlConfig
+from tests.connectors_page import own_names
 from tests.in_memory import connector, memory
 
 LONG = 30.0
@@ -95,6 +98,32 @@ def test_results_come_one_by_one() -> None:
     assert list(results) == []
 
 
+@pytest.mark.parametrize(
+    ("given", "address", "named"),
+    [
+        ({"hostPort": "db:3306", "username": "u"}, None, "hostPort"),
+        ({"hostPort": "db:3306", "username": "u"}, "workflowConfig.x", "workflowConfig.x"),
+    ],
+)
+def test_a_step_that_hangs_tells_which_key_to_look_at(given: dict[str, str], address: str | None, named: str) -> None:
+    go_on = threading.Event()
+
+    def hang(_config: MysqlConfig) -> str:
+        go_on.wait(LONG)
+        return "too late"
+
+    step = Check("Hang", "", hang, timeout_seconds=0.05, address=address)
+    [result] = run_checks([step], MysqlConfig.model_validate(given))
+    go_on.set()
+    assert result.advice == f"see whether what {named} names can be reached from here"
+
+
+@pytest.mark.parametrize("name", own_names())
+def test_every_connection_has_a_key_that_names_what_is_asked(name: str) -> None:
+    fields = registry.get(name).config.model_fields
+    assert {field.alias or key for key, field in fields.items()} & set(ADDRESSES)
+
+
 def test_a_step_that_hangs_is_given_up_and_keeps_no_process_alive() -> None:
     go_on = threading.Event()
     hung: list[threading.Thread] = []
@@ -107,7 +136,7 @@ def test_a_step_that_hangs_is_given_up_and_keeps_no_process_alive() -> None:
     results = run_checks([Check("Hang", "", hang, mandatory=True, timeout_seconds=0.05), check("Next")], CONFIG)
     result, following = results
     assert (result.status, result.message) == ("failed", "no answer within 0.05 s")
-    assert result.advice is not None
+    assert result.advice == "see whether what the connection names can be reached from here"
     assert following.status == "passed"
     assert [thread.daemon for thread in hung] == [True]
     go_on.set()

@@ -1,5 +1,6 @@
 """Containers that lie in one another: the inner ones are sent after the outer ones, by their ids."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,24 @@ def test_a_file_is_replayed_from_the_outside_in(fake: FakeOpenMetadata, run: Run
     path.write_text("\n".join(path.read_text().splitlines()[::order]) + "\n")
     replay(path, run.target(), run.report, run.cancellation)
     assert set(fake.entities("containers")) == set(PATHS)
+
+
+@pytest.mark.parametrize("version", ["2.0.7", "1.13.0"])
+def test_what_a_run_does_not_look_at_is_not_gone(version: str, tmp_path: Path) -> None:
+    """Another workflow of the service reads other buckets: each deletes what is gone of its own."""
+    others = ("s.other", "s.other.x")
+
+    def ours(name: str) -> bool:
+        return name.startswith("s.b")
+
+    with FakeOpenMetadata(version) as fake:
+        run = Run(fake, tmp_path)
+        run.deliver([*tree(), *map(container, others)])
+        scope = replace(deletion(*PATHS[:2]), takes=ours)
+        report = run.deliver([*tree()[:3], scope])
+        assert fake.deleted("containers") == set(PATHS[2:])
+        assert not fake.sent("DELETE", "/containers/deleteStale"), "which knows no part of a service"
+    assert report.lost == []
 
 
 @pytest.mark.parametrize("version", ["2.0.7", "1.13.0"])

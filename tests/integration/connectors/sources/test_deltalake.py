@@ -119,7 +119,9 @@ def test_buckets_are_schemas(moto_server: str) -> None:
     results = list(run_checks(CONNECTOR.checks, DeltaLakeConfig.model_validate(given)))
     assert [result.status for result in results] == ["passed", "passed"]
     gone = in_s3(account, bucketName="no-such-bucket-at-all")
-    assert "NoSuchBucket" in run(context(gone)).report.failures[0].cause
+    failure = run(context(gone)).report.failures[0]
+    assert "NoSuchBucket" in failure.cause
+    assert "correct configSource.bucketName" in str(failure.advice)
 
 
 def test_a_log_that_makes_no_sense_is_its_tables_failure(tmp_path: Path) -> None:

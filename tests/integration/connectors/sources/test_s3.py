@@ -93,6 +93,27 @@ def test_all_that_was_listed_is_named_for_the_deletions(account: Account) -> Non
     assert walked.report.snapshot_counts()["container"] == {"filtered": 3}
 
 
+@pytest.mark.parametrize("how", ["bucketNames", "connection", "options"])
+def test_only_what_lies_in_a_bucket_that_is_read_can_be_gone(account: Account, how: str) -> None:
+    """Several workflows may share a service, each with buckets of its own."""
+    plain, pattern = f"plain-{account.number}", {"includes": ["^plain"], "excludes": ["^plain-old"]}
+    given = {"bucketNames": [plain]} if how == "bucketNames" else {}
+    of_connection = {"containerFilterPattern": pattern} if how == "connection" else {}
+    of_options = {"containerFilterPattern": pattern} if how == "options" else {}
+    walked = walk("s3", connection(account, **given, **of_connection), **of_options)
+    [scope] = walked.sink.only(DeletionScope)
+    assert scope.takes is not None
+    assert scope.takes(f"svc.{plain}.a.b")
+    assert not scope.takes("svc.other")
+    assert not scope.takes("svc.other.plain-1")
+    assert not scope.takes("svc.plain-old.a")
+
+
+def test_of_a_whole_account_anything_can_be_gone(account: Account) -> None:
+    [scope] = walk("s3", connection(account)).sink.only(DeletionScope)
+    assert scope.takes is None
+
+
 def test_buckets_that_are_named_are_not_looked_for(account: Account) -> None:
     with Answering({"GET /": DENIED}, upstream=account.endpoint) as server:
         config = account.config(endPointURL=server.address)
@@ -197,6 +218,17 @@ def test_the_manifest_of_several_buckets_has_to_be_there(account: Account) -> No
     assert (name, advice) == ("svc", "correct prefixConfig in storageMetadataConfigSource")
     assert cause == f"s3://plain-{account.number}/here.json is not there"
     assert walked.sink.only(DeletionScope) == []
+
+
+def test_a_bucket_that_is_not_there_is_named_with_its_key(account: Account) -> None:
+    [(name, cause, advice), *_] = told(walk("s3", connection(account, bucketNames=["no-such-bucket-at-all"])))
+    assert (name, "NoSuchBucket" in cause) == ("svc", True)
+    assert "correct bucketNames" in str(advice)
+    prefix = {"containerName": "no-such-bucket-at-all"}
+    walked = walk("s3", connection(account), storageMetadataConfigSource={"prefixConfig": prefix})
+    [(_, cause, advice)] = told(walked)
+    assert "NoSuchBucket" in cause
+    assert advice == "correct containerName of prefixConfig in storageMetadataConfigSource"
 
 
 @pytest.mark.parametrize(
