@@ -1,8 +1,8 @@
 """Amazon's services: credentials as OpenMetadata writes them, clients of boto3, and what their errors mean."""
 
 import time
-from collections.abc import Generator, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar, cast
 
@@ -11,7 +11,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 
 from connectors.cancellation import Cancellation
 from connectors.definition import Model, Unused
-from connectors.errors import ConnectorError, FatalError, SourceUnavailable
+from connectors.errors import ConnectorError, FatalError, SkipEntity, SourceUnavailable
 from connectors.report import Report
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS, READ_SECONDS, TRIES, CONNECTIONS = 10, 60, 3, 16
 StructT = TypeVar("StructT", bound=msgspec.Struct)
+NOT_FOUND = "ResourceNotFoundException"
 SESSION_NAME = "OpenMetadataSession"
 STRANGER = "see whether endPointURL is the address of Amazon's service or of its like"
 REFUSED = frozenset({
@@ -38,6 +39,18 @@ class Paginator(Protocol):
 
     def paginate(self, **query: object) -> Iterable[dict[str, Any]]:
         """The answers, page by page."""
+        ...
+
+
+class DescribesByName(Protocol):
+    """What lists names, and describes one of them."""
+
+    def names(self) -> Iterable[str]:
+        """All of them."""
+        ...
+
+    def described(self, name: str) -> object:
+        """One of them."""
         ...
 
 
@@ -104,6 +117,10 @@ class AwsCredentials(Model):
         """The address of Amazon's console for the region; somebody else's service has none."""
         return None if self.end_point_url else f"https://{self.aws_region}.console.aws.amazon.com"
 
+    def page(self, service: str, place: str) -> str | None:
+        """A page of a service in that console."""
+        return self.console and f"{self.console}/{service}/home?region={self.aws_region}#/{place}"
+
 
 class AwsService:
     """Thread-safe. One of Amazon's services, such as `glue`: its operations by boto3's names, with time limits.
@@ -141,6 +158,21 @@ class AwsService:
         self._report.queried(time.monotonic() - began)
         return answer
 
+    def described(self, operation: str, gone: str = NOT_FOUND, **query: object) -> dict[str, Any]:
+        """The answer about one thing that was listed; `gone` is what the error says of one that is no longer there.
+
+        Raises:
+            SkipEntity: It was deleted since it was listed.
+            FatalError, SourceUnavailable, ConnectorError: See `failure`.
+        """
+        try:
+            return self.call(operation, **query)
+        except ConnectorError as error:
+            if gone in error.message:
+                msg = f"{_shown('', query).lstrip()} was deleted since it was listed"
+                raise SkipEntity(msg) from error
+            raise
+
     def pages(self, operation: str, key: str, **query: object) -> Iterator[Any]:
         """What lies below `key` in the pages of a listing, one page in memory at a time; raises like `call`."""
         for page in self.answers(operation, **query):
@@ -164,6 +196,18 @@ class AwsService:
     def close(self) -> None:
         """Give the connections back."""
         self._client.close()
+
+
+def check_described(
+    credentials: AwsCredentials, name: str, what: str, source: Callable[[AwsService], DescribesByName]
+) -> str:
+    """A step of a connection test: lists all that there are, counts them as `what`, and has the first described."""
+    with closing(AwsService(credentials, name, Report(), Cancellation())) as service:
+        opened = source(service)
+        names = list(opened.names())
+        if names:
+            opened.described(names[0])
+        return f"{len(names)} {what}"
 
 
 def listed(answer: Mapping[str, Any], key: str, what: str) -> list[Any]:

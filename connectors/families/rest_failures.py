@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-from connectors.errors import ConnectorError, FatalError, RunCancelled, SourceUnavailable
+from connectors.errors import ConnectorError, FatalError, RunCancelled, SkipEntity, SourceUnavailable
 
 T = TypeVar("T")
 
@@ -20,7 +20,7 @@ def attempted(work: Callable[[], T], instead: T) -> tuple[T, ConnectorError | No
     """What it brings; or `instead` and why, where that concerns this part alone and not the whole run."""
     try:
         return work(), None
-    except (FatalError, RunCancelled, SourceUnavailable):
+    except (FatalError, RunCancelled, SkipEntity, SourceUnavailable):
         raise
     except ConnectorError as error:
         return instead, error

@@ -11,7 +11,6 @@ from pydantic import Field
 from connectors.cancellation import Cancellation
 from connectors.connector import Capability, Check, Connector, RunContext
 from connectors.definition import Unused
-from connectors.errors import ConnectorError, SkipEntity
 from connectors.families.aws import AwsCredentials, AwsService, converted
 from connectors.families.database import database_topology
 from connectors.families.database_options import DatabaseConnection, DatabaseMetadata
@@ -115,15 +114,9 @@ class DynamoDBSource:
         """
         from boto3.dynamodb.types import TypeDeserializer
 
-        try:
-            answer = self._service.call("describe_table", TableName=name)
-            found = converted(answer.get("Table"), Description, "DynamoDB", f"describe_table {name}")
-            items = self._service.call("scan", TableName=name, Limit=SAMPLE)["Items"]
-        except ConnectorError as error:
-            if "ResourceNotFoundException" in error.message:
-                msg = f"{name} was dropped since it was listed"
-                raise SkipEntity(msg) from error
-            raise
+        answer = self._service.described("describe_table", TableName=name)
+        found = converted(answer.get("Table"), Description, "DynamoDB", f"describe_table {name}")
+        items = self._service.described("scan", TableName=name, Limit=SAMPLE)["Items"]
         python = TypeDeserializer()
         inference = Inference(name, {"Binary": "BINARY"})
         for item in items:

@@ -8,11 +8,9 @@ from urllib.parse import quote
 
 import msgspec
 
-from connectors.cancellation import Cancellation
 from connectors.connector import Capability, Check, Connector, RunContext
 from connectors.definition import Unused
-from connectors.errors import ConnectorError, SkipEntity
-from connectors.families.aws import AwsCredentials, AwsService, converted
+from connectors.families.aws import AwsCredentials, AwsService, check_described, converted
 from connectors.families.messaging import (
     FoundSchema,
     MessagingConnection,
@@ -20,7 +18,6 @@ from connectors.families.messaging import (
     Topic,
     messaging_topology,
 )
-from connectors.report import Report
 
 PAGE = 1000
 HOUR = 3_600_000
@@ -63,7 +60,7 @@ class KinesisSource:
 
     def __init__(self, service: AwsService, credentials: AwsCredentials) -> None:
         self._service = service
-        self._region, self._console = credentials.aws_region, credentials.console
+        self._credentials = credentials
 
     def count(self) -> int:
         """See MessagingSource."""
@@ -89,13 +86,7 @@ class KinesisSource:
             SkipEntity: It is gone since it was listed.
             ConnectorError: It may not be described, or the answer is not what Kinesis tells.
         """
-        try:
-            answer = self._service.call("describe_stream_summary", StreamName=name)
-        except ConnectorError as error:
-            if "ResourceNotFoundException" in error.message:
-                msg = f"{name} was deleted since it was listed"
-                raise SkipEntity(msg) from error
-            raise
+        answer = self._service.described("describe_stream_summary", StreamName=name)
         found = converted(answer.get("StreamDescriptionSummary"), Summary, "Kinesis", f"describe_stream_summary {name}")
         largest = found.max_record_size_in_kibibytes
         return Topic(
@@ -105,14 +96,8 @@ class KinesisSource:
             maximum_message_size=None if largest is None else largest * KIBIBYTE,
             cleanup_policies=("delete",),
             config=tuple(_config(found)),
-            source_url=self._source_url(name),
+            source_url=self._credentials.page("kinesis", f"streams/details/{quote(name)}/monitoring"),
         )
-
-    def _source_url(self, name: str) -> str | None:
-        if self._console is None:
-            return None
-        page = f"{self._console}/kinesis/home"
-        return f"{page}?region={self._region}#/streams/details/{quote(name)}/monitoring"
 
 
 def _config(found: Summary) -> Iterator[tuple[str, str]]:
@@ -135,12 +120,8 @@ def open_source(context: RunContext[KinesisConfig, MessagingMetadata]) -> Genera
 
 def check_topics(config: KinesisConfig) -> str:
     """List the streams, and describe the first."""
-    with closing(AwsService(config.aws_config, "kinesis", Report(), Cancellation())) as service:
-        source = KinesisSource(service, config.aws_config)
-        names = list(source.names())
-        if names:
-            source.described(names[0])
-        return f"{len(names)} streams"
+    credentials = config.aws_config
+    return check_described(credentials, "kinesis", "streams", lambda service: KinesisSource(service, credentials))
 
 
 CONNECTOR = Connector(

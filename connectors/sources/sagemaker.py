@@ -3,15 +3,13 @@
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
-from typing import Literal, TypeVar
+from typing import Literal
 from urllib.parse import quote
 
 import msgspec
 
-from connectors.cancellation import Cancellation
 from connectors.connector import Capability, Check, Connector, RunContext
-from connectors.errors import ConnectorError, FatalError, RunCancelled, SkipEntity, SourceUnavailable
-from connectors.families.aws import AwsCredentials, AwsService, converted
+from connectors.families.aws import AwsCredentials, AwsService, check_described, converted
 from connectors.families.mlmodel import (
     Details,
     MlModel,
@@ -20,10 +18,8 @@ from connectors.families.mlmodel import (
     Version,
     mlmodel_topology,
 )
-from connectors.report import Report
+from connectors.families.rest_failures import attempted
 
-T = TypeVar("T")
-StructT = TypeVar("StructT", bound=msgspec.Struct)
 PAGE = 100
 GONE = "Could not find model"
 GRANTS = """{
@@ -98,38 +94,33 @@ class SageMakerSource:
 
     def __init__(self, service: AwsService, credentials: AwsCredentials) -> None:
         self._service = service
-        self._region, self._console = credentials.aws_region, credentials.console
+        self._credentials = credentials
 
     def models(self, _wanted: Callable[[str], bool], /) -> Iterator[MlModel]:
         """See MlModelSource."""
         for name in self.names():
-            yield MlModel(name, partial(self.details, name), url=self._page(name))
+            page = self._credentials.page("sagemaker", f"models/{quote(name)}")
+            yield MlModel(name, partial(self.described, name), url=page)
 
     def names(self) -> Iterator[str]:
         """The names of all models, in order."""
         for row in self._service.pages("list_models", "Models", SortBy="Name", SortOrder="Ascending", MaxResults=PAGE):
             yield row["ModelName"]
 
-    def details(self, name: str) -> Details:
+    def described(self, name: str) -> Details:
         """What a model is made of.
 
         Raises:
             SkipEntity: It is gone since it was listed.
             ConnectorError: It may not be described, or the answer is not what SageMaker tells.
         """
-        try:
-            answer = self._service.call("describe_model", ModelName=name)
-        except ConnectorError as error:
-            if GONE in error.message:
-                msg = f"{name} was deleted since it was listed"
-                raise SkipEntity(msg) from error
-            raise
+        answer = self._service.described("describe_model", GONE, ModelName=name)
         found = converted(answer, Description, "SageMaker", f"describe_model {name}")
         made = (found.primary_container, *found.containers)
         parts = [each for each in made if each is not None]
-        tags, no_tags = self._asked(partial(self._tags, found.model_arn), ())
+        tags, no_tags = attempted(partial(self._tags, found.model_arn), ())
         packages = [each.model_package_name for each in parts if each.model_package_name]
-        package, no_package = self._asked(partial(self._package, packages[0]), None) if packages else (None, None)
+        package, no_package = attempted(partial(self._package, packages[0]), None) if packages else (None, None)
         if package is not None:
             parts += package.inference_specification.containers
         # Of several in a row, the one that has the files is the model; the others prepare what it gets.
@@ -151,22 +142,6 @@ class SageMakerSource:
         answer = self._service.call("describe_model_package", ModelPackageName=name)
         return converted(answer, Package, "SageMaker", f"describe_model_package {name}")
 
-    @staticmethod
-    def _asked(ask: Callable[[], T], default: T) -> tuple[T, ConnectorError | None]:
-        """What is one part of a model: without it, the rest is sent all the same."""
-        try:
-            return ask(), None
-        except (SourceUnavailable, FatalError, RunCancelled):
-            raise
-        except ConnectorError as error:
-            return default, error
-
-    def _page(self, name: str) -> str | None:
-        if self._console is None:
-            return None
-        page = f"{self._console}/sagemaker/home"
-        return f"{page}?region={self._region}#/models/{quote(name)}"
-
 
 def _version(package: Package) -> Version:
     parts = (package.model_package_group_name, package.model_package_version)
@@ -183,12 +158,8 @@ def open_source(context: RunContext[SageMakerConfig, MlModelMetadata]) -> Genera
 
 def check_models(config: SageMakerConfig) -> str:
     """List the models, and describe the first."""
-    with closing(AwsService(config.aws_config, "sagemaker", Report(), Cancellation())) as service:
-        source = SageMakerSource(service, config.aws_config)
-        names = list(source.names())
-        if names:
-            source.details(names[0])
-        return f"{len(names)} models"
+    credentials = config.aws_config
+    return check_described(credentials, "sagemaker", "models", lambda service: SageMakerSource(service, credentials))
 
 
 CONNECTOR = Connector(
