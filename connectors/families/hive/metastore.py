@@ -1,9 +1,10 @@
 """What the family asks, answered by the tables of Hive's metastore, as they are since Hive 2.
 
-`$NAME` is a table of the metastore, `"NAME"` a column. Details are asked for a range of the tables' ids, ordered by
+`$NAME` is a table of the metastore, `"NAME"` a column, `$OWN` the schemas of the catalogue `hive`. Details are asked for a range of the tables' ids, ordered by
 them in their first column.
 """
 
+import logging
 import re
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -26,16 +27,24 @@ from connectors.families.postgres.config import PostgresConfig
 from connectors.report import Report
 
 PIECE_TABLES = 500
+logger = logging.getLogger(__name__)
 PATH = "source.serviceConnection.config.metastoreConnection."
-SCHEMAS = 'SELECT "NAME", "DESC", "OWNER_NAME" FROM $DBS ORDER BY "NAME"'
-SCHEMA = 'SELECT COUNT(*) FROM $DBS WHERE "NAME" = %s'
-COUNTS = 'SELECT d."NAME", COUNT(*) FROM $TBLS t JOIN $DBS d ON d."DB_ID" = t."DB_ID" GROUP BY d."NAME"'
+# Metastores since Hive 3 may have other catalogues, whose schemas may have the same names. Those before have no
+# CTLG_NAME: there it is the one of `o`, which stands further outside.
+OWN = """(
+    SELECT a.* FROM $DBS a CROSS JOIN (SELECT 'hive' AS "CTLG_NAME") o
+    WHERE EXISTS (SELECT 1 FROM $DBS i WHERE i."DB_ID" = a."DB_ID" AND "CTLG_NAME" = 'hive')
+)"""
+ALL = "SELECT COUNT(*) FROM $DBS"
+SCHEMAS = 'SELECT "NAME", "DESC", "OWNER_NAME" FROM $OWN d ORDER BY "NAME"'
+SCHEMA = 'SELECT COUNT(*) FROM $OWN d WHERE "NAME" = %s'
+COUNTS = 'SELECT d."NAME", COUNT(*) FROM $TBLS t JOIN $OWN d ON d."DB_ID" = t."DB_ID" GROUP BY d."NAME"'
 TABLES = """
-    SELECT t."TBL_ID", t."TBL_NAME" FROM $TBLS t JOIN $DBS d ON d."DB_ID" = t."DB_ID"
+    SELECT t."TBL_ID", t."TBL_NAME" FROM $TBLS t JOIN $OWN d ON d."DB_ID" = t."DB_ID"
     WHERE d."NAME" = %s ORDER BY t."TBL_ID"
 """
 OF_PIECE = """
-    FROM $TBLS t JOIN $DBS d ON d."DB_ID" = t."DB_ID" {}
+    FROM $TBLS t JOIN $OWN d ON d."DB_ID" = t."DB_ID" {}
     WHERE d."NAME" = %s AND t."TBL_ID" BETWEEN %s AND %s
 """
 KINDS = f"""
@@ -76,7 +85,7 @@ class PostgresStore:
     def rows(self, subject: str, query: str, *parameters: object) -> list[Row]:
         """See Store."""
         with self._sessions.snapshot(self._database, subject) as snapshot:
-            return snapshot.rows(re.sub(r"\$(\w+)", r'public."\1"', query), parameters or None)
+            return snapshot.rows(re.sub(r"\$(\w+)", r'public."\1"', query.replace("$OWN", OWN)), parameters or None)
 
 
 class MysqlStore:
@@ -88,7 +97,9 @@ class MysqlStore:
 
     def rows(self, subject: str, query: str, *parameters: object) -> list[Row]:
         """See Store."""
-        own = re.sub(r"\$(\w+)", lambda found: f"{self._schema}.`{found[1]}`", query.replace('"', "`"))
+        own = re.sub(
+            r"\$(\w+)", lambda found: f"{self._schema}.`{found[1]}`", query.replace("$OWN", OWN).replace('"', "`")
+        )
         return self._sessions.rows(subject, own, parameters)
 
 
@@ -106,7 +117,10 @@ class MetastoreSource:
 
     def databases(self) -> Iterable[Database]:
         """The one database, once the metastore has answered."""
-        self._store.rows("the list of schemas", SCHEMAS)
+        own = len(self._store.rows("the list of schemas", SCHEMAS))
+        [(count,)] = self._store.rows("the list of schemas", ALL)
+        if count > own:
+            logger.warning("%d schemas of other catalogues than hive are left out of the metastore", count - own)
         return [Database(self._config.database_name, in_part=self._config.database_schema is not None)]
 
     def counts(self, database: str) -> Mapping[str, Mapping[str, int]]:

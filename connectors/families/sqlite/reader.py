@@ -1,7 +1,7 @@
 """The one connection to a file, and what its errors mean."""
 
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,14 +37,22 @@ class Reader:
 
     @contextmanager
     def opened(self) -> Generator["sqlite3.Connection"]:
-        """The one connection, in one transaction, so that all that is read is of the same moment."""
+        """The one connection, in a transaction: what is read in the block is of the same moment.
+
+        While it lasts, a writer's log grows or its commits wait: the block holds what is asked and nothing else.
+        """
         import sqlite3
 
         self._cancellation.check()
         try:
             if self._connection is None:
                 self._connection = self._connected()
-            yield self._connection
+            self._connection.execute("BEGIN")
+            try:
+                yield self._connection
+            finally:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
         except sqlite3.Error as error:
             self._cancellation.check()
             raise failure(error, self._path) from error
@@ -57,7 +65,6 @@ class Reader:
             address, uri=True, timeout=BUSY_SECONDS, check_same_thread=False, isolation_level=None
         )
         connection.set_progress_handler(lambda: self._cancellation.requested, STEPS_BETWEEN_LOOKS)
-        connection.execute("BEGIN")
         return connection
 
     def _place(self) -> Path:
@@ -75,12 +82,12 @@ class Reader:
                 raise SourceUnavailable(message, "see whether it is still being copied, or correct databaseMode")
         return place
 
-    def rows(self, connection: "sqlite3.Connection", query: str, *parameters: str) -> Iterator[Row]:
-        """The rows of one query, one at a time."""
+    def rows(self, connection: "sqlite3.Connection", query: str, *parameters: str) -> list[Row]:
+        """The rows of one query."""
         began = time.monotonic()
-        cursor = connection.execute(query.replace("$own", OWN), parameters)
+        found = connection.execute(query.replace("$own", OWN), parameters).fetchall()
         self._report.queried(time.monotonic() - began)
-        yield from iter(cursor.fetchone, None)
+        return found
 
 
 def failure(error: "sqlite3.Error", path: str) -> ConnectorError:

@@ -1,13 +1,19 @@
-"""The connector against files that are none of SQLite's."""
+"""The connector against files that are none of SQLite's, and against those that change while they are read."""
 
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from connectors import runner
+from connectors.cancellation import Cancellation
 from connectors.errors import ConnectorError, FatalError, SourceUnavailable
+from connectors.families.sqlite.config import SQLiteConfig
+from connectors.families.sqlite.reader import Reader
+from connectors.families.sqlite.source import PIECE_TABLES, SQLiteSource
+from connectors.report import Report
 from tests.whole_runs import walk
 
 
@@ -48,3 +54,51 @@ def test_a_database_whose_last_table_was_dropped_is_an_empty_one(tmp_path: Path)
     assert list(walked.report.failures) == []
     [scope] = [scope for (_, entity), scope in walked.sink.deletions().items() if entity == "table"]
     assert scope.seen == ()
+
+
+@pytest.fixture
+def filled(tmp_path: Path) -> Path:
+    """A file of more tables than are read at a time."""
+    place = tmp_path / "shop.db"
+    with closing(sqlite3.connect(place)) as made:
+        names = (f"t{number:04}" for number in range(PIECE_TABLES + 50))
+        made.executescript("BEGIN;" + ";".join(f"CREATE TABLE {name} (id INT)" for name in names) + ";COMMIT")
+    return place
+
+
+@pytest.fixture
+def reader(filled: Path) -> Iterator[Reader]:
+    config = SQLiteConfig.model_validate({"databaseMode": str(filled)})
+    with closing(Reader(config, Report(), Cancellation())) as opened:
+        yield opened
+
+
+def test_a_writers_log_does_not_grow_for_a_whole_run(filled: Path, reader: Reader) -> None:
+    with closing(sqlite3.connect(filled, timeout=0)) as writer:
+        writer.execute("PRAGMA journal_mode = WAL")
+        SQLiteSource(reader).databases()
+        tables = SQLiteSource(reader).tables("default", "main")
+        next(tables)
+        writer.execute("CREATE TABLE new (id INT)")
+        [(busy, _, _)] = writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        assert busy == 0
+        assert len(list(tables)) == PIECE_TABLES + 49
+
+
+def test_a_writer_waits_for_no_run(filled: Path, reader: Reader) -> None:
+    with closing(sqlite3.connect(filled, timeout=0)) as writer:
+        tables = SQLiteSource(reader).tables("default", "main")
+        next(tables)
+        writer.execute("CREATE TABLE new (id INT)")
+        assert len(list(tables)) == PIECE_TABLES + 49
+
+
+def test_a_table_that_is_dropped_meanwhile_is_left_to_the_deletions(filled: Path, reader: Reader) -> None:
+    tables = SQLiteSource(reader).tables("default", "main")
+    first = next(tables)
+    with closing(sqlite3.connect(filled)) as writer:
+        writer.execute(f"DROP TABLE t{PIECE_TABLES + 3:04}")
+    names = [first.name, *(table.name for table in tables)]
+    assert names == sorted(names)
+    assert f"t{PIECE_TABLES + 3:04}" not in names
+    assert len(names) == PIECE_TABLES + 49
