@@ -1,7 +1,7 @@
 """What the family asks, answered by the tables of Hive's metastore, as they are since Hive 2.
 
-`$NAME` is a table of the metastore, `"NAME"` a column, `$OWN` the schemas of the catalogue `hive`. Details are asked for a range of the tables' ids, ordered by
-them in their first column.
+`$NAME` is a table of the metastore, `"NAME"` a column, `$own` what OWN is. Details are asked for a range of the tables'
+ids, ordered by them in their first column.
 """
 
 import logging
@@ -36,15 +36,15 @@ OWN = """(
     WHERE EXISTS (SELECT 1 FROM $DBS i WHERE i."DB_ID" = a."DB_ID" AND "CTLG_NAME" = 'hive')
 )"""
 ALL = "SELECT COUNT(*) FROM $DBS"
-SCHEMAS = 'SELECT "NAME", "DESC", "OWNER_NAME" FROM $OWN d ORDER BY "NAME"'
-SCHEMA = 'SELECT COUNT(*) FROM $OWN d WHERE "NAME" = %s'
-COUNTS = 'SELECT d."NAME", COUNT(*) FROM $TBLS t JOIN $OWN d ON d."DB_ID" = t."DB_ID" GROUP BY d."NAME"'
+SCHEMAS = 'SELECT "NAME", "DESC", "OWNER_NAME" FROM $own d ORDER BY "NAME"'
+SCHEMA = 'SELECT COUNT(*) FROM $own d WHERE "NAME" = %s'
+COUNTS = 'SELECT d."NAME", COUNT(*) FROM $TBLS t JOIN $own d ON d."DB_ID" = t."DB_ID" GROUP BY d."NAME"'
 TABLES = """
-    SELECT t."TBL_ID", t."TBL_NAME" FROM $TBLS t JOIN $OWN d ON d."DB_ID" = t."DB_ID"
+    SELECT t."TBL_ID", t."TBL_NAME" FROM $TBLS t JOIN $own d ON d."DB_ID" = t."DB_ID"
     WHERE d."NAME" = %s ORDER BY t."TBL_ID"
 """
 OF_PIECE = """
-    FROM $TBLS t JOIN $OWN d ON d."DB_ID" = t."DB_ID" {}
+    FROM $TBLS t JOIN $own d ON d."DB_ID" = t."DB_ID" {}
     WHERE d."NAME" = %s AND t."TBL_ID" BETWEEN %s AND %s
 """
 KINDS = f"""
@@ -85,7 +85,7 @@ class PostgresStore:
     def rows(self, subject: str, query: str, *parameters: object) -> list[Row]:
         """See Store."""
         with self._sessions.snapshot(self._database, subject) as snapshot:
-            return snapshot.rows(re.sub(r"\$(\w+)", r'public."\1"', query.replace("$OWN", OWN)), parameters or None)
+            return snapshot.rows(re.sub(r"\$(\w+)", r'public."\1"', query.replace("$own", OWN)), parameters or None)
 
 
 class MysqlStore:
@@ -97,9 +97,8 @@ class MysqlStore:
 
     def rows(self, subject: str, query: str, *parameters: object) -> list[Row]:
         """See Store."""
-        own = re.sub(
-            r"\$(\w+)", lambda found: f"{self._schema}.`{found[1]}`", query.replace("$OWN", OWN).replace('"', "`")
-        )
+        quoted = query.replace("$own", OWN).replace('"', "`")
+        own = re.sub(r"\$(\w+)", lambda found: f"{self._schema}.`{found[1]}`", quoted)
         return self._sessions.rows(subject, own, parameters)
 
 

@@ -143,8 +143,27 @@ def test_a_server_that_speaks_something_else(monkeypatch: pytest.MonkeyPatch) ->
 # --- The metastore's own tables
 
 
-def in_postgres(server: SourceServer) -> dict[str, Any]:
-    url = server.make_database("metastore", (GOLDEN / "metastore.sql").read_text(encoding="utf-8"))
+METASTORE = (GOLDEN / "metastore.sql").read_text(encoding="utf-8")
+# As it was before Hive 3, and with a second catalogue, whose schema has the name of another one's.
+BEFORE_CATALOGUES = (
+    METASTORE
+    + """
+ALTER TABLE "DBS" DROP COLUMN "CTLG_NAME";
+"""
+)
+WITH_CATALOGUES = (
+    METASTORE
+    + """
+INSERT INTO "DBS" VALUES (3, 'of Spark', 'hdfs://nn/spark', 'shop', 'eve', 'USER', 'spark');
+INSERT INTO "SDS" VALUES (17, 27, 'hdfs://nn/spark/secret');
+INSERT INTO "TBLS" VALUES (7, 1700000000, 3, 'eve', 17, 'secret', 'MANAGED_TABLE', NULL, NULL);
+INSERT INTO "COLUMNS_V2" VALUES (27, NULL, 'id', 'int', 0);
+"""
+)
+
+
+def in_postgres(server: SourceServer, statements: str = METASTORE) -> dict[str, Any]:
+    url = server.make_database("metastore", statements)
     parts = conninfo_to_dict(url)
     return {
         "type": "Postgres",
@@ -155,8 +174,7 @@ def in_postgres(server: SourceServer) -> dict[str, Any]:
     }
 
 
-def in_mariadb(server: MariaDB) -> dict[str, Any]:
-    statements = (GOLDEN / "metastore.sql").read_text(encoding="utf-8")
+def in_mariadb(server: MariaDB, statements: str = METASTORE) -> dict[str, Any]:
     name = server.make_schema(f"SET sql_mode = 'ANSI_QUOTES';\n{statements}")
     user = server.make_user(f"SELECT ON {name}.*")
     place = {"hostPort": f"127.0.0.1:{server.port}", "databaseSchema": name}
@@ -168,6 +186,27 @@ def store(request: pytest.FixtureRequest) -> dict[str, Any]:
     if request.param == "postgres":
         return in_postgres(request.getfixturevalue("source_server"))
     return in_mariadb(request.getfixturevalue("mariadb_server"))
+
+
+@pytest.mark.parametrize(
+    ("statements", "told"),
+    [
+        (BEFORE_CATALOGUES, []),
+        (WITH_CATALOGUES, ["1 schemas of other catalogues than hive are left out of the metastore"]),
+    ],
+)
+@pytest.mark.parametrize("kind", ["postgres", "mariadb"])
+def test_of_several_catalogues_the_default_one_is_read(
+    request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture, kind: str, statements: str, told: list[str]
+) -> None:
+    if kind == "postgres":
+        store = in_postgres(request.getfixturevalue("source_server"), statements)
+    else:
+        store = in_mariadb(request.getfixturevalue("mariadb_server"), statements)
+    walked = run(context(connection("hive:10000", metastoreConnection=store)))
+    assert set(tables(walked)) == {"adults", "customer", "event", "lake", "landing", "orders"}
+    assert [schema.name for schema in walked.sink.only(CreateDatabaseSchemaRequest)] == ["default", "shop"]
+    assert [each.getMessage() for each in caplog.records if "catalogues" in each.getMessage()] == told
 
 
 def test_a_metastore_is_read_as_a_whole(store: dict[str, Any]) -> None:
