@@ -23,7 +23,7 @@ def described(rows: Sequence[Row], primary: list[str], uniques: list[list[str]])
     """The columns of one table."""
     alone = {names[0] for names in uniques if len(names) == 1}
     found: list[Column] = []
-    for place, (name, declared, not_null, _) in enumerate(rows, 1):
+    for place, (_, name, declared, not_null, _) in enumerate(rows, 1):
         constraint: ColumnConstraint | None = "NOT_NULL" if not_null else "NULL"
         if name in primary:
             constraint = "PRIMARY_KEY" if len(primary) == 1 else None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from connectors.connector import RunContext
 from connectors.families.database_options import DatabaseMetadata
 from connectors.families.database_source import Database, ForeignKey, Routine, Schema, Table, Tag
+from connectors.families.sql import DetailStream
 from connectors.families.sqlite import queries
 from connectors.families.sqlite.columns import constraints, described
 from connectors.families.sqlite.config import DATABASE, SQLiteConfig
@@ -66,37 +67,41 @@ class SQLiteSource:
         for first in range(0, len(names), PIECE_TABLES):
             piece = names[first : first + PIECE_TABLES]
             with self._reader.opened() as connection:
-                found = self._statements(connection, piece)
-                made = [self._table(connection, database, *found[name]) for name in piece if name in found]
+                made = list(self._piece(connection, database, piece))
             yield from made
 
-    def _statements(self, connection: "sqlite3.Connection", names: list[str]) -> dict[str, Row]:
-        """Name, kind and statement of each that is still there."""
-        query = queries.STATEMENTS.replace("$names", ", ".join("?" * len(names)))
-        return {row[0]: row for row in self._reader.rows(connection, query, *names)}
+    def _piece(self, connection: "sqlite3.Connection", database: str, names: list[str]) -> Iterator[Table]:
+        """Those of the names that are still there."""
 
-    def _table(
-        self, connection: "sqlite3.Connection", database: str, name: str, kind: str, statement: str | None
-    ) -> Table:
-        if kind == "view":
-            columns = described(self._of_view(connection, name), [], [])
-            return Table(name, TableType.VIEW, columns, definition=statement)
-        rows, keys, references = (
-            self._reader.rows(connection, query, name)
-            for query in (queries.COLUMNS, queries.KEYS, queries.FOREIGN_KEYS)
-        )
-        primary = [row[0] for row in sorted(rows, key=lambda row: row[3]) if row[3]]
-        uniques = [[key for _, key in index] for index in grouped(keys) if all(key for _, key in index)]
-        return Table(
-            name=name,
-            type=TableType.REGULAR,
-            columns=described(rows, primary, uniques),
-            constraints=constraints(primary, uniques),
-            foreign_keys=tuple(
-                self._reference(connection, database, group, [primary, *uniques]) for group in grouped(references)
-            ),
-            ddl=partial(str, statement),
-        )
+        def ask(query: str, names: list[str]) -> list[Row]:
+            marks = ", ".join(["(?)"] * len(names))
+            return self._reader.rows(connection, query.replace("$names", marks), *names) if names else []
+
+        found: dict[str, Row] = {row[0]: row for row in ask(queries.STATEMENTS, names)}
+        tables = [name for name in names if name in found and found[name][1] != "view"]
+        details = (queries.COLUMNS, queries.KEYS, queries.FOREIGN_KEYS)
+        columns, keys, references = (DetailStream(iter(ask(query, tables))) for query in details)
+        for name in names:
+            if name not in found:
+                continue
+            _, kind, statement = found[name]
+            is_view = kind == "view"
+            rows = self._of_view(connection, name) if is_view else columns.of(name)
+            primary = [row[1] for row in sorted(rows, key=lambda row: row[4]) if row[4]]
+            indexes = grouped(keys.of(name))
+            uniques = [[key for _, _, key in index] for index in indexes if all(key for _, _, key in index)]
+            yield Table(
+                name=name,
+                type=TableType.VIEW if is_view else TableType.REGULAR,
+                columns=described(rows, primary, uniques),
+                constraints=constraints(primary, uniques),
+                foreign_keys=tuple(
+                    self._reference(connection, database, group, [primary, *uniques])
+                    for group in grouped(references.of(name))
+                ),
+                definition=statement if is_view else None,
+                ddl=None if is_view else partial(str, statement),
+            )
 
     def routines(self, _database: str, _schema: str) -> Iterable[Routine]:
         """There are none."""
@@ -118,16 +123,16 @@ class SQLiteSource:
         self, connection: "sqlite3.Connection", database: str, rows: Sequence[Row], unique: list[list[str]]
     ) -> ForeignKey:
         """A key that does not say which columns it refers to means the other table's primary key."""
-        _, table, _, to = rows[0]
-        columns = tuple(row[2] for row in rows)
-        named = tuple(row[3] for row in rows) if to else ()
+        _, _, table, _, to = rows[0]
+        columns = tuple(row[3] for row in rows)
+        named = tuple(row[4] for row in rows) if to else ()
         primary = () if named else tuple(name for (name,) in self._reader.rows(connection, queries.PRIMARY_KEY, table))
         return ForeignKey(columns, database, SCHEMA, table, named or primary, unique=[*columns] in unique)
 
 
 def grouped(rows: Sequence[Row]) -> list[list[Row]]:
-    """Rows that agree in their first place, which they are ordered by."""
-    return [list(group) for _, group in groupby(rows, key=lambda row: row[0])]
+    """Rows that agree in their second place, which they are ordered by."""
+    return [list(group) for _, group in groupby(rows, key=lambda row: row[1])]
 
 
 @contextmanager
