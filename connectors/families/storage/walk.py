@@ -77,22 +77,20 @@ class StorageWalk(Generic[OptionsT]):
         self._new_tags = NewTags()
         self._whole: Mapping[str, tuple[ManifestEntry, ...]] = {}
         text = context.options.default_manifest
-        self._default: Mapping[str, tuple[ManifestEntry, ...]] = {}
-        if text:
-            self._default = parsed(WholeManifest, text, "defaultManifest").by_bucket()
+        self._default = parsed(WholeManifest, text, "defaultManifest").by_bucket() if text else {}
         # What lies in a bucket that was asked for by name has other names.
         inside = (pattern.model_copy(update={"includes": ()}) for pattern in (connection, options))
         self._keeps_inside = EntityFilter.of(*inside)
         self._keeps = EntityFilter.of(connection, options)
         self._only = frozenset(map(encode_name, only))
-        filtered = any(pattern.includes or pattern.excludes for pattern in (connection, options))
+        chosen = any((only, connection.includes, connection.excludes, options.includes, options.excludes))
         self._buckets = Listing(
             request=CreateContainerRequest,
             rows=self._rows,
             name=lambda row: row.name,
             stages=(self.bucket,),
             keeps=self._keeps,
-            takes=self._takes if only or filtered else None,
+            takes=self._takes if chosen else None,
             marks_deleted=context.options.mark_deleted_containers,
             nested=True,
             parallel=False,

@@ -222,7 +222,7 @@ def test_the_manifest_of_several_buckets_has_to_be_there(account: Account) -> No
 
 def test_a_bucket_that_is_not_there_is_named_with_its_key(account: Account) -> None:
     [(name, cause, advice), *_] = told(walk("s3", connection(account, bucketNames=["no-such-bucket-at-all"])))
-    assert (name, "NoSuchBucket" in cause) == ("svc", True)
+    assert (name, "NoSuchBucket" in cause) == ("svc.no-such-bucket-at-all", True)
     assert "correct bucketNames" in str(advice)
     prefix = {"containerName": "no-such-bucket-at-all"}
     walked = walk("s3", connection(account), storageMetadataConfigSource={"prefixConfig": prefix})
