@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar, cast, get_args
 from msgspec import structs
 
 from connectors.connector import RunContext
+from connectors.definition import FilterPattern
 from connectors.errors import ConnectorError
 from connectors.families.database_source import Tag
 from connectors.families.database_tags import NewTags, label_of, tags_of
@@ -76,21 +77,19 @@ class StorageWalk(Generic[OptionsT]):
         self._read_whole = whole
         self._new_tags = NewTags()
         self._whole: Mapping[str, tuple[ManifestEntry, ...]] = {}
-        text = context.options.default_manifest
-        self._default = parsed(WholeManifest, text, "defaultManifest").by_bucket() if text else {}
+        self._default = _default(context.options.default_manifest)
         # What lies in a bucket that was asked for by name has other names.
         inside = (pattern.model_copy(update={"includes": ()}) for pattern in (connection, options))
         self._keeps_inside = EntityFilter.of(*inside)
         self._keeps = EntityFilter.of(connection, options)
         self._only = frozenset(map(encode_name, only))
-        chosen = any((only, connection.includes, connection.excludes, options.includes, options.excludes))
         self._buckets = Listing(
             request=CreateContainerRequest,
             rows=self._rows,
             name=lambda row: row.name,
             stages=(self.bucket,),
             keeps=self._keeps,
-            takes=self._takes if chosen else None,
+            takes=self._takes if only or connection != options or options != FilterPattern() else None,
             marks_deleted=context.options.mark_deleted_containers,
             nested=True,
             parallel=False,
@@ -285,6 +284,10 @@ class StorageWalk(Generic[OptionsT]):
             size=size,
             file_formats=tuple(cast("FileFormat", each) for each in sorted(formats)),
         )
+
+
+def _default(text: str | None) -> Mapping[str, tuple[ManifestEntry, ...]]:
+    return parsed(WholeManifest, text, "defaultManifest").by_bucket() if text else {}
 
 
 def _labels(tags: Iterable[Tag]) -> tuple[TagLabel, ...]:
