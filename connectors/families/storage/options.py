@@ -7,11 +7,14 @@ from pydantic import AfterValidator
 from connectors.definition import FilterPattern, Model, SourceOptions
 from connectors.families.storage.manifest import checked_text
 
+# The default of OpenMetadata: files that only tell that others are complete.
+ALL_BUT_MARKERS = FilterPattern(excludes=("_SUCCESS",))
+
 
 class StorageConnection(Model):
     """What every storage connection may carry."""
 
-    container_filter_pattern: FilterPattern = FilterPattern(excludes=("_SUCCESS",))
+    container_filter_pattern: FilterPattern = ALL_BUT_MARKERS
 
 
 class StorageMetadata(SourceOptions):

@@ -21,7 +21,7 @@ from connectors.families.service import Item, Listing, service_topology
 from connectors.families.storage.manifest import MOST_BYTES as MOST_MANIFEST_BYTES
 from connectors.families.storage.manifest import BucketManifest, ManifestEntry, WholeManifest, parsed
 from connectors.families.storage.objects import Bucket, ObjectStore, StoredObject, paths
-from connectors.families.storage.options import StorageConnection, StorageMetadata
+from connectors.families.storage.options import ALL_BUT_MARKERS, StorageConnection, StorageMetadata
 from connectors.models.base import EntityReference, TagLabel
 from connectors.models.database import Column
 from connectors.models.names import child_fqn, decode_name, encode_name, parent_fqn, quote_name, split_fqn
@@ -89,7 +89,7 @@ class StorageWalk(Generic[OptionsT]):
             name=lambda row: row.name,
             stages=(self.bucket,),
             keeps=self._keeps,
-            takes=self._takes if only or connection != options or options != FilterPattern() else None,
+            takes=self._takes if only or (connection, options) != (ALL_BUT_MARKERS, FilterPattern()) else None,
             marks_deleted=context.options.mark_deleted_containers,
             nested=True,
             parallel=False,

@@ -132,7 +132,7 @@ def source_at(address: str | None) -> SageMakerSource:
 def test_garbage_about_a_model() -> None:
     told = pytest.raises(ConnectorError, match="not what SageMaker tells")
     with Answering({"POST /": {"ModelArn": 3}}) as server, told as caught:
-        source_at(server.address).details("price")
+        source_at(server.address).described("price")
     assert caught.value.advice == "see whether endPointURL is the address of SageMaker"
 
 
@@ -147,7 +147,7 @@ def test_files_of_newer_models_have_a_place_too() -> None:
     place = {"S3DataSource": {"S3Uri": "s3://m/a/", "S3DataType": "S3Prefix", "CompressionType": "None"}}
     answer: dict[str, Any] = {"ModelArn": "a", "PrimaryContainer": {"Image": "i", "ModelDataSource": place}, "Tags": []}
     with Answering({"POST /": answer}) as server:
-        found = source_at(server.address).details("a")
+        found = source_at(server.address).described("a")
     assert (found.storage, found.image, found.algorithm) == ("s3://m/a/", "i", "mlmodel")
 
 
