@@ -1,7 +1,8 @@
-"""How much an installation of the core takes: its distributions, their files and bytecode."""
+"""How much an installation of the core takes, and one to start: without what this environment has for development."""
 
 import importlib.util
 import marshal
+import sys
 from collections.abc import Iterable, Iterator
 from importlib.metadata import Distribution, distribution
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from benchmarks.running import ROOT
+from benchmarks.running import ROOT, Installation, environment
 
 OWN = ("service", "connectors", "migrations")
 PYC_HEADER_BYTES = 16
@@ -23,10 +24,23 @@ def core_size() -> tuple[int, int]:
     return len(closure), _bytes(file for file in files if file.is_file() and file.suffix != ".pyc")
 
 
-def _closure() -> set[str]:
-    """The distributions that Headwater cannot be installed without, itself among them."""
+def install(folder: Path, *extras: str) -> Installation:
+    """An installation with these extras, in a new folder, as links to what is installed here.
+
+    Tools for development change how long a start takes: httpx, for one, loads all of `rich` where it is installed.
+    """
+    folder.mkdir(mode=0o755)
+    for name in _closure(*extras):
+        found = distribution(name)
+        for top in {file.parts[0] for file in found.files or ()} - {"..", "__pycache__"}:
+            (folder / top).symlink_to(Path(str(found.locate_file(top))))
+    return Installation((sys.executable, "-S"), {**environment(), "PYTHONPATH": str(folder)})
+
+
+def _closure(*wanted: str) -> set[str]:
+    """The distributions that Headwater with these extras cannot be installed without, itself among them."""
     found: set[str] = set()
-    todo: list[tuple[str, frozenset[str]]] = [("headwater", frozenset())]
+    todo: list[tuple[str, frozenset[str]]] = [("headwater", frozenset(wanted))]
     seen = set(todo)
     while todo:
         name, extras = todo.pop()

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,14 @@ from service.database.embedded import EmbeddedPostgres
 
 ROOT = Path(__file__).parents[1]
 PATIENCE_SECONDS = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """A Python that has Headwater: what `-m` and `-c` come after, and the environment of its processes."""
+
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +43,9 @@ def source(folder: Path) -> Generator[str]:
 
 
 @contextlib.contextmanager
-def service(data_dir: Path) -> Generator[Running]:
-    """A running service with its store in `data_dir`."""
+def service(data_dir: Path, installed: Installation | None = None) -> Generator[Running]:
+    """A running service with its store in `data_dir`; unless `installed` is given, of this environment."""
+    installed = installed or Installation((sys.executable,), environment())
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -44,8 +53,8 @@ def service(data_dir: Path) -> Generator[Running]:
     data_dir.mkdir(exist_ok=True)
     with (data_dir / "service.log").open("a") as log:
         began = time.monotonic()
-        command = [sys.executable, "-m", "service", "serve"]
-        process = subprocess.Popen(command, cwd=ROOT, env={**environment(), **own}, stderr=log)
+        command = [*installed.command, "-m", "service", "serve"]
+        process = subprocess.Popen(command, cwd=ROOT, env={**installed.environment, **own}, stderr=log)
         try:
             with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10, trust_env=False) as client:
                 wait_until_ready(client, process)

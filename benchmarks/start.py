@@ -1,6 +1,7 @@
 """`python -m benchmarks.start`: `headwater run` to its first query, `serve` until it is ready, and what is installed.
 
-Beside them, measured in turns with them, what Python takes to import the three libraries that neither can do without.
+All of an installation as users have it, without what this environment has for development. Beside them, in turns with
+them, what Python takes to import the three libraries that neither can do without.
 """
 
 import statistics
@@ -12,21 +13,21 @@ from pathlib import Path
 
 from psycopg.conninfo import conninfo_to_dict
 
-from benchmarks.__main__ import MEGABYTE, STARTS, service_start
+from benchmarks.__main__ import EXTRAS, MEGABYTE, STARTS, service_start
 from benchmarks.fast_api import fast_api
 from benchmarks.ingesting import definition
-from benchmarks.installed import core_size
+from benchmarks.installed import core_size, install
 from benchmarks.results import Table
-from benchmarks.running import environment, source
+from benchmarks.running import Installation, source
 from benchmarks.starting import seconds_to_first_query
 
 BARE = "import httpx, psycopg, pydantic"
 
 
-def seconds_of_bare_imports() -> float:
+def seconds_of_bare_imports(installed: Installation) -> float:
     """From the start of a process that only imports to its end."""
     began = time.monotonic()
-    subprocess.run([sys.executable, "-c", BARE], env=environment(), check=True)
+    subprocess.run([*installed.command, "-c", BARE], env=installed.environment, check=True)
     return time.monotonic() - began
 
 
@@ -39,13 +40,14 @@ def main() -> int:
             place = conninfo_to_dict(url)
             server = f"{place['host']}/.s.PGSQL.{place.get('port', 5432)}"
             config = definition("bench-start", url, catalogue, 1)
-            seconds_to_first_query(folder, config, server)  # writes the bytecode
-            service_start(folder / "service")  # makes the store
+            installed = install(folder / "installed", *EXTRAS)
+            seconds_to_first_query(installed, folder, config, server)  # writes the bytecode
+            service_start(folder / "service", installed)  # makes the store
             starts = [
                 (
-                    seconds_of_bare_imports(),
-                    seconds_to_first_query(folder, config, server),
-                    service_start(folder / "service"),
+                    seconds_of_bare_imports(installed),
+                    seconds_to_first_query(installed, folder, config, server),
+                    service_start(folder / "service", installed),
                 )
                 for _ in range(STARTS)
             ]

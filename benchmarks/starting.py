@@ -5,30 +5,29 @@ import json
 import queue
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.running import PATIENCE_SECONDS, ROOT, environment
+from benchmarks.running import PATIENCE_SECONDS, ROOT, Installation
 
 QUERIES = (b"Q", b"P")  # the messages of Postgres's protocol that hold a query
 CHUNK_BYTES = 65536
 
 
-def seconds_to_first_query(folder: Path, config: Mapping[str, Any], server: str) -> float:
+def seconds_to_first_query(installed: Installation, folder: Path, config: Mapping[str, Any], server: str) -> float:
     """Run a definition through a gate before the Postgres whose socket is `server`, until it asks something."""
     with Gate(server).listening() as gate:
         source = dict(config["source"])
         inner = {**source["serviceConnection"]["config"], "hostPort": f"127.0.0.1:{gate.port}"}
         definition = folder / "run.json"
         definition.write_text(json.dumps({**config, "source": {**source, "serviceConnection": {"config": inner}}}))
-        command = [sys.executable, "-m", "service", "run", "-c", str(definition)]
+        command = [*installed.command, "-m", "service", "run", "-c", str(definition)]
         began = time.monotonic()
         with (folder / "run.log").open("w") as log:
-            process = subprocess.Popen(command, cwd=ROOT, env=environment(), stdout=log, stderr=log)
+            process = subprocess.Popen(command, cwd=ROOT, env=installed.environment, stdout=log, stderr=log)
         try:
             return gate.asked.get(timeout=PATIENCE_SECONDS) - began
         finally:

@@ -5,7 +5,6 @@ import logging
 import os
 import signal
 import socket
-import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -24,6 +23,7 @@ from service.access.repository import has_keys
 from service.api.dependencies import Readiness, Services
 from service.api.feed import RunFeed
 from service.api.router import build_api
+from service.database.embedded import EmbeddedPostgres
 from service.database.engine import Database
 from service.database.listen import Listener
 from service.database.opening import open_database
@@ -52,7 +52,7 @@ from service.runs.repository import (
 from service.runs.status import ACTIVE
 from service.scheduling.scheduler import Scheduler
 from service.scheduling.triggers import check_schedule
-from service.server import HttpServer, bound
+from service.server import HttpServer
 from service.settings import ADMIN_KEY_RULE, Settings, is_admin_key
 from service.settings.environment import variable
 from service.workflows import repository as workflows
@@ -68,8 +68,11 @@ logger = logging.getLogger(__name__)
 class Service:
     """A replica. Parts start in the order they need each other and stop in the reverse."""
 
-    def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, settings: Settings, environ: Mapping[str, str], embedded: EmbeddedPostgres | None = None
+    ) -> None:
         self.settings = settings
+        self._embedded = embedded
         self._feed = RunFeed()
         self._worker: Worker | None = None
         self._listener: Listener | None = None
@@ -96,7 +99,7 @@ class Service:
 
     def _start(self) -> FastAPI:
         settings = self.settings
-        database, close_database = open_database(settings)
+        database, close_database = open_database(settings, self._embedded)
         self._parts.callback(close_database)
         vault = Vault(secret_keys(settings))
         metrics = Metrics()
@@ -202,15 +205,11 @@ class Service:
         self._parts.callback(self._listener.close)
 
 
-def serve(settings: Settings, environ: Mapping[str, str]) -> None:
-    """Run a replica until SIGTERM or Ctrl-C. Raises Unavailable when its address is taken, before anything starts."""
-    with bound(settings.host, settings.port) as address:
-        _serve(Service(settings, environ), address)
-
-
-def _serve(service: Service, address: socket.socket) -> None:
-    # Until the HTTP server takes over: what has started by then is stopped.
-    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
+def serve(
+    settings: Settings, environ: Mapping[str, str], address: socket.socket, embedded: EmbeddedPostgres | None = None
+) -> None:
+    """Run a replica at this address until SIGTERM or Ctrl-C; see `open_database` for `embedded`."""
+    service = Service(settings, environ, embedded)
     app = service.start()
     try:
         # What there is by now stays: each full collection would look through it, and hold up every request and run.
@@ -218,7 +217,7 @@ def _serve(service: Service, address: socket.socket) -> None:
         gc.freeze()
         host, port, *_ = address.getsockname()
         logger.info("Listening on http://%s:%d", f"[{host}]" if ":" in host else host, port)
-        HttpServer(app, service.settings, service.leave).run(sockets=[address])
+        HttpServer(app, settings, service.leave).run(sockets=[address])
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         service.stop()

@@ -1,11 +1,10 @@
-"""The HTTP server: its address, its connections, its end."""
+"""The HTTP server: its connections, its end."""
 
 import asyncio
 import logging
 import signal
 import socket
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
 from types import FrameType
 
 import uvicorn
@@ -13,10 +12,9 @@ from fastapi import FastAPI
 from typing_extensions import override
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from service.errors import Unavailable
+from service.address import BACKLOG
 from service.settings import Settings
 
-BACKLOG = 2048
 GRACE_SECONDS = 5
 # Longer than proxies keep theirs (nginx 60 s), or they would send into connections that are closing.
 KEEP_ALIVE_SECONDS = 75
@@ -157,25 +155,3 @@ class HttpServer(uvicorn.Server):
         """Event streams end first: the server would wait for them."""
         self._leave()
         await super().shutdown(sockets)
-
-
-def bound(host: str, port: int) -> socket.socket:
-    """The address, taken for good; who connects before the service is ready has to wait.
-
-    Raises Unavailable when it cannot be had.
-    """
-    with ExitStack() as stack:
-        try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-            family, kind, protocol, _, where = found[0]
-            # With the protocol, or asyncio sets no TCP_NODELAY: a body would wait 40 ms for the head's acknowledgement.
-            taken = stack.enter_context(socket.socket(family, kind, protocol))
-            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            taken.bind(where)
-            taken.listen(BACKLOG)  # two sockets may be bound to one address until one of them listens
-        except (OSError, UnicodeError) as error:
-            reason = (isinstance(error, OSError) and error.strerror) or error
-            message = f"cannot listen on {host}:{port}: {reason}; set HEADWATER_HOST and HEADWATER_PORT"
-            raise Unavailable(message) from error
-        stack.pop_all()
-        return taken

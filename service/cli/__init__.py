@@ -1,17 +1,15 @@
 """The command `headwater`. Each sub-command imports what it needs when it is called, so that all start fast."""
 
 import argparse
-import gc
 import os
 import sys
 from collections.abc import Sequence
-from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
-from types import ModuleType
 
 from connectors.errors import ConfigurationError, ConnectorError
 from service.cli import api_key
+from service.cli.loading import loaded
 from service.errors import Invalid, ServiceError
 
 INTERRUPTED = 130
@@ -26,22 +24,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit code."""
     parsed = _parser().parse_args(arguments)
     try:
-        return _imported(parsed.command).main(parsed, os.environ)
+        return loaded(f"service.cli.{parsed.command}").main(parsed, os.environ)
     except (ConnectorError, ServiceError) as error:
         print(f"headwater: {explained(error)}", file=sys.stderr)
         return 2 if isinstance(error, ConfigurationError | Invalid) else 1
     except KeyboardInterrupt:
         return INTERRUPTED
-
-
-def _imported(command: str) -> ModuleType:
-    """Its module. Modules stay to the end: looking through them for garbage would be a fifth of the start."""
-    gc.disable()
-    try:
-        return import_module(f"service.cli.{command}")
-    finally:
-        gc.freeze()
-        gc.enable()
 
 
 def explained(error: ConnectorError | ServiceError) -> str:

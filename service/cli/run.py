@@ -27,8 +27,8 @@ from service.cli.hiding import hiding
 from service.cli.progress import shown, summary_table, talking
 from service.execution.pipeline_states import LAST_SECONDS, STATES
 from service.execution.secrets import SERVERS_SECRETS, SecretResolver, below_connection
+from service.references import OPENMETADATA_SECRETS
 from service.runs.status import RunState
-from service.settings import OPENMETADATA_SECRETS
 from service.workflows.documents import Json, value_at
 from service.workflows.documents import Path as SecretPath
 

@@ -1,6 +1,7 @@
 """The store that the settings ask for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 
 from service.database import migrate, schema
 from service.database.embedded import EmbeddedPostgres, InUse, is_made, running_url
@@ -9,14 +10,31 @@ from service.errors import Conflict, Invalid, Problem
 from service.settings import Settings
 
 
-def open_database(settings: Settings) -> tuple[Database, Callable[[], None]]:
-    """The database, ready for use, and what closes it.
+@contextmanager
+def starting(settings: Settings) -> Generator[EmbeddedPostgres | None]:
+    """While inside, the embedded database of the settings starts and then runs; None when they name a server.
+
+    Raises Conflict when another service uses its folder.
+    """
+    if settings.database_url is not None:
+        yield None
+        return
+    embedded = EmbeddedPostgres(settings.data_dir, settings.pg_bindir)
+    embedded.begin()
+    try:
+        yield embedded
+    finally:
+        embedded.stop()
+
+
+def open_database(settings: Settings, embedded: EmbeddedPostgres | None = None) -> tuple[Database, Callable[[], None]]:
+    """The database, ready for use, and what closes it; `embedded` is one that is `starting` already.
 
     An embedded one is started and migrated. A server's must have the schema of this release: migrating it is a step of
     its own, so Conflict tells when it was left out. Raises what `EmbeddedPostgres.start` does, and Unavailable.
     """
     if settings.database_url is None:
-        return _open_embedded(settings)
+        return _open_embedded(settings, embedded or EmbeddedPostgres(settings.data_dir, settings.pg_bindir))
     url = settings.database_url.get_secret_value()
     if not schema.is_current(url):
         present = schema.current(url) or "empty"
@@ -45,8 +63,7 @@ def join_database(settings: Settings) -> tuple[Database, Callable[[], None]]:
     return database, database.dispose
 
 
-def _open_embedded(settings: Settings) -> tuple[Database, Callable[[], None]]:
-    server = EmbeddedPostgres(settings.data_dir, settings.pg_bindir)
+def _open_embedded(settings: Settings, server: EmbeddedPostgres) -> tuple[Database, Callable[[], None]]:
     server.start()
     try:
         migrate.upgrade(server.url)

@@ -11,8 +11,8 @@ from typing import Any
 
 from connectors.errors import ConfigurationError, Problem
 from service.errors import Invalid
+from service.references import REFERENCE, REFERENCE_PREFIX
 from service.workflows.documents import Path, dotted, replaced, value_at
-from service.workflows.vault import REFERENCE, REFERENCE_PREFIX
 
 VARIABLE_PREFIX = "HEADWATER_SECRET_"
 MASTER_KEY = "HEADWATER_SECRET_KEY"

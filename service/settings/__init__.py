@@ -17,6 +17,8 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from service.references import OPENMETADATA_SECRETS, REFERENCE_PREFIX
+
 PREFIX = "HEADWATER_"
 Role = Literal["api", "timer", "worker"]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
@@ -26,12 +28,8 @@ ADMIN_KEY_RULE = (
     "or name one as secret:<name>"
 )
 
-# Whoever may edit a service there chooses where a secret in its connection is sent.
-OPENMETADATA_SECRETS = ("openmetadata-service-*",)
-
 _SECRETS = re.compile(r"-|\*|[A-Za-z0-9][A-Za-z0-9._-]{0,127}\*?")
 _ADMIN_KEY = re.compile(r"[!-+\--~]{32,256}")
-_REFERENCE = "secret:"
 _FERNET_KEY_BYTES = 32
 _DATABASE_URL = re.compile(r"(postgres|postgresql)(\+psycopg)?://")
 
@@ -250,7 +248,7 @@ class Settings(BaseSettings):
     @field_validator("admin_key")
     @classmethod
     def _check_admin_key(cls, value: SecretStr | None) -> SecretStr | None:
-        if not all(key.startswith(_REFERENCE) or is_admin_key(key) for key in _keys(value)):
+        if not all(key.startswith(REFERENCE_PREFIX) or is_admin_key(key) for key in _keys(value)):
             raise ValueError(ADMIN_KEY_RULE)
         return value
 

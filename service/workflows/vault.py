@@ -1,7 +1,6 @@
 """Literal secrets of definitions, encrypted where they stand."""
 
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import cast
 
@@ -9,12 +8,11 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from pydantic import JsonValue
 
 from service.errors import Invalid, Problem
+from service.references import REFERENCE, REFERENCE_PREFIX
 from service.workflows.documents import Json, Path, dotted, replaced, value_at
 
 MASK = "**********"
 SEALED = "$sealed"
-REFERENCE_PREFIX = "secret:"
-REFERENCE = re.compile(r"secret:([A-Za-z0-9][A-Za-z0-9._-]{0,127})")
 
 _NO_KEY = (
     "is a secret written out, and there is no key to store it under: set HEADWATER_SECRET_KEY, or keep the value "

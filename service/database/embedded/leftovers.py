@@ -32,7 +32,7 @@ def clear_leftovers(data: Path, socket_dir: Path) -> None:
     if not _PROC.joinpath("self").exists():
         return
     pid = _read_pid(pid_file)
-    if pid is not None and _works_in(pid, data, named=True):
+    if pid is not None and _works_in(pid, data.resolve(), named=True):
         _end([pid], _SERVER_PATIENCE)
     # The children of a dead server notice it by themselves, unless they are stuck; a new one must not start before.
     orphans = list(_workers(data))
@@ -52,18 +52,22 @@ def _read_pid(pid_file: Path) -> int | None:
 
 
 def _workers(data: Path) -> Iterator[int]:
+    folder = data.resolve()
     for entry in _PROC.iterdir():
-        if entry.name.isdecimal() and _works_in(int(entry.name), data):
+        if entry.name.isdecimal() and _works_in(int(entry.name), folder):
             yield int(entry.name)
 
 
 def _works_in(pid: int, data: Path, *, named: bool = False) -> bool:
-    """Whether a live server process has `data` as its folder; `named`: the pid file says so, where we may not look."""
+    """Whether a live server process has `data`, a path without links, as its folder.
+
+    `named`: the pid file says so, where we may not look.
+    """
     entry = _PROC / str(pid)
     try:
         if pid == os.getpid() or not _is_alive(pid):
             return False
-        return (entry / "cwd").readlink() == data.resolve() and _name(entry) == "postgres"
+        return (entry / "cwd").readlink() == data and _name(entry) == "postgres"
     except PermissionError:
         return named and _name(entry) == "postgres" and entry.stat().st_uid == data.stat().st_uid
     except OSError:

@@ -71,15 +71,23 @@ class EmbeddedPostgres:
         process = self._process
         return process.pid if process is not None and process.returncode is None else None
 
-    def start(self) -> None:
-        """Return when the database answers.
+    def begin(self) -> None:
+        """Begin to start; `start` then waits for the rest.
 
-        Raises Conflict when another service uses the folder, Invalid when a setting has to change, else Unavailable.
+        Raises Conflict when another service uses the folder, Invalid when it cannot be used.
         """
         self._folder.acquire()
         # One thread for everything: the server is told to end with the thread that started it.
         self._thread = threading.Thread(target=self._supervise, name="headwater-postgres", daemon=True)
         self._thread.start()
+
+    def start(self) -> None:
+        """Return when the database answers.
+
+        Raises what `begin` does, Invalid when a setting has to change, else Unavailable.
+        """
+        if self._thread is None:
+            self.begin()
         try:
             self._begun.wait()
         except BaseException:

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+from argparse import Namespace
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,8 @@ from cryptography.fernet import Fernet
 from fastapi import FastAPI
 
 from connectors.errors import ConnectorError
-from service.app import Service, secret_keys, serve
+from service.app import Service, secret_keys
+from service.cli.serve import main
 from service.database.engine import Database
 from service.errors import Conflict, ServiceError
 from service.runs import repository
@@ -74,7 +76,7 @@ def test_a_sigterm_before_the_server_takes_over_leaves_nothing_behind(
     monkeypatch.setattr("service.app.gc.collect", lambda: os.kill(os.getpid(), signal.SIGTERM))
     try:
         with pytest.raises(SystemExit):
-            serve(settings_for(database_url, tmp_path, port=0), {})
+            main(Namespace(), environ_of(database_url, tmp_path))
     finally:
         signal.signal(signal.SIGTERM, handler)
     eventually(lambda: not [thread for thread in threading.enumerate() if thread not in before])

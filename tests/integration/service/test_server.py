@@ -13,7 +13,8 @@ from fastapi import FastAPI, Request
 from fastapi.responses import StreamingResponse
 
 from service import server as module
-from service.server import HttpServer, bound
+from service.address import bound
+from service.server import HttpServer
 from service.settings import Settings
 from tests.eventually import eventually
 

@@ -7,8 +7,8 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from service.database import schema
-from service.database.embedded.folder import Folder
-from service.database.opening import join_database, open_database
+from service.database.embedded.folder import Folder, InUse
+from service.database.opening import join_database, open_database, starting
 from service.errors import Conflict, Invalid, Unavailable
 from service.settings import Settings
 
@@ -29,6 +29,30 @@ def test_an_embedded_one_of_a_newer_release_is_refused_and_let_go(made_dir: Path
     for _ in range(2):
         with pytest.raises(Conflict, match="from_the_future"):
             open_database(Settings(data_dir=made_dir))
+
+
+def test_one_that_was_begun_is_waited_for(made_dir: Path) -> None:
+    settings = Settings(data_dir=made_dir)
+    with starting(settings) as embedded:
+        with pytest.raises(InUse), starting(settings):
+            pass
+        database, _ = open_database(settings, embedded)
+        database.ping()
+    with pytest.raises(Unavailable):
+        database.ping()
+
+
+def test_one_that_was_begun_ends_though_nobody_opened_it(made_dir: Path) -> None:
+    with starting(Settings(data_dir=made_dir)) as embedded:
+        assert embedded is not None
+    assert embedded.pid is None
+    open_database(Settings(data_dir=made_dir))[1]()
+
+
+def test_nothing_is_begun_beside_a_server(database_url: str, data_dir: Path) -> None:
+    with starting(Settings(database_url=SecretStr(database_url), data_dir=data_dir)) as embedded:
+        assert embedded is None
+    assert list(data_dir.iterdir()) == []
 
 
 def test_a_server_is_taken_as_it_is(database_url: str) -> None:
