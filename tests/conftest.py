@@ -14,6 +14,7 @@ from service.database.engine import Database
 from tests import mariadb, systems
 from tests.postgres import Server, SourceServer, shared_server
 from tests.sharing import REPOSITORY, shared
+from tests.spreading import one_of
 from tests.systems import spark
 
 # A busy machine is no fault of the examples.
@@ -36,6 +37,17 @@ def pytest_collection() -> Generator[None, object, object]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What has a time limit of its own takes long: begun last, it would go on when all other processes are idle."""
     items.sort(key=lambda item: item.get_closest_marker("timeout") is None)
+
+
+# What each process that needs it makes for itself, and how many processes have all tests that do.
+PROCESSES_WITH = {"mariadb_server": 1, "store_to_copy": 1}
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Servers that are dear to start are started in few processes."""
+    for fixture, processes in PROCESSES_WITH.items():
+        if isinstance(item, pytest.Function) and fixture in item.fixturenames:
+            item.add_marker(one_of(processes, fixture, item))
 
 
 @pytest.fixture(scope="session")
