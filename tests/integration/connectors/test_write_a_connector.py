@@ -20,10 +20,6 @@ def block(language: str) -> str:
     return str(found)
 
 
-# One process has all of them: what they share is made once.
-pytestmark = pytest.mark.xdist_group(__name__)
-
-
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that the package was installed in."""

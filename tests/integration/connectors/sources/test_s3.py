@@ -29,10 +29,6 @@ GOLDEN = REPOSITORY / "tests" / "golden" / "s3.json"
 DENIED = Status(403, b"<Error><Code>AccessDenied</Code><Message>not for you</Message></Error>")
 
 
-# One process has all of them: what they share is made once.
-pytestmark = pytest.mark.xdist_group(__name__)
-
-
 @pytest.fixture(scope="module")
 def account(moto_server: str) -> Account:
     """An account with some buckets, which nobody changes."""

@@ -25,10 +25,6 @@ from tests.whole_runs import walk
 GOLDEN = REPOSITORY / "tests" / "golden" / "sagemaker.json"
 
 
-# One process has all of them: what they share is made once.
-pytestmark = pytest.mark.xdist_group(__name__)
-
-
 @pytest.fixture(scope="module")
 def account(moto_server: str) -> Account:
     """An account with some models, which nobody changes."""

@@ -26,10 +26,6 @@ RUNS = "/api/v1/runs"
 KEYS = "/api/v1/keys"
 
 
-# One process has all of them: what they share is made once.
-pytestmark = pytest.mark.xdist_group(__name__)
-
-
 @pytest.fixture(scope="module")
 def api(postgres_server: Server, migrated_template: str) -> Iterator[Keyed]:
     """An API that asks for keys."""

@@ -18,10 +18,6 @@ WORKFLOWS = "/api/v1/workflows"
 CONTRACT = {"openmetadata_username": "om", "openmetadata_password": "the-servers-password"}
 
 
-# One process has all of them: what they share is made once.
-pytestmark = pytest.mark.xdist_group(__name__)
-
-
 @pytest.fixture(scope="module")
 def api(postgres_server: Server, migrated_template: str) -> Iterator[Keyed]:
     """An API that asks for keys; each test looks at resources of its own."""

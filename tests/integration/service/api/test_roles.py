@@ -37,10 +37,6 @@ def role_for(operation: str) -> Role:
     return Role.VIEWER if method == "get" and not path.startswith(FOR_ADMINS) else Role.ADMIN
 
 
-# One process has all of them: what they share is made once.
-pytestmark = pytest.mark.xdist_group(__name__)
-
-
 @pytest.fixture(scope="module")
 def api(postgres_server: Server, migrated_template: str) -> Iterator[Keyed]:
     """An API that asks for keys; its tests change nothing that others read."""

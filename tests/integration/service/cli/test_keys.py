@@ -26,10 +26,6 @@ from tests.postgres import Server
 Call = Callable[..., tuple[int, str, str]]
 
 
-# One process has all of them: what they share is made once.
-pytestmark = pytest.mark.xdist_group(__name__)
-
-
 @pytest.fixture(scope="module")
 def store(postgres_server: Server, migrated_template: str) -> Iterator[Database]:
     """A store; each test looks at keys of its own."""
