@@ -88,8 +88,10 @@ def mariadb_server() -> Iterator[mariadb.MariaDB]:
 @pytest.fixture(scope="session")
 def moto_server() -> Iterator[str]:
     """Where Amazon's services answer, all on one server that all tests share."""
+    from tests.amazon import models_kept  # which loads boto3
+
     systems.require("moto")
-    with shared("tests.systems.moto") as server:
+    with shared("tests.systems.moto") as server, models_kept():
         yield server["endpoint"]
 
 
