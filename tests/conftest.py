@@ -8,13 +8,14 @@ from collections.abc import Generator, Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 from psycopg import sql
+from xdist.remote import Producer
 
 from service.database import migrate
 from service.database.engine import Database
 from tests import mariadb, systems
 from tests.postgres import Server, SourceServer, shared_server
 from tests.sharing import REPOSITORY, shared
-from tests.spreading import one_of, whole_module
+from tests.spreading import Spreading
 from tests.systems import spark
 
 # A busy machine is no fault of the examples.
@@ -39,28 +40,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.get_closest_marker("timeout") is None)
 
 
-# What each process that needs it makes for itself, and how many processes have all tests that do.
-PROCESSES_WITH = {"mariadb_server": 1, "store_to_copy": 1}
-# Short tests: to hand them out one by one costs as much as most of them, and what a module shares is made once.
-WHOLE_MODULES = (
-    "tests/architecture/",
-    "tests/integration/connectors/",
-    "tests/integration/service/api/",
-    "tests/integration/service/cli/",
-    "tests/integration/service/runs/",
-    "tests/integration/service/workflows/",
-    "tests/unit/",
-)
-
-
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Say which tests one process has to have."""
-    for fixture, processes in PROCESSES_WITH.items():
-        if isinstance(item, pytest.Function) and fixture in item.fixturenames:
-            item.add_marker(one_of(processes, fixture, item))
-            return
-    if item.nodeid.startswith(WHOLE_MODULES):
-        item.add_marker(whole_module(item))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Spreading | None:
+    """With `--dist loadgroup`, one process has what belongs together."""
+    return Spreading(config, log) if config.getvalue("dist") == "loadgroup" else None
 
 
 @pytest.fixture(scope="session")

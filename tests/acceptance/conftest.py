@@ -13,20 +13,9 @@ from tests.acceptance.catalogues import Catalogue
 from tests.acceptance.processes import Replica, replica
 from tests.acceptance.sources import Source, make_shop
 from tests.postgres import Server, SourceServer
-from tests.spreading import one_of
 
 StartReplica = Callable[..., Replica]
 ClientOf = Callable[[Replica], Api]
-
-
-# Each starts a service for its tests and loads the commands; the tests wait more than they work.
-PROCESSES = 4
-
-
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Few processes have all these tests, so that few services are started and run beside each other."""
-    if "tests/acceptance/" in item.nodeid:
-        item.add_marker(one_of(PROCESSES, "acceptance", item))
 
 
 @pytest.fixture(scope="session")
