@@ -4,18 +4,18 @@ import gc
 import hashlib
 import uuid
 from collections.abc import Generator, Iterator
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 from psycopg import sql
-from xdist.remote import Producer
 
 from service.database import migrate
 from service.database.engine import Database
 from tests import mariadb, systems
 from tests.postgres import Server, SourceServer, shared_server
 from tests.sharing import REPOSITORY, shared
-from tests.spreading import Spreading
+from tests.spreading import scheduler
 from tests.systems import spark
 
 # A busy machine is no fault of the examples.
@@ -41,9 +41,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Spreading | None:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """With `--dist loadgroup`, one process has what belongs together."""
-    return Spreading(config, log) if config.getvalue("dist") == "loadgroup" else None
+    return scheduler(config, log) if config.option.dist == "loadgroup" else None
 
 
 @pytest.fixture(scope="session")

@@ -4,9 +4,10 @@ By the tests' ids alone: the marks of pytest-xdist 3.8 for it have no effect wit
 """
 
 import zlib
+from importlib import import_module
+from typing import Any
 
-from typing_extensions import override
-from xdist.scheduler import LoadScopeScheduling
+import pytest
 
 # Each starts a service for its tests and loads the commands; these tests wait more than they work.
 ACCEPTANCE = 4
@@ -25,12 +26,11 @@ EMBEDDED = "tests/integration/service/database/"
 CONFORMANCE = "tests/conformance/"
 
 
-class Spreading(LoadScopeScheduling):
-    """Tests of one scope are done by one process, one after the other."""
-
-    @override
-    def _split_scope(self, nodeid: str) -> str:
-        return scope_of(nodeid)
+def scheduler(config: pytest.Config, log: Any) -> Any:
+    """Of pytest-xdist, which has no types: the tests of one scope are done by one process, one after the other."""
+    made = import_module("xdist.scheduler").LoadScopeScheduling(config, log)
+    made._split_scope = scope_of
+    return made
 
 
 def scope_of(nodeid: str) -> str:
