@@ -1,5 +1,6 @@
 """`make demo`: the main job end to end, on the embedded store, with a real Postgres as the source."""
 
+import argparse
 import gzip
 import json
 import sys
@@ -7,6 +8,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -33,12 +35,16 @@ CALLED = {
 
 def main() -> int:
     """Show it; 0 when everything went as promised."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tables", type=int, default=ARCHIVE.tables, help="how many the archive has, at least 1")
+    tables = parser.parse_args().tables
+    archive = replace(ARCHIVE, tables=tables, views=tables // 10)
     folder = Path(tempfile.mkdtemp(prefix="headwater-demo-"))
     folder.chmod(0o755)
     files = folder / "service" / "files"
     say(f"Everything of this demo is in {folder}")
     with source(folder / "source") as url:
-        connection = load(url)
+        connection = load(url, archive)
         with service(folder / "service") as running:
             api = running.api
             say(f"The service is ready on {api.base_url}, its store an embedded Postgres")
@@ -50,17 +56,17 @@ def main() -> int:
     return 0 if run["state"] == "succeeded" and failed["state"] == "failed" else 1
 
 
-def load(url: str) -> dict[str, Any]:
+def load(url: str, archive: Size) -> dict[str, Any]:
     """Load the shop and an archive into the source; the connection a definition needs."""
     began = time.monotonic()
     connection = load_shop(url)
     conninfo = make_conninfo(url, dbname=connection["database"])
-    build(conninfo, ARCHIVE)
+    build(conninfo, archive)
     with psycopg.connect(conninfo, autocommit=True) as shop:
-        for schema in ARCHIVE.schema_names:
+        for schema in archive.schema_names:
             shop.execute(f"grant usage on schema {schema} to reader".encode())
     say(
-        f"A Postgres is up as the source: a small shop, and an archive of {ARCHIVE.tables:,} tables "
+        f"A Postgres is up as the source: a small shop, and an archive of {archive.tables:,} tables "
         f"(made in {time.monotonic() - began:.1f} s)"
     )
     return connection

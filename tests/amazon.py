@@ -13,6 +13,9 @@ from typing import Any
 import boto3
 import httpx
 import msgspec
+import pytest
+from botocore.loaders import Loader
+from typing_extensions import override
 
 from connectors.models.base import CreateRequest
 from tests.in_memory import Walked
@@ -70,6 +73,28 @@ class Account:
             "aws_session_token": given["SessionToken"],
         }
         return made.client(service, **place, **keys)
+
+
+class KeptLoader(Loader):
+    """What boto3 knows of Amazon's services, for all sessions: each adds its folder to the paths, which is the same."""
+
+    @property
+    @override
+    def search_paths(self) -> list[str]:
+        return [*super().search_paths]
+
+
+@contextmanager
+def models_kept() -> Generator[None]:
+    """Boto3 reads the model of a service once, not for each client: that is nearly all that a client costs."""
+    loader = KeptLoader()
+
+    def kept(_path: str | None) -> Loader:
+        return loader
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("botocore.session.create_loader", kept)
+        yield
 
 
 def columns(**types: str) -> dict[str, Any]:

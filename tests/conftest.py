@@ -4,6 +4,7 @@ import gc
 import hashlib
 import uuid
 from collections.abc import Generator, Iterator
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -14,6 +15,7 @@ from service.database.engine import Database
 from tests import mariadb, systems
 from tests.postgres import Server, SourceServer, shared_server
 from tests.sharing import REPOSITORY, shared
+from tests.spreading import scheduler
 from tests.systems import spark
 
 # A busy machine is no fault of the examples.
@@ -36,6 +38,12 @@ def pytest_collection() -> Generator[None, object, object]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What has a time limit of its own takes long: begun last, it would go on when all other processes are idle."""
     items.sort(key=lambda item: item.get_closest_marker("timeout") is None)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With `--dist loadgroup`, one process has what belongs together."""
+    return scheduler(config, log) if config.option.dist == "loadgroup" else None
 
 
 @pytest.fixture(scope="session")
@@ -63,8 +71,10 @@ def mariadb_server() -> Iterator[mariadb.MariaDB]:
 @pytest.fixture(scope="session")
 def moto_server() -> Iterator[str]:
     """Where Amazon's services answer, all on one server that all tests share."""
+    from tests.amazon import models_kept  # which loads boto3
+
     systems.require("moto")
-    with shared("tests.systems.moto") as server:
+    with shared("tests.systems.moto") as server, models_kept():
         yield server["endpoint"]
 
 

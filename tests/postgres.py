@@ -2,8 +2,9 @@
 
 import uuid
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -45,17 +46,20 @@ class Server:
         """A connection that may make and drop databases."""
         return psycopg.connect(self.url("postgres"), autocommit=True)
 
+    @cached_property
+    def keeper(self) -> psycopg.Connection:
+        """What makes and drops databases, for its owner to close: to connect costs more than to do so."""
+        return self.admin()
+
     def create(self, name: str, template: str = "template0") -> str:
         """Make a database and return its URL."""
         statement = sql.SQL("create database {} template {} strategy file_copy")
-        with self.admin() as connection:
-            connection.execute(statement.format(sql.Identifier(name), sql.Identifier(template)))
+        self.keeper.execute(statement.format(sql.Identifier(name), sql.Identifier(template)))
         return self.url(name)
 
     def drop(self, name: str) -> None:
         """Drop a database, whoever is connected to it."""
-        with self.admin() as connection:
-            connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
+        self.keeper.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
 
 
 @dataclass(frozen=True)
@@ -76,8 +80,10 @@ class SourceServer:
 @contextmanager
 def shared_server() -> Generator[Server]:
     """The server, started if this is the first user."""
-    with shared("tests.postgres") as server:
-        yield Server(**server)
+    with shared("tests.postgres") as address:
+        server = Server(**address)
+        with closing(server.keeper):
+            yield server
 
 
 @contextmanager

@@ -29,9 +29,13 @@ class Catalogue(FakeOpenMetadata):
         self._waiting.clear()
         self._open.clear()
 
+    def is_holding(self) -> bool:
+        """Whether somebody came who gets no answer."""
+        return bool(self._waiting)
+
     def wait_until_held(self) -> None:
         """Return when somebody waits for an answer."""
-        eventually(lambda: bool(self._waiting), "a request is held back")
+        eventually(self.is_holding, "a request is held back")
 
     def release(self) -> None:
         """Answer all that wait, and whoever comes."""

@@ -15,9 +15,9 @@ from tests.eventually import eventually
 
 @pytest.fixture
 def workflows(shop: Source, catalogue: Catalogue, name: str) -> dict[str, Json]:
-    """Ten of them: to a file and to a catalogue, in both flows, one in processes of its own; by name."""
+    """Six of them: to a file and to a catalogue, in both flows, one in processes of its own; by name."""
     found: dict[str, Json] = {}
-    for number in range(10):
+    for number in range(6):
         each = f"{name}-{number}"
         sink = {"type": "file", "config": {"filename": f"{each}.jsonl"}} if number % 2 else None
         config = config_of(shop.connection(), catalogue, sink=sink, options={"threads": 1 + number % 4})
@@ -41,6 +41,6 @@ def test_many_runs_leave_nothing_behind(
         api.create(name, **workflow)
     run_many(api, workflows, 2)
     before = Holdings.of(pid, database_url)
-    run_many(api, workflows, 4)
+    run_many(api, workflows, 3)
     eventually(lambda: not grown(before, Holdings.of(pid, database_url)), f"no more than {before}")
     assert 0 < Holdings.of(pid, database_url).connections < 10

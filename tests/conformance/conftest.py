@@ -13,14 +13,6 @@ from tests.conformance.runs import Bench
 from tests.conformance.systems import SYSTEMS
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One process has all tests of a connector: its system is made, and the whole runs are done, once."""
-    for item in items:
-        if isinstance(item, pytest.Function) and "bench" in item.fixturenames:
-            item.add_marker(pytest.mark.xdist_group(f"conformance of {item.callspec.params['name']}"))
-
-
 @pytest.fixture(scope="session", params=registry.names())
 def name(request: pytest.FixtureRequest) -> str:
     """The name of each connector."""

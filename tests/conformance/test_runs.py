@@ -118,16 +118,14 @@ def test_nothing_is_lost(bench: Bench, threads: int) -> None:
     assert {entity: done for entity, (done, due) in progress.items() if due not in (None, done)} == {}
 
 
-@FLOWS
-def test_it_finds_exactly_what_it_claims(bench: Bench, threads: int) -> None:
-    records = in_flow(bench, threads).sink.records
+def test_it_finds_exactly_what_it_claims(bench: Bench) -> None:
+    records = bench.standard.sink.records
     shown = {capability for capability, shows in SHOWS.items() if any(shows(record) for record in records)}
     assert shown == bench.connector.capabilities & set(SHOWS)
 
 
-@FLOWS
-def test_names_are_well_formed(bench: Bench, threads: int) -> None:
-    for record in in_flow(bench, threads).sink.only(CreateRequest):
+def test_names_are_well_formed(bench: Bench) -> None:
+    for record in bench.standard.sink.only(CreateRequest):
         assert 0 < len(record.name) <= MAX_NAME_LENGTH
         assert encode_name(record.name) == record.name
         assert len(record.fqn) <= MAX_FQN_LENGTH
@@ -138,9 +136,8 @@ def test_names_are_well_formed(bench: Bench, threads: int) -> None:
         assert record.entity in OF_NO_SERVICE or path[0] == SERVICE
 
 
-@FLOWS
-def test_names_are_unique(bench: Bench, threads: int) -> None:
-    records = in_flow(bench, threads).sink.only(CreateRequest)
+def test_names_are_unique(bench: Bench) -> None:
+    records = bench.standard.sink.only(CreateRequest)
     names = [(record.entity, record.fqn) for record in records]
     assert len(names) == len(set(names))
 

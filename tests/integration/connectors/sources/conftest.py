@@ -4,6 +4,7 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,9 @@ def older_server() -> Iterator[SourceServer]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with EmbeddedPostgres(folder, OLDER, PARAMETERS | {"port": str(port)}) as postgres:
-        yield SourceServer(Server(port, make_url(postgres.url).password or ""))
+        server = Server(port, make_url(postgres.url).password or "")
+        with closing(server.keeper):
+            yield SourceServer(server)
     shutil.rmtree(folder)
 
 

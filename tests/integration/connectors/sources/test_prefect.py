@@ -157,14 +157,18 @@ def test_a_listing_that_breaks_off_deletes_nothing(api: Answering, catalogue: Fa
     assert "flows.old" in catalogue.entities("pipelines")
 
 
-def test_more_than_a_page_is_read_to_the_end(api: Answering, catalogue: FakeOpenMetadata) -> None:
+def test_more_than_a_page_is_read_to_the_end(
+    api: Answering, catalogue: FakeOpenMetadata, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("connectors.families.prefect.api.PAGE", 20)
+
     def page(asked: Asked) -> list[dict[str, Any]]:
         first, most = asked.body["offset"], asked.body["limit"]
-        return [{**FLOW, "id": str(n), "name": f"f{n}"} for n in range(first, min(first + most, 450))]
+        return [{**FLOW, "id": str(n), "name": f"f{n}"} for n in range(first, min(first + most, 45))]
 
-    api.answers |= {FLOWS: page, "POST /api/flows/count": 450}
+    api.answers |= {FLOWS: page, "POST /api/flows/count": 45}
     _, report = run(api.address, catalogue)
-    assert report.by_type["pipeline"] == {"written": 450}
+    assert report.by_type["pipeline"] == {"written": 45}
 
 
 def test_a_flow_removed_and_one_added_between_two_pages_hide_no_other(

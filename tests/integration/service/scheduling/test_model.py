@@ -227,7 +227,7 @@ class Replicas:
 
 # Random is true random of a seed that is told: what fails is not made smaller, which would take minutes.
 @settings(
-    max_examples=8,
+    max_examples=5,
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],

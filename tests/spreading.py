@@ -1,0 +1,45 @@
+"""Which tests one of the test processes has to have: what is dear to make is made in few of them.
+
+By the tests' ids alone: the marks of pytest-xdist 3.8 for it have no effect with pytest 9.2, which it renames tests in.
+"""
+
+import zlib
+from importlib import import_module
+from typing import Any
+
+import pytest
+
+# Each starts a service for its tests and loads the commands; these tests wait more than they work.
+ACCEPTANCE = 4
+# Short tests: to hand them out one by one costs as much as most of them, and what a module shares is made once.
+WHOLE_MODULES = (
+    "tests/architecture/",
+    "tests/deployment/",
+    "tests/integration/connectors/",
+    "tests/integration/service/api/",
+    "tests/integration/service/cli/",
+    "tests/integration/service/runs/",
+    "tests/integration/service/workflows/",
+    "tests/unit/",
+)
+EMBEDDED = "tests/integration/service/database/"
+CONFORMANCE = "tests/conformance/"
+
+
+def scheduler(config: pytest.Config, log: Any) -> Any:
+    """Of pytest-xdist, which has no types: the tests of one scope are done by one process, one after the other."""
+    made = import_module("xdist.scheduler").LoadScopeScheduling(config, log)
+    made._split_scope = scope_of
+    return made
+
+
+def scope_of(nodeid: str) -> str:
+    """What a test belongs to: a connector, a module, a folder, a share of the tests, or nothing but itself."""
+    module, _, test = nodeid.partition("::")
+    if nodeid.startswith("tests/acceptance/"):
+        return f"acceptance {zlib.crc32(nodeid.encode()) % ACCEPTANCE}"
+    if nodeid.startswith(CONFORMANCE) and "[" in test:
+        return f"conformance of {test.partition('[')[2].rstrip(']').partition('-')[0]}"
+    if nodeid.startswith(EMBEDDED):
+        return EMBEDDED
+    return module if nodeid.startswith(WHOLE_MODULES) else nodeid
