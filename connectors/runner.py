@@ -1,7 +1,8 @@
 """Walks a topology and hands every record to the sink, in one thread or in several.
 
 What holds in both flows: a parent's records precede its children's; an item's error is one failure and
-the walk goes on; a producer's error leaves its scope incomplete; nothing is listed ahead of its use.
+the walk goes on; a producer's error leaves its scope incomplete; nothing is listed ahead of its use, but for
+the beginning of one listing in the standard flow, where the node allows it.
 """
 
 import logging
@@ -13,6 +14,7 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from connectors.ahead import Begun, with_next
 from connectors.cancellation import Cancellation
 from connectors.crew import Crew
 from connectors.errors import (
@@ -119,12 +121,16 @@ class Walk:
     scope_records: Counter[str] = field(default_factory=Counter[str])
     seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict[str, float](float))
     held: list[Record] | None = None
+    begun: list[Begun[Any, Any]] = field(default_factory=list[Begun[Any, Any]])
 
     def node(self, node: Node[ParentT, ItemT], parent: ParentT, parent_name: str) -> bool:
         """Walk the items of `node` below `parent`; tell whether everything succeeded."""
         listing = Listing()
         try:
-            with closing(self._listed(node, parent, parent_name, listing)) as items:
+            with (
+                closing(self._listed(node, parent, parent_name, listing)) as listed,
+                closing(self._one_ahead(node, parent, listed)) as items,
+            ):
                 if node.parallel and self.runner.threads > 1 and self.crew is None:
                     self._in_threads(node, items, listing)
                 else:
@@ -211,6 +217,34 @@ class Walk:
         if incomplete.is_set():
             listing.complete = False
 
+    def _one_ahead(self, node: Node[ParentT, ItemT], parent: ParentT, items: Generator[ItemT]) -> Generator[ItemT]:
+        """The same items; while one is walked, the first listing below the next is begun, where that is allowed."""
+        if self.runner.threads > 1 or not node.children or node.ahead is None:
+            yield from items
+            return
+        try:
+            for item, following in with_next(items):
+                wanted = following is not None and node.name(following) not in self.runner.finished
+                if wanted and node.ahead(parent):
+                    self.begun.append(Begun(node.children[0], following))
+                yield item
+                self._drop_begun(item)
+        finally:
+            self._drop_begun()
+
+    def _drop_begun(self, parent: object = None) -> None:
+        """Give up what was begun below `parent`, or all, and not asked for."""
+        for begun in [each for each in self.begun if parent is None or each.parent is parent]:
+            self.begun.remove(begun)
+            begun.drop()
+
+    def _items(self, node: Node[ParentT, ItemT], parent: ParentT) -> Iterable[ItemT | Filtered]:
+        for begun in self.begun:
+            if begun.node is node and begun.parent is parent:
+                self.begun.remove(begun)
+                return begun.items()
+        return node.produce(parent)
+
     def _listed(
         self, node: Node[ParentT, ItemT], parent: ParentT, parent_name: str, listing: Listing
     ) -> Generator[ItemT]:
@@ -237,7 +271,7 @@ class Walk:
     def _produced(self, node: Node[ParentT, ItemT], parent: ParentT, listing: Listing) -> Generator[ItemT]:
         report, stage = self.runner.report, f"{node.entity}.produce"
         began = time.monotonic()
-        for item in node.produce(parent):
+        for item in self._items(node, parent):
             self.seconds[stage] += time.monotonic() - began
             listing.begun = True
             self._check()

@@ -28,6 +28,8 @@ class Node(Generic[ParentT, ItemT]):
     several threads. `expect` tells, for an item, how many items of each type lie below it.
     Items of a `scope` node are what a later attempt may skip as a whole once they were delivered.
     The records of a `held` node with children wait until a listing below has given something or come to its end.
+    `ahead` tells, for a parent, whether the first listing below an item may be begun, in another thread, while the item
+    before it is walked: the standard flow does so.
     """
 
     entity: str
@@ -40,3 +42,4 @@ class Node(Generic[ParentT, ItemT]):
     expect: Callable[[ItemT], Mapping[str, int]] | None = None
     scope: bool = False
     held: bool = False
+    ahead: Callable[[ParentT], bool] | None = None

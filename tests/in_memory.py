@@ -56,10 +56,16 @@ class MemorySource:
     opened: int = 0
     closed: int = 0
     lists_all_databases: bool = True
+    reads_ahead: frozenset[str] = frozenset()
 
     def databases(self) -> Iterable[Database]:
         """See DatabaseSource."""
         return self._listed(("databases",), [stored.row for stored in self.stored])
+
+    def ahead(self, database: str) -> bool:
+        """Whether the next schema of that database may be read while one is walked."""
+        self.asked.append(("ahead", database))
+        return database in self.reads_ahead
 
     def counts(self, database: str) -> Mapping[str, Mapping[str, int]]:
         """See DatabaseSource."""
@@ -201,7 +207,7 @@ def connector(source: MemorySource) -> Connector[DatabaseConnection, DatabaseMet
         options=DatabaseMetadata,
         capabilities=OF_DATABASES,
         checks=(),
-        topology=database_topology(opened),
+        topology=database_topology(opened, ahead=MemorySource.ahead if source.reads_ahead else None),
     )
 
 

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
@@ -79,9 +80,15 @@ class RoutineItem:
 class DatabaseWalk:
     """The producers and stages of one run's topology."""
 
-    def __init__(self, context: RunContext[Any, DatabaseMetadata], source: DatabaseSource) -> None:
+    def __init__(
+        self,
+        context: RunContext[Any, DatabaseMetadata],
+        source: DatabaseSource,
+        ahead: Callable[[str], bool] | None = None,
+    ) -> None:
         self._context = context
         self._source = source
+        self._ahead = ahead
         self._rules = DatabaseRules.of(context.connection, context.options)
         self._options = context.options
         self._service_fqn = fqn(context.service)
@@ -90,6 +97,7 @@ class DatabaseWalk:
 
     def topology(self) -> Node[None, Any]:
         """The tree to walk."""
+        ahead = self._ahead
         schemas = Node(
             entity="databaseSchema",
             name=lambda item: item.fqn,
@@ -99,6 +107,7 @@ class DatabaseWalk:
             finish=self.schemas_gone,
             parallel=True,
             scope=True,
+            ahead=None if ahead is None else lambda database: ahead(database.row.name),
         )
         databases = Node(
             entity="database",
@@ -304,17 +313,23 @@ def _scope(parent: str, parent_entity: str, request: type[CreateRequest], seen: 
 
 
 ConfigT = TypeVar("ConfigT", bound=DatabaseConnection)
+SourceT = TypeVar("SourceT", bound=DatabaseSource)
 Context = RunContext[ConfigT, DatabaseMetadata]
 
 
 def database_topology(
-    source: Callable[[Context[ConfigT]], AbstractContextManager[DatabaseSource]],
+    source: Callable[[Context[ConfigT]], AbstractContextManager[SourceT]],
+    ahead: Callable[[SourceT, str], bool] | None = None,
 ) -> Callable[[Context[ConfigT]], AbstractContextManager[Node[None, Any]]]:
-    """The `topology` of a connector that opens a DatabaseSource for each run."""
+    """The `topology` of a connector that opens a DatabaseSource for each run.
+
+    `ahead` tells whether the tables of two schemas of a database may be read at the same time though the run has one
+    thread; a listing that one thread began then goes on in another. Without it, they are read in turn.
+    """
 
     @contextmanager
     def topology(context: Context[ConfigT]) -> Generator[Node[None, Any]]:
         with source(context) as opened:
-            yield DatabaseWalk(context, opened).topology()
+            yield DatabaseWalk(context, opened, None if ahead is None else partial(ahead, opened)).topology()
 
     return topology

@@ -5,7 +5,7 @@ from connectors.families.database import database_topology
 from connectors.families.database_options import DatabaseMetadata
 from connectors.families.postgres.checks import CHECKS
 from connectors.families.postgres.config import PostgresConfig
-from connectors.families.postgres.source import open_source
+from connectors.families.postgres.source import PostgresSource, open_source
 
 CONNECTOR = Connector(
     name="postgres",
@@ -14,7 +14,7 @@ CONNECTOR = Connector(
     options=DatabaseMetadata,
     capabilities=OF_DATABASES,
     checks=CHECKS,
-    topology=database_topology(open_source),
+    topology=database_topology(open_source, ahead=PostgresSource.ahead),
     driver="psycopg",
     grants="GRANT CONNECT ON DATABASE <database> TO <username>;\nGRANT USAGE ON SCHEMA <schema> TO <username>;",
     tested="PostgreSQL 18 and 15",

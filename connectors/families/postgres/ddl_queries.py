@@ -24,13 +24,16 @@ COLUMNS = """
     LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
     LEFT JOIN pg_collation l ON l.oid = a.attcollation
     LEFT JOIN pg_namespace n ON n.oid = l.collnamespace
-    WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND (
-        a.atthasdef OR a.attidentity <> '' OR a.attfdwoptions IS NOT NULL OR NOT a.attislocal OR c.reloftype <> 0
-        OR quote_ident(a.attname) <> a.attname OR $collated)
+    WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND $is_special
 """
-# Looked up for those few: joined, the planner would read the types of all tables for each table.
+IS_SPECIAL = """(
+    a.atthasdef OR a.attidentity <> '' OR a.attfdwoptions IS NOT NULL OR NOT a.attislocal OR c.reloftype <> 0
+    OR quote_ident(a.attname) <> a.attname OR $collated)
+"""
+# Text, char and varchar, which nearly all are, have the default collation. The type of the others is looked up: joined,
+# the planner would read the types of all tables for each table.
 COLLATED = """
-    a.attcollation <> 0
+    a.attcollation <> 0 AND NOT (a.attcollation = 100 AND a.atttypid IN (25, 1042, 1043))
     AND a.attcollation <> (SELECT y.typcollation FROM pg_type y WHERE y.oid = a.atttypid)
 """
 # Since Postgres 18 NOT NULL is a constraint too; only one that its column cannot express is written out.
@@ -41,9 +44,8 @@ CONSTRAINTS = """
     FROM pg_constraint k
     WHERE k.conrelid = c.oid AND k.conislocal AND k.conparentid = 0
     AND (k.contype IN ('p', 'u', 'x', 'c', 'f') OR k.contype = 'n' AND (
-        k.connoinherit OR NOT k.convalidated OR k.conname <> c.relname || '_' || (
-            SELECT a.attname FROM pg_attribute a WHERE a.attrelid = k.conrelid AND a.attnum = k.conkey[1]
-        ) || '_not_null'))
+        k.connoinherit OR NOT k.convalidated
+        OR k.conname <> c.relname || '_' || a.names[array_position(a.numbers, k.conkey[1])] || '_not_null'))
 """
 SEQUENCES = """
     SELECT json_agg(json_build_array(
@@ -59,16 +61,19 @@ SEQUENCES = """
 TABLE = """
     CASE WHEN c.relkind IN ('r', 'p', 'f') THEN json_build_array(
         c.relpersistence = 'u', c.reloptions,
-        CASE WHEN c.relkind = 'r' THEN (
+        CASE WHEN c.relkind = 'r' AND c.relam <> 2 THEN (
             SELECT quote_ident(m.amname) FROM pg_am m WHERE m.oid = c.relam AND m.amname <> 'heap') END,
         CASE WHEN c.reloftype <> 0 THEN format_type(c.reloftype, NULL) END,
         ARRAY(SELECT i.inhparent::regclass::text FROM pg_inherits i
               WHERE i.inhrelid = c.oid ORDER BY i.inhseqno),
         CASE WHEN c.relkind = 'p' THEN pg_get_partkeydef(c.oid) END,
-        (SELECT quote_ident(s.srvname) FROM pg_foreign_table f JOIN pg_foreign_server s ON s.oid = f.ftserver
-         WHERE f.ftrelid = c.oid),
-        ARRAY(SELECT quote_ident(o.option_name) || ' ' || quote_literal(o.option_value)
-              FROM pg_foreign_table f, pg_options_to_table(f.ftoptions) o WHERE f.ftrelid = c.oid),
-        coalesce(($special), '[]'), coalesce(($constraints), '[]'), coalesce(($sequences), '[]')) END
+        CASE WHEN c.relkind = 'f' THEN (
+            SELECT quote_ident(s.srvname) FROM pg_foreign_table f JOIN pg_foreign_server s ON s.oid = f.ftserver
+            WHERE f.ftrelid = c.oid) END,
+        CASE WHEN c.relkind = 'f' THEN ARRAY(
+            SELECT quote_ident(o.option_name) || ' ' || quote_literal(o.option_value)
+            FROM pg_foreign_table f, pg_options_to_table(f.ftoptions) o WHERE f.ftrelid = c.oid) ELSE '{}' END,
+        coalesce(CASE WHEN a.special THEN ($special) END, '[]'), coalesce(($constraints), '[]'),
+        coalesce(($sequences), '[]')) END
 """
 PARTS = {"special": COLUMNS, "constraints": CONSTRAINTS, "sequences": SEQUENCES}

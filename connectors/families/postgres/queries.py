@@ -75,23 +75,25 @@ LISTING = """
 """
 ANY_ROUTINE = "SELECT n.oid, EXISTS (SELECT $routines) FROM pg_namespace n WHERE n.nspname = %s"
 
-# All of a table in one row, as JSON: it is decoded at once, where many rows and arrays cost the reader several times
-# as much. JSON has oids as texts, unless they are cast. A table without columns has a row for them all the same.
+# All of some tables as one JSON document, with an array for each: it is decoded at once, where rows and arrays cost the
+# reader several times as much. JSON has oids as texts, unless they are cast. A table without columns has its array too.
 TABLES = """
-    SELECT json_build_array(
+    SELECT coalesce(json_agg(json_build_array(
         c.relname, c.relkind, m.comment, pg_get_userbyid(c.relowner),
         CASE WHEN c.relkind IN ('v', 'm') THEN pg_get_viewdef(c.oid, true) END,
         c.oid::regclass::text, c.reloptions,
         json_build_array(a.numbers, a.names, a.types, a.modifiers, a.not_nulls, m.numbers, m.comments),
         coalesce(($keys), '[]'), CASE WHEN c.relkind = 'p' THEN ($partition_key) END,
-        ARRAY(SELECT p.polname FROM pg_policy p WHERE p.polrelid = c.oid ORDER BY p.polname), $ddl)
+        ARRAY(SELECT p.polname FROM pg_policy p WHERE p.polrelid = c.oid ORDER BY p.polname),
+        $ddl) ORDER BY c.oid), '[]')
     FROM unnest(%s::oid[]) AS t (oid) JOIN pg_class c ON c.oid = t.oid
     CROSS JOIN LATERAL (
         SELECT coalesce(array_agg(s.attnum), '{}') AS numbers, coalesce(array_agg(s.attname), '{}') AS names,
                coalesce(array_agg(s.atttypid::int8), '{}') AS types,
                coalesce(array_agg(s.atttypmod), '{}') AS modifiers,
-               coalesce(array_agg(s.attnotnull), '{}') AS not_nulls
-        FROM (SELECT * FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+               coalesce(array_agg(s.attnotnull), '{}') AS not_nulls, bool_or(s.special) AS special
+        FROM (SELECT a.*, $is_special AS special
+              FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
               ORDER BY a.attnum) s
     ) a
     CROSS JOIN LATERAL (
@@ -100,7 +102,6 @@ TABLES = """
                array_agg(d.description) FILTER (WHERE d.objsubid > 0) AS comments
         FROM pg_description d WHERE d.objoid = c.oid AND d.classoid = 'pg_class'::regclass
     ) m
-    ORDER BY c.oid
 """
 # A foreign key to a partitioned table has rows for its partitions too, below its own.
 KEYS = """
@@ -112,7 +113,7 @@ KEYS = """
                ARRAY(SELECT a.attname FROM unnest(k.confkey) WITH ORDINALITY AS u (attnum, place)
                      JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.attnum
                      ORDER BY u.place) AS names
-        FROM pg_class f WHERE f.oid = k.confrelid
+        FROM pg_class f WHERE k.contype = 'f' AND f.oid = k.confrelid
     ) r ON true
     WHERE k.conrelid = c.oid AND k.contype IN ('p', 'u', 'f') AND k.conparentid = 0
 """
@@ -183,12 +184,13 @@ def composed(query: str, version: int, schema: int | None = None, *, ddl: bool =
     range_types = "t.oid IN (r.rngtypid, r.rngmultitypid)" if newer else "t.oid = r.rngtypid"
     standard_body = "CASE WHEN p.prosqlbody IS NULL THEN p.prosrc ELSE pg_get_function_sqlbody(p.oid) END"
     parts = {"keys": KEYS, "partition_key": PARTITION_KEY, "ddl": ddl_queries.TABLE if ddl else "NULL"}
+    columns = {"is_special": ddl_queries.IS_SPECIAL if ddl else "false"}
     values = {
         "ranges": range_types,
         "code": standard_body if newer else "p.prosrc",
         "collated": ddl_queries.COLLATED,
         "schema": "n.oid" if schema is None else str(schema),
     }
-    for each in (parts, ddl_queries.PARTS, FRAGMENTS, FRAGMENTS, values):
+    for each in (parts, ddl_queries.PARTS, columns, FRAGMENTS, FRAGMENTS, values):
         query = Template(query).safe_substitute(each)
     return query

@@ -50,6 +50,7 @@ class Sessions:
         self._closed = False
         self._idle: list[tuple[str, Connection]] = []
         self._refused: dict[str, DatabaseRefused] = {}
+        self._room: dict[str, bool] = {}
 
     @contextmanager
     def snapshot(self, database: str, subject: str, query: str | None = None, *texts: str) -> Generator["Snapshot"]:
@@ -70,6 +71,24 @@ class Sessions:
             yield snapshot
         finally:
             self._give_back(database, connection, usable=snapshot.end())
+
+    def room_for_two(self, database: str) -> bool:
+        """Whether the server lets two sessions be there at once; to be asked by who holds none, and tried once.
+
+        What refuses the second one, as a role's limit of connections, is no error: the first one is enough.
+        """
+        if database not in self._room:
+            taken: list[Connection] = []
+            try:
+                taken.append(self._take(database))
+                taken.append(self._take(database))
+            except ConnectorError:
+                logger.info("no second session with database %s is to be had", database, exc_info=True)
+                self._refused.pop(database, None)
+            for connection in taken:
+                self._give_back(database, connection, usable=True)
+            self._room[database] = len(taken) > 1
+        return self._room[database]
 
     def close(self) -> None:
         """Close what is idle; what is still in use closes when it is given back."""
@@ -214,12 +233,10 @@ class Snapshot:
         binary = self._dialect.binary
         return self._run(lambda: self._connection.execute(query.encode(), parameters, binary=binary).fetchall())
 
-    def documents(self, query: str, parameters: Sequence[object] | None, decode: Callable[[bytes], T]) -> Iterator[T]:
-        """The rows of one query that are a JSON text each, decoded one by one without going through psycopg's types."""
+    def document(self, query: str, parameters: Sequence[object] | None = None) -> bytes:
+        """The one JSON text that a query has as its answer, without going through psycopg's types."""
         result = self._run(lambda: self._connection.execute(query.encode(), parameters).pgresult)
-        if result is not None:
-            for row in range(result.ntuples):
-                yield decode(result.get_value(row, 0) or b"")
+        return (result.get_value(0, 0) if result is not None else None) or b""
 
     def streams(self, *queries: str) -> tuple[Iterator[Row], ...]:
         """The rows of queries that are read side by side, each a piece at a time."""

@@ -2,9 +2,10 @@
 
 import hashlib
 from collections.abc import Generator, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from typing import Any, Literal
 
+from connectors.ahead import read_ahead
 from connectors.connector import RunContext
 from connectors.errors import ConnectorError, FatalError, RunCancelled, SourceUnavailable
 from connectors.families.certificates import certificate_files
@@ -14,7 +15,7 @@ from connectors.families.postgres import queries
 from connectors.families.postgres.config import CatalogueConfig
 from connectors.families.postgres.failures import DatabaseRefused, quoted
 from connectors.families.postgres.session import Row, Sessions, Snapshot
-from connectors.families.postgres.tables import Wanted, tables
+from connectors.families.postgres.tables import Tables, Wanted, in_pieces
 from connectors.families.postgres.types import Shape, TypeKey, Types
 from connectors.models.database import StoredProcedureCode
 from connectors.models.names import MAX_NAME_LENGTH
@@ -82,13 +83,18 @@ class PostgresSource:
         with self._sessions.snapshot(database, f"the schemas of database {database}") as snapshot:
             return [Schema(*row) for row in snapshot.rows(queries.composed(queries.SCHEMAS, snapshot.version))]
 
+    def ahead(self, database: str) -> bool:
+        """Whether two schemas may be read at the same time."""
+        return self._sessions.room_for_two(database)
+
     def tables(self, database: str, schema: str) -> Iterator[Table]:
         """The tables and views of one schema.
 
         Raises:
             ConnectorError: The role may not use the schema.
         """
-        with self._of_schema(queries.LISTING, "the tables", database, schema) as (snapshot, row):
+        with ExitStack() as stack:
+            snapshot, row = stack.enter_context(self._of_schema(queries.LISTING, "the tables", database, schema))
             _, usable, oids, routines = row
             if not routines and self._wants_routines:
                 self._without_routines.add((database, schema))
@@ -96,7 +102,13 @@ class PostgresSource:
                 message = f"permission denied for schema {schema} of database {database}"
                 grant = f"GRANT USAGE ON SCHEMA {quoted(schema)} TO {quoted(self._config.username)}"
                 raise ConnectorError(message, grant)
-            yield from tables(snapshot, database, oids, self._wanted, Types(self._lasting_types))
+            tables = Tables(snapshot, database, self._wanted, Types(self._lasting_types))
+            pieces = in_pieces(oids)
+            read = stack.enter_context(closing(read_ahead(tables.read, pieces)))
+            for place, piece in enumerate(read, 1):
+                if place == len(pieces):
+                    stack.close()  # the session has nothing more to do while the last ones are worked off
+                yield from map(tables.made, piece)
 
     def routines(self, database: str, schema: str) -> Iterator[Routine]:
         """The functions and procedures of one schema."""

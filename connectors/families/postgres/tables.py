@@ -1,6 +1,6 @@
 """The tables of one schema, some hundred at a time, each made of one row."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -12,7 +12,7 @@ from connectors.families.postgres.columns import ColumnRows, constraints, descri
 from connectors.families.postgres.ddl import table_statements
 from connectors.families.postgres.session import Snapshot
 from connectors.families.postgres.statements import TableFacts, view_statement
-from connectors.families.postgres.types import TEMPORAL, TypeKey, Types
+from connectors.families.postgres.types import TEMPORAL, Types
 from connectors.models.database import (
     ColumnConstraint,
     ConstraintType,
@@ -77,7 +77,7 @@ class TableRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return view_statement(kind, self.quoted, self.options, self.view)
 
 
-decoded = msgspec.json.Decoder(TableRow).decode
+decoded = msgspec.json.Decoder(list[TableRow]).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,37 +88,52 @@ class Wanted:
     classification: str | None = None
 
 
-def tables(snapshot: Snapshot, database: str, oids: list[int], wanted: Wanted, types: Types) -> Iterator[Table]:
-    """The tables and views of these oids; holds PIECE_TABLES of them at a time."""
-    query = queries.composed(queries.TABLES, snapshot.version, ddl=wanted.ddl)
-    for first in range(0, len(oids), PIECE_TABLES):
-        listed = ",".join(map(str, oids[first : first + PIECE_TABLES]))
-        rows = list(snapshot.documents(query, [f"{{{listed}}}"], decoded))
-        kinds = [row.columns.kinds() for row in rows]
-        if missing := set[TypeKey]().union(*kinds) - types.shapes.keys():
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """Reads tables and views of one schema, and makes of them what the family wants."""
+
+    snapshot: Snapshot
+    database: str
+    wanted: Wanted
+    types: Types
+
+    def read(self, oids: Sequence[int]) -> list[TableRow]:
+        """The rows of these oids; the types of their columns are then known."""
+        version = self.snapshot.version
+        query = queries.composed(queries.TABLES, version, ddl=self.wanted.ddl)
+        rows = decoded(self.snapshot.document(query, [f"{{{','.join(map(str, oids))}}}"]))
+        # Made again for each table: kept until then, so many tuples would have the collector look at all there is.
+        kinds = {kind for row in rows for kind in row.columns.kinds()}
+        if missing := kinds - self.types.shapes.keys():
             pairs = [list(each) for each in zip(*missing, strict=True)]
-            types.add(snapshot.rows(queries.composed(queries.TYPES, snapshot.version), pairs))
-        for row, own in zip(rows, kinds, strict=True):
-            yield _table(row, own, database, types, wanted.classification)
+            self.types.add(self.snapshot.rows(queries.composed(queries.TYPES, version), pairs))
+        return rows
+
+    def made(self, row: TableRow) -> Table:
+        """One table or view."""
+        columns, keys, facts = row.columns, Keys(row.keys), row.facts
+        kinds = columns.kinds()
+        types, classification = self.types, self.wanted.classification
+        names = dict(zip(columns.numbers, columns.names, strict=True)) if keys.are_the_tables else {}
+        shapes = list(map(types.shapes.__getitem__, kinds))
+        return Table(
+            name=row.name,
+            type=KINDS[row.kind],
+            columns=described(columns, shapes, constraints(columns, kinds, types, keys.on_columns())),
+            constraints=tuple(keys.constraints(names)) if names else (),
+            foreign_keys=tuple(keys.foreign_keys(names, self.database)) if names else (),
+            partition=partition(row.partition_key, columns, types) if row.partition_key else None,
+            definition=row.definition(),
+            ddl=partial(table_statements, row.name, row.quoted, facts, columns, shapes) if facts else None,
+            description=row.description,
+            owner=row.owner,
+            tags=tuple(fqn(classification, encode_name(name)) for name in row.policies) if classification else (),
+        )
 
 
-def _table(row: TableRow, kinds: list[TypeKey], database: str, types: Types, classification: str | None) -> Table:
-    columns, keys, facts = row.columns, Keys(row.keys), row.facts
-    names = dict(zip(columns.numbers, columns.names, strict=True)) if keys.are_the_tables else {}
-    shapes = list(map(types.shapes.__getitem__, kinds))
-    return Table(
-        name=row.name,
-        type=KINDS[row.kind],
-        columns=described(columns, shapes, constraints(columns, kinds, types, keys.on_columns())),
-        constraints=tuple(keys.constraints(names)) if names else (),
-        foreign_keys=tuple(keys.foreign_keys(names, database)) if names else (),
-        partition=partition(row.partition_key, columns, types) if row.partition_key else None,
-        definition=row.definition(),
-        ddl=partial(table_statements, row.name, row.quoted, facts, columns, shapes) if facts else None,
-        description=row.description,
-        owner=row.owner,
-        tags=tuple(fqn(classification, encode_name(name)) for name in row.policies) if classification else (),
-    )
+def in_pieces(oids: Sequence[int]) -> list[Sequence[int]]:
+    """PIECE_TABLES in each; what is held at a time are two of them."""
+    return [oids[first : first + PIECE_TABLES] for first in range(0, len(oids), PIECE_TABLES)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,8 +89,8 @@ def finish(parent: Tree, complete: bool) -> Iterable[Record]:
         yield DeletionScope(parent.path, "parent", "child", "children", ())
 
 
-def topology(forest: Tree) -> Node[None, Any]:
-    """The tree to walk; the items of the second level are scopes, which several threads may walk."""
+def topology(forest: Tree, ahead: bool = False) -> Node[None, Any]:
+    """The tree to walk; the items of the second level are scopes, which several threads may walk, or read ahead."""
     node: Node[Tree, Tree] | None = None
     for level in reversed(LEVELS[1:]):
         node = Node(
@@ -101,6 +101,7 @@ def topology(forest: Tree) -> Node[None, Any]:
             children=(node,) if node else (),
             parallel=level == PARALLEL,
             scope=level == PARALLEL,
+            ahead=(lambda _parent: True) if ahead and level == PARALLEL else None,
             finish=finish,
         )
 
@@ -122,11 +123,13 @@ def run(
     finished: frozenset[str] = frozenset(),
     cancellation: Cancellation | None = None,
     before: Callable[[Record], None] = lambda _record: None,
+    *,
+    ahead: bool = False,
 ) -> Walked:
     """Walk a forest into a recording sink."""
     walked = Walked(RecordingSink(before), Report())
     runner = TopologyRunner(walked.report, cancellation or Cancellation(), threads, finished)
-    runner.run(topology(forest), walked.sink.write)
+    runner.run(topology(forest, ahead), walked.sink.write)
     return walked
 
 

@@ -5,6 +5,7 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 from psycopg.conninfo import conninfo_to_dict
@@ -34,6 +35,12 @@ def connection(url: str, **changes: object) -> dict[str, Any]:
         "database": parts["dbname"],
     }
     return written | changes
+
+
+def as_role(url: str, role: str) -> str:
+    """The same database, for another role, whose password is `pw`."""
+    parts = conninfo_to_dict(url)
+    return f"postgresql://{quote(role)}:pw@{parts['host']}:{parts['port']}/{parts['dbname']}"
 
 
 def context(

@@ -3,16 +3,14 @@
 import uuid
 from collections import Counter
 from collections.abc import Iterator
-from urllib.parse import quote
 
 import psycopg
 import pytest
 from psycopg import sql
-from psycopg.conninfo import conninfo_to_dict
 
 from connectors.families.postgres.tables import PIECE_TABLES
 from connectors.models.base import CreateRequest
-from tests.integration.connectors.sources.postgres_runs import Sent, context, ingest, opened, run
+from tests.integration.connectors.sources.postgres_runs import Sent, as_role, context, ingest, opened, run
 from tests.postgres import SourceServer
 
 KINDS = """
@@ -176,12 +174,6 @@ def role(source_server: SourceServer) -> Iterator[str]:
     yield name
     with source_server.server.admin() as connection:
         connection.execute(sql.SQL("DROP OWNED BY {0}; DROP ROLE {0}").format(sql.Identifier(name)))
-
-
-def as_role(url: str, role: str) -> str:
-    """The same database, for another role."""
-    parts = conninfo_to_dict(url)
-    return f"postgresql://{quote(role)}:pw@{parts['host']}:{parts['port']}/{parts['dbname']}"
 
 
 SECRET = """

@@ -267,3 +267,18 @@ def test_a_later_attempt_leaves_out_what_was_delivered(threads: int) -> None:
     assert walked.sink.names("databaseSchema") == {"svc.shop.other"}
     key = ("svc.shop", "databaseSchema")
     assert walked.sink.deletions()[key] == first.sink.deletions()[key]
+
+
+def test_the_next_schema_is_read_ahead_in_the_databases_where_the_source_allows_it() -> None:
+    schemas = tuple(schema(name, table("orders"), routine("total")) for name in "abc")
+    stored = tuple(StoredDatabase(Database(name), schemas) for name in ("one", "other"))
+    in_turn, ahead = MemorySource(stored), MemorySource(stored, reads_ahead=frozenset({"one"}))
+    assert walk(ahead).sink.records == walk(in_turn).sink.records
+
+    def order(source: MemorySource, database: str) -> list[str]:
+        return [f"{path[0]} of {path[2]}" for path in source.asked if path[1:2] == (database,) and len(path) > 2]
+
+    one_by_one = [f"{what} of {name}" for name in "abc" for what in ("tables", "routines")]
+    assert order(in_turn, "one") == order(in_turn, "other") == order(ahead, "other") == one_by_one
+    assert sorted(order(ahead, "one")) == sorted(one_by_one)
+    assert {path for path in ahead.asked if path[0] == "ahead"} == {("ahead", "one"), ("ahead", "other")}
