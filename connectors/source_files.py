@@ -1,9 +1,10 @@
 """Files of this machine that a definition may name as a source: those below the folders that the operator allows."""
 
 from dataclasses import dataclass
-from os import sep
+from os import lstat, sep
 from os.path import realpath
 from pathlib import Path, PurePath
+from stat import S_ISLNK
 
 from pydantic import ValidationInfo
 
@@ -43,17 +44,19 @@ def lies_below(path: str, folder: str) -> bool:
 def stays_below(folder: Path, path: str) -> bool:
     """Whether a path that begins at a folder leads nowhere else: no part of it is a link, or goes up.
 
-    That is a fraction of the work of following it, which starts at the root of the file system.
+    That is a fraction of the work of following it, which starts at the root of the file system; every run asks.
     """
     parts = PurePath(path).parts
     if path.startswith(sep) or ".." in parts or "\0" in path:
         return False
-    place = folder
+    place = str(folder)
     try:
         for part in parts:
-            place /= part
-            if place.is_symlink():
+            place = f"{place}{sep}{part}"
+            if S_ISLNK(lstat(place).st_mode):
                 return False
+    except (FileNotFoundError, NotADirectoryError):  # nor is there anything below
+        return True
     except OSError:
         return False
     return True

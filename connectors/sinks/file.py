@@ -38,13 +38,14 @@ class FileConfig(Model):
     @field_validator("filename")
     @classmethod
     def _stays_below(cls, value: str) -> str:
-        if ".." in PurePath(value).parts or "\0" in value:
+        parts = PurePath(value).parts
+        if ".." in parts or "\0" in value:
             msg = "must not contain '..'"
             raise ValueError(msg)
         if value.endswith(PARTIAL):
             msg = f"must not end in {PARTIAL}: so are files called that are not finished"
             raise ValueError(msg)
-        if any(len(part.encode("utf-8", "replace")) > LONGEST_NAME for part in PurePath(value).parts):
+        if any(len(part.encode("utf-8", "replace")) > LONGEST_NAME for part in parts):
             msg = f"holds a name that is longer than {LONGEST_NAME} bytes"
             raise ValueError(msg)
         return value

@@ -4,6 +4,7 @@ import time
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from stat import S_ISDIR
 from typing import TYPE_CHECKING, Any
 
 from connectors.cancellation import Cancellation
@@ -74,10 +75,11 @@ class Reader:
         except ValueError as error:
             raise FatalError(str(error)) from None
         with suppress(OSError):  # which SQLite tells of in its own words
-            if place.is_dir():
+            found = place.stat()
+            if S_ISDIR(found.st_mode):
                 message = f"{self._path} is a folder"
                 raise FatalError(message, "write the path of a SQLite file that lies in it")
-            if place.stat().st_size == 0:  # SQLite reads it as a database without tables
+            if found.st_size == 0:  # SQLite reads it as a database without tables
                 message = f"{self._path} is an empty file"
                 raise SourceUnavailable(message, "see whether it is still being copied, or correct databaseMode")
         return place

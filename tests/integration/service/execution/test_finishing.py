@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from service.database.engine import Database
 from service.errors import Unavailable
-from service.execution.finishing import Finisher
+from service.execution.finishing import GATHER_SECONDS, Finisher
 from service.execution.journal import Journal, RunJournal, Words
 from service.runs.repository import Ending, Lease, LogLine
 from service.runs.schemas import RunError
@@ -22,6 +22,8 @@ from tests.integration.service.runs.makers import claim, make, queue, read
 from tests.integration.service.workflows.makers import ask
 
 NOW = datetime(2026, 11, 22, 1, tzinfo=UTC)
+# Longer than any test may take.
+PATIENCE_SECONDS = 600.0
 SUCCEEDED = Ending(RunState.SUCCEEDED, {"written": 1})
 FAILED = Ending(RunState.FAILED, error=RunError(title="bad"))
 BLOCKED = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
@@ -37,8 +39,9 @@ REFUSE_WORDS = """
 class Watched(Finisher):
     """Tells how many wait, and takes runs that may have something to tell."""
 
-    def __init__(self, database: Database) -> None:
-        super().__init__(database, Journal(database, 100))
+    def __init__(self, database: Database, gather_seconds: float = GATHER_SECONDS) -> None:
+        self.journal = Journal(database, 100)
+        super().__init__(database, self.journal, gather_seconds)
 
     def end(self, lease: Lease, ending: Ending, *told: str) -> bool:
         """See `finish`."""
@@ -93,6 +96,29 @@ def test_those_that_come_while_one_is_stored_share_a_transaction(database: Datab
     assert ask(database, "select count(distinct finished_at), count(distinct xmin::text) from runs") == [(2, 2)]
     failures = "select name, consecutive_failures from workflows order by name"
     assert ask(database, failures) == [("a", 0), ("b", 0), ("c", 1), ("d", 0)]
+
+
+def test_half_of_the_runs_in_hand_are_waited_for(database: Database) -> None:
+    leases = started(database, "a", "b", "c", "d")
+    finisher = Watched(database, gather_seconds=PATIENCE_SECONDS)
+    for lease in leases:
+        finisher.journal.open(lease)
+    with ThreadPoolExecutor() as crowd:
+        first = crowd.submit(finisher.end, leases[0], SUCCEEDED)
+        eventually(lambda: finisher.waiting == 1)
+        assert crowd.submit(finisher.end, leases[1], SUCCEEDED).result()
+        assert first.result()
+    ended = "select count(*), count(distinct xmin::text) from runs where state = 'succeeded'"
+    assert ask(database, ended) == [(2, 1)]
+
+
+def test_runs_that_go_on_hold_up_no_end(database: Database) -> None:
+    first, *others = started(database, "a", "b", "c", "d")
+    finisher = Watched(database)
+    for lease in (first, *others):
+        finisher.journal.open(lease)
+    assert finisher.end(first, SUCCEEDED)
+    assert [read(database, lease.run_id).state for lease in others] == [RunState.RUNNING] * 3
 
 
 @pytest.mark.parametrize(
