@@ -9,6 +9,7 @@ import os
 import socket
 import threading
 from collections.abc import Sequence
+from functools import partial
 from uuid import uuid4
 
 from connectors.errors import ConnectorError, RunCancelled, cause_of
@@ -20,6 +21,7 @@ from service.execution.pulse import Pulse
 from service.execution.run import RunExecutor
 from service.execution.slots import Slot, Slots
 from service.execution.stopping import Stop
+from service.execution.threads import Threads
 from service.metrics import Metrics
 from service.runs.repository import endings, leases, workers
 from service.runs.repository.leases import ClaimedRun, ClaimRequest
@@ -62,6 +64,7 @@ class Worker:
         )
         self._slots = Slots(settings.worker_slots, settings.worker_pools, metrics)
         self._pulse = Pulse(settings, database, self._myself, self._slots, metrics)
+        self._threads = Threads("run idle")
         self._wake = threading.Event()
         self._draining = threading.Event()
         self._closing = threading.Event()
@@ -113,6 +116,7 @@ class Worker:
         if self._watch.ident is not None:
             self._watch.join(self._stop_grace)
         self._pulse.stop()
+        self._threads.close()
 
     # --- Claiming ------------------------------------------------------------------------------
 
@@ -166,7 +170,7 @@ class Worker:
             return
         self._slots.put(slot)
         try:
-            threading.Thread(target=self._run, args=(slot,), name=f"run-{slot.run_id}", daemon=True).start()
+            self._threads.do(f"run-{slot.run_id}", partial(self._run, slot))
         except RuntimeError:
             self._executor.drop(slot.attempt)
             self._slots.release(slot)

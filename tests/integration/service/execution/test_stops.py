@@ -55,7 +55,7 @@ def test_a_thread_left_behind_writes_nothing(site: Site) -> None:
         left = [thread for thread in threading.enumerate() if thread.name == f"run-{run_id}" and thread not in before]
         assert len(left) == 1
         site.go()
-        left[0].join()
+        eventually(lambda: left[0].name != f"run-{run_id}")
         assert not (site.folder / "files" / "w.jsonl").exists()
         assert site.read(run_id) == ended
     assert (site.read(run_id), site.lines(run_id)) == (ended, lines)
