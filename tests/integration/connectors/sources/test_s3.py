@@ -1,6 +1,7 @@
 """The connector against moto's S3: containers, manifests, filters, deletions, and what goes wrong."""
 
 import json
+from contextlib import closing
 from typing import Any
 
 import httpx
@@ -26,6 +27,7 @@ from tests.sharing import REPOSITORY
 from tests.whole_runs import walk
 
 GOLDEN = REPOSITORY / "tests" / "golden" / "s3.json"
+UNNAMED = b"<ListAllMyBucketsResult><Buckets><Bucket></Bucket></Buckets></ListAllMyBucketsResult>"
 DENIED = Status(403, b"<Error><Code>AccessDenied</Code><Message>not for you</Message></Error>")
 
 
@@ -107,6 +109,16 @@ def test_only_what_lies_in_a_bucket_that_is_read_can_be_gone(account: Account, h
     assert not scope.takes("svc.other")
     assert not scope.takes("svc.other.plain-1")
     assert not scope.takes("svc.plain-old.a")
+
+
+def test_nothing_is_gone_below_a_path_that_a_filter_leaves_out(account: Account) -> None:
+    lake = f"lake-{account.number}"
+    walked = walk("s3", connection(account), containerFilterPattern={"excludes": ["^album$"]})
+    [scope] = walked.sink.only(DeletionScope)
+    assert scope.takes is not None
+    assert not scope.takes(f'svc.{lake}.album.2025."a.png"')
+    assert scope.takes(f"svc.{lake}.albums")
+    assert scope.takes(f"svc.{lake}.events.2025")
 
 
 def test_of_a_whole_account_anything_can_be_gone(account: Account) -> None:
@@ -309,6 +321,17 @@ def test_a_file_that_vanishes_gives_way_to_the_next(own_account: Account) -> Non
     )
 
 
+@pytest.mark.parametrize(("status", "code"), [(404, "NoSuchKey"), (416, "InvalidRange")])
+def test_what_is_missing_is_known_by_its_code_whatever_the_name_is(status: int, code: str) -> None:
+    answer = Status(status, f"<Error><Code>{code}</Code><Message>NoSuchTagSet: no</Message></Error>".encode())
+    with Answering({"GET /b/a%3A%20NoSuchBucket": answer}) as server:
+        keys = {"awsRegion": REGION, "awsAccessKeyId": "k", "awsSecretAccessKey": "s", "endPointURL": server.address}
+        config = parse(S3Config, {"type": "S3", "awsConfig": keys})
+        with closing(AwsService(config.aws_config, "s3", Report(), Cancellation())) as service:
+            found = S3Store(service, config).read("b", "a: NoSuchBucket", 0, 1)
+    assert found == (None if code == "NoSuchKey" else b"")
+
+
 def test_without_cloudwatch_sizes_are_left_out(account: Account, caplog: pytest.LogCaptureFixture) -> None:
 
     def denied_unless_sts(asked: Asked) -> Status:
@@ -330,7 +353,7 @@ def sts(asked: Asked, account: Account) -> tuple[bytes, dict[str, str]]:
 
 
 @pytest.mark.parametrize("key", ["GET /", "GET /lake-{number}"])
-@pytest.mark.parametrize("body", [b"<html>Welcome</html>", b"{}", b"<ListAllMyBucketsResult><Buckets>"])
+@pytest.mark.parametrize("body", [b"<html>Welcome</html>", b"{}", b"<ListAllMyBucketsResult><Buckets>", UNNAMED])
 def test_garbage_is_no_empty_account(account: Account, key: str, body: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runner, "LISTING_RETRY_SECONDS", 0.0)
     with pytest.raises(SourceUnavailable) as caught:
