@@ -94,15 +94,16 @@ class StorageWalk(Generic[OptionsT]):
             marks_deleted=context.options.mark_deleted_containers,
             nested=True,
             parallel=False,
-            children=(
-                Node(
-                    entity=CreateContainerRequest.entity,
-                    name=lambda item: item.fqn,
-                    produce=self._paths,
-                    stages=(self.path,),
-                    parallel=True,
-                ),
-            ),
+            children=(self._below_buckets(),),
+        )
+
+    def _below_buckets(self) -> Node[Item[Bucket], Path]:
+        return Node(
+            entity=CreateContainerRequest.entity,
+            name=lambda item: item.fqn,
+            produce=self._paths,
+            stages=(self.path,),
+            parallel=True,
         )
 
     def topology(self) -> Node[None, Any]:
