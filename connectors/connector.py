@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Generic, Literal, TypeVar
@@ -25,7 +25,7 @@ from connectors.topology import Node
 
 logger = logging.getLogger(__name__)
 
-# Keys of connections that name what is asked, in OpenMetadata's words.
+# The keys by which OpenMetadata's connections say where a system is.
 ADDRESSES = (
     "hostPort", "host", "bootstrapServers", "schemaRegistryURL", "registryUri", "trackingUri", "account",
     "metastoreConnection", "openAPISchemaConnection", "configSource", "awsConfig", "databaseMode",
@@ -115,12 +115,13 @@ class Check(Generic[ConfigT]):
     """One step of a connection test: `run` answers with a short summary or raises.
 
     A `gate` that fails skips the steps after it; a `mandatory` step that fails fails the test. `address` is the key
-    that names what is asked; without it, those of the connection that do.
+    that a user is sent to when there is no answer in time; None: the keys among ADDRESSES that the connection has.
     """
 
     name: str
     description: str
     run: Callable[[ConfigT], str]
+    _: KW_ONLY
     gate: bool = False
     mandatory: bool = False
     timeout_seconds: float = 30.0

@@ -108,7 +108,7 @@ def service_checks(raw: Mapping[str, Any], tokens: Path | None = None) -> Iterat
         return require_service(definition, Cancellation(STEP_SECONDS), tokens, QUICK)
 
     address = "workflowConfig.openMetadataServerConfig.hostPort"
-    step = Check(SERVICE_STEP, SERVICE_QUESTION, check, False, True, STEP_SECONDS, address)
+    step = Check(SERVICE_STEP, SERVICE_QUESTION, check, mandatory=True, timeout_seconds=STEP_SECONDS, address=address)
     yield from run_checks((step,), definition)
 
 

@@ -1,37 +1,24 @@
-"""Amazon's services: credentials as OpenMetadata writes them, clients of boto3, and what their errors mean."""
+"""Amazon's services: credentials as OpenMetadata writes them, and clients of boto3."""
 
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
-from http import HTTPStatus
-from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar, cast
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, cast
 
-import msgspec
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from connectors.cancellation import Cancellation
 from connectors.definition import Model, Unused
 from connectors.errors import ConnectorError, FatalError, SkipEntity, SourceUnavailable
+from connectors.families.aws_failures import STRANGER, translated
 from connectors.report import Report
 
 if TYPE_CHECKING:
     import boto3
-    from botocore.exceptions import ClientError
 
 CONNECT_SECONDS, READ_SECONDS, TRIES, CONNECTIONS = 10, 60, 3, 16
-StructT = TypeVar("StructT", bound=msgspec.Struct)
 NOT_FOUND = "ResourceNotFoundException"
 SESSION_NAME = "OpenMetadataSession"
-STRANGER = "see whether endPointURL is the address of Amazon's service or of its like"
-REFUSED = frozenset({
-    "AuthFailure", "ExpiredToken", "ExpiredTokenException", "IncompleteSignature", "InvalidAccessKeyId",
-    "InvalidClientTokenId", "InvalidSignatureException", "SignatureDoesNotMatch", "UnrecognizedClientException",
-})  # fmt: skip
-DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403"})
-BUSY = frozenset({
-    "LimitExceededException", "ProvisionedThroughputExceededException", "RequestLimitExceeded",
-    "RequestTimeout", "SlowDown", "Throttling", "ThrottlingException", "TooManyRequestsException",
-})  # fmt: skip
 
 
 class Paginator(Protocol):
@@ -125,7 +112,7 @@ class AwsCredentials(Model):
 class AwsService:
     """Thread-safe. One of Amazon's services, such as `glue`: its operations by boto3's names, with time limits.
 
-    `mends` are advices by codes of errors, where more is known than what is generally meant by them.
+    `mends` has an advice for codes of errors that in general have none, such as `NoSuchBucket`.
 
     Raises:
         FatalError: The profile is not known here, or the region or the address is none.
@@ -149,7 +136,7 @@ class AwsService:
         """The answer to one operation.
 
         Raises:
-            FatalError, SourceUnavailable, ConnectorError: See `failure`.
+            FatalError, SourceUnavailable, ConnectorError: See aws_failures.
         """
         self._cancellation.check()
         began = time.monotonic()
@@ -163,13 +150,13 @@ class AwsService:
 
         Raises:
             SkipEntity: It was deleted since it was listed.
-            FatalError, SourceUnavailable, ConnectorError: See `failure`.
+            FatalError, SourceUnavailable, ConnectorError: See aws_failures.
         """
         try:
             return self.call(operation, **query)
         except ConnectorError as error:
             if gone in error.message:
-                msg = f"{_shown('', query).lstrip()} was deleted since it was listed"
+                msg = f"{_names(query)} was deleted since it was listed"
                 raise SkipEntity(msg) from error
             raise
 
@@ -219,6 +206,16 @@ def listed(answer: Mapping[str, Any], key: str, what: str) -> list[Any]:
     return cast("list[Any]", found)
 
 
+def named(rows: Iterable[Any], key: str, what: str) -> Iterator[str]:
+    """The names that rows of a listing have below `key`. Raises SourceUnavailable where one has none."""
+    for row in rows:
+        name = row.get(key)
+        if not isinstance(name, str):
+            msg = f"{what}: the answer lists something without {key}"
+            raise SourceUnavailable(msg, STRANGER)
+        yield name
+
+
 def objects_of(service: AwsService, **query: str) -> Iterator[dict[str, Any]]:
     """The pages of a listing of a bucket's objects; one without any has no Contents and no CommonPrefixes at all.
 
@@ -233,67 +230,12 @@ def objects_of(service: AwsService, **query: str) -> Iterator[dict[str, Any]]:
 
 
 def _shown(operation: str, query: Mapping[str, object]) -> str:
-    names = ", ".join(str(value) for value in query.values() if isinstance(value, str))
-    return f"{operation} {names}".rstrip()
+    return f"{operation} {_names(query)}".rstrip()
 
 
-@contextmanager
-def translated(what: str, mends: Mapping[str, str] | None = None) -> Generator[None]:
-    """Errors of boto3 as ours; `what` says what was tried, `mends` are advices by code."""
-    from botocore.exceptions import BotoCoreError, ClientError
-    from botocore.parsers import ResponseParserError
-
-    try:
-        yield
-    except ClientError as error:
-        raise _refusal(error, what, mends or {}) from error
-    except (BotoCoreError, ResponseParserError) as error:
-        raise failure(error, what) from error
-    except (AttributeError, TypeError, ValueError, RecursionError) as error:  # of boto3, about JSON that is no object
-        message = f"{what}: the answer cannot be read: {error}"
-        raise SourceUnavailable(message, STRANGER) from error
-
-
-def failure(error: Exception, what: str) -> ConnectorError:
-    """What an error that is no answer means, and how to mend it."""
-    from botocore import exceptions
-
-    message = f"{what}: {error}"
-    lacking = (exceptions.NoCredentialsError, exceptions.PartialCredentialsError, exceptions.CredentialRetrievalError)
-    if isinstance(error, lacking):
-        advice = "give awsAccessKeyId and awsSecretAccessKey, or run where the pod or the machine has a role"
-        return FatalError(message, advice)
-    if isinstance(error, exceptions.ProfileNotFound):
-        return FatalError(message, "correct profileName, or write that profile to ~/.aws/config where the service runs")
-    if isinstance(error, exceptions.SSLError):
-        return FatalError(message, "have AWS_CA_BUNDLE name the certificates of the authority that signed the server's")
-    if isinstance(error, exceptions.ParamValidationError | exceptions.UnknownEndpointError):
-        return FatalError(message, "correct awsRegion or endPointURL")
-    return SourceUnavailable(message, "see whether the address of the service can be reached, and what answers there")
-
-
-def converted(answer: object, kind: type[StructT], system: str, what: str) -> StructT:
-    """An answer as `system` documents it; `what` says what was asked. Raises ConnectorError."""
-    try:
-        return msgspec.convert(answer, kind)
-    except msgspec.ValidationError as error:
-        msg = f"{what}: the answer is not what {system} tells: {error}"
-        raise ConnectorError(msg, f"see whether endPointURL is the address of {system}") from error
-
-
-def _refusal(error: "ClientError", what: str, mends: Mapping[str, str]) -> ConnectorError:
-    told = error.response.get("Error", {})
-    code = told.get("Code", "")
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    message = f"{what}: {code}: {told.get('Message', '')}"
-    if code in REFUSED:
-        return FatalError(message, "correct awsAccessKeyId, awsSecretAccessKey and awsSessionToken; they are refused")
-    if code in DENIED:
-        return ConnectorError(message, f"allow {error.operation_name} on it in the user's or the role's policy")
-    if code in BUSY or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return SourceUnavailable(message, "try again later, or raise the account's limits")
-    # What is not Amazon's has no code of its own: boto3 gives the status in its place.
-    return ConnectorError(message, STRANGER if code == str(status) else mends.get(code))
+def _names(query: Mapping[str, object]) -> str:
+    """What a question is about."""
+    return ", ".join(value for value in query.values() if isinstance(value, str))
 
 
 def session_of(credentials: AwsCredentials) -> "boto3.Session":
@@ -315,7 +257,7 @@ def frozen(credentials: AwsCredentials) -> dict[str, str]:
     """The keys as object stores of delta-rs want them, of a role that is assumed, too; for the next hour or so.
 
     Raises:
-        FatalError, SourceUnavailable: There are none; see `failure`.
+        FatalError, SourceUnavailable: There are none; see aws_failures.
     """
     with translated("the credentials are looked up"):
         found = session_of(credentials).get_credentials()

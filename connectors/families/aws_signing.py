@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import httpx
 
 from connectors.errors import FatalError
-from connectors.families.aws import AwsCredentials, session_of, translated
+from connectors.families.aws import AwsCredentials, session_of
+from connectors.families.aws_failures import translated
 
 if TYPE_CHECKING:
     from botocore.credentials import Credentials

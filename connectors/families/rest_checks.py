@@ -39,5 +39,13 @@ def rest_checks(opened: Open[ConfigT, ApiT], *steps: Step[ApiT]) -> tuple[Check[
         return check
 
     return tuple(
-        Check(step.name, step.description, run(step.ask), step.gate, step.mandatory, STEP_SECONDS) for step in steps
+        Check(
+            step.name,
+            step.description,
+            run(step.ask),
+            gate=step.gate,
+            mandatory=step.mandatory,
+            timeout_seconds=STEP_SECONDS,
+        )
+        for step in steps
     )

@@ -37,9 +37,9 @@ def by_offset(
 ) -> Iterator[T]:
     """Every item once; `ask` gives the items from an offset on, and whether there may be more.
 
-    What is removed or added meanwhile moves the rest, and some would be passed over: where that counts (`exact`), each
-    page begins with the last item of the one before, and is no continuation of it if it does not; then all are read
-    again. The order has to be the same in every answer.
+    Items that are removed or added meanwhile move the others, and some would be passed over. Where that counts
+    (`exact`), each page is asked for from the last item of the one before: a page that begins with another item shows
+    that something moved, and all pages are read again. The order has to be the same in every answer.
 
     Raises:
         ConnectorError: The listing changed in every pass.
@@ -77,8 +77,9 @@ def _in_order(
 def by_number(ask: Callable[[int, int], tuple[Sequence[T], int]], key: Callable[[T], int], most: int) -> Iterator[T]:
     """Every item once, by numbers of their own that never change; in no order.
 
-    `ask` gives at `most` so many of those whose numbers lie between two others, and how many these are. A part that is
-    more than an answer is divided: so nothing that is removed or added meanwhile hides another.
+    `ask(above, below)` gives at most `most` of the items whose numbers lie between these two, and how many such items
+    there are. Where that is more than one answer holds, the part is divided at some of the numbers met, and its parts
+    are asked for in turn; these bounds do not move, so that nothing added or removed meanwhile hides another item.
 
     Raises:
         ConnectorError: An answer has nothing of the part that was asked for, or others.
@@ -89,7 +90,7 @@ def by_number(ask: Callable[[int, int], tuple[Sequence[T], int]], key: Callable[
         items, total = ask(above, below)
         numbers = sorted({key(item) for item in items})
         if (total and not numbers) or any(not above < number < below for number in numbers):
-            msg = f"of those with numbers between {above} and {below}, the listing has none or others"
+            msg = f"the listing was asked for numbers between {above} and {below}: it has none, or others"
             raise ConnectorError(msg, CHANGED)
         cuts: set[int] = set()
         if len(items) < total or len(items) >= most:

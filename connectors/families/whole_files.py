@@ -12,7 +12,8 @@ from urllib.parse import unquote, urlsplit
 from connectors.cancellation import Cancellation
 from connectors.definition import TlsConfig, VerifySsl
 from connectors.errors import ConnectorError, FatalError, SourceUnavailable
-from connectors.families.aws import AwsCredentials, AwsService, translated
+from connectors.families.aws import AwsCredentials, AwsService
+from connectors.families.aws_failures import code_of, translated
 from connectors.families.rest import Endpoint, RestClient, RestLimits
 from connectors.families.rest_failures import Vanished
 from connectors.families.web_addresses import require_possible
@@ -158,7 +159,7 @@ class S3File:
                     if len(found) > limits.answer_bytes:
                         break
         except ConnectorError as error:
-            if any(f" {code}: " in error.message for code in ABSENT):
+            if code_of(error) in ABSENT:
                 msg = f"there is no {self.shown}"
                 raise Absent(msg, f"correct {self.key}, or have the object put there") from error
             raise

@@ -72,10 +72,12 @@ CONNECTOR = Connector(
     options=IncrementalMetadata,
     capabilities=OF_DATABASES - {Capability.OWNERS},
     checks=(
-        Check("CheckAccess", "Google lets the user in, and the projects answer", check_access, True, True),
-        Check("GetSchemas", "The datasets can be listed", check_schemas, False, True),
-        Check("GetTables", "Tables and views can be listed", check_tables, False, True),
-        Check("GetColumns", "INFORMATION_SCHEMA can be queried", check_columns, False, True),
+        Check(
+            "CheckAccess", "Google lets the user in, and the projects answer", check_access, gate=True, mandatory=True
+        ),
+        Check("GetSchemas", "The datasets can be listed", check_schemas, mandatory=True),
+        Check("GetTables", "Tables and views can be listed", check_tables, mandatory=True),
+        Check("GetColumns", "INFORMATION_SCHEMA can be queried", check_columns, mandatory=True),
     ),
     topology=database_topology(open_source),
     driver="google.auth",

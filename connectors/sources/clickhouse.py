@@ -208,9 +208,22 @@ CONNECTOR = Connector(
     capabilities=OF_DATABASES
     - {Capability.STORED_PROCEDURES, Capability.CONSTRAINTS, Capability.TAGS, Capability.OWNERS},
     checks=(
-        Check("CheckAccess", "The server answers and lets the user in", check_access, True, True, STEP_SECONDS),
-        Check("GetSchemas", "The databases can be listed", check_schemas, False, True, STEP_SECONDS),
-        Check("GetTables", "The tables and views can be listed", check_tables, False, True, STEP_SECONDS),
+        Check(
+            "CheckAccess",
+            "The server answers and lets the user in",
+            check_access,
+            gate=True,
+            mandatory=True,
+            timeout_seconds=STEP_SECONDS,
+        ),
+        Check("GetSchemas", "The databases can be listed", check_schemas, mandatory=True, timeout_seconds=STEP_SECONDS),
+        Check(
+            "GetTables",
+            "The tables and views can be listed",
+            check_tables,
+            mandatory=True,
+            timeout_seconds=STEP_SECONDS,
+        ),
     ),
     topology=database_topology(open_source),
     grants="GRANT SHOW ON <database>.* TO <username>;\n"

@@ -121,8 +121,21 @@ CONNECTOR = Connector(
         }
     ),
     checks=(
-        Check("CheckAccess", "The folder or the buckets can be listed", check_access, True, True, STEP_SECONDS),
-        Check("GetTables", "Tables are found, and the log of one can be read", check_tables, False, True, STEP_SECONDS),
+        Check(
+            "CheckAccess",
+            "The folder or the buckets can be listed",
+            check_access,
+            gate=True,
+            mandatory=True,
+            timeout_seconds=STEP_SECONDS,
+        ),
+        Check(
+            "GetTables",
+            "Tables are found, and the log of one can be read",
+            check_tables,
+            mandatory=True,
+            timeout_seconds=STEP_SECONDS,
+        ),
     ),
     topology=database_topology(open_source),
     driver="deltalake",

@@ -11,7 +11,8 @@ from pydantic import Field
 from connectors.cancellation import Cancellation
 from connectors.connector import Capability, Check, Connector, RunContext
 from connectors.definition import Unused
-from connectors.families.aws import AwsCredentials, AwsService, converted
+from connectors.families.aws import AwsCredentials, AwsService, listed
+from connectors.families.aws_failures import converted
 from connectors.families.database import database_topology
 from connectors.families.database_options import DatabaseConnection, DatabaseMetadata
 from connectors.families.database_source import Database, Routine, Schema, Table, Tag
@@ -116,7 +117,7 @@ class DynamoDBSource:
 
         answer = self._service.described("describe_table", TableName=name)
         found = converted(answer.get("Table"), Description, "DynamoDB", f"describe_table {name}")
-        items = self._service.described("scan", TableName=name, Limit=SAMPLE)["Items"]
+        items = listed(self._service.described("scan", TableName=name, Limit=SAMPLE), "Items", f"scan {name}")
         python = TypeDeserializer()
         inference = Inference(name, {"Binary": "BINARY"})
         for item in items:

@@ -4,7 +4,6 @@ from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import Annotated, Any, Literal
 
-import msgspec
 from pydantic import Field
 
 from connectors.cancellation import Cancellation
@@ -12,6 +11,7 @@ from connectors.connector import Capability, Check, Connector, RunContext
 from connectors.definition import Unused
 from connectors.errors import SourceUnavailable
 from connectors.families.aws import AwsCredentials, AwsService
+from connectors.families.aws_failures import converted
 from connectors.families.database import database_topology
 from connectors.families.database_options import DatabaseConnection, DatabaseMetadata
 from connectors.families.database_source import Database, Routine, Schema, Table, Tag
@@ -73,7 +73,7 @@ class GlueSource:
     def tables(self, _database: str, schema: str) -> Iterator[Table]:
         """The tables and views of one of Glue's databases, in the order of their names."""
         for row in self._service.pages("get_tables", "TableList", DatabaseName=schema):
-            yield table_of(msgspec.convert(row, GlueTable))
+            yield table_of(converted(row, GlueTable, "Glue", f"get_tables {schema}"))
 
     def routines(self, _database: str, _schema: str) -> Iterable[Routine]:
         """Glue has user-defined functions without a text: they are left out."""

@@ -75,8 +75,21 @@ CONNECTOR = Connector(
     options=DatabaseMetadata,
     capabilities=OF_DATABASES - {Capability.STORED_PROCEDURES, Capability.CONSTRAINTS, Capability.TAGS},
     checks=(
-        Check("CheckAccess", "The server answers and lets the user in", check_access, True, True, STEP_SECONDS),
-        Check("GetTables", "The tables and views can be listed", check_tables, False, True, STEP_SECONDS),
+        Check(
+            "CheckAccess",
+            "The server answers and lets the user in",
+            check_access,
+            gate=True,
+            mandatory=True,
+            timeout_seconds=STEP_SECONDS,
+        ),
+        Check(
+            "GetTables",
+            "The tables and views can be listed",
+            check_tables,
+            mandatory=True,
+            timeout_seconds=STEP_SECONDS,
+        ),
     ),
     topology=database_topology(open_source),
     driver="impala",

@@ -10,7 +10,8 @@ import msgspec
 
 from connectors.connector import Capability, Check, Connector, RunContext
 from connectors.definition import Unused
-from connectors.families.aws import AwsCredentials, AwsService, check_described, converted
+from connectors.families.aws import AwsCredentials, AwsService, check_described
+from connectors.families.aws_failures import converted
 from connectors.families.messaging import (
     FoundSchema,
     MessagingConnection,

@@ -15,7 +15,8 @@ from connectors.cancellation import Cancellation
 from connectors.connector import Capability, Check, Connector, RunContext
 from connectors.definition import Model, Unused
 from connectors.errors import ConnectorError, RunCancelled
-from connectors.families.aws import AwsCredentials, AwsService, listed, objects_of, translated
+from connectors.families.aws import AwsCredentials, AwsService, listed, named, objects_of
+from connectors.families.aws_failures import code_of, translated
 from connectors.families.no_arguments import NoArguments
 from connectors.families.storage.manifest import MOST_BYTES, WholeManifest, parsed
 from connectors.families.storage.objects import Bucket, StoredObject
@@ -117,7 +118,8 @@ class S3Store:
 
     def names(self) -> list[str]:
         """The names of all buckets of the account."""
-        return [row["Name"] for row in listed(self._service.call("list_buckets"), "Buckets", "list_buckets")]
+        rows = listed(self._service.call("list_buckets"), "Buckets", "list_buckets")
+        return list(named(rows, "Name", "list_buckets"))
 
     def level(self, bucket: str, prefix: str) -> Iterator[StoredObject]:
         """See ObjectStore."""
@@ -136,7 +138,7 @@ class S3Store:
         try:
             answer = self._service.call("get_object", Bucket=bucket, Key=key, Range=wanted)
         except ConnectorError as error:
-            code = _code(error)
+            code = code_of(error)
             if code in MISSING:
                 return None
             if code == "InvalidRange":  # it ends before
@@ -153,7 +155,7 @@ class S3Store:
             else:
                 answer = self._service.call("get_bucket_tagging", Bucket=bucket)
         except ConnectorError as error:
-            code = _code(error)
+            code = code_of(error)
             if code in MISSING | {"NoSuchTagSet"}:
                 return {}
             if code == "NotImplemented":
@@ -216,11 +218,6 @@ class S3Store:
         return parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
 
 
-def _code(error: ConnectorError) -> str:
-    """What S3 calls an error."""
-    return error.message.partition(": ")[2].partition(":")[0]
-
-
 def _statistic(bucket: str, metric: str) -> dict[str, Any]:
     dimensions = [{"Name": "StorageType", "Value": METRICS[metric]}, {"Name": "BucketName", "Value": bucket}]
     of = {"Namespace": "AWS/S3", "MetricName": metric, "Dimensions": dimensions}
@@ -250,7 +247,7 @@ def topology(context: RunContext[S3Config, S3Metadata]) -> Generator[Node[None, 
             try:
                 text = reader.read(place.container_name, place.key, 0, MOST_BYTES + 1)
             except ConnectorError as error:
-                if _code(error) != NO_BUCKET:
+                if code_of(error) != NO_BUCKET:
                     raise
                 advice = "correct containerName of prefixConfig in storageMetadataConfigSource"
                 raise ConnectorError(error.message, advice) from error

@@ -9,7 +9,8 @@ from urllib.parse import quote
 import msgspec
 
 from connectors.connector import Capability, Check, Connector, RunContext
-from connectors.families.aws import AwsCredentials, AwsService, check_described, converted
+from connectors.families.aws import AwsCredentials, AwsService, check_described, named
+from connectors.families.aws_failures import converted
 from connectors.families.mlmodel import (
     Details,
     MlModel,
@@ -104,8 +105,8 @@ class SageMakerSource:
 
     def names(self) -> Iterator[str]:
         """The names of all models, in order."""
-        for row in self._service.pages("list_models", "Models", SortBy="Name", SortOrder="Ascending", MaxResults=PAGE):
-            yield row["ModelName"]
+        rows = self._service.pages("list_models", "Models", SortBy="Name", SortOrder="Ascending", MaxResults=PAGE)
+        return named(rows, "ModelName", "list_models")
 
     def described(self, name: str) -> Details:
         """What a model is made of.

@@ -70,10 +70,25 @@ CONNECTOR = Connector(
     options=IncrementalMetadata,
     capabilities=OF_DATABASES,
     checks=(
-        Check("CheckAccess", "The account answers and lets the user in", check_access, True, True, STEP_SECONDS),
-        Check("GetDatabases", "The databases can be listed", check_databases, False, True, STEP_SECONDS),
-        Check("GetTables", "The warehouse lists tables and views", check_tables, False, True, STEP_SECONDS),
-        Check("GetTags", "The tags can be read", check_tags, False, False, STEP_SECONDS),
+        Check(
+            "CheckAccess",
+            "The account answers and lets the user in",
+            check_access,
+            gate=True,
+            mandatory=True,
+            timeout_seconds=STEP_SECONDS,
+        ),
+        Check(
+            "GetDatabases", "The databases can be listed", check_databases, mandatory=True, timeout_seconds=STEP_SECONDS
+        ),
+        Check(
+            "GetTables",
+            "The warehouse lists tables and views",
+            check_tables,
+            mandatory=True,
+            timeout_seconds=STEP_SECONDS,
+        ),
+        Check("GetTags", "The tags can be read", check_tags, timeout_seconds=STEP_SECONDS),
     ),
     topology=database_topology(open_source),
     driver="snowflake.connector",

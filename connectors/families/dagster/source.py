@@ -94,8 +94,8 @@ class DagsterSource:
             yield from (self._pipeline(job, under_way.get(job.name, _nothing)) for job in batch)
         for error in failed[1:]:
             self._report.failed(Failure("pipeline", self._service, "produce", error.message, error.advice))
-        for error in failed[:1]:
-            raise error
+        if failed:  # what is raised makes the listing incomplete, so that nothing counts as gone
+            raise failed[0]
 
     def _listed(self, places: Sequence[Place], failed: list[ConnectorError]) -> Iterator[ListedJob]:
         """The jobs of all repositories; a name that several of them use is completed by the code location.
@@ -105,11 +105,11 @@ class DagsterSource:
         """
         names: dict[Place, list[str]] = {}
         for place in places:
-            found, problem = attempted(partial(self._dagster.jobs, place), None)
-            if problem is not None:
-                failed.append(problem)
+            found, problem = attempted(partial(self._dagster.jobs, place), list[str]())
+            if problem is None:
+                names[place] = found
             else:
-                names[place] = found or []
+                failed.append(problem)
         times = Counter(name for found in names.values() for name in found)
         tables = self._tables(list(names))
         for place, found in names.items():

@@ -1,6 +1,6 @@
 """Where tables lie: folders that hold a log of Delta Lake's."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +8,7 @@ from typing import Protocol
 
 from connectors.cancellation import Cancellation
 from connectors.errors import ConnectorError, FatalError, SourceUnavailable
-from connectors.families.aws import AwsCredentials, AwsService, frozen, listed, objects_of
+from connectors.families.aws import AwsCredentials, AwsService, frozen, listed, named, objects_of
 from connectors.families.deltalake.config import DeltaLakeConfig
 from connectors.report import Report
 
@@ -16,6 +16,7 @@ LOG = "_delta_log"
 DEFAULT = "default"
 SUFFIX = ".db"
 DEEPEST = 16
+MOST_NAMED = 10
 MENDS = {"NoSuchBucket": "correct configSource.bucketName; without that, the bucket was deleted during the run"}
 TIMEOUTS = {"timeout": "60s", "connect_timeout": "10s"}
 
@@ -88,8 +89,8 @@ class Folders:
         unread: list[ConnectorError] = []
         for path in found:
             yield from self._below(path, path, 0, unread)
-        for error in unread:
-            raise error
+        if unread:
+            raise _all_of(unread)
 
     def options(self) -> dict[str, str]:
         """See Places."""
@@ -119,6 +120,15 @@ class Folders:
                 yield Place(path.relative_to(schema).as_posix(), path.as_uri())
             elif depth < DEEPEST:
                 yield from self._below(schema, path, depth + 1, unread)
+
+
+def _all_of(errors: Sequence[ConnectorError]) -> ConnectorError:
+    """One error that names what each of several does, up to the first ten."""
+    told = [error.message for error in errors[:MOST_NAMED]]
+    if len(errors) > MOST_NAMED:
+        told.append(f"and {len(errors) - MOST_NAMED} more")
+    advice = next((error.advice for error in errors if error.advice), None)
+    return ConnectorError("; ".join(told), advice)
 
 
 def _folders(folder: Path) -> list[Path]:
@@ -166,8 +176,8 @@ class Buckets:
         if self._source.bucket_name:
             yield self._source.bucket_name
             return
-        for bucket in listed(self._service.call("list_buckets"), "Buckets", "list_buckets"):
-            yield bucket["Name"]
+        rows = listed(self._service.call("list_buckets"), "Buckets", "list_buckets")
+        yield from named(rows, "Name", "list_buckets")
 
     def tables(self, schema: str) -> Iterator[Place]:
         """See Places."""

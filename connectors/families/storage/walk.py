@@ -83,6 +83,7 @@ class StorageWalk(Generic[OptionsT]):
         self._keeps_inside = EntityFilter.of(*inside)
         self._keeps = EntityFilter.of(connection, options)
         self._only = frozenset(map(encode_name, only))
+        self._unread: set[tuple[str, ...]] = set()
         self._buckets = Listing(
             request=CreateContainerRequest,
             rows=self._rows,
@@ -93,15 +94,16 @@ class StorageWalk(Generic[OptionsT]):
             marks_deleted=context.options.mark_deleted_containers,
             nested=True,
             parallel=False,
-            children=(
-                Node(
-                    entity=CreateContainerRequest.entity,
-                    name=lambda item: item.fqn,
-                    produce=self._paths,
-                    stages=(self.path,),
-                    parallel=True,
-                ),
-            ),
+            children=(self._below_buckets(),),
+        )
+
+    def _below_buckets(self) -> Node[Item[Bucket], Path]:
+        return Node(
+            entity=CreateContainerRequest.entity,
+            name=lambda item: item.fqn,
+            produce=self._paths,
+            stages=(self.path,),
+            parallel=True,
         )
 
     def topology(self) -> Node[None, Any]:
@@ -114,9 +116,15 @@ class StorageWalk(Generic[OptionsT]):
         return self._store.buckets()
 
     def _takes(self, fqn: str) -> bool:
-        """Whether a container lies in a bucket that this workflow reads: another one may read the service's others."""
-        bucket = split_fqn(fqn)[1]
-        return (not self._only or bucket in self._only) and self._keeps.keeps(decode_name(bucket), bucket)
+        """Whether this run would have met a container, had it still been there.
+
+        Not in a bucket that it does not read, which another workflow of the same service may; nor below a path that a
+        filter leaves out, where it did not look.
+        """
+        parts = split_fqn(fqn)
+        bucket = parts[1]
+        is_read = (not self._only or bucket in self._only) and self._keeps.keeps(decode_name(bucket), bucket)
+        return is_read and tuple(parts[:3]) not in self._unread
 
     def bucket(self, item: Item[Bucket]) -> Iterator[Record]:
         """The container of a bucket."""
@@ -159,6 +167,7 @@ class StorageWalk(Generic[OptionsT]):
                 if self._keeps_inside.keeps(path.rpartition("/")[2], own):
                     yield Path(item.service, bucket, own, path, entry)
                 else:
+                    self._unread.add(tuple(split_fqn(own)))
                     yield Filtered(own)
 
     def _entries(self, bucket: str) -> Iterable[ManifestEntry]:

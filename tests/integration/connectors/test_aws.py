@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Iterator
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 from typing import Any
@@ -14,6 +15,8 @@ from connectors.errors import ConfigurationError, ConnectorError, FatalError, Ru
 from connectors.families import aws
 from connectors.families.aws import AwsCredentials, AwsService
 from connectors.report import Report
+from connectors.sources.s3 import S3Config, S3Store
+from tests.answering import Answering, Status
 
 SECRET = "very-secret-key"
 KEYS = {"awsRegion": "eu-west-1", "awsAccessKeyId": "reader", "awsSecretAccessKey": SECRET}
@@ -158,3 +161,13 @@ def test_a_role_that_may_not_be_assumed(answering: Any) -> None:
     with pytest.raises(FatalError, match="assume_role arn:aws:iam::123456789012:role/reader: AccessDenied") as caught:
         glue.call("get_databases")
     assert "allow AssumeRole" in (caught.value.advice or "")
+
+
+@pytest.mark.parametrize(("status", "code"), [(404, "NoSuchKey"), (416, "InvalidRange")])
+def test_what_is_missing_is_known_by_its_code_whatever_the_name_is(status: int, code: str) -> None:
+    answer = Status(status, f"<Error><Code>{code}</Code><Message>NoSuchTagSet: no</Message></Error>".encode())
+    with Answering({"GET /b/a%3A%20NoSuchBucket": answer}) as server:
+        config = parse(S3Config, {"type": "S3", "awsConfig": {**KEYS, "endPointURL": server.address}})
+        with closing(AwsService(config.aws_config, "s3", Report(), Cancellation())) as service:
+            found = S3Store(service, config).read("b", "a: NoSuchBucket", 0, 1)
+    assert found == (None if code == "NoSuchKey" else b"")

@@ -221,7 +221,7 @@ def nobody() -> Generator[None]:
 
 def test_folders_that_may_not_be_read_keep_no_others_back(outside: Path) -> None:
     make_tables(str(outside / "sales.db"))
-    for closed in ("closed.db", "sales.db/inside"):
+    for closed in ("closed.db", "sales.db/inside", "sales.db/other"):
         (outside / closed).mkdir(mode=0)
     with nobody():
         walked = run(context(in_folder(outside)))
@@ -231,6 +231,7 @@ def test_folders_that_may_not_be_read_keep_no_others_back(outside: Path) -> None
     for failure, closed in zip(failures, ("closed.db", "sales.db/inside"), strict=True):
         assert f"{outside / closed} may not be read" in failure.cause
         assert "let the service's user read" in str(failure.advice)
+    assert f"{outside / 'sales.db/other'} may not be read" in failures[1].cause
     assert not any(scope.entity == "table" for scope in walked.sink.only(DeletionScope))
 
 

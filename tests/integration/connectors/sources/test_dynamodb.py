@@ -1,12 +1,20 @@
 """The connector against moto's DynamoDB: inferred columns, keys, filters, deletions, and what goes wrong."""
 
 import json
+from contextlib import closing
 from typing import Any
 
 import pytest
 
+from connectors.cancellation import Cancellation
+from connectors.definition import parse
+from connectors.errors import SourceUnavailable
+from connectors.families.aws import AwsCredentials, AwsService
 from connectors.models.records import DeletionScope
+from connectors.report import Report
+from connectors.sources.dynamodb import DynamoDBSource
 from tests.amazon import Account, fill_dynamodb, gate, make_table, sent
+from tests.answering import Answering, Asked
 from tests.sharing import REPOSITORY
 from tests.whole_runs import walk
 
@@ -67,6 +75,20 @@ def test_a_table_that_may_not_be_read_is_one_failure_and_nothing_is_deleted(acco
     assert failure.advice == "allow Scan on it in the user's or the role's policy"
     assert len(walked.sink.names("table")) == 4
     assert [scope for scope in walked.sink.only(DeletionScope) if scope.entity == "table"] == []
+
+
+def test_an_answer_without_items_is_no_empty_table() -> None:
+    def answer(asked: Asked) -> dict[str, Any]:
+        described = {"Table": {"KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}]}}
+        return {} if asked.headers["x-amz-target"].endswith("Scan") else described
+
+    keys = {"awsRegion": "eu-west-1", "awsAccessKeyId": "k", "awsSecretAccessKey": "s"}
+    told = pytest.raises(SourceUnavailable, match="scan orders: the answer has no Items")
+    with Answering({"POST /": answer}) as server, told as caught:
+        credentials = parse(AwsCredentials, {**keys, "endPointURL": server.address})
+        with closing(AwsService(credentials, "dynamodb", Report(), Cancellation())) as service:
+            DynamoDBSource(service, "default").described("orders")
+    assert "endPointURL" in str(caught.value.advice)
 
 
 def test_a_table_that_is_dropped_while_it_is_read_is_left_out(account: Account) -> None:

@@ -1,16 +1,23 @@
 """The connector against moto's Glue: every kind of table, filters, deletions, and what goes wrong."""
 
 import json
+from contextlib import closing
 from typing import Any
 
 import pytest
 
-from connectors.errors import FatalError
+from connectors.cancellation import Cancellation
+from connectors.definition import parse
+from connectors.errors import ConnectorError, FatalError
+from connectors.families.aws import AwsCredentials, AwsService
 from connectors.families.glue.tables import GlueTable, table_of, view_text
 from connectors.families.spark_schema import spelled
 from connectors.models.database import CreateTableRequest
 from connectors.models.records import DeletionScope
+from connectors.report import Report
+from connectors.sources.glue import GlueSource
 from tests.amazon import Account, columns, fill_glue, gate, sent
+from tests.answering import Answering
 from tests.sharing import REPOSITORY
 from tests.whole_runs import walk
 
@@ -93,6 +100,16 @@ def test_a_database_that_is_dropped_while_it_is_read_is_one_failure(account: Acc
         [],
         [(f"svc.{account.number}.empty", True)],
     )
+
+
+def test_what_is_no_table_is_told_with_its_mend() -> None:
+    keys = {"awsRegion": "eu-west-1", "awsAccessKeyId": "k", "awsSecretAccessKey": "s"}
+    told = pytest.raises(ConnectorError, match=r"get_tables lake: the answer is not what Glue tells: .*`Name`")
+    with Answering({"POST /": {"TableList": [{"Owner": "ada"}]}}) as server, told as caught:
+        credentials = parse(AwsCredentials, {**keys, "endPointURL": server.address})
+        with closing(AwsService(credentials, "glue", Report(), Cancellation())) as service:
+            list(GlueSource(service, None).tables("", "lake"))
+    assert caught.value.advice == "see whether endPointURL is the address of Glue"
 
 
 def test_refused_keys_end_the_run(account: Account) -> None:

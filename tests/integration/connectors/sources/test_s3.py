@@ -26,6 +26,7 @@ from tests.sharing import REPOSITORY
 from tests.whole_runs import walk
 
 GOLDEN = REPOSITORY / "tests" / "golden" / "s3.json"
+UNNAMED = b"<ListAllMyBucketsResult><Buckets><Bucket></Bucket></Buckets></ListAllMyBucketsResult>"
 DENIED = Status(403, b"<Error><Code>AccessDenied</Code><Message>not for you</Message></Error>")
 
 
@@ -91,6 +92,9 @@ def test_all_that_was_listed_is_named_for_the_deletions(account: Account) -> Non
     assert seen == names(walked, account) | left_out
     assert "lake-N.album.2025" not in seen  # a folder is there for its files
     assert walked.report.snapshot_counts()["container"] == {"filtered": 3}
+    assert scope.takes is not None
+    below = [scope.takes(f"svc.lake-{account.number}.{name}") for name in ("events.2026", "eventsx.a", "album.2025")]
+    assert below == [False, True, True]  # nobody looked below a path that is left out
 
 
 @pytest.mark.parametrize("how", ["bucketNames", "connection", "options"])
@@ -310,7 +314,6 @@ def test_a_file_that_vanishes_gives_way_to_the_next(own_account: Account) -> Non
 
 
 def test_without_cloudwatch_sizes_are_left_out(account: Account, caplog: pytest.LogCaptureFixture) -> None:
-
     def denied_unless_sts(asked: Asked) -> Status:
         if b"AssumeRole" not in asked.raw:
             return Status(403, {"__type": "AccessDeniedException", "message": "no"})
@@ -330,7 +333,7 @@ def sts(asked: Asked, account: Account) -> tuple[bytes, dict[str, str]]:
 
 
 @pytest.mark.parametrize("key", ["GET /", "GET /lake-{number}"])
-@pytest.mark.parametrize("body", [b"<html>Welcome</html>", b"{}", b"<ListAllMyBucketsResult><Buckets>"])
+@pytest.mark.parametrize("body", [b"<html>Welcome</html>", b"{}", b"<ListAllMyBucketsResult><Buckets>", UNNAMED])
 def test_garbage_is_no_empty_account(account: Account, key: str, body: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runner, "LISTING_RETRY_SECONDS", 0.0)
     with pytest.raises(SourceUnavailable) as caught:

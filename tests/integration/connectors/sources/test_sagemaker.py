@@ -10,7 +10,7 @@ from connectors import registry
 from connectors.cancellation import Cancellation
 from connectors.connector import run_checks
 from connectors.definition import parse
-from connectors.errors import ConfigurationError, ConnectorError, FatalError
+from connectors.errors import ConfigurationError, ConnectorError, FatalError, SourceUnavailable
 from connectors.families.aws import AwsCredentials, AwsService
 from connectors.models.mlmodel import CreateMlModelRequest
 from connectors.models.records import DeletionScope
@@ -134,6 +134,13 @@ def test_garbage_about_a_model() -> None:
     with Answering({"POST /": {"ModelArn": 3}}) as server, told as caught:
         source_at(server.address).described("price")
     assert caught.value.advice == "see whether endPointURL is the address of SageMaker"
+
+
+def test_a_listing_without_names_is_no_listing() -> None:
+    told = pytest.raises(SourceUnavailable, match="list_models: the answer lists something without ModelName")
+    with Answering({"POST /": {"Models": [{"ModelArn": "a"}]}}) as server, told as caught:
+        list(source_at(server.address).names())
+    assert "endPointURL" in str(caught.value.advice)
 
 
 def test_models_of_amazon_itself_have_a_page_in_its_console(monkeypatch: pytest.MonkeyPatch) -> None:
