@@ -3,9 +3,13 @@
 import contextlib
 import http.server
 import json
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Generator
+
+from benchmarks.running import ROOT, environment
 
 # OpenMetadata's own client takes an answer for "there is none" only if its body has the status, too.
 NOT_FOUND = json.dumps({"code": 404, "message": "there is none"}).encode()
@@ -56,3 +60,24 @@ def fast_api(seconds: float = 0.0) -> Generator[str]:
         yield f"http://127.0.0.1:{server.server_address[1]}/api"
     finally:
         server.shutdown()
+
+
+@contextlib.contextmanager
+def fast_api_apart(seconds: float = 0.0) -> Generator[str]:
+    """The same in a process of its own, whose work holds up nothing that is measured in this one."""
+    command = [sys.executable, "-m", "benchmarks.fast_api", str(seconds)]
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as server:
+        yield server.stdout.readline().strip() if server.stdout else ""
+
+
+def main() -> None:
+    """One until nobody writes to its input any more."""
+    with fast_api(float(sys.argv[1])) as address:
+        print(address, flush=True)
+        sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()

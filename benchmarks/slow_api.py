@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-from benchmarks.fast_api import fast_api
+from benchmarks.fast_api import fast_api_apart
 from benchmarks.results import Table
 from connectors.cancellation import Cancellation
 from connectors.definition import OpenMetadataConnection
@@ -19,7 +19,7 @@ REQUESTS = 160
 
 def speedup(folder: Path) -> float:
     """How many times as fast as with one in flight the same requests are delivered."""
-    with fast_api(REQUEST_SECONDS) as address:
+    with fast_api_apart(REQUEST_SECONDS) as address:
         return deliver(folder, address, 1) / deliver(folder, address, IN_FLIGHT)
 
 

@@ -70,7 +70,8 @@ class Description(msgspec.Struct, frozen=True, rename="pascal"):
 class DynamoDBSource:
     """One run's view of a region."""
 
-    lists_all_databases = True
+    # Its name is the definition's, and another definition may give the same service another one.
+    lists_all_databases = False
 
     def __init__(self, service: AwsService, name: str) -> None:
         self._service = service

@@ -48,8 +48,8 @@ class GlueSource:
 
     @property
     def lists_all_databases(self) -> bool:
-        """There is only one; what an empty catalogue is called is not known, so that nothing is deleted then."""
-        return self._name is not None
+        """Never: its name is the definition's, and another definition may give the same service another one."""
+        return False
 
     def databases(self) -> Iterator[Database]:
         """The catalogue as a whole, if anything lies in it."""

@@ -41,6 +41,8 @@ from tests.in_memory import RecordingSink, contents
 WITH_OWNERS = CreateTableRequest | CreatePipelineRequest | CreateMlModelRequest | CreateDashboardRequest
 WITH_TAGS = WITH_OWNERS | AddDataModelRequest | CreateContainerRequest
 OF_NO_SERVICE = ("classification", "tag", "testDefinition")
+# Whose servers tell which databases they have.
+LIST_DATABASES = {"cockroach", "greenplum", "postgres", "redshift", "snowflake", "timescale"}
 FLOWS = pytest.mark.parametrize("threads", [1, 4])
 
 
@@ -272,6 +274,16 @@ def test_a_filter_that_leaves_all_databases_out_leaves_the_service(leaving_out_d
     walked = leaving_out_databases.run(1)
     assert [(record.entity, record.fqn) for record in walked.sink.only(CreateRequest)] == [("databaseService", SERVICE)]
     assert walked.report.snapshot_counts()["database"] == {"filtered": 1}
+
+
+def test_a_database_that_only_the_definition_names_makes_no_other_one_gone(bench: Bench) -> None:
+    """Two definitions may give a service different names for what they read."""
+    if Capability.DATABASES not in bench.connector.capabilities:
+        pytest.skip("it reads no databases")
+    options = bench.system.options | {"markDeletedDatabases": True}
+    walked = Bench(bench.name, replace(bench.system, options=options)).run(1)
+    if bench.name not in LIST_DATABASES:
+        assert "database" not in {scope.entity for scope in walked.sink.only(DeletionScope)}
 
 
 def test_not_even_the_service_where_the_system_is_gone(

@@ -26,8 +26,8 @@ class HiveServerSource:
 
     @property
     def lists_all_databases(self) -> bool:
-        """There is only one."""
-        return True
+        """Never: its name is the definition's, and another definition may give the same service another one."""
+        return False
 
     def databases(self) -> Iterable[Database]:
         """The one database, once the server has answered."""
