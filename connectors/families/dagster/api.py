@@ -3,7 +3,6 @@
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any, TypeVar
 
 import msgspec
@@ -24,6 +23,7 @@ from connectors.families.dagster.answers import (
 from connectors.families.dagster.config import DagsterConfig
 from connectors.families.rest import Endpoint, RestClient, RestLimits
 from connectors.families.rest_failures import Vanished
+from connectors.once import Once
 from connectors.report import Observer
 
 MOST_RUNS = 25
@@ -66,6 +66,7 @@ class Dagster:
 
     def __init__(self, client: RestClient) -> None:
         self.client = client
+        self._has_owners = Once(self._asked_for_owners)
 
     def places(self) -> tuple[list[Place], list[ConnectorError]]:
         """All repositories, and the errors of the code locations that could not be loaded."""
@@ -103,8 +104,7 @@ class Dagster:
         answer = self._ask(REPOSITORY % wanted, {"at": place.selector()}, {key: Repository})[key]
         return checked(answer, f"the repository {place.repository} of {place.location}")
 
-    @cached_property
-    def _has_owners(self) -> bool:
+    def _asked_for_owners(self) -> bool:
         """Whether jobs have owners in this version."""
         answer = self._ask('{ __type(name: "Pipeline") { fields { name } } }', {}, {"__type": FieldNames})
         return any(field.name == "owners" for field in answer["__type"].fields)
@@ -112,7 +112,7 @@ class Dagster:
     def details(self, jobs: Sequence[tuple[Place, str]], since: float | None) -> list[tuple[JobDetails, Runs | None]]:
         """These jobs, and their latest runs that began after `since`, in seconds since 1970, if given."""
         declared, parts = ["$since: Float", "$most: Int"], list[str]()
-        owners = OWNERS if self._has_owners else ""
+        owners = OWNERS if self._has_owners() else ""
         variables: dict[str, Any] = {"since": since, "most": MOST_RUNS}
         kinds: dict[str, type[JobDetails] | type[Runs]] = {}
         for n, (place, name) in enumerate(jobs):

@@ -4,7 +4,6 @@ import re
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from functools import cached_property
 from typing import Any
 
 import httpx
@@ -26,6 +25,7 @@ from connectors.families.mlflow.config import MlflowConfig, without_login
 from connectors.families.rest import Endpoint, Query, RestClient, RestLimits
 from connectors.families.rest_failures import attempted
 from connectors.families.rest_pages import by_cursor, settled
+from connectors.once import Once
 from connectors.report import Observer
 
 BASE = "/api/2.0/mlflow"
@@ -42,6 +42,7 @@ class Mlflow:
         self.registry = registry
         self._tracking = tracking
         self._files = files
+        self.experiments = Once(self._listed_experiments)
 
     def models(self) -> Iterator[RegisteredModel]:
         """All registered models, by name; that there is none only an MLflow may say.
@@ -85,8 +86,7 @@ class Mlflow:
 
         return by_cursor(ask, "")
 
-    @cached_property
-    def experiments(self) -> list[str]:
+    def _listed_experiments(self) -> list[str]:
         """The ids of all experiments, those that were deleted, too."""
 
         def ask(token: str) -> tuple[Sequence[str], str | None]:
@@ -102,11 +102,11 @@ class Mlflow:
         wanted = [run_id for run_id in run_ids if RUN_ID.fullmatch(run_id)]
         for first in range(0, len(wanted), RUNS):
             part = wanted[first : first + RUNS]
-            for start in range(0, len(self.experiments), EXPERIMENTS):
+            for start in range(0, len(self.experiments()), EXPERIMENTS):
                 missing = [run_id for run_id in part if run_id not in found]
                 if missing:
                     found |= {
-                        run.info.run_id: run for run in self._runs(missing, self.experiments[start:][:EXPERIMENTS])
+                        run.info.run_id: run for run in self._runs(missing, self.experiments()[start:][:EXPERIMENTS])
                     }
         return found
 

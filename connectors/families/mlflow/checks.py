@@ -21,7 +21,7 @@ def check_versions(mlflow: Mlflow) -> str:
 
 def check_runs(mlflow: Mlflow) -> str:
     """Read the run of a version."""
-    experiments = len(mlflow.experiments)
+    experiments = len(mlflow.experiments())
     ids = [version.run_id for version in islice(mlflow.versions(), 1) if version.run_id]
     return f"{experiments} experiments, {len(mlflow.runs(ids))} run read"
 

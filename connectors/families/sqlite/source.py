@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from functools import cached_property, partial
+from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from connectors.families.sqlite.columns import constraints, described
 from connectors.families.sqlite.config import DATABASE, SQLiteConfig
 from connectors.families.sqlite.reader import Reader, Row
 from connectors.models.database import TableType
+from connectors.once import Once
 
 if TYPE_CHECKING:
     import sqlite3
@@ -31,6 +32,7 @@ class SQLiteSource:
     def __init__(self, reader: Reader, name: str = DATABASE) -> None:
         self._reader = reader
         self._name = name
+        self._count = Once(self._counted)
 
     @property
     def lists_all_databases(self) -> bool:
@@ -44,10 +46,9 @@ class SQLiteSource:
 
     def counts(self, _database: str) -> Mapping[str, Mapping[str, int]]:
         """The count of tables and views."""
-        return {SCHEMA: {"table": self._count}}
+        return {SCHEMA: {"table": self._count()}}
 
-    @cached_property
-    def _count(self) -> int:
+    def _counted(self) -> int:
         with self._reader.opened() as connection:
             [(count,)] = self._reader.rows(connection, queries.COUNT)
         return count

@@ -1,9 +1,9 @@
 """One run's view of a Superset: data sets as data models, charts, dashboards."""
 
 from collections import defaultdict
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cached_property, partial
+from functools import partial
 from itertools import islice
 
 import msgspec
@@ -21,6 +21,7 @@ from connectors.families.table_places import TablePlace
 from connectors.models.dashboard import ChartType
 from connectors.models.database import Column
 from connectors.models.names import encode_name
+from connectors.once import Once
 
 AT_A_TIME = 100
 OF_TABLES = "table"
@@ -55,6 +56,7 @@ class SupersetSource:
         self._address = context.connection.host_port
         self._services = context.options.lineage_information
         self._with_owners = context.options.include_owners
+        self._addresses = Once(self._asked_addresses)
         self._on = defaultdict[int, list[str]](list)
         self._uris = dict[int, tuple[str, ConnectorError | None]]()
 
@@ -133,12 +135,14 @@ class SupersetSource:
             draft=row.published is False,
         )
 
-    def _people(self, owners: Iterable[Person]) -> tuple[str, ...]:
+    def _people(self, owners: Sequence[Person]) -> tuple[str, ...]:
         """Data sets name their owners by id only."""
-        return tuple(self._addresses[each.id] for each in owners if self._with_owners and each.id in self._addresses)
+        if not (owners and self._with_owners):
+            return ()
+        addresses = self._addresses()
+        return tuple(addresses[each.id] for each in owners if each.id in addresses)
 
-    @cached_property
-    def _addresses(self) -> dict[int, str]:
+    def _asked_addresses(self) -> dict[int, str]:
         return {
             owner.value: _user(str(owner.extra["email"]))
             for owner in self._superset.owners()
