@@ -1,8 +1,8 @@
-"""`python -m benchmarks.services`: what pipelines, models, dashboards, APIs, indexes and BigQuery cost, at two sizes.
+"""`python -m benchmarks.services`: what pipelines, models, dashboards, indexes and BigQuery cost to read, at two sizes.
 
 The system is a stand-in of its own process that answers at once, so that its cost is not ours. Each run is a process of
 its own that writes to the file sink; its CPU seconds, beyond those of a run over nothing, are to grow with the number
-of entities, its peak memory hardly; an API's description alone is one document, which is read as a whole.
+of entities, its peak memory hardly.
 """
 
 import argparse
@@ -37,7 +37,6 @@ OPTIONS: Mapping[str, dict[str, Any]] = {
     "prefect": OF_PIPELINES,
     "mlflow": {},
     "opensearch": {},
-    "rest": {},
     "superset": {"lineageInformation": {"dbServicePrefixes": ["shop"]}},
 }
 
@@ -61,7 +60,6 @@ def connection_to(kind: str, address: str) -> dict[str, Any]:
         "mlflow": {"trackingUri": address, "registryUri": address},
         "opensearch": {"hostPort": address},
         "prefect": {"hostPort": address, "authType": {}},
-        "rest": {"openAPISchemaConnection": {"openAPISchemaURL": f"{address}/openapi.json"}},
         "superset": {"hostPort": address, "connection": {"provider": "db", **login}},
     }
     return connections[kind]

@@ -227,26 +227,6 @@ def bigquery(asked: Asked, size: int) -> Answer:
     return bigquery_api.answer(asked.path, asked.query, asked.body, size)
 
 
-def rest(asked: Asked, size: int) -> Answer:
-    """An API by OpenAPI: an endpoint for each entity, of a hundred collections, with a body of ten fields."""
-    fields = {f"f{n}": {"type": "string", "description": "a field"} for n in range(10)}
-    schemas = {f"S{n}": {"type": "object", "properties": fields} for n in range(min(size, 500))}
-    return {
-        "openapi": "3.1.0",
-        "info": {"title": asked.path},
-        "paths": {f"/e{n}": {"post": operation(n, len(schemas))} for n in range(size)},
-        "components": {"schemas": schemas},
-    }
-
-
-def operation(n: int, schemas: int) -> dict[str, Any]:
-    """An endpoint that takes and gives what others do, too."""
-    content = {"application/json": {"schema": {"$ref": f"#/components/schemas/S{n % schemas}"}}}
-    answers = {"200": {"description": "done", "content": content}}
-    body = {"content": content}
-    return {"operationId": f"post{n}", "tags": [f"tag{n % 100}"], "requestBody": body, "responses": answers}
-
-
 SYSTEMS: Mapping[str, Callable[[Asked, int], Answer]] = {
     "airflow": airflow,
     "bigquery": bigquery,
@@ -254,7 +234,6 @@ SYSTEMS: Mapping[str, Callable[[Asked, int], Answer]] = {
     "mlflow": mlflow,
     "opensearch": opensearch,
     "prefect": prefect,
-    "rest": rest,
     "superset": superset,
 }
 
