@@ -19,7 +19,7 @@ CONNECTOR = Connector(
     grants="GRANT SELECT, SHOW VIEW ON <schema>.* TO '<username>'@'%';\n"
     "GRANT SELECT ON mysql.proc TO '<username>'@'%';  -- bodies of routines\n"
     "GRANT SHOW DATABASES ON *.* TO '<username>'@'%';  -- for markDeletedSchemas\n"
-    "-- Nothing is deleted where the user may not see everything: tables need a right on the whole schema, routines the "
-    "second line.",
+    "-- Nothing is deleted where the user may not see everything: tables need a right on the whole schema, routines "
+    "the second line.",
     tested="MariaDB 10.11",
 )

@@ -18,7 +18,7 @@ WITH_ROLES = 8
 
 NAME = r"`((?:[^`]|``)*)`"
 STATEMENT = re.compile(rf"(GRANT|REVOKE) ([^`'()]+?) ON (?:\*|{NAME})\.(?:\*|{NAME}) (?:TO|FROM) ", re.DOTALL)
-PATTERN_PARTS = re.compile(r"\\(.)|(.)", re.DOTALL)
+PATTERN_PART = re.compile(r"\\?.", re.DOTALL)
 WILDCARDS = {"%": ".*", "_": "."}
 
 
@@ -110,8 +110,7 @@ class Rights:
     def _fits(self, pattern: str, schema: str) -> bool:
         if self.server.literal:
             return pattern == schema
-        parts = PATTERN_PARTS.findall(pattern)
-        expression = "".join(re.escape(escaped) if escaped else WILDCARDS.get(c, re.escape(c)) for escaped, c in parts)
+        expression = PATTERN_PART.sub(_expression, pattern)
         return re.fullmatch(expression, schema, re.DOTALL) is not None
 
     def _named(self, schema: str) -> str:
@@ -128,3 +127,8 @@ def account(user: str) -> str:
 
 def _plain(quoted: str | None) -> str | None:
     return None if quoted is None else quoted.replace("``", "`")
+
+
+def _expression(part: re.Match[str]) -> str:
+    """What a character of a pattern, escaped or not, is as a regular expression."""
+    return WILDCARDS.get(part[0]) or re.escape(part[0][-1])
