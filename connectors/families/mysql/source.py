@@ -4,7 +4,6 @@ import logging
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import cached_property
 from typing import Any
 
 from connectors.connector import RunContext
@@ -19,6 +18,7 @@ from connectors.families.mysql.rights import Rights, Server, account
 from connectors.families.mysql.session import Sessions
 from connectors.families.mysql.tables import Listing, tables
 from connectors.models.database import StoredProcedureCode
+from connectors.once import Once
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +29,7 @@ class InformationSchemaSource:
     def __init__(self, config: InformationSchemaConfig, sessions: Sessions) -> None:
         self._config = config
         self._sessions = sessions
+        self._rights = Once(lambda: user_rights(sessions))
 
     @property
     def lists_all_databases(self) -> bool:
@@ -38,11 +39,9 @@ class InformationSchemaSource:
     def databases(self) -> Iterable[Database]:
         """The one database, once the server has answered."""
         in_part = self._config.database_schema is not None
-        return [Database(self._config.database_name, in_part=in_part, schemas_need=self._rights.missing_for_schemas())]
-
-    @cached_property
-    def _rights(self) -> Rights:
-        return user_rights(self._sessions)
+        return [
+            Database(self._config.database_name, in_part=in_part, schemas_need=self._rights().missing_for_schemas())
+        ]
 
     def counts(self, database: str) -> Mapping[str, Mapping[str, int]]:
         """Counts of all schemas."""
@@ -72,7 +71,8 @@ class InformationSchemaSource:
         return [schema for schema in found if schema.name == only]
 
     def _schema(self, name: str, comment: str | None) -> Schema:
-        tables, routines = self._rights.missing_for_tables(name), self._rights.missing_for_routines(name)
+        rights = self._rights()
+        tables, routines = rights.missing_for_tables(name), rights.missing_for_routines(name)
         return Schema(name, comment or None, tables_need=tables, routines_need=routines)
 
     def tables(self, database: str, schema: str) -> Iterator[Table]:
