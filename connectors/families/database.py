@@ -19,6 +19,7 @@ from connectors.families.database_options import DatabaseConnection, DatabaseMet
 from connectors.families.database_rules import DatabaseRules, without_tags
 from connectors.families.database_source import Database, DatabaseSource, ForeignKey, Routine, Schema, Table
 from connectors.families.database_tags import NewTags
+from connectors.families.missing_rights import MissingRights
 from connectors.families.service import service_request
 from connectors.models.base import CreateRequest, EntityReference, TagLabel
 from connectors.models.database import (
@@ -94,6 +95,7 @@ class DatabaseWalk:
         self._service_fqn = fqn(context.service)
         self._seen_databases: list[str] = []
         self._tags = NewTags()
+        self._missing = MissingRights()
 
     def topology(self) -> Node[None, Any]:
         """The tree to walk."""
@@ -282,12 +284,14 @@ class DatabaseWalk:
         """What to delete below a schema: only when every table and view of it was listed."""
         everything = self._options.include_tables or self._options.include_views
         if self._options.mark_deleted_tables and complete and everything:
-            yield _scope(schema.fqn, "databaseSchema", CreateTableRequest, schema.seen_tables)
+            scope = _scope(schema.fqn, "databaseSchema", CreateTableRequest, schema.seen_tables)
+            yield from self._missing.unless(schema.row.tables_need, scope)
 
     def routines_gone(self, schema: SchemaItem, complete: bool) -> Iterator[Record]:
         """What to delete below a schema: only when every routine of it was listed."""
         if self._options.mark_deleted_stored_procedures and complete and self._options.include_stored_procedures:
-            yield _scope(schema.fqn, "databaseSchema", CreateStoredProcedureRequest, schema.seen_routines)
+            scope = _scope(schema.fqn, "databaseSchema", CreateStoredProcedureRequest, schema.seen_routines)
+            yield from self._missing.unless(schema.row.routines_need, scope)
 
     def schemas_gone(self, database: DatabaseItem, complete: bool) -> Iterator[Record]:
         """What to delete below a database: nothing where the definition speaks of some of its schemas only."""
@@ -296,10 +300,12 @@ class DatabaseWalk:
         if database.row.in_part:
             logger.warning("markDeletedSchemas has no effect in %s: not all of its schemas are listed", database.fqn)
         else:
-            yield _scope(database.fqn, "database", CreateDatabaseSchemaRequest, database.seen)
+            scope = _scope(database.fqn, "database", CreateDatabaseSchemaRequest, database.seen)
+            yield from self._missing.unless(database.row.schemas_need, scope)
 
     def databases_gone(self, _service: str, complete: bool) -> Iterator[Record]:
         """What to delete below the service: nothing where the definition speaks of some of its databases only."""
+        self._missing.tell()
         if not self._options.mark_deleted_databases or not complete:
             return
         if self._source.lists_all_databases:

@@ -20,7 +20,8 @@ from connectors.models.database import (
 class Database:
     """A database as its system describes it; one that is `closed` exists, and cannot be looked into.
 
-    Of one that is read `in_part`, not all schemas are listed: none is ever deleted there.
+    Of one that is read `in_part`, not all schemas are listed: none is ever deleted there. Nor where `schemas_need`
+    is a right that the user lacks to see them all, written as the statement that gives it.
     """
 
     name: str
@@ -28,15 +29,22 @@ class Database:
     owner: str | None = None
     closed: bool = False
     in_part: bool = False
+    schemas_need: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """A schema as its system describes it."""
+    """A schema as its system describes it.
+
+    `tables_need` and `routines_need` are rights that the user lacks to see all of them, written as the statements that
+    give them: none is deleted then.
+    """
 
     name: str
     description: str | None = None
     owner: str | None = None
+    tables_need: str | None = None
+    routines_need: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,8 @@ CONNECTOR = Connector(
     driver="pymysql",
     grants="GRANT SELECT, SHOW VIEW ON <schema>.* TO '<username>'@'%';\n"
     "GRANT SHOW_ROUTINE ON *.* TO '<username>'@'%';  -- bodies of routines, since MySQL 8.0.20\n"
-    "-- What the user may not see is not listed, as if it were gone: with fewer rights set the markDeleted options to "
-    "false.",
+    "GRANT SHOW DATABASES ON *.* TO '<username>'@'%';  -- for markDeletedSchemas\n"
+    "-- Nothing is deleted where the user may not see everything: tables need a right on the whole schema, routines "
+    "the second line.",
     tested="MariaDB 10.11; not on MySQL itself",
 )

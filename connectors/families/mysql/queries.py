@@ -4,6 +4,9 @@ Details come ordered like the tables, by the bytes of the table's name, in their
 """
 
 VERSION = "SELECT VERSION(), CURRENT_USER()"
+GRANTS = "SHOW GRANTS"
+ACTIVE_ROLES = "SELECT CURRENT_ROLE()"  # MySQL 8, where it gives a list of quoted names
+LITERAL_NAMES = "SHOW VARIABLES LIKE 'partial_revokes'"
 SCHEMAS = """
     SELECT SCHEMA_NAME, NULL FROM information_schema.SCHEMATA
     WHERE SCHEMA_NAME NOT IN ('information_schema', 'performance_schema') ORDER BY SCHEMA_NAME

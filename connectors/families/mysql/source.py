@@ -3,19 +3,22 @@
 import logging
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from connectors.connector import RunContext
-from connectors.errors import ConnectorError
+from connectors.errors import ConnectorError, FatalError, RunCancelled, SourceUnavailable
 from connectors.families.certificates import certificate_files
 from connectors.families.database_options import DatabaseMetadata
 from connectors.families.database_source import Database, Routine, Schema, Table, Tag
 from connectors.families.hidden_tables import refuse_hidden
 from connectors.families.mysql import queries
 from connectors.families.mysql.config import InformationSchemaConfig
+from connectors.families.mysql.rights import Rights, Server, account
 from connectors.families.mysql.session import Sessions
 from connectors.families.mysql.tables import Listing, tables
 from connectors.models.database import StoredProcedureCode
+from connectors.once import Once
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +29,7 @@ class InformationSchemaSource:
     def __init__(self, config: InformationSchemaConfig, sessions: Sessions) -> None:
         self._config = config
         self._sessions = sessions
+        self._rights = Once(lambda: user_rights(sessions))
 
     @property
     def lists_all_databases(self) -> bool:
@@ -34,8 +38,10 @@ class InformationSchemaSource:
 
     def databases(self) -> Iterable[Database]:
         """The one database, once the server has answered."""
-        self._sessions.rows("the connection", queries.VERSION)
-        return [Database(self._config.database_name, in_part=self._config.database_schema is not None)]
+        in_part = self._config.database_schema is not None
+        return [
+            Database(self._config.database_name, in_part=in_part, schemas_need=self._rights().missing_for_schemas())
+        ]
 
     def counts(self, database: str) -> Mapping[str, Mapping[str, int]]:
         """Counts of all schemas."""
@@ -56,13 +62,18 @@ class InformationSchemaSource:
         [(commented,)] = self._sessions.rows(subject, queries.SCHEMA_COMMENTS)
         query = queries.SCHEMAS_WITH_COMMENTS if commented else queries.SCHEMAS
         only = self._config.database_schema
-        found = [Schema(name, comment or None) for name, comment in self._sessions.rows(subject, query)]
+        found = [self._schema(*row) for row in self._sessions.rows(subject, query)]
         if only is None:
             return found
         if not any(schema.name == only for schema in found):
             message = f"there is no schema {only} that {self._config.username} may see"
             raise ConnectorError(message, f"correct databaseSchema, or grant the user SELECT on `{only}`.*")
         return [schema for schema in found if schema.name == only]
+
+    def _schema(self, name: str, comment: str | None) -> Schema:
+        rights = self._rights()
+        tables, routines = rights.missing_for_tables(name), rights.missing_for_routines(name)
+        return Schema(name, comment or None, tables_need=tables, routines_need=routines)
 
     def tables(self, database: str, schema: str) -> Iterator[Table]:
         """The tables and views of one schema.
@@ -137,6 +148,25 @@ def open_source(context: RunContext[Any, DatabaseMetadata]) -> Generator[Informa
             yield InformationSchemaSource(config, sessions)
         finally:
             sessions.close()
+
+
+def user_rights(sessions: Sessions) -> Rights:
+    """What the user may see; nothing where the server does not tell."""
+    [(version, user)] = sessions.rows("the connection", queries.VERSION)
+    subject, server, query = "the user's rights", Server(version), queries.GRANTS
+    try:
+        if server.has_roles_of_mysql:
+            literal = any(value == "ON" for _, value in sessions.rows(subject, queries.LITERAL_NAMES))
+            server = replace(server, literal=literal)
+            [(roles,)] = sessions.rows(subject, queries.ACTIVE_ROLES)
+            query = queries.GRANTS if roles == "NONE" else f"{queries.GRANTS} FOR CURRENT_USER() USING {roles}"
+        statements = [statement for (statement,) in sessions.rows(subject, query)]
+    except (SourceUnavailable, FatalError, RunCancelled):
+        raise
+    except ConnectorError as error:
+        logger.warning("%s, so that nothing of this server is deleted", error)
+        statements = []
+    return Rights.of(account(user), server, statements)
 
 
 def quoted(name: str) -> str:

@@ -149,7 +149,7 @@ def test_a_table_whose_columns_are_hidden_is_not_taken_for_gone(mariadb_server: 
 
 def test_a_definition_of_one_schema_leaves_the_others_alone(mariadb_server: MariaDB) -> None:
     one, other = (mariadb_server.make_schema("CREATE TABLE t (a INT)") for _ in range(2))
-    user = mariadb_server.make_user(f"SELECT ON {one}.*", f"SELECT ON {other}.*")
+    user = mariadb_server.make_user(f"SELECT ON {one}.*", f"SELECT ON {other}.*", "SHOW DATABASES ON *.*")
     options = DatabaseMetadata.model_validate({"markDeletedSchemas": True})
 
     def of_schemas(schema: str | None) -> list[tuple[str, ...]]:

@@ -164,3 +164,19 @@ def test_other_databases_are_left_alone_by_a_definition_that_names_one(caplog: p
     source.lists_all_databases = False
     assert set(scopes(source, EVERYTHING)) == {TABLES, ROUTINES, SCHEMAS}
     assert "markDeletedDatabases has no effect" in caplog.text
+
+
+@FLOWS
+def test_what_the_user_may_not_see_is_not_taken_for_gone(threads: int, caplog: pytest.LogCaptureFixture) -> None:
+    hidden = [schema(f"s{number}", table("a"), routine("f"), tables_need=f"GRANT {number}") for number in range(7)]
+    source = memory(*hidden, schema("sales", routines_need="GRANT 0"), schemas_need="GRANT all")
+    found = scopes(source, {**EVERYTHING, "threads": threads})
+    assert set(found) == {TABLES, DATABASES} | {(f"svc.shop.s{number}", "storedProcedure") for number in range(7)}
+    [warning] = [record.getMessage() for record in caplog.records if "GRANT" in record.getMessage()]
+    assert warning.endswith(": GRANT 0; GRANT 1; GRANT 2; GRANT 3; GRANT 4; and 3 more")
+
+
+def test_of_a_missing_right_nothing_is_told_where_nothing_would_be_deleted(caplog: pytest.LogCaptureFixture) -> None:
+    source = memory(schema("sales", tables_need="GRANT t", routines_need="GRANT r"), schemas_need="GRANT s")
+    assert scopes(source, NOTHING) == {}
+    assert "GRANT" not in caplog.text
