@@ -20,6 +20,7 @@ from connectors.sources.s3 import S3Config, S3Metadata, S3Store
 from tests.amazon import REGION, Account, sent
 from tests.answering import Answering, Asked, Status
 from tests.in_memory import Walked
+from tests.integration.connectors.sources.s3_runs import connection, manifest, names, told
 from tests.plain_http import NO_TLS
 from tests.s3 import RETURNS, files, fill_s3, make_bucket
 from tests.sharing import REPOSITORY
@@ -46,27 +47,10 @@ def own_account(moto_server: str) -> Account:
     return account
 
 
-def connection(account: Account, **changes: Any) -> dict[str, Any]:
-    return {"type": "S3", "awsConfig": account.config(), **changes}
-
-
 def through(account: Account, answers: dict[str, Any], **options: Any) -> Walked:
     """A run over what moto has, but for these answers."""
     with Answering(answers, upstream=account.endpoint) as server:
         return walk("s3", connection(account, awsConfig=account.config(endPointURL=server.address)), **options)
-
-
-def names(walked: Walked, account: Account) -> set[str]:
-    """The containers below the service, without the number of the account."""
-    return {name.removeprefix("svc.").replace(account.number, "N") for name in walked.sink.names("container")}
-
-
-def told(walked: Walked) -> list[tuple[str, str, str | None]]:
-    return [(failure.name, failure.cause, failure.advice) for failure in walked.report.failures]
-
-
-def manifest(*entries: dict[str, Any]) -> bytes:
-    return json.dumps({"entries": entries}).encode()
 
 
 @pytest.mark.parametrize("threads", [1, 4])
@@ -249,51 +233,6 @@ def test_a_wrong_manifest_is_that_buckets_failure(own_account: Account, content:
     assert name == f"svc.plain-{own_account.number}"
     assert cause in told_cause
     assert advice
-    assert "lake-N.events" in names(walked, own_account)
-    assert walked.sink.only(DeletionScope) == []
-
-
-@pytest.mark.parametrize(
-    ("wrong", "cause"),
-    [
-        (
-            {"dataPath": "a/*", "structureFormat": "zip"},
-            (
-                "openmetadata.json of the bucket plain-N: the entry of dataPath 'a/*' is left out: "
-                "entries.1.structureFormat: 'zip' is not read; use csv, tsv, json, parquet, avro"
-            ),
-        ),
-        ({"dataPath": "a.*"}, "the manifest of plain-N names a.txt more than once"),
-    ],
-)
-def test_a_wrong_entry_of_a_manifest_fails_alone(own_account: Account, wrong: dict[str, Any], cause: str) -> None:
-    bucket, s3 = f"plain-{own_account.number}", own_account.client("s3")
-    for key in ("a.txt", "b.txt"):
-        s3.put_object(Bucket=bucket, Key=key, Body=RETURNS)
-    text = manifest({"dataPath": "a.txt"}, wrong, {"dataPath": "b.txt"})
-    s3.put_object(Bucket=bucket, Key="openmetadata.json", Body=text)
-    walked = walk("s3", connection(own_account, bucketNames=[bucket]))
-    [(name, told_cause, advice)] = told(walked)
-    assert name.startswith(f"svc.{bucket}.")
-    assert told_cause.replace(own_account.number, "N") == cause
-    assert advice
-    assert {'plain-N."a.txt"', 'plain-N."b.txt"'} <= names(walked, own_account)
-    assert walked.sink.only(DeletionScope) == []
-
-
-def test_a_wrong_entry_of_no_bucket_hides_none_of_the_others(own_account: Account) -> None:
-    plain, lake = f"plain-{own_account.number}", f"lake-{own_account.number}"
-    make_bucket(own_account, "config", {"m.json": manifest(
-        {"dataPath": "a.txt"},
-        {"containerName": plain, "dataPath": "a.txt", "depth": -1},
-        {"containerName": lake, "dataPath": "events", "structureFormat": "avro"},
-    )})  # fmt: skip
-    prefix = {"containerName": f"config-{own_account.number}", "objectPrefix": "m.json"}
-    walked = walk("s3", connection(own_account), storageMetadataConfigSource={"prefixConfig": prefix})
-    causes = {name: cause for name, cause, _ in told(walked)}
-    assert causes.keys() == {"svc", f'svc.{plain}."a.txt"'}
-    assert "entries.0.containerName: is required" in causes["svc"]
-    assert "entries.1.depth: " in causes[f'svc.{plain}."a.txt"']
     assert "lake-N.events" in names(walked, own_account)
     assert walked.sink.only(DeletionScope) == []
 
