@@ -11,11 +11,16 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, unquote
 
 MASK = "**********"
 
-_SHORT_SECRET = 4
+_SHORT_SECRET = 4  # of fewer characters: a number, or a part of any word
+# Where a value stands: behind a key of secrets, or behind the user of an address.
+_BEFORE_VALUE = (
+    r"""(?i:(?:password|passwd|pwd|passphrase|secret|token|key|authorization)["']?\s*[:=]\s*["']?|://[^\s/:@]*:)"""
+)
+_LOGIN = re.compile(r"\w+://[^\s/:@]*:([^\s/@]+)@")
 _LONG_LINE = 16
 
 
@@ -36,7 +41,11 @@ class Target(Protocol):
 
 
 class Redactor:
-    """Replaces the secret values it was told of; safe to share between threads."""
+    """Replaces the secret values it was told of; safe to share between threads.
+
+    Values shorter than four characters would be found everywhere: they are hidden only where a key or an address says
+    that they are values.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -48,12 +57,11 @@ class Redactor:
         with self._lock:
             self._values |= {form for value in values for form in _forms(value)}
             if self._values:
-                longest_first = sorted(self._values, key=len, reverse=True)
-                self._pattern = re.compile("|".join(map(_as_pattern, longest_first)))
+                self._pattern = _pattern_of(sorted(self._values, key=len, reverse=True))
 
     def apply(self, text: str) -> str:
         """`text` with every secret replaced by the mask."""
-        return self._pattern.sub(MASK, text) if self._pattern is not None else text
+        return self._pattern.sub(_masked, text) if self._pattern is not None else text
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,14 +237,22 @@ def configure(
 def _forms(value: str) -> Iterator[str]:
     lines = [line.strip() for line in value.splitlines()]
     parts = [value.strip(), *(line for line in lines if len(line) >= _LONG_LINE and not line.startswith("-----"))]
+    if login := _LOGIN.match(value.strip()):  # an address with a password may be told in parts
+        parts += [login[1], unquote(login[1])]
     for part in filter(None, parts):
         yield from (part, quote(part, safe=""), quote(part), quote_plus(part))
         yield from (json.dumps(part)[1:-1], json.dumps(part, ensure_ascii=False)[1:-1], repr(part)[1:-1])
 
 
-def _as_pattern(value: str) -> str:
-    # A very short value would otherwise be masked inside ordinary words.
-    return rf"(?<!\w){re.escape(value)}(?!\w)" if len(value) < _SHORT_SECRET else re.escape(value)
+def _pattern_of(longest_first: list[str]) -> re.Pattern[str]:
+    parts = [re.escape(value) for value in longest_first if len(value) >= _SHORT_SECRET]
+    if short := [re.escape(value) for value in longest_first if len(value) < _SHORT_SECRET]:
+        parts.append(rf"(?P<before>{_BEFORE_VALUE})(?:{'|'.join(short)})(?!\w)")
+    return re.compile("|".join(parts))
+
+
+def _masked(found: re.Match[str]) -> str:
+    return f"{found.groupdict().get('before') or ''}{MASK}"
 
 
 def _message(record: logging.LogRecord) -> str:

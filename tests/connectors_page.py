@@ -1,5 +1,6 @@
 """docs/connectors.md, made of what the connectors declare: `python -m tests.connectors_page` writes it anew."""
 
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -29,7 +30,8 @@ def page() -> str:
 
 def section(connector: Connector[Any, Any]) -> str:
     """What is said of one connector."""
-    driver = f"`pip install 'headwater[{connector.name}]'`" if connector.driver else "none"
+    needed = connector.driver is not None and connector.driver not in sys.stdlib_module_names
+    driver = f"`pip install 'headwater[{connector.name}]'`" if needed else "none"
     own = connector.connection_path == SERVICE_CONNECTION
     kind = (
         f"OpenMetadata's service type `{connector.service_type}`" if own else "Of the service that `serviceName` says"

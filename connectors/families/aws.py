@@ -3,22 +3,31 @@
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
-from typing import TYPE_CHECKING, Annotated, Any, Protocol, cast
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Protocol, cast
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from connectors.cancellation import Cancellation
 from connectors.definition import Model, Unused
 from connectors.errors import ConnectorError, FatalError, SkipEntity, SourceUnavailable
-from connectors.families.aws_failures import STRANGER, translated
+from connectors.families.aws_failures import STRANGER, code_of, translated, words_of
 from connectors.report import Report
 
 if TYPE_CHECKING:
     import boto3
 
 CONNECT_SECONDS, READ_SECONDS, TRIES, CONNECTIONS = 10, 60, 3, 16
-NOT_FOUND = "ResourceNotFoundException"
 SESSION_NAME = "OpenMetadataSession"
+
+
+class Gone(NamedTuple):
+    """Amazon's error about what is not there: its code and, where others have it too, the beginning of its words."""
+
+    code: str
+    words: str = ""
+
+
+NOT_FOUND = Gone("ResourceNotFoundException")
 
 
 class Paginator(Protocol):
@@ -145,8 +154,8 @@ class AwsService:
         self._report.queried(time.monotonic() - began)
         return answer
 
-    def described(self, operation: str, gone: str = NOT_FOUND, **query: object) -> dict[str, Any]:
-        """The answer about one thing that was listed; `gone` is what the error says of one that is no longer there.
+    def described(self, operation: str, gone: Gone = NOT_FOUND, **query: object) -> dict[str, Any]:
+        """The answer about one thing that was listed; `gone` is the error about one that is no longer there.
 
         Raises:
             SkipEntity: It was deleted since it was listed.
@@ -155,7 +164,7 @@ class AwsService:
         try:
             return self.call(operation, **query)
         except ConnectorError as error:
-            if gone in error.message:
+            if code_of(error) == gone.code and words_of(error).startswith(gone.words):
                 msg = f"{_names(query)} was deleted since it was listed"
                 raise SkipEntity(msg) from error
             raise

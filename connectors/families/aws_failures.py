@@ -3,7 +3,7 @@
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import msgspec
 
@@ -27,10 +27,19 @@ BUSY = frozenset({
 
 def code_of(error: ConnectorError) -> str:
     """What Amazon calls the error behind one of ours, such as `NoSuchKey`; empty where it was no answer of theirs."""
+    return _told(error, "Code")
+
+
+def words_of(error: ConnectorError) -> str:
+    """What Amazon says of the error behind one of ours, such as `Could not find model x`; empty as above."""
+    return _told(error, "Message")
+
+
+def _told(error: ConnectorError, key: Literal["Code", "Message"]) -> str:
     from botocore.exceptions import ClientError
 
     cause = error.__cause__
-    return str(cause.response.get("Error", {}).get("Code", "")) if isinstance(cause, ClientError) else ""
+    return str(cause.response.get("Error", {}).get(key, "")) if isinstance(cause, ClientError) else ""
 
 
 @contextmanager

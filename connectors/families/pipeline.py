@@ -3,6 +3,7 @@
 A connector lists pipelines and tells of their tasks and runs; everything else is decided here.
 """
 
+import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -13,10 +14,11 @@ from connectors.families.asset_names import entities_of
 from connectors.families.own_tags import OwnTags
 from connectors.families.patterns import EntityFilter
 from connectors.families.pipeline_options import PipelineConnection, PipelineMetadata
+from connectors.families.rest_failures import Refused
 from connectors.families.service import Item, Listing, service_topology
 from connectors.models.base import EntityReference
 from connectors.models.lineage import AddLineageRequest, LineageDetails
-from connectors.models.names import encode_name
+from connectors.models.names import encode_name, fqn
 from connectors.models.pipeline import (
     AddPipelineStatusRequest,
     CreatePipelineRequest,
@@ -25,6 +27,7 @@ from connectors.models.pipeline import (
     Task,
 )
 from connectors.models.records import Record
+from connectors.report import Failure
 from connectors.topology import Node
 
 # Beyond so many pairs, what is read and what is written are joined through the pipeline itself.
@@ -37,7 +40,8 @@ class Pipeline:
     """A pipeline as its system has it; `inlets` and `outlets` are the URIs of what it reads and writes.
 
     `flows` are pairs of them where it is known from what to what it moves data. `owners` are users, `teams` teams.
-    `tasks` and `runs` may still be under way: they are called once, and raise what went wrong.
+    `tasks` and `runs` may still be under way: they are called once, and raise what went wrong. `runs` that may not be
+    read are raised as Refused, which is told once for all pipelines.
     """
 
     name: str
@@ -82,6 +86,8 @@ class PipelineWalk:
         self._keeps = EntityFilter.of(
             context.connection.pipeline_filter_pattern, context.options.pipeline_filter_pattern
         )
+        self._refusing = threading.Lock()
+        self._is_refused = False
         self._tags = OwnTags(source.classification, f"the pipelines of {context.service_type}")
 
     def topology(self) -> Node[None, Any]:
@@ -120,9 +126,21 @@ class PipelineWalk:
 
     def statuses(self, item: Item[Pipeline]) -> Iterator[Record]:
         """What became of the pipeline's latest runs."""
-        if self._options.status_lookback_days:
+        try:
             for run in item.row.runs():
-                yield AddPipelineStatusRequest(pipeline=item.fqn, status=run)
+                if self._options.status_lookback_days:
+                    yield AddPipelineStatusRequest(pipeline=item.fqn, status=run)
+        except Refused as error:
+            self._tell_refused(error)
+
+    def _tell_refused(self, error: Refused) -> None:
+        """That runs may not be read is one failure, and keeps no pipeline back."""
+        with self._refusing:
+            told, self._is_refused = self._is_refused, True
+        if not told:
+            cause = f"what became of the latest runs is not known: {error.message}"
+            service = fqn(self._context.service)
+            self._context.report.failed(Failure(CreatePipelineRequest.entity, service, "statuses", cause, error.advice))
 
     def lineage(self, item: Item[Pipeline]) -> Iterator[Record]:
         """Edges from what it reads to what it writes; the sink leaves out what the catalogue does not know."""

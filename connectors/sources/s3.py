@@ -1,7 +1,7 @@
 """Amazon S3 and stores that speak its protocol: buckets, the paths that manifests name, their columns."""
 
 import logging
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -18,7 +18,7 @@ from connectors.errors import ConnectorError, RunCancelled
 from connectors.families.aws import AwsCredentials, AwsService, listed, named, objects_of
 from connectors.families.aws_failures import code_of, translated
 from connectors.families.no_arguments import NoArguments
-from connectors.families.storage.manifest import MOST_BYTES, WholeManifest, parsed
+from connectors.families.storage.manifest import MOST_BYTES, NamedEntry, WrongEntry, entries_of
 from connectors.families.storage.objects import Bucket, StoredObject
 from connectors.families.storage.options import StorageConnection, StorageMetadata
 from connectors.families.storage.walk import StorageWalk
@@ -238,10 +238,10 @@ def topology(context: RunContext[S3Config, S3Metadata]) -> Generator[Node[None, 
         own = service("s3", config.aws_config)
         store = S3Store(own, config, service("cloudwatch", config.aws_config))
 
-        def whole() -> WholeManifest | None:
+        def whole() -> Iterable[NamedEntry | WrongEntry]:
             place = source.prefix_config
             if place is None:
-                return None
+                return ()
             other = source.security_config
             reader = S3Store(own if other is None else service("s3", other), config)
             try:
@@ -255,7 +255,7 @@ def topology(context: RunContext[S3Config, S3Metadata]) -> Generator[Node[None, 
             if text is None:
                 msg = f"{shown} is not there"
                 raise ConnectorError(msg, "correct prefixConfig in storageMetadataConfigSource")
-            return parsed(WholeManifest, text, shown)
+            return entries_of(NamedEntry, text, shown)
 
         yield StorageWalk(context, store, whole, config.bucket_names).topology()
 

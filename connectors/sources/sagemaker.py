@@ -9,7 +9,7 @@ from urllib.parse import quote
 import msgspec
 
 from connectors.connector import Capability, Check, Connector, RunContext
-from connectors.families.aws import AwsCredentials, AwsService, check_described, named
+from connectors.families.aws import AwsCredentials, AwsService, Gone, check_described, named
 from connectors.families.aws_failures import converted
 from connectors.families.mlmodel import (
     Details,
@@ -22,7 +22,7 @@ from connectors.families.mlmodel import (
 from connectors.families.rest_failures import attempted
 
 PAGE = 100
-GONE = "Could not find model"
+GONE = Gone("ValidationException", "Could not find model")
 GRANTS = """{
   "Effect": "Allow",
   "Action": ["sagemaker:ListModels", "sagemaker:DescribeModel", "sagemaker:DescribeModelPackage",

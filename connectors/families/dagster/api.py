@@ -22,7 +22,7 @@ from connectors.families.dagster.answers import (
 )
 from connectors.families.dagster.config import DagsterConfig
 from connectors.families.rest import Endpoint, RestClient, RestLimits
-from connectors.families.rest_failures import Vanished
+from connectors.families.rest_failures import Refused, Vanished
 from connectors.once import Once
 from connectors.report import Observer
 
@@ -132,19 +132,23 @@ class Dagster:
         return [(answers[f"job{n}"], answers.get(f"runs{n}")) for n in range(len(jobs))]
 
     def _ask(self, query: str, variables: Mapping[str, Any], kinds: Mapping[str, type[T]]) -> dict[str, T]:
-        """Each part of the answer as its own type."""
+        """Each part of the answer as its own type; errors of the whole question are raised as Refused."""
         body = {"query": query, "variables": variables}
         envelope = self.client.post("/graphql", Envelope, body)
         data = envelope.data or {}
-        if envelope.errors or not kinds.keys() <= data.keys():
-            words = "; ".join(error.message for error in envelope.errors or ()) or "a part is missing"
+        stranger = "see whether host is the address of Dagster's API, and its version"
+        if envelope.errors:
+            words = "; ".join(error.message for error in envelope.errors)
             msg = f"Dagster does not answer the question: {words}"
-            raise ConnectorError(msg, "see whether host is the address of Dagster's API, and its version")
+            raise Refused(msg, f"let the user of token read it, or {stranger}")
+        if not kinds.keys() <= data.keys():
+            msg = "Dagster does not answer the question: a part is missing"
+            raise ConnectorError(msg, stranger)
         try:
             return {key: msgspec.json.decode(data[key], type=kind, strict=False) for key, kind in kinds.items()}
         except msgspec.MsgspecError as error:
             msg = f"Dagster answers something else than it should: {error}"
-            raise ConnectorError(msg, "see whether host is the address of Dagster's API, and its version") from error
+            raise ConnectorError(msg, stranger) from error
 
 
 def checked(answer: AnswerT, what: str) -> AnswerT:

@@ -17,7 +17,7 @@ from connectors.families.dagster.api import Dagster, Place, checked, open_dagste
 from connectors.families.dagster.config import DagsterConfig
 from connectors.families.pipeline import Pipeline
 from connectors.families.pipeline_options import LineageInformation, PipelineMetadata
-from connectors.families.rest_failures import attempted
+from connectors.families.rest_failures import Refused, attempted
 from connectors.models.pipeline import ExecutionStatus, PipelineStatus, Task, TaskStatus
 from connectors.report import Failure
 
@@ -36,7 +36,7 @@ STATES: Mapping[str, ExecutionStatus] = {
 Context = RunContext[DagsterConfig, PipelineMetadata]
 AssetPath = tuple[str, ...]
 Flows = tuple[tuple[str, str], ...]
-Part = tuple[JobDetails, Runs | None]
+Part = tuple[JobDetails, Runs | Refused | None]
 Answers = list[tuple[Part, ConnectorError | None]]
 
 
@@ -155,18 +155,24 @@ class DagsterSource:
         return {job: tuple(pairs) for job, pairs in found.items()}
 
     def _details(self, jobs: list[ListedJob]) -> Answers:
-        """The part of each job, or why there is none; where the whole question fails, each is asked by itself."""
-        nothing: list[Part] = []
-        found, problem = attempted(partial(self._ask, jobs), nothing)
-        if problem is None:
-            return [(part, None) for part in found]
-        if len(jobs) == 1:
-            return [(_nothing(), problem)]
-        return [answer for job in jobs for answer in self._details([job])]
+        """The part of each job, or why there is none.
 
-    def _ask(self, jobs: list[ListedJob]) -> list[Part]:
+        Where the whole question fails, each job is asked for by itself, and at last without its runs.
+        """
+        nothing: list[tuple[JobDetails, Runs | None]] = []
         now = self._dagster.client.server_date
         since = now.timestamp() - self._days * DAY_SECONDS if now is not None and self._days else None
+        found, problem = attempted(partial(self._ask, jobs, since), nothing)
+        if problem is None:
+            return [(part, None) for part in found]
+        if len(jobs) > 1:
+            return [answer for job in jobs for answer in self._details([job])]
+        if isinstance(problem, Refused) and since is not None:
+            for details, _ in attempted(partial(self._ask, jobs), nothing)[0]:
+                return [((details, problem), None)]
+        return [(_nothing(), problem)]
+
+    def _ask(self, jobs: list[ListedJob], since: float | None = None) -> list[tuple[JobDetails, Runs | None]]:
         return self._dagster.details([(job.place, job.own_name) for job in jobs], since)
 
     def _pipeline(self, job: ListedJob, details: Callable[[], Part]) -> Pipeline:
@@ -211,9 +217,11 @@ class DagsterSource:
             task_type="graph" if handle.solid.definition.kind == GRAPH else "op",
         )
 
-    def _runs(self, job: ListedJob, details: JobDetails, runs: Runs | None) -> Iterator[PipelineStatus]:
+    def _runs(self, job: ListedJob, details: JobDetails, runs: Runs | Refused | None) -> Iterator[PipelineStatus]:
         if runs is None:
             return
+        if isinstance(runs, Refused):
+            raise runs
         ops = {handle.handle_id for handle in details.handles}
         for run in checked(runs, f"the runs of {job.name}").results:
             origin, began = run.repository_origin, run.start_time or run.creation_time

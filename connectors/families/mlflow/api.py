@@ -157,7 +157,7 @@ def open_mlflow(
         yield Mlflow(*clients)
 
 
-def _endpoint(uri: SecretStr, key: str) -> Endpoint:
+def _endpoint(uri: SecretStr | str, key: str) -> Endpoint:
     address, login = without_login(uri)
     return Endpoint(
         system="MLflow",

@@ -1,6 +1,7 @@
 """How to reach a Prefect, with OpenMetadata's keys."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Literal, cast
 from urllib.parse import quote
 
 from pydantic import Field, SecretStr, field_validator
@@ -8,6 +9,8 @@ from pydantic import Field, SecretStr, field_validator
 from connectors.definition import Model, TlsConfig, VerifySsl
 from connectors.families.pipeline_options import PipelineConnection
 from connectors.families.web_addresses import web_address
+
+KEYS = frozenset({"authString", "apiKey", "accountId", "workspaceId"})
 
 
 class PrefectCloudAuthentication(Model):
@@ -43,6 +46,18 @@ class PrefectConfig(PipelineConnection):
     number_of_status: int = Field(default=10, ge=1, le=100)
     verify_ssl: VerifySsl = Field(default="no-ssl", alias="verifySSL")
     ssl_config: TlsConfig | None = None
+
+    @field_validator("auth_type", mode="before")
+    @classmethod
+    def _is_a_login(cls, value: object) -> object:
+        given = frozenset(cast("Mapping[str, object]", value)) if isinstance(value, Mapping) else KEYS
+        if given and not given & KEYS:
+            msg = (
+                "has none of the keys of a login: give authString, user:password, for a server, "
+                "or apiKey, accountId and workspaceId for Prefect Cloud"
+            )
+            raise ValueError(msg)
+        return cast("object", value)
 
     @field_validator("host_port")
     @classmethod

@@ -16,7 +16,7 @@ from connectors.families.pipeline_options import PipelineMetadata
 from connectors.families.prefect.answers import Deployment, DeploymentSchedule, Flow, FlowRun, TaskRun
 from connectors.families.prefect.api import Prefect, open_prefect
 from connectors.families.prefect.config import PrefectCloudAuthentication, PrefectConfig
-from connectors.families.rest_failures import attempted
+from connectors.families.rest_failures import Refused, attempted
 from connectors.models.pipeline import ExecutionStatus, PipelineStatus, Task, TaskStatus
 
 FLOWS_AT_A_TIME = 100
@@ -43,10 +43,11 @@ class Deployed:
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """The latest runs of a flow, and the runs of tasks in each of them."""
+    """The latest runs of a flow, and the runs of tasks in each of them; `refused` is why they may not be read."""
 
     runs: Sequence[FlowRun]
     tasks: Mapping[str, Sequence[TaskRun]]
+    refused: Refused | None = None
 
 
 class PrefectSource:
@@ -91,11 +92,14 @@ class PrefectSource:
         return lambda flow_id: Deployed(tuple(sorted(found.get(flow_id, ()), key=lambda row: row.name)), problem)
 
     def _ran(self, flow: Flow) -> Ran:
-        runs = self._prefect.runs(flow.id, self._most)
         tasks = defaultdict[str, list[TaskRun]](list)
-        for task in self._prefect.task_runs([run.id for run in runs]) if runs else ():
-            if task.flow_run_id is not None:
-                tasks[task.flow_run_id].append(task)
+        try:
+            runs = self._prefect.runs(flow.id, self._most)
+            for task in self._prefect.task_runs([run.id for run in runs]) if runs else ():
+                if task.flow_run_id is not None:
+                    tasks[task.flow_run_id].append(task)
+        except Refused as error:
+            return Ran((), {}, error)
         return Ran(runs, tasks)
 
     def _pipeline(self, flow: Flow, deployed: Deployed, ran: Callable[[], Ran]) -> Pipeline:
@@ -132,7 +136,9 @@ class PrefectSource:
         )
 
     def _statuses(self, ran: Ran) -> Iterator[PipelineStatus]:
-        """What became of the runs that began within the days that are told of."""
+        """What became of the runs that began within the days that are told of. Raises Refused."""
+        if ran.refused is not None:
+            raise ran.refused
         now = self._prefect.client.server_date
         since = 0.0 if now is None else (now.timestamp() - self._days * DAY_SECONDS) * 1000
         for run in ran.runs:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PrivateAttr, SecretStr, ValidationInfo, model_validator
+from pydantic import Field, PrivateAttr, SecretStr, ValidationInfo, field_validator, model_validator
 
 from connectors.definition import Unused
 from connectors.families.database_options import DatabaseConnection
@@ -38,13 +38,21 @@ class SQLiteConfig(DatabaseConnection):
     supports_query_comment: Annotated[bool, Unused()] = True
     _files: SourceFiles = PrivateAttr(default=EVERY_FILE)
 
+    @field_validator("database_mode", "database")
+    @classmethod
+    def _may_be_read(cls, value: str | None, info: ValidationInfo) -> str | None:
+        """Of the two keys the one that says where the file lies."""
+        is_path = info.field_name == "database_mode" or info.data.get("database_mode") == MEMORY
+        if is_path and value not in {None, MEMORY}:
+            allowed_files(info).place(str(value))
+        return value
+
     @model_validator(mode="after")
     def _is_a_file(self, info: ValidationInfo) -> "SQLiteConfig":
         if self.path == MEMORY:
             msg = "databaseMode :memory: holds nothing; write the path of a file as databaseMode or database"
             raise ValueError(msg)
         self._files = allowed_files(info)
-        self.place()
         return self
 
     @property

@@ -5,14 +5,15 @@ is a file elsewhere or the text of `defaultManifest`.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, TypeVar, get_args
+from typing import Annotated, Any, TypeVar, cast, get_args
 
 from pydantic import Field, ValidationError, field_validator
 
 from connectors.definition import Model
-from connectors.errors import ConfigurationError, ConnectorError
+from connectors.errors import ConfigurationError, ConnectorError, shortened
 from connectors.families.file_columns.sample import STRUCTURES, Structure
 from connectors.models.database import Column, DataType
 from connectors.models.names import encode_name
@@ -117,10 +118,10 @@ class ManifestEntry(Model):
         )
 
 
-class BucketManifest(Model):
-    """The manifest in a bucket."""
+class Unchecked(Model):
+    """A manifest whose entries nobody has looked at yet."""
 
-    entries: tuple[ManifestEntry, ...]
+    entries: tuple[Any, ...]
 
 
 class NamedEntry(ManifestEntry):
@@ -134,12 +135,45 @@ class WholeManifest(Model):
 
     entries: tuple[NamedEntry, ...]
 
-    def by_bucket(self) -> Mapping[str, tuple[ManifestEntry, ...]]:
-        """The entries of each bucket."""
-        found: dict[str, list[ManifestEntry]] = {}
-        for entry in self.entries:
-            found.setdefault(entry.container_name, []).append(entry)
-        return {bucket: tuple(entries) for bucket, entries in found.items()}
+
+@dataclass(frozen=True, slots=True)
+class WrongEntry:
+    """An entry that cannot be used, and why.
+
+    Where it tells no path, `data_path` is its place among the others; `container_name` may be empty.
+    """
+
+    data_path: str
+    container_name: str
+    problem: ConnectorError
+
+
+EntryT = TypeVar("EntryT", bound=ManifestEntry)
+
+
+def entries_of(model: type[EntryT], text: str | bytes, place: str) -> Iterator[EntryT | WrongEntry]:
+    """The entries of the manifest that was read from `place`; one that is wrong hides no other.
+
+    Raises:
+        ConnectorError: It is no manifest.
+    """
+    for at, given in enumerate(parsed(Unchecked, text, place).entries):
+        try:
+            yield model.model_validate(given)
+        except ValidationError as error:
+            problems = ConfigurationError(problems_of(error, given, f"entries.{at}"))
+            path, bucket = (_text(given, key) for key in ("dataPath", "containerName"))
+            named = f"the entry of dataPath {shortened(path)!r}" if path else "an entry"
+            msg = f"{place}: {named} is left out: {problems.message}"
+            yield WrongEntry(path.strip("/") or f"entries.{at}", bucket, ConnectorError(msg, ADVICE))
+
+
+def by_bucket(entries: Iterable[NamedEntry | WrongEntry]) -> Mapping[str, tuple[ManifestEntry | WrongEntry, ...]]:
+    """The entries of each bucket; below the empty name, wrong ones that tell of none."""
+    found: dict[str, list[ManifestEntry | WrongEntry]] = {}
+    for entry in entries:
+        found.setdefault(entry.container_name, []).append(entry)
+    return {bucket: tuple(some) for bucket, some in found.items()}
 
 
 ManifestT = TypeVar("ManifestT", bound=Model)
@@ -173,6 +207,12 @@ def checked_text(text: str) -> str:
     except ConnectorError as error:
         raise ValueError(error.message) from error
     return text
+
+
+def _text(given: object, key: str) -> str:
+    """What a user wrote below a key, if that is a text."""
+    value = cast("Mapping[str, object]", given).get(key) if isinstance(given, Mapping) else None
+    return value if isinstance(value, str) else ""
 
 
 def _data_type(text: str) -> DataType:

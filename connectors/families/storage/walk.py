@@ -18,8 +18,17 @@ from connectors.families.database_tags import NewTags, label_of, tags_of
 from connectors.families.file_columns.sample import Sampled, Structure, Vanished, columns_of
 from connectors.families.patterns import EntityFilter
 from connectors.families.service import Item, Listing, service_topology
+from connectors.families.storage.manifest import (
+    ADVICE,
+    ManifestEntry,
+    NamedEntry,
+    WholeManifest,
+    WrongEntry,
+    by_bucket,
+    entries_of,
+    parsed,
+)
 from connectors.families.storage.manifest import MOST_BYTES as MOST_MANIFEST_BYTES
-from connectors.families.storage.manifest import BucketManifest, ManifestEntry, WholeManifest, parsed
 from connectors.families.storage.objects import Bucket, ObjectStore, StoredObject, paths
 from connectors.families.storage.options import ALL_BUT_MARKERS, StorageConnection, StorageMetadata
 from connectors.models.base import EntityReference, TagLabel
@@ -54,11 +63,20 @@ class Path:
     entry: ManifestEntry
 
 
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A path that stands for an entry of a manifest which cannot be used; `problem` says why."""
+
+    fqn: str
+    problem: ConnectorError
+
+
+Entries = Sequence[ManifestEntry | WrongEntry]
 OptionsT = TypeVar("OptionsT", bound=StorageMetadata)
 
 
 class StorageWalk(Generic[OptionsT]):
-    """The stages of one run's topology; `whole` is the manifest that goes before those in the buckets.
+    """The stages of one run's topology; `whole` reads the manifest that goes before those in the buckets.
 
     `only` are the buckets that the connection names, empty for all that there are.
     """
@@ -67,7 +85,7 @@ class StorageWalk(Generic[OptionsT]):
         self,
         context: RunContext[Any, OptionsT],
         store: ObjectStore,
-        whole: Callable[[], WholeManifest | None],
+        whole: Callable[[], Iterable[NamedEntry | WrongEntry]],
         only: Sequence[str] = (),
     ) -> None:
         connection = cast("StorageConnection", context.connection).container_filter_pattern
@@ -76,7 +94,7 @@ class StorageWalk(Generic[OptionsT]):
         self._store = store
         self._read_whole = whole
         self._new_tags = NewTags()
-        self._whole: Mapping[str, tuple[ManifestEntry, ...]] = {}
+        self._whole: Mapping[str, Entries] = {}
         self._default = _default(context.options.default_manifest)
         # What lies in a bucket that was asked for by name has other names.
         inside = (pattern.model_copy(update={"includes": ()}) for pattern in (connection, options))
@@ -97,7 +115,7 @@ class StorageWalk(Generic[OptionsT]):
             children=(self._below_buckets(),),
         )
 
-    def _below_buckets(self) -> Node[Item[Bucket], Path]:
+    def _below_buckets(self) -> Node[Item[Bucket], Path | Unread]:
         return Node(
             entity=CreateContainerRequest.entity,
             name=lambda item: item.fqn,
@@ -110,10 +128,12 @@ class StorageWalk(Generic[OptionsT]):
         """The tree to walk."""
         return service_topology(self._context, CreateStorageServiceRequest, (self._buckets,))
 
-    def _rows(self) -> Iterable[Bucket]:
-        whole = self._read_whole()
-        self._whole = whole.by_bucket() if whole else {}
-        return self._store.buckets()
+    def _rows(self) -> Iterator[Bucket]:
+        """The buckets; raises at their end what is wrong with entries that tell of none."""
+        self._whole = by_bucket(self._read_whole())
+        yield from self._store.buckets()
+        if wrong := [entry.problem.message for entry in self._whole.get("", ()) if isinstance(entry, WrongEntry)]:
+            raise ConnectorError("; ".join(wrong), ADVICE)
 
     def _takes(self, fqn: str) -> bool:
         """Whether this run would have met a container, had it still been there.
@@ -154,14 +174,19 @@ class StorageWalk(Generic[OptionsT]):
             self._context.report.failed(Failure(CreateTagRequest.entity, fqn, "tags", error.message, error.advice))
             return ()
 
-    def _paths(self, item: Item[Bucket]) -> Iterator[Path | Filtered]:
+    def _paths(self, item: Item[Bucket]) -> Iterator[Path | Unread | Filtered]:
+        """The paths of a bucket; an entry that cannot be used is one path that fails."""
         bucket, taken = item.row.name, set[str]()
         for entry in self._entries(bucket):
+            if isinstance(entry, WrongEntry):
+                yield Unread(child_fqn(item.fqn, encode_name(entry.data_path)), entry.problem)
+                continue
             for path in paths(self._store, bucket, entry):
                 own = child_fqn(item.fqn, encode_name(path))
                 if path in taken:
                     msg = f"the manifest of {bucket} names {path} more than once"
-                    raise ConnectorError(msg, "leave one entry for it")
+                    yield Unread(own, ConnectorError(msg, "leave one entry for it"))
+                    continue
                 taken.add(path)
                 self._buckets.seen.append(own)
                 if self._keeps_inside.keeps(path.rpartition("/")[2], own):
@@ -170,17 +195,19 @@ class StorageWalk(Generic[OptionsT]):
                     self._unread.add(tuple(split_fqn(own)))
                     yield Filtered(own)
 
-    def _entries(self, bucket: str) -> Iterable[ManifestEntry]:
+    def _entries(self, bucket: str) -> Entries:
         """What the first manifest says that tells of the bucket."""
         if bucket in self._whole:
             return self._whole[bucket]
         text = self._store.read(bucket, OWN_MANIFEST, 0, MOST_MANIFEST_BYTES + 1)
         if text is not None:
-            return parsed(BucketManifest, text, f"{OWN_MANIFEST} of the bucket {bucket}").entries
+            return tuple(entries_of(ManifestEntry, text, f"{OWN_MANIFEST} of the bucket {bucket}"))
         return self._default.get(bucket, ())
 
-    def path(self, item: Path) -> Iterator[Record]:
+    def path(self, item: Path | Unread) -> Iterator[Record]:
         """The container of a path and those of files below it; without columns, a failure, where none can be read."""
+        if isinstance(item, Unread):
+            raise item.problem
         made = self._container(item)
         columns, problem = self._columns(item)
         entry = item.entry
@@ -295,8 +322,8 @@ class StorageWalk(Generic[OptionsT]):
         )
 
 
-def _default(text: str | None) -> Mapping[str, tuple[ManifestEntry, ...]]:
-    return parsed(WholeManifest, text, "defaultManifest").by_bucket() if text else {}
+def _default(text: str | None) -> Mapping[str, Entries]:
+    return by_bucket(parsed(WholeManifest, text, "defaultManifest").entries) if text else {}
 
 
 def _labels(tags: Iterable[Tag]) -> tuple[TagLabel, ...]:

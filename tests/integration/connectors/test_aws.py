@@ -1,5 +1,6 @@
 """Amazon's services: credentials, roles, pages, and what errors mean."""
 
+import json
 import socket
 from collections.abc import Iterator
 from contextlib import closing
@@ -11,11 +12,19 @@ import pytest
 
 from connectors.cancellation import Cancellation
 from connectors.definition import parse
-from connectors.errors import ConfigurationError, ConnectorError, FatalError, RunCancelled, SourceUnavailable
+from connectors.errors import (
+    ConfigurationError,
+    ConnectorError,
+    FatalError,
+    RunCancelled,
+    SkipEntity,
+    SourceUnavailable,
+)
 from connectors.families import aws
-from connectors.families.aws import AwsCredentials, AwsService
+from connectors.families.aws import NOT_FOUND, AwsCredentials, AwsService, Gone
 from connectors.report import Report
 from connectors.sources.s3 import S3Config, S3Store
+from connectors.sources.sagemaker import GONE
 from tests.answering import Answering, Status
 
 SECRET = "very-secret-key"
@@ -171,3 +180,21 @@ def test_what_is_missing_is_known_by_its_code_whatever_the_name_is(status: int, 
         with closing(AwsService(config.aws_config, "s3", Report(), Cancellation())) as service:
             found = S3Store(service, config).read("b", "a: NoSuchBucket", 0, 1)
     assert found == (None if code == "NoSuchKey" else b"")
+
+
+@pytest.mark.parametrize(
+    ("gone", "code", "words", "is_gone"),
+    [
+        (NOT_FOUND, "ResourceNotFoundException", "no", True),
+        (NOT_FOUND, "ValidationException", "ResourceNotFoundException", False),
+        (GONE, "ValidationException", "Could not find model x", True),
+        (GONE, "ValidationException", "x: Could not find model", False),
+        (GONE, "InternalFailure", "Could not find model x", False),
+    ],
+)
+def test_what_is_gone_is_known_by_its_code(answering: Any, gone: Gone, code: str, words: str, is_gone: bool) -> None:
+    told = json.dumps({"__type": code, "message": words})
+    kinesis = service("kinesis", endPointURL=answering(400, told))
+    with closing(kinesis), pytest.raises(ConnectorError) as caught:
+        kinesis.described("describe_stream_summary", gone, StreamName="ResourceNotFoundException")
+    assert isinstance(caught.value, SkipEntity) is is_gone

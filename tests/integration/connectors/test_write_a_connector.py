@@ -50,6 +50,31 @@ def test_a_run_finds_the_files(site: Path, tmp_path: Path) -> None:
     assert all(msgspec.json.decode(line) for line in text.splitlines())
 
 
+@pytest.mark.parametrize(
+    ("content", "told", "mend"),
+    [
+        (b"", "is empty", "give it a line of headings"),
+        (b"id,\xff\n", "is no text in UTF-8: 'utf-8' codec can't decode byte 0xff in position 3", "save it in UTF-8"),
+        (b'"' + b"x" * 200_000, "cannot be read: field larger than", "mend the file or its permissions"),
+    ],
+)
+def test_a_file_that_cannot_be_read_fails_alone(
+    site: Path, tmp_path: Path, content: bytes, told: str, mend: str
+) -> None:
+    (tmp_path / "warehouse" / "sales").mkdir(parents=True)
+    for name in ("all", "orders"):
+        (tmp_path / "warehouse" / "sales" / f"{name}.csv").write_text("id\n1\n")
+    (tmp_path / "warehouse" / "sales" / "broken.csv").write_bytes(content)
+    done = run(site, tmp_path)
+    said = done.stdout + done.stderr
+    assert f"broken.csv {told}" in said
+    assert mend in said
+    records = [msgspec.json.decode(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    names = {record.get("name") or record.get("request", {}).get("name") for record in records}
+    assert {"all", "orders"} <= names
+    assert "broken" not in names
+
+
 def test_a_folder_that_is_missing_fails_the_run(site: Path, tmp_path: Path) -> None:
     done = run(site, tmp_path)
     assert done.returncode != 0

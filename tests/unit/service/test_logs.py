@@ -202,10 +202,33 @@ class TestSecrets:
         redactor.add(["secret-long", ""])
         assert redactor.apply("secret-long secret") == f"{MASK} {MASK}"
 
-    def test_a_short_one_does_not_tear_words(self) -> None:
+    @pytest.mark.parametrize(
+        ("secret", "text", "shown"),
+        [
+            ("2", "2 tables deleted: 2 of 2", "2 tables deleted: 2 of 2"),
+            ("a", "a table: a=a", "a table: a=a"),
+            ("pg", "pg://u:pg@pgserver", f"pg://u:{MASK}@pgserver"),
+            ("2", '{"password": "2", "port": 2}', f'{{"password": "{MASK}", "port": 2}}'),
+            ("2", "apiKey=2&size=2", f"apiKey={MASK}&size=2"),
+            ("2", "Password: 25, token='2'", f"Password: 25, token='{MASK}'"),
+            ("abcd", "abcde", f"{MASK}e"),
+        ],
+    )
+    def test_a_short_one_is_hidden_only_where_it_stands_as_a_value(self, secret: str, text: str, shown: str) -> None:
         redactor = Redactor()
-        redactor.add(["pg"])
-        assert redactor.apply("pg://u:pg@pgserver") == f"{MASK}://u:{MASK}@pgserver"
+        redactor.add([secret])
+        assert redactor.apply(text) == shown
+
+    def test_short_and_long_ones_are_hidden_side_by_side(self) -> None:
+        redactor = Redactor()
+        redactor.add(["x", "s3cr3t"])
+        assert redactor.apply("x s3cr3t pwd=x pwd=s3cr3t") == f"x {MASK} pwd={MASK} pwd={MASK}"
+
+    def test_the_password_of_an_address_is_one_by_itself(self) -> None:
+        redactor = Redactor()
+        redactor.add(["http://reader:p%40ss@mlflow:5000"])
+        shown = redactor.apply("reader with p@ss or p%40ss at http://mlflow:5000")
+        assert shown == f"reader with {MASK} or {MASK} at http://mlflow:5000"
 
 
 class TestRunLogHandler:

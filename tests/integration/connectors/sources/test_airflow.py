@@ -173,10 +173,14 @@ def test_a_dag_that_vanishes_is_one_failure(through: Answering, catalogue: FakeO
     assert set(catalogue.entities("pipelines")) == {'flows."report.daily"'}
 
 
-def test_a_right_that_is_missing_is_a_failure_of_that_part(through: Answering, catalogue: FakeOpenMetadata) -> None:
+def test_runs_that_may_not_be_read_are_one_failure_and_keep_no_pipeline_back(
+    through: Answering, catalogue: FakeOpenMetadata
+) -> None:
     through.answers["POST /api/v2/dags/~/dagRuns/list"] = Status(403, {"detail": "Forbidden"})
     _, report = run(through.address, catalogue)
-    assert failures(report) == {("flows.load_orders", "statuses"), ('flows."report.daily"', "statuses")}
+    [failure] = report.failures
+    assert (failure.name, failure.stage) == ("flows", "statuses")
+    assert "what became of the latest runs is not known" in failure.cause
     assert len(catalogue.entities("pipelines")) == 2
     assert catalogue.catalogue.statuses == {}
 

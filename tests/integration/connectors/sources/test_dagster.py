@@ -315,6 +315,31 @@ def test_a_job_that_breaks_the_whole_answer_is_lost_alone(api: Answering, catalo
     assert set(catalogue.entities("pipelines")) == {"flows.good"}
 
 
+def test_runs_that_may_not_be_read_are_one_failure_and_keep_no_pipeline_back(
+    api: Answering, catalogue: FakeOpenMetadata
+) -> None:
+    jobs = {"__typename": "Repository", "jobs": [{"name": "one"}, {"name": "two"}], "schedules": []}
+    known = answering({**PARTS, "repositoryOrError": jobs})["POST /graphql"]
+
+    def answer(asked: Asked) -> dict[str, Any]:
+        if b"runsOrError" in asked.raw:
+            return {"data": None, "errors": [{"message": "no right to read runs"}]}
+        found: dict[str, Any] = known(asked)
+        return found
+
+    api.answers = {"POST /graphql": answer}
+    _, report = run(api.address, catalogue)
+    [failure] = report.failures
+    assert (failure.name, failure.stage) == ("flows", "statuses")
+    assert "what became of the latest runs is not known" in failure.cause
+    assert "no right to read runs" in failure.cause
+    assert "let the user of token read it" in str(failure.advice)
+    pipelines = catalogue.entities("pipelines")
+    assert set(pipelines) == {"flows.one", "flows.two"}
+    assert all(pipeline["tasks"] for pipeline in pipelines.values())
+    assert catalogue.catalogue.statuses == {}
+
+
 def test_unknown_states_are_no_crash(api: Answering, catalogue: FakeOpenMetadata) -> None:
     runs = [{**RUN, "status": "PONDERING", "stepStats": []}, {**RUN, "startTime": None, "creationTime": None}]
     api.answers = answering({**PARTS, "runs": {"__typename": "Runs", "results": runs}})

@@ -9,8 +9,10 @@ import pytest
 
 from connectors import registry
 from connectors.connector import CheckResult
+from connectors.definition import parse
 from connectors.errors import ConfigurationError, FatalError, SourceUnavailable
 from connectors.families import rest
+from connectors.families.mlflow.config import MlflowConfig
 from connectors.http.retry import RetryPolicy
 from connectors.ingestion import Result
 from connectors.report import Report
@@ -280,3 +282,13 @@ def test_what_cannot_be_run_is_refused_by_name(changes: dict[str, Any], path: st
 def test_options_that_are_not_supported_are_refused(catalogue: FakeOpenMetadata) -> None:
     with pytest.raises(ConfigurationError, match="is not supported"):
         run("http://127.0.0.1:1", catalogue, {"overrideLineage": True})
+
+
+@pytest.mark.parametrize(
+    ("address", "is_secret"),
+    [("http://mlflow:5000/ml", False), ("http://reader:pw@mlflow:5000", True), ("secret:mlflow", True)],
+)
+def test_an_address_is_a_secret_only_with_a_login(address: str, is_secret: bool) -> None:
+    found = registry.connection_secrets("mlflow", connection(address))
+    assert found == ((("trackingUri",), ("registryUri",)) if is_secret else ())
+    assert ("pw" in repr(parse(MlflowConfig, connection(address)))) is False

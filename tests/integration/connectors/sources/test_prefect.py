@@ -214,7 +214,6 @@ def test_a_prefect_without_flows_is_an_empty_one(api: Answering, catalogue: Fake
     ("path", "answer", "stages"),
     [
         (DEPLOYMENTS, FORBIDDEN, {"pipeline"}),
-        (RUNS, FORBIDDEN, {"pipeline"}),
         (TASK_RUNS, Status(404, {"detail": "gone"}), {"pipeline"}),
         (TASK_RUNS, Status(200, {"tasks": []}), {"pipeline"}),
         (RUNS, Status(200, [{**RUN, "start_time": "yesterday"}]), {"statuses"}),
@@ -226,6 +225,26 @@ def test_a_part_that_cannot_be_read_is_a_failure_of_that_flow(
     api.answers[path] = answer
     _, report = run(api.address, catalogue)
     assert {stage for name, stage in failures(report) if name == "flows.load orders"} == stages
+
+
+@pytest.mark.parametrize("path", [RUNS, TASK_RUNS])
+@pytest.mark.parametrize("days", [0, 365])
+def test_runs_that_may_not_be_read_are_one_failure_and_keep_no_pipeline_back(
+    api: Answering, catalogue: FakeOpenMetadata, path: str, days: int
+) -> None:
+    api.answers |= {path: FORBIDDEN, FLOWS: [FLOW, {**FLOW, "id": "f2", "name": "send"}], "POST /api/flows/count": 2}
+    run(api.address, catalogue, {"statusLookbackDays": days})
+    catalogue.catalogue.put("pipelines", {"name": "old", "service": "flows"})
+    _, report = run(api.address, catalogue, {"statusLookbackDays": days})
+    [failure] = report.failures
+    assert (failure.name, failure.stage) == ("flows", "statuses")
+    assert "what became of the latest runs is not known" in failure.cause
+    assert "is forbidden: Forbidden" in failure.cause
+    assert "let the user read it" in str(failure.advice)
+    pipelines = catalogue.entities("pipelines")
+    assert set(pipelines) == {"flows.load orders", "flows.send"}, "the flows were listed to the end"
+    assert pipelines["flows.load orders"]["scheduleInterval"] == "every 3600 s"
+    assert catalogue.catalogue.statuses == {}
 
 
 def test_unknown_states_and_keys_are_no_crash(api: Answering, catalogue: FakeOpenMetadata) -> None:
@@ -270,6 +289,8 @@ def test_the_connection_test_tells_what_can_be_read(through: Answering) -> None:
     [
         ({"hostPort": "prefect:4200"}, "hostPort", "write it like http://prefect:4200"),
         ({"authType": {"apiKey": "k", "accountId": "a"}}, "authType", "is required"),
+        ({"authType": {"username": "u", "password": "p"}}, "authType", "give authString, user:password, for a server"),
+        ({"authType": {"authString": "u:p", "user": "u"}}, "authType.user", "is not a known key"),
         ({"numberOfStatus": 0}, "numberOfStatus", "greater than or equal to 1"),
         ({"token": "x"}, "token", "is not a known key"),
     ],

@@ -1,10 +1,14 @@
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
+from connectors.definition import parse
+from connectors.errors import ConfigurationError
 from connectors.families.mysql.config import MysqlConfig
 from connectors.families.sqlite.config import SQLiteConfig
+from connectors.source_files import SourceFiles
 
 PLAIN: dict[str, Any] = {"username": "u", "hostPort": "db"}
 
@@ -49,3 +53,14 @@ def test_what_google_writes_without_tokens() -> None:
 def test_what_sqlite_refuses(given: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match=r"memory|timeout is not supported"):
         SQLiteConfig.model_validate(given)
+
+
+@pytest.mark.parametrize(("key", "path"), [("databaseMode", "/etc/shop.db"), ("database", "/etc/shop.db")])
+def test_a_file_of_sqlite_elsewhere_is_refused_at_its_key(key: str, path: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        parse(SQLiteConfig, {key: path}, "config", SourceFiles((tmp_path,)))
+    [problem] = caught.value.problems
+    assert problem.path == f"config.{key}"
+    assert "'/etc/shop.db' does not lie below" in problem.message
+    named = {"databaseMode": "shop.db", "database": path}
+    assert parse(SQLiteConfig, named, "config", SourceFiles((tmp_path,))).database_name == path

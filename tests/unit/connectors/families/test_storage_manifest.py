@@ -8,7 +8,7 @@ import pytest
 from connectors.definition import parse
 from connectors.errors import ConfigurationError, ConnectorError
 from connectors.families.storage import manifest
-from connectors.families.storage.manifest import BucketManifest, WholeManifest, parsed
+from connectors.families.storage.manifest import ManifestEntry, NamedEntry, WrongEntry, by_bucket, entries_of
 from connectors.families.storage.options import StorageMetadata
 
 
@@ -16,10 +16,20 @@ def entry(**fields: Any) -> dict[str, Any]:
     return {"dataPath": "sales", **fields}
 
 
+def only(text: str) -> ManifestEntry | WrongEntry:
+    [found] = entries_of(ManifestEntry, text, "openmetadata.json of the bucket b")
+    return found
+
+
+def right(**fields: Any) -> ManifestEntry:
+    found = only(json.dumps({"entries": [entry(**fields)]}))
+    assert isinstance(found, ManifestEntry)
+    return found
+
+
 def test_what_an_entry_may_say() -> None:
     columns: list[dict[str, Any]] = [{"name": "a.b", "dataType": "INT", "dataTypeDisplay": "year", "description": "d"}]
-    written = entry(structureFormat="Parquet", isPartitioned=True, partitionColumns=columns, depth=2, separator=None)
-    [found] = parsed(BucketManifest, json.dumps({"entries": [written]}), "it").entries
+    found = right(structureFormat="Parquet", isPartitioned=True, partitionColumns=columns, depth=2, separator=None)
     assert (found.structure_format, found.depth, found.is_partitioned) == ("parquet", 2, True)
     column = found.partition_columns[0].column()
     assert (column.name, column.data_type, column.data_type_display, column.description) == ("a.b", "INT", "year", "d")
@@ -39,19 +49,21 @@ def test_what_an_entry_may_say() -> None:
     ({"excludePatterns": ["a+(b)"]}, "aa(b)", False),
 ])  # fmt: skip
 def test_what_is_excluded(excluded: dict[str, list[str]], key: str, wanted: bool) -> None:
-    [found] = parsed(BucketManifest, json.dumps({"entries": [entry(**excluded)]}), "it").entries
-    assert found.leaves_out(key) is wanted
+    assert right(**excluded).leaves_out(key) is wanted
 
 
 @pytest.mark.parametrize(
     ("written", "told"),
     [
-        ("{", "is no manifest"),
-        ("{}", "entries: is required"),
-        ('{"entries": [{}]}', "entries.0.dataPath: is required"),
+        ('{"entries": [{}]}', "an entry is left out: entries.0.dataPath: is required"),
+        ('{"entries": [7]}', "an entry is left out: entries.0: is to be an object of keys and values"),
         ({"entries": [entry(dataPath="/")]}, "entries.0.dataPath: '/' is no path below the bucket"),
         ({"entries": [entry(dataPath="a//b")]}, "write it like sales/orders"),
         ({"entries": [entry(dataPath="a/**")]}, "use * for each folder, or depth"),
+        (
+            {"entries": [entry(structureFormat="orc")]},
+            "the entry of dataPath 'sales' is left out: entries.0.structureFormat",
+        ),
         ({"entries": [entry(structureFormat="orc")]}, "'orc' is not read; use csv, tsv, json, parquet, avro"),
         ({"entries": [entry(depth=-1)]}, "entries.0.depth"),
         ({"entries": [entry(separator="||")]}, "entries.0.separator"),
@@ -63,26 +75,42 @@ def test_what_is_excluded(excluded: dict[str, list[str]], key: str, wanted: bool
 )
 def test_a_wrong_one_is_told_with_the_field(written: object, told: str) -> None:
     text = written if isinstance(written, str) else json.dumps(written)
-    with pytest.raises(ConnectorError) as caught:
-        parsed(BucketManifest, text, "openmetadata.json of the bucket b")
-    assert told in caught.value.message
-    assert caught.value.message.startswith("openmetadata.json of the bucket b")
+    found = only(text)
+    assert isinstance(found, WrongEntry)
+    assert told in found.problem.message
+    assert found.problem.message.startswith("openmetadata.json of the bucket b: ")
+    assert found.problem.advice
+
+
+@pytest.mark.parametrize(("text", "told"), [("{", "it is no manifest"), ("{}", "entries: is required")])
+def test_what_is_no_manifest_at_all_is_told(text: str, told: str) -> None:
+    with pytest.raises(ConnectorError, match=told) as caught:
+        list(entries_of(ManifestEntry, text, "it"))
     assert caught.value.advice
+
+
+def test_a_wrong_entry_hides_no_other() -> None:
+    formats = ("csv", "zip", "parquet")
+    text = json.dumps({"entries": [entry(dataPath=f"/p{n}/", structureFormat=each) for n, each in enumerate(formats)]})
+    found = list(entries_of(ManifestEntry, text, "it"))
+    assert [each.data_path for each in found] == ["p0", "p1", "p2"]
+    assert [isinstance(each, WrongEntry) for each in found] == [False, True, False]
 
 
 def test_one_that_is_too_large_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(manifest, "MOST_BYTES", 10)
     with pytest.raises(ConnectorError, match="larger than 10 bytes"):
-        parsed(BucketManifest, '{"entries": []}', "it")
+        list(entries_of(ManifestEntry, '{"entries": []}', "it"))
 
 
 def test_one_of_several_buckets_says_which() -> None:
-    names = ("a", "b", "a")
-    text = json.dumps({"entries": [entry(containerName=name, dataPath=f"p{n}") for n, name in enumerate(names)]})
-    found = parsed(WholeManifest, text, "it").by_bucket()
+    given = [entry(containerName=name, dataPath=f"p{n}") for n, name in enumerate(("a", "b", "a"))]
+    given += [entry(containerName="b", depth=-1), entry()]
+    found = by_bucket(entries_of(NamedEntry, json.dumps({"entries": given}), "it"))
     assert {name: [each.data_path for each in entries] for name, entries in found.items()} == {
         "a": ["p0", "p2"],
-        "b": ["p1"],
+        "b": ["p1", "sales"],
+        "": ["sales"],
     }
 
 
