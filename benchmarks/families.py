@@ -139,7 +139,7 @@ def topics(number: int) -> Node[None, Any]:
 def containers(number: int) -> Node[None, Any]:
     """The tree of a run over so many containers."""
     options = StorageMetadata()
-    return StorageWalk(context("S3", StorageConnection(), options), Objects(number), lambda: None).topology()
+    return StorageWalk(context("S3", StorageConnection(), options), Objects(number), tuple).topology()
 
 
 def context(kind: str, connection: Model, options: SourceOptions) -> RunContext[Any, Any]:
