@@ -218,6 +218,8 @@ class DatabaseWalk:
         for row in self._source.tables(schema.database.row.name, schema.row.name):
             name = child_fqn(schema.fqn, encode_name(row.name))
             schema.seen_tables.append(name)
+            if row.only_there:
+                continue
             included = self._options.include_views if row.type in VIEW_TYPES else self._options.include_tables
             kept = included and not row.left_out and self._rules.tables.keeps(row.name, name)
             yield TableItem(name, schema, row) if kept and not row.unchanged else Filtered(name, unchanged=kept)

@@ -65,7 +65,8 @@ class Table(msgspec.Struct, frozen=True):
     `described` asks for the rest where that takes questions of its own, once the filters have kept the table; what it
     raises is the failure of this table alone. One that is `unchanged` since an incremental run's beginning needs no
     more than its name and its type; so does one that an option of the connection has `left_out`, which is there and
-    not gone. `new_tags` are those that it or its columns carry and that `tags` of the source does not tell of.
+    not gone. Of one that is `only_there` nothing else is told, and `counts` leaves it out. `new_tags` are those that it
+    or its columns carry and that `tags` of the source does not tell of.
     """
 
     name: str
@@ -85,6 +86,7 @@ class Table(msgspec.Struct, frozen=True):
     life_cycle: LifeCycle | None = None
     unchanged: bool = False
     left_out: bool = False
+    only_there: bool = False
 
 
 @dataclass(frozen=True, slots=True)

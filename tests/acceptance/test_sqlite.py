@@ -10,8 +10,6 @@ import pytest
 from tests.acceptance.api import Api, Json, config_of
 from tests.acceptance.catalogues import Catalogue
 
-CONNECTION = "config.source.serviceConnection.config"
-
 
 def make(file: Path) -> Path:
     file.parent.mkdir(exist_ok=True)
@@ -48,7 +46,7 @@ def test_any_other_file_is_refused(api: Api, name: str, private: Path, catalogue
     answer = api.http.post("/api/v1/workflows", json={"name": name, "config": config(private, catalogue)})
     assert answer.status_code == 422
     [problem] = answer.json()["problems"]
-    assert problem["path"] == CONNECTION
+    assert problem["path"] == "config.source.serviceConnection.config.databaseMode"
     assert "HEADWATER_SOURCE_DIRS" in problem["message"]
     checked = {"connection": {"type": "SQLite", "databaseMode": str(private)}}
     refused = api.http.post("/api/v1/connectors/sqlite/check", json=checked)

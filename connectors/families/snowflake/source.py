@@ -101,7 +101,7 @@ class SnowflakeSource:
                 yield from of_kind(self._session, database, schema)
             elif self._options.mark_deleted_tables:
                 found = of_kind(self._session, database, schema)
-                yield from (Table(row.name, row.type, (), left_out=True) for row in found)
+                yield from (Table(row.name, row.type, (), only_there=True) for row in found)
 
     def routines(self, database: str, schema: str) -> Iterator[Routine]:
         """The functions and procedures of one schema; of those of one name, the first keeps it plain."""
