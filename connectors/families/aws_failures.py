@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 import msgspec
 
+from connectors.decoding import convert
 from connectors.errors import ConnectorError, FatalError, SourceUnavailable
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def failure(error: Exception, what: str) -> ConnectorError:
 def converted(answer: object, kind: type[StructT], system: str, what: str) -> StructT:
     """An answer as `system` documents it; `what` says what was asked. Raises ConnectorError."""
     try:
-        return msgspec.convert(answer, kind)
+        return convert(answer, kind)
     except msgspec.ValidationError as error:
         msg = f"{what}: the answer is not what {system} tells: {error}"
         raise ConnectorError(msg, f"see whether endPointURL is the address of {system}") from error

@@ -5,6 +5,8 @@ from typing import Any
 
 import msgspec
 
+from connectors.decoding import decode
+
 PROVIDER, SCHEMA = "spark.sql.sources.provider", "spark.sql.sources.schema"
 PARTS = f"{SCHEMA}.numParts"
 # What Spark has a metastore say of the columns of tables that Hive could not read.
@@ -54,7 +56,7 @@ def spark_columns(parameters: Mapping[str, str], told: Sequence[Told]) -> Sequen
     if count.isdecimal():
         text = "".join(parameters.get(f"{SCHEMA}.part.{place}", "") for place in range(int(count)))
     try:
-        fields = msgspec.json.decode(text, type=SparkSchema).fields
+        fields = decode(text, SparkSchema).fields
         found = [(each.name, spelled(each.type), str(each.metadata.get("comment") or "") or None) for each in fields]
     except (msgspec.MsgspecError, KeyError, TypeError, RecursionError):
         return told

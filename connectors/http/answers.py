@@ -7,6 +7,8 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 
+from connectors.decoding import decoder_of
+
 T = TypeVar("T")
 LONGEST_MESSAGE = 500
 
@@ -49,7 +51,7 @@ class Answer:
             UnreadableAnswer: It is something else.
         """
         try:
-            return msgspec.json.decode(self.body, type=kind, strict=False)
+            return decoder_of(kind, strict=False).decode(self.body)
         except (msgspec.MsgspecError, RecursionError) as error:
             msg = f"HTTP {self.status} with a body that cannot be read ({error})"
             raise UnreadableAnswer(msg) from error

@@ -4,6 +4,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from connectors.decoding import decode
 from connectors.http.answers import Answer, UnreadableAnswer
 from connectors.models.quality import AddTestCaseResultRequest, CaseResult
 from connectors.openmetadata.client import OpenMetadataClient
@@ -31,7 +32,7 @@ def add_result(client: OpenMetadataClient, entry: Entry) -> Verdict:
         SinkUnavailable, FatalError, RunCancelled: Nothing can be sent.
         MsgspecError: The request, which is of a file, cannot be read.
     """
-    wanted = msgspec.json.decode(entry.body, type=AddTestCaseResultRequest)
+    wanted = decode(entry.body, AddTestCaseResultRequest)
     path = f"/{wanted.collection}/{quote(wanted.test_case, safe='')}"
     moment = str(wanted.result.timestamp)
     answer = client.request("get testCaseResults", "GET", path, {"startTs": moment, "endTs": moment})

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import msgspec
 
+from connectors.decoding import decode
 from connectors.http.answers import Answer, UnreadableAnswer
 from connectors.models.base import EntityReference, TagLabel
 from connectors.models.data_model import AddDataModelRequest, DataModel, ModelColumn
@@ -50,7 +51,7 @@ def put_data_model(client: OpenMetadataClient, references: References, entry: En
         SinkUnavailable, FatalError, RunCancelled: Nothing can be sent.
         MsgspecError: The request, which is of a file, cannot be read.
     """
-    wanted = msgspec.json.decode(entry.body, type=AddDataModelRequest)
+    wanted = decode(entry.body, AddDataModelRequest)
     answer = client.request("get tables", "GET", by_name("tables", wanted.table), FIELDS)
     if not answer.ok:
         return _refused(answer, absent=answer.status == HTTPStatus.NOT_FOUND)

@@ -6,6 +6,7 @@ from http import HTTPStatus
 
 import msgspec
 
+from connectors.decoding import decode
 from connectors.http.answers import UnreadableAnswer
 from connectors.models.base import EntityReference
 from connectors.models.lineage import AddLineageRequest, ColumnLineage, LineageDetails
@@ -39,13 +40,13 @@ def put_edge(client: OpenMetadataClient, entry: Entry) -> Verdict:
     """
     answer = client.request("put lineage", "PUT", entry.path, body=entry.payload)
     if answer.status == HTTPStatus.BAD_REQUEST:
-        edge = msgspec.json.decode(entry.body, type=AddLineageRequest).edge
+        edge = decode(entry.body, AddLineageRequest).edge
         wanted = edge.lineage_details.columns_lineage
         known = frozenset(_columns(client, (edge.from_entity, edge.to_entity))) if wanted else frozenset[str]()
         kept = tuple(_kept(wanted, known))
         if kept != wanted:
             logger.info("the lineage of %s is sent without columns that OpenMetadata lacks", entry.fqn)
-            details = msgspec.json.decode(entry.payload, type=LineageDetails)
+            details = decode(entry.payload, LineageDetails)
             payload = msgspec.json.encode(msgspec.structs.replace(details, columns_lineage=kept))
             answer = client.request("put lineage", "PUT", entry.path, body=payload)
     return Verdict() if answer.ok else Verdict({0: Refusal(answer.status, answer.message())})

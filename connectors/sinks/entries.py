@@ -5,6 +5,7 @@ from hashlib import md5
 
 import msgspec
 
+from connectors.decoding import decode
 from connectors.errors import cause_of
 from connectors.models.base import Request
 from connectors.models.database import CreateTableRequest
@@ -129,6 +130,6 @@ def _table(entry: Entry) -> CreateTableRequest | None:
     if entry.kind.collection != CreateTableRequest.collection or b'"FOREIGN_KEY"' not in entry.body:
         return None
     try:
-        return msgspec.json.decode(entry.body, type=CreateTableRequest)
+        return decode(entry.body, CreateTableRequest)
     except msgspec.MsgspecError:
         return None

@@ -10,6 +10,7 @@ from typing import BinaryIO, cast
 
 import msgspec
 
+from connectors.decoding import decode, decoder_of
 from connectors.errors import ConfigurationError
 from connectors.models.kinds import REQUESTS
 from connectors.models.names import split_fqn
@@ -39,7 +40,7 @@ def line_of(entry: Entry, reason: str | None = None) -> bytes:
 
 def without_connection(body: bytes) -> bytes:
     """A service's create request without its connection."""
-    fields = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+    fields = decode(body, dict[str, msgspec.Raw])
     fields.pop("connection", None)
     return msgspec.json.encode(fields)
 
@@ -50,7 +51,7 @@ def read_lines(path: Path) -> Generator[Line, None, None]:
     Raises:
         ConfigurationError: Names the line that cannot be read.
     """
-    decoder = msgspec.json.Decoder(Line)
+    decoder = decoder_of(Line)
     number = 1
     try:
         with _opened(path) as stream:
@@ -68,7 +69,7 @@ def read_lines(path: Path) -> Generator[Line, None, None]:
 
 def read_spool(stream: BinaryIO) -> Generator[Line, None, None]:
     """The lines that we wrote ourselves to a temporary file."""
-    decoder = msgspec.json.Decoder(Line)
+    decoder = decoder_of(Line)
     stream.seek(0)
     for text in stream:
         yield decoder.decode(text)

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from connectors.decoding import decode
 from connectors.errors import ConfigurationError, SinkUnavailable
 from connectors.http.answers import UnreadableAnswer
 from connectors.models.base import EntityReference
@@ -107,8 +108,8 @@ def with_resolved(entry: Entry, references: References) -> Entry:
         ConfigurationError: The request in the file cannot be read.
     """
     try:
-        fields = msgspec.json.decode(entry.body, type=dict[str, msgspec.Raw])
-        given = msgspec.json.decode(fields.get("owners", b"[]"), type=tuple[EntityReference, ...])
+        fields = decode(entry.body, dict[str, msgspec.Raw])
+        given = decode(fields.get("owners", b"[]"), tuple[EntityReference, ...])
     except msgspec.MsgspecError as error:
         raise ConfigurationError.at(entry.fqn, f"its request cannot be read: {error}") from error
     resolved = references.resolved(given)
@@ -130,8 +131,8 @@ def inside(entry: Entry, references: References) -> Entry | None:
         ConfigurationError: The request, which is of a file, cannot be read.
     """
     try:
-        fields = msgspec.json.decode(entry.body, type=dict[str, msgspec.Raw])
-        parent = msgspec.json.decode(fields["parent"], type=EntityReference) if "parent" in fields else None
+        fields = decode(entry.body, dict[str, msgspec.Raw])
+        parent = decode(fields["parent"], EntityReference) if "parent" in fields else None
     except msgspec.MsgspecError as error:
         raise ConfigurationError.at(entry.fqn, f"its request cannot be read: {error}") from error
     if parent is None or parent.id:
@@ -153,9 +154,9 @@ def addressed(entry: Entry, references: References) -> Entry:
     """
     try:
         if entry.kind.collection == AddPipelineStatusRequest.collection:
-            return _run_status(entry, msgspec.json.decode(entry.body, type=AddPipelineStatusRequest))
+            return _run_status(entry, decode(entry.body, AddPipelineStatusRequest))
         if entry.kind.collection == AddLineageRequest.collection:
-            return _edge(entry, msgspec.json.decode(entry.body, type=AddLineageRequest).edge, references)
+            return _edge(entry, decode(entry.body, AddLineageRequest).edge, references)
     except msgspec.MsgspecError as error:
         raise ConfigurationError.at(entry.fqn, f"its request cannot be read: {error}") from error
     return entry

@@ -17,9 +17,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
 
-import msgspec
-
 from connectors.cancellation import Cancellation
+from connectors.decoding import decode
 from connectors.ingestion import Beginning, Folders, ingest
 from connectors.report import Failure, Outcome, Report
 from connectors.source_files import SourceFiles
@@ -142,7 +141,7 @@ def work(assignment: Assignment, teller: Teller, cancellation: Cancellation) -> 
 def obey(requests: BinaryIO, cancellation: Cancellation) -> None:
     """Hear until when the run is held; end with the service."""
     for line in requests:
-        moment = msgspec.json.decode(line, type=float)
+        moment = decode(line, float)
         cancellation.hold_until(moment)
         left = moment + ALARM_GRACE_SECONDS - time.monotonic()
         signal.setitimer(signal.ITIMER_REAL, max(0.001, left))
@@ -180,7 +179,7 @@ def main() -> None:
     link = socket.socket(fileno=int(sys.argv[1]))
     link.set_inheritable(False)
     requests = link.makefile("rb")
-    assignment = msgspec.json.decode(requests.readline(), type=Assignment)
+    assignment = decode(requests.readline(), Assignment)
     cancellation = Cancellation(assignment.timeout_seconds, assignment.deadline)
     _stop_when_told(cancellation)
     threading.Thread(target=obey, args=(requests, cancellation), name="service", daemon=True).start()

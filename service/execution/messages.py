@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from connectors.decoding import decoder_of
 from connectors.errors import (
     ConfigurationError,
     ConnectorError,
@@ -101,7 +102,7 @@ def encode(message: Assignment | Events | Ended | float) -> bytes:
 
 def decode(line: bytes) -> Events | Ended:
     """The message of a process. Raises msgspec.DecodeError for what is none."""
-    return msgspec.json.decode(line, type=Events | Ended)
+    return decoder_of(Events | Ended).decode(line)
 
 
 def sendable(text: str) -> str:

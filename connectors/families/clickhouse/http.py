@@ -10,6 +10,7 @@ import httpx
 import msgspec
 
 from connectors.cancellation import Cancellation
+from connectors.decoding import decode
 from connectors.errors import ConnectorError, FatalError, SourceUnavailable
 from connectors.http.sockets import Sockets
 from connectors.http.tls import tls_context
@@ -117,7 +118,7 @@ class Client:
             if not line:
                 continue
             try:
-                row = msgspec.json.decode(line, type=Row)
+                row = decode(line, Row)
             except (msgspec.MsgspecError, ValueError, RecursionError) as error:
                 raise self._unreadable(line, response, subject) from error
             if width is None:

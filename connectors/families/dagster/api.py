@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from connectors.cancellation import Cancellation
+from connectors.decoding import decoder_of
 from connectors.errors import ConnectorError
 from connectors.families import rest
 from connectors.families.dagster.answers import (
@@ -145,7 +146,7 @@ class Dagster:
             msg = "Dagster does not answer the question: a part is missing"
             raise ConnectorError(msg, stranger)
         try:
-            return {key: msgspec.json.decode(data[key], type=kind, strict=False) for key, kind in kinds.items()}
+            return {key: decoder_of(kind, strict=False).decode(data[key]) for key, kind in kinds.items()}
         except msgspec.MsgspecError as error:
             msg = f"Dagster answers something else than it should: {error}"
             raise ConnectorError(msg, stranger) from error

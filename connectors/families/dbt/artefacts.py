@@ -9,6 +9,7 @@ from typing import TypeVar
 import msgspec
 
 from connectors.cancellation import Cancellation
+from connectors.decoding import decode
 from connectors.errors import FatalError, SourceUnavailable, cause_of
 from connectors.families.dbt.config import Artefact, DbtArtefacts
 from connectors.families.rest import RestLimits
@@ -170,9 +171,9 @@ def decoded(text: bytes, artefact: Artefact, kind: type[T], shown: str) -> T:
     """
     advice = "have dbt write it anew, with dbt build or dbt docs generate"
     try:
-        head = msgspec.json.decode(text, type=Document).metadata
+        head = decode(text, Document).metadata
         _require_known(head, artefact, shown)
-        return msgspec.json.decode(text, type=kind)
+        return decode(text, kind)
     except msgspec.MsgspecError as error:
         msg = f"{shown} is not dbt's {artefact}.json: {error}"
         kind_of_error = SourceUnavailable if TRUNCATED in str(error) else FatalError

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from connectors.decoding import decode
 from connectors.errors import FatalError
 from connectors.families.dbt.artefacts import Artefacts, Manifest
 from connectors.families.dbt.nodes import CatalogTable, Place
@@ -69,7 +70,7 @@ class Project:
         """How dbt writes the table of a node in SQL."""
         manifest = self.artefacts.manifest
         raw = manifest.nodes.get(unique_id) or manifest.sources[unique_id]
-        return msgspec.json.decode(raw, type=Place).relation_name
+        return decode(raw, Place).relation_name
 
     def referred(self, *names: str) -> list[str]:
         """The ids of the nodes that `ref('name')`, `ref('package', 'name')` or `source('name', 'table')` may mean."""
@@ -80,7 +81,7 @@ class Project:
         catalog = self.artefacts.catalog
         raw = None if catalog is None else catalog.nodes.get(unique_id) or catalog.sources.get(unique_id)
         try:
-            return None if raw is None else msgspec.json.decode(raw, type=CatalogTable)
+            return None if raw is None else decode(raw, CatalogTable)
         except msgspec.MsgspecError:
             return None
 
@@ -119,7 +120,7 @@ def _places(manifest: Manifest) -> Iterator[tuple[str, Place]]:
             if unique_id.partition(".")[0] not in WITH_TABLES:
                 continue
             try:
-                place = msgspec.json.decode(raw, type=Place)
+                place = decode(raw, Place)
             except msgspec.MsgspecError as error:
                 msg = f"the node {unique_id} of the manifest cannot be read: {error}"
                 raise FatalError(msg, "have dbt write the manifest anew") from error

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 import msgspec
 
+from connectors.decoding import decode
+
 if TYPE_CHECKING:
     from sqlglot import exp
     from sqlglot.lineage import Node
@@ -154,7 +156,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, resource.getrlimit(resource.RLIMIT_DATA)[1]))
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     for line in sys.stdin.buffer:
-        question = msgspec.json.decode(line, type=Question)
+        question = decode(line, Question)
         signal.setitimer(signal.ITIMER_REAL, question.seconds)
         told = msgspec.json.encode(answer(question))
         signal.setitimer(signal.ITIMER_REAL, 0)

@@ -9,6 +9,7 @@ import threading
 import msgspec
 
 from connectors.cancellation import Cancellation
+from connectors.decoding import decode
 from connectors.errors import cause_of
 from connectors.families.dbt.query_columns import Answer, Question
 
@@ -43,7 +44,7 @@ class QueryProcess:
                 line = _said(process, asked)
             ended = None if line else self._ended()
         if line:
-            return msgspec.json.decode(line, type=Answer)
+            return decode(line, Answer)
         self._cancellation.check()
         if ended == -signal.SIGALRM:
             return Answer(error=f"it takes longer than the {question.seconds:g} s of parsingTimeoutLimit")

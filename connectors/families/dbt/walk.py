@@ -8,6 +8,7 @@ from typing import Any, TypeVar, cast
 import msgspec
 
 from connectors.connector import RunContext
+from connectors.decoding import decode
 from connectors.definition import FilterPattern
 from connectors.errors import ConnectorError
 from connectors.families.dbt import data_tests
@@ -235,7 +236,7 @@ def _filter(pattern: FilterPattern) -> Filter:
 
 def _decoded(raw: msgspec.Raw, kind: type[T], unique_id: str) -> T:
     try:
-        return msgspec.json.decode(raw, type=kind)
+        return decode(raw, kind)
     except msgspec.MsgspecError as error:
         msg = f"what dbt says of {unique_id} cannot be read: {error}"
         raise ConnectorError(msg, "have dbt write its artefacts anew, with dbt Core 1.3 to 1.11") from error

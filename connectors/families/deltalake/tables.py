@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec.structs import replace
 
+from connectors.decoding import decode
 from connectors.errors import ConnectorError, SourceUnavailable
 from connectors.families.database_source import Table
 from connectors.families.nested_types import column_of_type
@@ -47,7 +48,7 @@ def table_of(table: Table, uri: str, options: dict[str, str]) -> Table:
 def described(table: Table, uri: str, log: "DeltaTable") -> Table:
     """The same from a log that was read."""
     about = log.metadata()
-    fields = msgspec.json.decode(log.schema().to_json(), type=SparkSchema).fields
+    fields = decode(log.schema().to_json(), SparkSchema).fields
     columns: list[Column] = []
     for place, each in enumerate(fields, 1):
         comment = str(each.metadata.get("comment") or "") or None

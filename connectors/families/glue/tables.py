@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from connectors.decoding import decode
 from connectors.families.database_source import Table
 from connectors.families.nested_types import column_of_type
 from connectors.families.spark_schema import Told, spark_columns
@@ -86,7 +87,7 @@ def view_text(row: GlueTable) -> str | None:
     head, tail = PRESTO_VIEW
     if text.startswith(head) and text.endswith(tail):
         try:
-            wrapped: dict[str, Any] = msgspec.json.decode(b64decode(text[len(head) : -len(tail)]), type=dict[str, Any])
+            wrapped: dict[str, Any] = decode(b64decode(text[len(head) : -len(tail)]), dict[str, Any])
             text = str(wrapped["originalSql"])
         except (NotBase64, msgspec.MsgspecError, KeyError):
             text = row.view_expanded_text

@@ -6,6 +6,7 @@ from functools import partial
 
 import msgspec
 
+from connectors.decoding import decoder_of
 from connectors.families.database_source import ForeignKey, Table
 from connectors.families.postgres import queries
 from connectors.families.postgres.columns import ColumnRows, constraints, described
@@ -77,7 +78,7 @@ class TableRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return view_statement(kind, self.quoted, self.options, self.view)
 
 
-decoded = msgspec.json.Decoder(list[TableRow]).decode
+decoded = decoder_of(list[TableRow]).decode
 
 
 @dataclass(frozen=True, slots=True)
