@@ -13,8 +13,8 @@ from pydantic import field_validator
 from connectors.connector import RunContext
 from connectors.definition import FilterPattern, Model, SourceOptions
 from connectors.errors import ConnectorError
+from connectors.families.partial_failures import attempted
 from connectors.families.patterns import EntityFilter
-from connectors.families.rest_failures import attempted
 from connectors.families.service import Item, Listing, service_topology
 from connectors.models.messaging import (
     CleanupPolicy,

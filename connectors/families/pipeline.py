@@ -12,9 +12,9 @@ from typing import Any, Literal, Protocol, TypeVar
 from connectors.connector import RunContext
 from connectors.families.asset_names import entities_of
 from connectors.families.own_tags import OwnTags
+from connectors.families.partial_failures import Refused
 from connectors.families.patterns import EntityFilter
 from connectors.families.pipeline_options import PipelineConnection, PipelineMetadata
-from connectors.families.rest_failures import Refused
 from connectors.families.service import Item, Listing, service_topology
 from connectors.models.base import EntityReference
 from connectors.models.lineage import AddLineageRequest, LineageDetails

@@ -19,7 +19,7 @@ import httpx
 from connectors.cancellation import Cancellation
 from connectors.definition import TlsConfig, VerifySsl
 from connectors.errors import ConnectorError, FatalError, SourceUnavailable
-from connectors.families.rest_failures import Refused, Vanished
+from connectors.families.partial_failures import Refused, Vanished
 from connectors.http.answers import Answer, UnreadableAnswer
 from connectors.http.attempts import Attempts, Trouble, is_busy
 from connectors.http.retry import RetryPolicy, http_date

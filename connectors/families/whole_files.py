@@ -14,8 +14,8 @@ from connectors.definition import TlsConfig, VerifySsl
 from connectors.errors import ConnectorError, FatalError, SourceUnavailable
 from connectors.families.aws import AwsCredentials, AwsService
 from connectors.families.aws_failures import code_of, translated
+from connectors.families.partial_failures import Vanished
 from connectors.families.rest import Endpoint, RestClient, RestLimits
-from connectors.families.rest_failures import Vanished
 from connectors.families.web_addresses import require_possible
 from connectors.http.retry import RetryPolicy
 from connectors.report import Report

@@ -21,6 +21,7 @@ from connectors.sinks.verdicts import BulkOperationResult, Row
 
 logger = logging.getLogger(__name__)
 ALWAYS_DELETED = 10
+HOLDERS = frozenset({"apiCollection", "database", "databaseSchema"})
 STAGE = "delete"
 NO_SUCH_CALL = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED})
 FLAGS = {"recursive": "true", "hardDelete": "false"}
@@ -37,9 +38,13 @@ class DeletionPolicy:
     max_percent: int = 20
     dry_run: bool = False
 
-    def refuses(self, stale: int, seen: int) -> bool:
-        """Whether that many are too many to believe; with a share of 0, any is."""
-        return (stale > ALWAYS_DELETED or self.max_percent == 0) and stale * 100 > self.max_percent * (stale + seen)
+    def refuses(self, entity: str, stale: int, seen: int) -> bool:
+        """Whether that many are too many to believe; with a share of 0, any is.
+
+        A few are believed, unless nothing is left beside them: who lost a right is often answered with an empty list.
+        """
+        few = stale <= ALWAYS_DELETED and (seen > 0 or (stale == 1 and entity not in HOLDERS))
+        return stale * 100 > self.max_percent * (stale + seen) and not (few and self.max_percent)
 
 
 class Deletions:
@@ -133,7 +138,7 @@ class Deletions:
         _require_inside(scope, names)
         if not names:
             return False
-        if self._policy.refuses(len(names), len(scope.seen)):
+        if self._policy.refuses(scope.entity, len(names), len(scope.seen)):
             total = len(names) + len(scope.seen)
             msg = (
                 f"{len(names)} of {total} entities of the type {scope.entity} are gone from the source; nothing was "

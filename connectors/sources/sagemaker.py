@@ -19,7 +19,7 @@ from connectors.families.mlmodel import (
     Version,
     mlmodel_topology,
 )
-from connectors.families.rest_failures import attempted
+from connectors.families.partial_failures import attempted
 
 PAGE = 100
 GONE = Gone("ValidationException", "Could not find model")

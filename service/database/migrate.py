@@ -31,4 +31,4 @@ def upgrade(url: str) -> None:
         elif revision != head():
             logger.info("Migrating the database from %s to %s", revision or "empty", head())
             # Alembic is most of what it takes to load this module, and most starts have nothing to migrate.
-            import_module("service.database.migrations").run(connection)
+            import_module("service.database.alembic_upgrade").run(connection)

@@ -73,6 +73,19 @@ def test_modules_are_named_after_what_they_hold() -> None:
     assert vague == []
 
 
+def test_types_are_met_by_one_thread_at_a_time() -> None:
+    """Two that were the first to decode into a Struct have crashed the process: connectors/decoding.py."""
+    typed = [
+        where(path, node.lineno)
+        for path in modules(*SOURCE)
+        if path.name != "decoding.py"
+        for name, node in calls(path)
+        if name in {"msgspec.convert", "msgspec.json.Decoder"}
+        or (name == "msgspec.json.decode" and (len(node.args) > 1 or node.keywords))
+    ]
+    assert typed == []
+
+
 def test_nothing_sleeps() -> None:
     sleeping = [
         where(path, node.lineno) for path in modules(*SOURCE) for name, node in calls(path) if name == "time.sleep"

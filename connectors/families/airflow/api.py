@@ -26,8 +26,8 @@ from connectors.families.airflow.answers import (
     Version,
 )
 from connectors.families.airflow.config import AirflowConfig, BasicAuth
+from connectors.families.partial_failures import Vanished
 from connectors.families.rest import Endpoint, RestClient, RestLimits
-from connectors.families.rest_failures import Vanished
 from connectors.families.rest_pages import by_offset
 from connectors.http.answers import Answer
 from connectors.report import Observer

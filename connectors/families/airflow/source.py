@@ -12,9 +12,9 @@ from connectors.families.airflow.answers import Asset, Dag, DagRun, DagTask, Dag
 from connectors.families.airflow.api import Airflow, open_airflow
 from connectors.families.airflow.config import AirflowConfig
 from connectors.families.moments import milliseconds
+from connectors.families.partial_failures import attempted
 from connectors.families.pipeline import Pipeline
 from connectors.families.pipeline_options import LineageInformation, PipelineMetadata
-from connectors.families.rest_failures import attempted
 from connectors.models.names import fqn
 from connectors.models.pipeline import ExecutionStatus, PipelineStatus, Task, TaskStatus
 from connectors.report import Failure

@@ -33,8 +33,8 @@ from connectors.families.bigquery.answers import (
 from connectors.families.bigquery.config import BigQueryConfig
 from connectors.families.bigquery.failures import explained
 from connectors.families.google.tokens import GoogleTokens
+from connectors.families.partial_failures import attempted
 from connectors.families.rest import AT_ONCE, Endpoint, RestClient, RestLimits
-from connectors.families.rest_failures import attempted
 from connectors.families.rest_pages import by_cursor
 from connectors.http.answers import Answer
 from connectors.http.attempts import is_busy

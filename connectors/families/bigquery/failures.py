@@ -4,7 +4,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 from connectors.errors import FatalError
-from connectors.families.rest_failures import Refused
+from connectors.families.partial_failures import Refused
 
 JOBS = "bigquery.jobs.create"
 DISABLED = ("has not been used in project", "SERVICE_DISABLED", "it is disabled")

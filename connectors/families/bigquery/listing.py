@@ -27,7 +27,7 @@ from connectors.families.bigquery.tags import PolicyTags
 from connectors.families.database_source import ForeignKey, Table, Tag
 from connectors.families.database_tags import label_of, tags_of
 from connectors.families.hidden_tables import refuse_hidden
-from connectors.families.rest_failures import Refused, Vanished, attempted
+from connectors.families.partial_failures import Refused, Vanished, attempted
 from connectors.families.sql import DetailStream
 from connectors.models.base import TagLabel
 from connectors.models.database import VIEW_TYPES

@@ -13,7 +13,7 @@ from connectors.families.bigquery.listing import DatasetListing
 from connectors.families.bigquery.tags import PolicyTags
 from connectors.families.database_options import DatabaseMetadata
 from connectors.families.database_source import Database, Routine, Schema, Table, Tag
-from connectors.families.rest_failures import Vanished, attempted
+from connectors.families.partial_failures import Vanished, attempted
 from connectors.models.database import Language, StoredProcedureCode
 
 LANGUAGES: dict[str, Language] = {"SQL": "SQL", "JAVA": "Java", "JAVASCRIPT": "JavaScript", "PYTHON": "Python"}

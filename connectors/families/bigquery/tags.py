@@ -8,7 +8,7 @@ from typing import NamedTuple
 from connectors.errors import ConnectorError, advice_of
 from connectors.families.bigquery.api import BigQuery
 from connectors.families.database_source import Tag
-from connectors.families.rest_failures import attempted
+from connectors.families.partial_failures import attempted
 from connectors.models.names import encode_name
 from connectors.report import Failure, Report
 

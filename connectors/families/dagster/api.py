@@ -22,8 +22,8 @@ from connectors.families.dagster.answers import (
     Workspace,
 )
 from connectors.families.dagster.config import DagsterConfig
+from connectors.families.partial_failures import Refused, Vanished
 from connectors.families.rest import Endpoint, RestClient, RestLimits
-from connectors.families.rest_failures import Refused, Vanished
 from connectors.once import Once
 from connectors.report import Observer
 

@@ -15,9 +15,9 @@ from connectors.errors import ConnectorError
 from connectors.families.dagster.answers import AssetNode, Handle, JobDetails, Run, Runs, Schedule
 from connectors.families.dagster.api import Dagster, Place, checked, open_dagster
 from connectors.families.dagster.config import DagsterConfig
+from connectors.families.partial_failures import Refused, attempted
 from connectors.families.pipeline import Pipeline
 from connectors.families.pipeline_options import LineageInformation, PipelineMetadata
-from connectors.families.rest_failures import Refused, attempted
 from connectors.models.pipeline import ExecutionStatus, PipelineStatus, Task, TaskStatus
 from connectors.report import Failure
 

@@ -24,8 +24,8 @@ from connectors.families.elasticsearch.answers import (
     Resolved,
 )
 from connectors.families.elasticsearch.config import ClusterConnection
+from connectors.families.partial_failures import Vanished
 from connectors.families.rest import Endpoint, RestClient, RestLimits
-from connectors.families.rest_failures import Vanished
 from connectors.http.answers import Answer
 from connectors.report import Observer
 

@@ -6,8 +6,8 @@ from connectors.connector import Check
 from connectors.families.elasticsearch.api import Cluster
 from connectors.families.elasticsearch.config import ClusterConnection
 from connectors.families.elasticsearch.fields import fields_of
+from connectors.families.partial_failures import Refused
 from connectors.families.rest_checks import Open, Step, rest_checks
-from connectors.families.rest_failures import Refused
 
 ConfigT = TypeVar("ConfigT", bound=ClusterConnection)
 

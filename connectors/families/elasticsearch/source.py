@@ -9,7 +9,7 @@ from connectors.families.elasticsearch.answers import Index
 from connectors.families.elasticsearch.api import Cluster, Named, batches
 from connectors.families.elasticsearch.fields import fields_of
 from connectors.families.elasticsearch.templates import templates
-from connectors.families.rest_failures import Vanished, attempted
+from connectors.families.partial_failures import Vanished, attempted
 from connectors.families.search import Details, SearchIndex
 
 # Settings that are no choice of anybody's; those of a data stream's latest index change with every new one.

@@ -13,8 +13,8 @@ from connectors.families.kafka.config import KafkaProtocolConfig
 from connectors.families.message_schemas import avro, json_schema, protobuf
 from connectors.families.message_schemas.fields import Unreadable
 from connectors.families.messaging import FoundSchema
+from connectors.families.partial_failures import Vanished
 from connectors.families.rest import Endpoint, RestClient, RestLimits
-from connectors.families.rest_failures import Vanished
 from connectors.models.messaging import MessageSchema, SchemaField, SchemaType
 from connectors.report import Observer
 

@@ -22,8 +22,8 @@ from connectors.families.mlflow.answers import (
     Runs,
 )
 from connectors.families.mlflow.config import MlflowConfig, without_login
+from connectors.families.partial_failures import attempted
 from connectors.families.rest import Endpoint, Query, RestClient, RestLimits
-from connectors.families.rest_failures import attempted
 from connectors.families.rest_pages import by_cursor, settled
 from connectors.once import Once
 from connectors.report import Observer

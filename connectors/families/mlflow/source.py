@@ -14,7 +14,7 @@ from connectors.families.mlflow.api import Mlflow, open_mlflow
 from connectors.families.mlflow.config import MlflowConfig, without_login
 from connectors.families.mlflow.signature import features, flavor, read_file, read_history
 from connectors.families.mlmodel import Details, MlModel, MlModelMetadata, Version
-from connectors.families.rest_failures import Vanished, attempted
+from connectors.families.partial_failures import Vanished, attempted
 from connectors.models.mlmodel import MlHyperParameter
 from connectors.models.names import MAX_NAME_LENGTH
 

@@ -9,10 +9,10 @@ from typing import Any, Protocol, TypeVar
 import httpx
 
 from connectors.cancellation import Cancellation
+from connectors.families.partial_failures import attempted
 from connectors.families.prefect.answers import Deployment, Flow, FlowRun, TaskRun
 from connectors.families.prefect.config import PrefectCloudAuthentication, PrefectConfig
 from connectors.families.rest import Endpoint, RestClient, RestLimits
-from connectors.families.rest_failures import attempted
 from connectors.families.rest_pages import by_offset
 from connectors.report import Observer
 

@@ -11,12 +11,12 @@ from typing import Literal
 from connectors.connector import RunContext
 from connectors.errors import ConnectorError
 from connectors.families.moments import milliseconds
+from connectors.families.partial_failures import Refused, attempted
 from connectors.families.pipeline import Pipeline
 from connectors.families.pipeline_options import PipelineMetadata
 from connectors.families.prefect.answers import Deployment, DeploymentSchedule, Flow, FlowRun, TaskRun
 from connectors.families.prefect.api import Prefect, open_prefect
 from connectors.families.prefect.config import PrefectCloudAuthentication, PrefectConfig
-from connectors.families.rest_failures import Refused, attempted
 from connectors.models.pipeline import ExecutionStatus, PipelineStatus, Task, TaskStatus
 
 FLOWS_AT_A_TIME = 100

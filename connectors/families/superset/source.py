@@ -13,7 +13,7 @@ from connectors.errors import ConnectorError
 from connectors.families import dashboard as family
 from connectors.families.dashboard_options import DashboardMetadata
 from connectors.families.nested_types import column_of_type
-from connectors.families.rest_failures import attempted
+from connectors.families.partial_failures import attempted
 from connectors.families.superset.answers import MADE_BY_PEOPLE, Chart, Dashboard, DataSet, Person, TableColumn, Tag
 from connectors.families.superset.api import Superset, open_superset
 from connectors.families.superset.config import SupersetConfig

@@ -53,12 +53,31 @@ def test_other_scopes_are_left_alone(each_run: Run) -> None:
     assert each_run.fake.deleted("tables") == {"s.d.x.t1", 's.d."x.y".a'}
 
 
-def test_an_emptied_scope_is_emptied(each_run: Run) -> None:
+@pytest.mark.parametrize(("tables", "percent"), [(1, 20), (5, 100)])
+def test_an_emptied_scope_is_emptied(each_run: Run, tables: int, percent: int) -> None:
     """The server's deleteStale does nothing when nothing was seen: then we list ourselves."""
-    each_run.deliver(tree(5))
-    report = each_run.deliver([*tree(0), deletion()])
-    assert len(each_run.fake.deleted("tables")) == 5
-    assert report.counts()["deleted"] == 5
+    each_run.deliver(tree(tables))
+    report = each_run.deliver([*tree(0), deletion()], maxDeletedPercent=percent)
+    assert len(each_run.fake.deleted("tables")) == tables
+    assert report.counts()["deleted"] == tables
+
+
+@pytest.mark.parametrize(
+    "scope",
+    [
+        deletion(),
+        DeletionScope("s.d", "database", "databaseSchema", "databaseSchemas", ()),
+        DeletionScope("s", "databaseService", "database", "databases", ()),
+    ],
+)
+def test_an_empty_listing_is_not_believed(each_run: Run, scope: DeletionScope) -> None:
+    """Not of several, nor of the only one that holds others."""
+    each_run.deliver(tree(2))
+    report = each_run.deliver([scope], maxDeletedPercent=99)
+    assert deleting(each_run) == []
+    (failure,) = report.lost
+    assert "are gone from the source; nothing was deleted" in failure.cause
+    assert failure.advice == "if they are really gone, run once with sink.config.maxDeletedPercent: 100"
 
 
 def test_many_are_deleted_over_several_pages(each_run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

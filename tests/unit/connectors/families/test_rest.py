@@ -9,8 +9,8 @@ import pytest
 
 from connectors.cancellation import Cancellation
 from connectors.errors import ConnectorError, FatalError, RunCancelled, SourceUnavailable
+from connectors.families.partial_failures import Refused, Vanished
 from connectors.families.rest import Endpoint, RestClient, RestLimits
-from connectors.families.rest_failures import Refused, Vanished
 from connectors.http.answers import Answer
 from connectors.http.retry import RetryPolicy
 from connectors.report import Report

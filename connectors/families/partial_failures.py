@@ -1,4 +1,4 @@
-"""What an API refuses, as errors of the one entity that was asked for."""
+"""What a system refuses or no longer has, as errors of the one entity that was asked for: the others go on."""
 
 from collections.abc import Callable
 from typing import TypeVar
