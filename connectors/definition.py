@@ -57,7 +57,11 @@ class Model(BaseModel):
     """Base of everything users write: camelCase, unknown keys refused, unchangeable."""
 
     model_config = ConfigDict(
-        alias_generator=AliasGenerator(alias=to_camel), extra="forbid", frozen=True, hide_input_in_errors=True
+        alias_generator=AliasGenerator(alias=to_camel),
+        defer_build=True,  # parts of others and bases are never asked by themselves
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
     )
 
     @model_validator(mode="before")
