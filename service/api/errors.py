@@ -16,7 +16,7 @@ from pydantic import Field
 from connectors.errors import ConfigurationError
 from service.access.keys import hide_keys
 from service.api.bodies import UnsupportedFormat
-from service.api.formats import Malformed
+from service.api.malformed import Malformed
 from service.errors import (
     Conflict,
     Forbidden,
