@@ -84,7 +84,8 @@ class Model(BaseModel):
 class Incoming(Model):
     """What an OpenMetadata server sends; what it has beside what is used here is passed over."""
 
-    model_config = ConfigDict(extra="ignore")
+    # FastAPI cannot read bodies by models that are built later.
+    model_config = ConfigDict(defer_build=False, extra="ignore")
 
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
