@@ -13,6 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Generic, Literal, TypeVar
 
+import msgspec
 from pydantic import BaseModel
 
 from connectors.cancellation import Cancellation
@@ -91,8 +92,7 @@ OF_DATABASES = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class RunContext(Generic[ConfigT, OptionsT]):
+class RunContext(msgspec.Struct, Generic[ConfigT, OptionsT], frozen=True):
     """What one run gives its connector.
 
     `stored_connection` is what the service entity is to keep of `connection`. What has not changed since
@@ -128,8 +128,7 @@ class Check(Generic[ConfigT]):
     address: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CheckResult:
+class CheckResult(msgspec.Struct, frozen=True):
     """What became of one step."""
 
     name: str
@@ -141,8 +140,7 @@ class CheckResult:
     advice: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Connector(Generic[ConfigT, OptionsT]):
+class Connector(msgspec.Struct, Generic[ConfigT, OptionsT], frozen=True):
     """One kind of system; `name` is its module's name and what a definition's `source.type` says.
 
     `driver` is the module that has to be installed, by the extra named like the connector. `grants` are the statements

@@ -57,7 +57,11 @@ class Model(BaseModel):
     """Base of everything users write: camelCase, unknown keys refused, unchangeable."""
 
     model_config = ConfigDict(
-        alias_generator=AliasGenerator(alias=to_camel), extra="forbid", frozen=True, hide_input_in_errors=True
+        alias_generator=AliasGenerator(alias=to_camel),
+        defer_build=True,  # parts of others and bases are never asked by themselves
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
     )
 
     @model_validator(mode="before")
@@ -80,7 +84,8 @@ class Model(BaseModel):
 class Incoming(Model):
     """What an OpenMetadata server sends; what it has beside what is used here is passed over."""
 
-    model_config = ConfigDict(extra="ignore")
+    # FastAPI cannot read bodies by models that are built later.
+    model_config = ConfigDict(defer_build=False, extra="ignore")
 
 
 ModelT = TypeVar("ModelT", bound=BaseModel)

@@ -10,7 +10,8 @@ ConnectorError
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 SHOWN_CHARACTERS = 100
 
@@ -20,8 +21,7 @@ def shortened(text: str) -> str:
     return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(msgspec.Struct, frozen=True):
     """One fault of a definition: the dotted `path` of the field and what to do about it."""
 
     path: str

@@ -5,8 +5,8 @@ includes drops what none of them matches; an empty name is dropped as soon as th
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+import msgspec
 import regex
 
 from connectors.errors import FatalError
@@ -15,8 +15,7 @@ from connectors.errors import FatalError
 LONGEST_SECONDS = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(msgspec.Struct, frozen=True):
     """Compiled patterns; keeps everything when it has none."""
 
     includes: tuple[regex.Pattern[str], ...] = ()

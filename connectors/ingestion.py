@@ -2,10 +2,11 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
+
+import msgspec
 
 from connectors.cancellation import Cancellation
 from connectors.connector import RunContext
@@ -32,8 +33,7 @@ class Result(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True)
-class Beginning:
+class Beginning(msgspec.Struct, frozen=True):
     """How an attempt begins: `finished` names the scopes that an earlier one of the same run delivered.
 
     `at` is the moment, with its zone, from which an incremental run looks back; without it, it takes everything. So it
@@ -83,7 +83,7 @@ def carry_out(
         sink = open_sink(definition, planned.options, report, cancellation, folders)
         try:
             # A service that the server has is not overwritten: a connection that never worked must not become one.
-            runner.run(replace(root, held=True), sink.write)
+            runner.run(msgspec.structs.replace(root, held=True), sink.write)
             cancellation.check()
             sink.close()
         except BaseException:

@@ -9,12 +9,12 @@ import logging
 import pkgutil
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, cast
 
+import msgspec
 from pydantic import BaseModel
 
 import connectors.sources
@@ -42,8 +42,7 @@ OPTIONS = "source.sourceConfig.config"
 LATER_KINDS = ("-lineage", "-usage")
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True):
     """A definition that can be run: every part of it validated by the model it belongs to.
 
     One without a `connection` has to be completed before it runs: the server knows the connection.

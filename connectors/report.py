@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+import msgspec
+
 MAX_FAILURES_KEPT = 100
 
 Outcome = Literal["written", "unchanged", "filtered", "failed", "deleted"]
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(msgspec.Struct, frozen=True):
     """One entity that was lost: what, at which stage, why, and how to mend it.
 
     What is not `lost` is in the catalogue and stays there, though it ought to be deleted.
@@ -62,8 +63,7 @@ class Observer(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class Progress:
+class Progress(msgspec.Struct):
     """Items done and, where the source could tell, items to come."""
 
     processed: int = 0

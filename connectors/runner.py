@@ -11,8 +11,9 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
-from dataclasses import dataclass, field, replace
 from typing import Any
+
+import msgspec
 
 from connectors.ahead import Begun, with_next
 from connectors.cancellation import Cancellation
@@ -59,8 +60,7 @@ class FailureLog:
         return logging.WARNING if times <= LINES else logging.DEBUG, times <= TRACEBACKS
 
 
-@dataclass(frozen=True, slots=True)
-class TopologyRunner:
+class TopologyRunner(msgspec.Struct, frozen=True):
     """Walks topologies for one run.
 
     `threads` > 1 chooses the multithread flow. `finished` names the scopes that an earlier attempt delivered.
@@ -70,7 +70,7 @@ class TopologyRunner:
     cancellation: Cancellation
     threads: int = 1
     finished: frozenset[str] = frozenset()
-    failure_log: FailureLog = field(default_factory=FailureLog, repr=False)
+    failure_log: FailureLog = msgspec.field(default_factory=FailureLog)
 
     def run(self, root: Node[None, Any], write: Callable[[Record], None]) -> None:
         """Walk everything below `root`; `write` takes the records and may block, which slows the source.
@@ -103,25 +103,23 @@ class TopologyRunner:
         return deliver
 
 
-@dataclass(slots=True)
-class Listing:
+class Listing(msgspec.Struct):
     """One producer: whether it gave anything, and whether it came to its end and all of its items succeeded."""
 
     begun: bool = False
     complete: bool = True
 
 
-@dataclass(slots=True)
-class Walk:
+class Walk(msgspec.Struct):
     """One thread's way through the tree: depth first, lazy."""
 
     runner: TopologyRunner
     write: Callable[[Record], None]
     crew: Crew[Any] | None = None
-    scope_records: Counter[str] = field(default_factory=Counter[str])
-    seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict[str, float](float))
+    scope_records: Counter[str] = msgspec.field(default_factory=Counter[str])
+    seconds: defaultdict[str, float] = msgspec.field(default_factory=lambda: defaultdict[str, float](float))
     held: list[Record] | None = None
-    begun: list[Begun[Any, Any]] = field(default_factory=list[Begun[Any, Any]])
+    begun: list[Begun[Any, Any]] = msgspec.field(default_factory=list[Begun[Any, Any]])
 
     def node(self, node: Node[ParentT, ItemT], parent: ParentT, parent_name: str) -> bool:
         """Walk the items of `node` below `parent`; tell whether everything succeeded."""
@@ -204,7 +202,7 @@ class Walk:
         incomplete = threading.Event()
 
         def walk(item: ItemT) -> None:
-            own = replace(self, crew=crew, scope_records=Counter(), seconds=defaultdict(float))
+            own = msgspec.structs.replace(self, crew=crew, scope_records=Counter(), seconds=defaultdict(float))
             try:
                 if not own.item(node, item):
                     incomplete.set()

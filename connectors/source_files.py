@@ -1,16 +1,15 @@
 """Files of this machine that a definition may name as a source: those below the folders that the operator allows."""
 
-from dataclasses import dataclass
 from os import lstat, sep
 from os.path import realpath
 from pathlib import Path, PurePath
 from stat import S_ISLNK
 
+import msgspec
 from pydantic import ValidationInfo
 
 
-@dataclass(frozen=True, slots=True)
-class SourceFiles:
+class SourceFiles(msgspec.Struct, frozen=True):
     """The `folders` whose files may be read, links followed; None: every file."""
 
     folders: tuple[Path, ...] | None = None

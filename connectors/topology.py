@@ -1,8 +1,9 @@
 """The typed tree that a family of connectors walks: pure data over real functions."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
+
+import msgspec
 
 from connectors.models.records import Record
 
@@ -10,16 +11,14 @@ ParentT = TypeVar("ParentT")
 ItemT = TypeVar("ItemT")
 
 
-@dataclass(frozen=True, slots=True)
-class Filtered:
+class Filtered(msgspec.Struct, frozen=True):
     """Yielded by a producer in place of an item that the user's filters leave out, or that is as it was."""
 
     name: str
     unchanged: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Node(Generic[ParentT, ItemT]):
+class Node(msgspec.Struct, Generic[ParentT, ItemT], frozen=True):
     """One level of a topology, holding items of the type `entity`, each with a fully qualified `name`.
 
     `produce` lists the items below a parent, `stages` make the records of one item, in order, then the

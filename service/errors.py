@@ -12,11 +12,11 @@ ServiceError
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(msgspec.Struct, frozen=True):
     """One fault of an input: the dotted `path` of the field and what to do about it."""
 
     path: str

@@ -5,11 +5,11 @@ import platform
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotInTime
-from dataclasses import dataclass, field
 from datetime import datetime
 from importlib.metadata import version
 from threading import Lock
 
+import msgspec
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, Counter, Gauge, Histogram, Info
 from prometheus_client.exposition import generate_latest
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
@@ -28,18 +28,17 @@ _RUNNING = (1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 720
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class StoreFigures:
+class StoreFigures(msgspec.Struct, frozen=True):
     """What the store alone knows: how many runs are in each state, when each workflow last succeeded.
 
     `pools` has by pool how many could be taken now and how many run, with 0 for those served here.
     `awaiting_first_success` has the moments at which workflows were made that should have succeeded, and never did.
     """
 
-    runs: Mapping[str, int] = field(default_factory=dict[str, int])
-    pools: Mapping[str, Mapping[str, int]] = field(default_factory=dict[str, Mapping[str, int]])
-    last_success: Mapping[str, datetime] = field(default_factory=dict[str, datetime])
-    awaiting_first_success: Mapping[str, datetime] = field(default_factory=dict[str, datetime])
+    runs: Mapping[str, int] = msgspec.field(default_factory=dict[str, int])
+    pools: Mapping[str, Mapping[str, int]] = msgspec.field(default_factory=dict[str, Mapping[str, int]])
+    last_success: Mapping[str, datetime] = msgspec.field(default_factory=dict[str, datetime])
+    awaiting_first_success: Mapping[str, datetime] = msgspec.field(default_factory=dict[str, datetime])
 
 
 class Metrics:

@@ -4,7 +4,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import msgspec
@@ -179,7 +179,7 @@ def table(name: str, kind: TableType = TableType.REGULAR, **facts: Any) -> Table
 
 def routine(name: str, **facts: Any) -> Routine:
     """A function."""
-    return replace(Routine(name, StoredProcedureCode(code="select 1"), is_function=True), **facts)
+    return msgspec.structs.replace(Routine(name, StoredProcedureCode(code="select 1"), is_function=True), **facts)
 
 
 def schema(name: str, *contained: Table | Routine, **facts: Any) -> StoredSchema:

@@ -5,8 +5,9 @@ A connector lists collections and their endpoints; everything else is decided he
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, Protocol, TypeVar
+
+import msgspec
 
 from connectors.connector import RunContext
 from connectors.definition import FilterPattern, Model, SourceOptions, Unused
@@ -45,8 +46,7 @@ class ApiMetadata(SourceOptions):
     mark_deleted_api_collections: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class ApiCollection:
+class ApiCollection(msgspec.Struct, frozen=True):
     """Endpoints that belong together; `url` is where they all begin."""
 
     name: str
@@ -65,8 +65,7 @@ class Body(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class ApiEndpoint:
+class ApiEndpoint(msgspec.Struct, frozen=True):
     """One operation; `page` is where people read about it. `request` and `response` raise what cannot be read."""
 
     name: str
@@ -99,16 +98,14 @@ class ApiSource(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(msgspec.Struct, frozen=True):
     """A collection, and the endpoints that were met in it."""
 
     row: ApiCollection
-    seen: list[str] = field(default_factory=list[str])
+    seen: list[str] = msgspec.field(default_factory=list[str])
 
 
-@dataclass(frozen=True, slots=True)
-class EndpointItem:
+class EndpointItem(msgspec.Struct, frozen=True):
     """An endpoint on the walk; `collection` and `fqn` are fully qualified names."""
 
     collection: str

@@ -5,8 +5,9 @@ A connector lists the three; everything else is decided here.
 
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
+
+import msgspec
 
 from connectors.connector import RunContext
 from connectors.errors import ConnectorError
@@ -32,8 +33,7 @@ from connectors.topology import Node
 DETAILS = LineageDetails(source="DashboardLineage")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class Shown(msgspec.Struct, frozen=True, kw_only=True):
     """What all three have: a name that stays, a title for people; owners by their users' names."""
 
     name: str
@@ -44,8 +44,7 @@ class Shown:
     owners: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DataModel(Shown):
+class DataModel(Shown, frozen=True, kw_only=True):
     """What charts are made of. `columns` and `tables` may still be under way: they are called once, and may raise.
 
     `tables` gives the fully qualified names of those that it may be made of, one in each database service named.
@@ -57,16 +56,14 @@ class DataModel(Shown):
     sql: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chart(Shown):
+class Chart(Shown, frozen=True, kw_only=True):
     """A chart; `data_model` is the name of what it is made of."""
 
     type: ChartType = "Other"
     data_model: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dashboard(Shown):
+class Dashboard(Shown, frozen=True, kw_only=True):
     """A dashboard; `charts` are names."""
 
     charts: tuple[str, ...] = ()

@@ -8,7 +8,6 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
@@ -39,26 +38,24 @@ from connectors.topology import Filtered, Node
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class DatabaseItem:
+class DatabaseItem(msgspec.Struct, frozen=True):
     """A database on the walk, and the schemas listed below it."""
 
     fqn: str
     row: Database
     owners: tuple[EntityReference, ...]
-    seen: list[str] = field(default_factory=list[str])
+    seen: list[str] = msgspec.field(default_factory=list[str])
 
 
-@dataclass(frozen=True, slots=True)
-class SchemaItem:
+class SchemaItem(msgspec.Struct, frozen=True):
     """A schema on the walk, and the tables and routines listed below it."""
 
     fqn: str
     database: DatabaseItem
     row: Schema
     owners: tuple[EntityReference, ...]
-    seen_tables: list[str] = field(default_factory=list[str])
-    seen_routines: list[str] = field(default_factory=list[str])
+    seen_tables: list[str] = msgspec.field(default_factory=list[str])
+    seen_routines: list[str] = msgspec.field(default_factory=list[str])
 
 
 class TableItem(msgspec.Struct, frozen=True):
@@ -69,8 +66,7 @@ class TableItem(msgspec.Struct, frozen=True):
     row: Table
 
 
-@dataclass(frozen=True, slots=True)
-class RoutineItem:
+class RoutineItem(msgspec.Struct, frozen=True):
     """A routine on the walk."""
 
     fqn: str

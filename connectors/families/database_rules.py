@@ -1,7 +1,5 @@
 """The user's choices for one run over a database service: which entities are kept, and who owns them."""
 
-from dataclasses import dataclass
-
 import msgspec
 
 from connectors.definition import FilterPattern
@@ -14,8 +12,7 @@ from connectors.models.names import fqn
 TEAM_PREFIX = "team:"
 
 
-@dataclass(frozen=True, slots=True)
-class Owners:
+class Owners(msgspec.Struct, frozen=True):
     """Who owns an entity: what `ownerConfig` says of it or its level, else its owner in the source.
 
     Where there is neither, an `ownerConfig` hands the owners of the entity's parent down, or has a default.
@@ -75,8 +72,7 @@ def references(names: OwnerNames | None) -> tuple[EntityReference, ...]:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class DatabaseRules:
+class DatabaseRules(msgspec.Struct, frozen=True):
     """Filters and owners, decided once per run."""
 
     databases: EntityFilter

@@ -1,7 +1,6 @@
 """What a connector of databases answers, and in which words."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
 import msgspec
@@ -16,8 +15,7 @@ from connectors.models.database import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Database:
+class Database(msgspec.Struct, frozen=True):
     """A database as its system describes it; one that is `closed` exists, and cannot be looked into.
 
     Of one that is read `in_part`, not all schemas are listed: none is ever deleted there. Nor where `schemas_need`
@@ -32,8 +30,7 @@ class Database:
     schemas_need: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Schema:
+class Schema(msgspec.Struct, frozen=True):
     """A schema as its system describes it.
 
     `tables_need` and `routines_need` are rights that the user lacks to see all of them, written as the statements that
@@ -47,8 +44,7 @@ class Schema:
     routines_need: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ForeignKey:
+class ForeignKey(msgspec.Struct, frozen=True):
     """`columns` of one table refer to `referred_columns` of another, in order; names as the system has them."""
 
     columns: tuple[str, ...]
@@ -89,8 +85,7 @@ class Table(msgspec.Struct, frozen=True):
     only_there: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Routine:
+class Routine(msgspec.Struct, frozen=True):
     """A function or procedure; `name` is unique within its schema and kept as it is."""
 
     name: str
@@ -101,8 +96,7 @@ class Routine:
     owner: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Tag:
+class Tag(msgspec.Struct, frozen=True):
     """A tag that tables of a database carry."""
 
     classification: str

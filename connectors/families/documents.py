@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any, cast
 
 import msgspec
@@ -18,12 +17,11 @@ SHOWN: Mapping[DataType, str] = {"STRUCT": "struct", "NULL": "null"}
 logger = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
-class Shape:
+class Shape(msgspec.Struct):
     """What was seen of one field: `kinds` by data type, as they are shown; `fields` of objects, `element` of arrays."""
 
-    kinds: dict[DataType, str] = field(default_factory=dict[DataType, str])
-    fields: dict[str, "Shape"] = field(default_factory=dict[str, "Shape"])
+    kinds: dict[DataType, str] = msgspec.field(default_factory=dict[DataType, str])
+    fields: dict[str, "Shape"] = msgspec.field(default_factory=dict[str, "Shape"])
     element: "Shape | None" = None
 
     @property

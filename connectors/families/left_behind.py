@@ -5,8 +5,9 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeVar
+
+import msgspec
 
 from connectors.cancellation import Cancellation
 from connectors.errors import RunCancelled
@@ -16,8 +17,7 @@ AnswerT = TypeVar("AnswerT")
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(msgspec.Struct, frozen=True):
     """Why a question has no answer."""
 
     error: Exception

@@ -5,9 +5,9 @@ A connector lists topics and finds the schemas of their messages; everything els
 
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeVar
 
+import msgspec
 from pydantic import field_validator
 
 from connectors.connector import RunContext
@@ -51,8 +51,7 @@ class MessagingMetadata(SourceOptions):
         return value
 
 
-@dataclass(frozen=True, slots=True)
-class Topic:
+class Topic(msgspec.Struct, frozen=True):
     """A topic as its system has it; `problem` is why not all of that could be read.
 
     `described` gives the whole topic where a system tells no more than names in its listing: it is asked by several
@@ -76,8 +75,7 @@ class Topic:
     described: Callable[[], "Topic"] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class FoundSchema:
+class FoundSchema(msgspec.Struct, frozen=True):
     """The schema of a topic's messages; `problem` is why its fields are not known, though its text is."""
 
     schema: MessageSchema

@@ -5,9 +5,9 @@ A connector lists models and tells of their versions; everything else is decided
 
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, Protocol, TypeVar
 
+import msgspec
 from pydantic import field_validator
 
 from connectors.connector import RunContext
@@ -55,8 +55,7 @@ class MlModelMetadata(SourceOptions):
         return value
 
 
-@dataclass(frozen=True, slots=True)
-class Version:
+class Version(msgspec.Struct, frozen=True):
     """One version of a model; `labels` are its aliases and stage, `metrics` what its run measured."""
 
     name: str
@@ -65,8 +64,7 @@ class Version:
     metrics: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Details:
+class Details(msgspec.Struct, frozen=True):
     """What takes more questions than the listing; `problem` is why not all of it could be read.
 
     `storage` and `tags` are those that the listing does not tell, `image` is what runs the model.
@@ -83,12 +81,11 @@ class Details:
     problem: ConnectorError | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class MlModel:
+class MlModel(msgspec.Struct, frozen=True):
     """A model as its registry has it. `details` may still be under way: it is called once, and may raise."""
 
     name: str
-    details: Callable[[], Details] = field(default=Details)
+    details: Callable[[], Details] = msgspec.field(default=Details)
     description: str | None = None
     url: str | None = None
     storage: str | None = None

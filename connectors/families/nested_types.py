@@ -8,7 +8,8 @@ without a name are called by their places. A text that is none of these is UNKNO
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from connectors.families.type_tokens import NotATypeError, TypeTokens
 from connectors.models.database import Column, DataType
@@ -65,8 +66,7 @@ CLOSING = {"<": ">", "(": ")"}
 MAX_DEPTH = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(msgspec.Struct, frozen=True):
     """One field of a struct."""
 
     name: str
@@ -75,8 +75,7 @@ class Field:
     description: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class NestedType:
+class NestedType(msgspec.Struct, frozen=True):
     """A type as it is made: `parts` are an array's element, a map's key and value, a union's alternatives."""
 
     name: str

@@ -1,13 +1,12 @@
 """The filters of any family: patterns of the connection and of the source options."""
 
-from dataclasses import dataclass
+import msgspec
 
 from connectors.definition import FilterPattern
 from connectors.filters import Filter, compile_filter
 
 
-@dataclass(frozen=True, slots=True)
-class EntityFilter:
+class EntityFilter(msgspec.Struct, frozen=True):
     """The patterns of the connection, always on bare names, and those of the source options; both have to keep."""
 
     connection: Filter

@@ -6,8 +6,9 @@ A connector lists pipelines and tells of their tasks and runs; everything else i
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeVar
+
+import msgspec
 
 from connectors.connector import RunContext
 from connectors.families.asset_names import entities_of
@@ -35,8 +36,7 @@ MOST_PAIRS = 100
 Entity = tuple[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Pipeline:
+class Pipeline(msgspec.Struct, frozen=True):
     """A pipeline as its system has it; `inlets` and `outlets` are the URIs of what it reads and writes.
 
     `flows` are pairs of them where it is known from what to what it moves data. `owners` are users, `teams` teams.

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any, NoReturn, TypeVar
 
 import httpx
+import msgspec
 
 from connectors.cancellation import Cancellation
 from connectors.definition import TlsConfig, VerifySsl
@@ -33,8 +34,7 @@ Query = Mapping[str, str | int | list[str]]
 SHORTEST_SECRET = 4
 
 
-@dataclass(frozen=True, slots=True)
-class RestLimits:
+class RestLimits(msgspec.Struct, frozen=True):
     """Seconds for a connection, the next part of an answer and all of it; requests at a time; bytes of an answer."""
 
     connect_seconds: float = 10.0
@@ -42,7 +42,7 @@ class RestLimits:
     answer_seconds: float = 300.0
     connections: int = 4
     answer_bytes: int = 64 * 1024**2
-    retry: RetryPolicy = field(default_factory=lambda: RetryPolicy(tries=5))
+    retry: RetryPolicy = msgspec.field(default_factory=lambda: RetryPolicy(tries=5))
 
 
 LIMITS = RestLimits()

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+import msgspec
 from pydantic import BaseModel
 
 from connectors.cancellation import Cancellation
@@ -17,8 +17,7 @@ ApiT = TypeVar("ApiT")
 Open = Callable[[ConfigT, Report, Cancellation, RestLimits | None], AbstractContextManager[ApiT]]
 
 
-@dataclass(frozen=True, slots=True)
-class Step(Generic[ApiT]):
+class Step(msgspec.Struct, Generic[ApiT], frozen=True):
     """A check of what has been opened; see connectors.connector.Check."""
 
     name: str

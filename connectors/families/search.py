@@ -5,9 +5,9 @@ A connector lists indexes and tells of their fields; everything else is decided 
 
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, Protocol, TypeVar
 
+import msgspec
 from pydantic import Field
 
 from connectors.connector import RunContext
@@ -41,17 +41,15 @@ class SearchMetadata(SourceOptions):
     sample_size: Annotated[int, Unused()] = Field(default=10, ge=0)
 
 
-@dataclass(frozen=True, slots=True)
-class Details:
+class Details(msgspec.Struct, frozen=True):
     """What an index holds; `settings` as the system names and nests them."""
 
     fields: tuple[SearchIndexField, ...] = ()
     description: str | None = None
-    settings: dict[str, Any] = field(default_factory=dict[str, Any])
+    settings: dict[str, Any] = msgspec.field(default_factory=dict[str, Any])
 
 
-@dataclass(frozen=True, slots=True)
-class SearchIndex:
+class SearchIndex(msgspec.Struct, frozen=True):
     """An index, or a template of indexes, as its system has it.
 
     `details` is called once, by any thread and for those only that the filters keep; what it raises is the index's
@@ -59,7 +57,7 @@ class SearchIndex:
     """
 
     name: str
-    details: Callable[[], Details] = field(default=Details)
+    details: Callable[[], Details] = msgspec.field(default=Details)
     template: bool = False
 
 

@@ -5,8 +5,9 @@ are decided here, once.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
+
+import msgspec
 
 from connectors.connector import RunContext
 from connectors.families.patterns import EntityFilter
@@ -19,8 +20,7 @@ from connectors.topology import Filtered, Node
 RowT = TypeVar("RowT")
 
 
-@dataclass(frozen=True, slots=True)
-class Item(Generic[RowT]):
+class Item(msgspec.Struct, Generic[RowT], frozen=True):
     """A row on the walk; `service` is the service's fully qualified name, `fqn` the item's own."""
 
     service: str
@@ -28,8 +28,7 @@ class Item(Generic[RowT]):
     row: RowT
 
 
-@dataclass(slots=True)
-class Listing(Generic[RowT]):
+class Listing(msgspec.Struct, Generic[RowT]):
     """One kind of entity that lies in a service.
 
     `rows` lists them all, `name` gives a row's own name, `stages` make its records. `kept` decides about a row where
@@ -52,7 +51,7 @@ class Listing(Generic[RowT]):
     parallel: bool = True
     expect: Callable[[Item[RowT]], Mapping[str, int]] | None = None
     takes: Callable[[str], bool] | None = None
-    seen: list[str] = field(default_factory=list[str])
+    seen: list[str] = msgspec.field(default_factory=list[str])
 
     def node(self, service: type[CreateServiceRequest]) -> Node[str, Item[RowT]]:
         """The listing as a part of a topology, below the fully qualified name of a service."""

@@ -1,9 +1,10 @@
 """Where in the catalogue a table may be that another system reads."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from itertools import zip_longest
 from urllib.parse import unquote, urlsplit
+
+import msgspec
 
 from connectors.families.lineage_options import LineageInformation
 from connectors.models.names import encode_name, fqn, split_fqn
@@ -19,8 +20,7 @@ DEFAULT_SCHEMAS: Mapping[str, str] = {
 ANY = "*"
 
 
-@dataclass(frozen=True, slots=True)
-class TablePlace:
+class TablePlace(msgspec.Struct, frozen=True):
     """A table; None is what is not known of it."""
 
     table: str
@@ -36,13 +36,13 @@ class TablePlace:
         kind = parts.scheme.partition("+")[0]
         path = [unquote(part) for part in parts.path.split("/") if part]
         if kind == "sqlite":
-            return replace(self, database="default", schema=self.schema or "main")
+            return msgspec.structs.replace(self, database="default", schema=self.schema or "main")
         if kind in WITHOUT_DATABASE:
-            return replace(self, database="default", schema=self.schema or next(iter(path), None))
+            return msgspec.structs.replace(self, database="default", schema=self.schema or next(iter(path), None))
         path = [parts.netloc, *path] if kind == "bigquery" and parts.netloc else path
         first, second = (*path, None, None)[:2]
         schema = self.schema or second or DEFAULT_SCHEMAS.get(kind)
-        return replace(self, database=self.database or first, schema=schema)
+        return msgspec.structs.replace(self, database=self.database or first, schema=schema)
 
     def fqns(self, services: LineageInformation) -> Iterator[str]:
         """Its fully qualified names, one in each of the services named, where enough is known of it."""

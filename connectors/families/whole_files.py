@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Protocol, cast
 from urllib.parse import unquote, urlsplit
 
+import msgspec
+
 from connectors.cancellation import Cancellation
 from connectors.definition import TlsConfig, VerifySsl
 from connectors.errors import ConnectorError, FatalError, SourceUnavailable
@@ -52,8 +54,7 @@ class Absent(SourceUnavailable):
     """There is no such file, yet."""
 
 
-@dataclass(frozen=True, slots=True)
-class LocalFile:
+class LocalFile(msgspec.Struct, frozen=True):
     """A file of this machine, which lies below the folders that the operator allows; `key` is who named it."""
 
     files: SourceFiles
@@ -132,8 +133,7 @@ class HttpFile:
                 raise Absent(error.message, f"correct {self.key}, or have the file put there") from error
 
 
-@dataclass(frozen=True, slots=True)
-class S3File:
+class S3File(msgspec.Struct, frozen=True):
     """An object of S3, or of what speaks its protocol."""
 
     credentials: AwsCredentials

@@ -2,9 +2,9 @@
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import httpx
+import msgspec
 
 from connectors.cancellation import Cancellation
 from connectors.errors import RunCancelled
@@ -13,8 +13,7 @@ from connectors.http.retry import BROKEN, BUSY, TOO_SLOW, RetryPolicy, asked_del
 from connectors.http.sockets import Sockets
 
 
-@dataclass(frozen=True, slots=True)
-class Trouble:
+class Trouble(msgspec.Struct, frozen=True):
     """Why one try brought nothing, and how often it is worth trying."""
 
     reason: str
@@ -24,8 +23,7 @@ class Trouble:
     too_slow: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class GivenUp:
+class GivenUp(msgspec.Struct, frozen=True):
     """No answer after all tries, or after those for which there was time."""
 
     trouble: Trouble

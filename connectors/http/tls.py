@@ -4,10 +4,10 @@ import ssl
 import tempfile
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+import msgspec
 from pydantic import SecretStr
 
 from connectors.definition import TlsConfig, VerifySsl
@@ -17,8 +17,7 @@ NOT_TLS = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILU
 WANTS_OURS = frozenset({"TLSV13_ALERT_CERTIFICATE_REQUIRED", "SSLV3_ALERT_HANDSHAKE_FAILURE"})
 
 
-@dataclass(frozen=True, slots=True)
-class TlsKeys:
+class TlsKeys(msgspec.Struct, frozen=True):
     """What users call it: how a certificate is checked (empty where they cannot say), and the texts or files."""
 
     verify: str = "verifySSL"

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+import msgspec
+
 from connectors.models.base import Request
 
 
@@ -25,8 +27,7 @@ class DeletionScope:
     takes: Callable[[str], bool] | None = field(default=None, compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class ScopeEnd:
+class ScopeEnd(msgspec.Struct, frozen=True):
     """Everything below `fqn` has been handed over; `records` counts it by entity type."""
 
     fqn: str

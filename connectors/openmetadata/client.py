@@ -5,7 +5,6 @@ import re
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from http import HTTPStatus
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any, NoReturn
 from urllib.parse import quote, urlencode
 
 import httpx
+import msgspec
 
 from connectors.cancellation import Cancellation
 from connectors.definition import OpenMetadataConnection
@@ -41,18 +41,16 @@ class TookTooLong(SinkUnavailable):
     """The server did not answer in time; a smaller request may pass."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(msgspec.Struct, frozen=True):
     """How long to wait for a connection and for the next part of an answer, how often, and on how many connections."""
 
     connect_seconds: float = 10.0
     read_seconds: float = 300.0
     connections: int = 4
-    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    retry: RetryPolicy = msgspec.field(default_factory=RetryPolicy)
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """One request, as often as it is sent; `operation` is what metrics call it."""
 
     operation: str

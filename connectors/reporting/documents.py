@@ -1,10 +1,11 @@
 """A run in the shapes of OpenMetadata's `pipelineStatus`, progress and log endpoints (its JSON Schemas, status/)."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
+
+import msgspec
 
 from connectors.openmetadata.instants import milliseconds
 from connectors.report import Failure, Report, eta_seconds
@@ -35,8 +36,7 @@ FINAL_UPDATES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(msgspec.Struct, frozen=True):
     """The run that is reported: `pipeline` is a fully qualified name."""
 
     pipeline: str
@@ -46,8 +46,7 @@ class Subject:
     started: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(msgspec.Struct, frozen=True):
     """What a run counted, by a clock of instants with their zone, and how its secrets are hidden."""
 
     report: Report
@@ -55,8 +54,7 @@ class Account:
     clock: Callable[[], datetime]
 
 
-@dataclass(frozen=True, slots=True)
-class End:
+class End(msgspec.Struct, frozen=True):
     """How a run, or one attempt of it, stands or ended; `error` when something ended it.
 
     `warnings` is how many lines of that level it logged.

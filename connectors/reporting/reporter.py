@@ -5,10 +5,11 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from connectors.cancellation import Cancellation
 from connectors.connector import Connector
@@ -33,8 +34,7 @@ WARNING = logging.getLevelName(logging.WARNING)
 STOP_SECONDS = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
+class Pace(msgspec.Struct, frozen=True):
     """How often the server is told, in seconds.
 
     The first time after `first`, then ever less often up to `longest`; log lines each `lines`. What is to be told at
@@ -47,8 +47,7 @@ class Pace:
     last: float = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class Reported:
+class Reported(msgspec.Struct, frozen=True):
     """What is reported: a run, its counts, and how its secrets are hidden."""
 
     subject: Subject
@@ -57,7 +56,7 @@ class Reported:
     source_config: Mapping[str, Any]
     with_logs: bool
     tokens: Path | None = None
-    pace: Pace = field(default_factory=Pace)
+    pace: Pace = msgspec.field(default_factory=Pace)
 
 
 class PipelineReporter:
@@ -187,7 +186,7 @@ class PipelineReporter:
     def _tell_end(self, server: PipelineServer, end: End) -> None:
         self._closing = True
         reported = self._reported
-        warned = replace(end, warnings=self._warnings)
+        warned = msgspec.structs.replace(end, warnings=self._warnings)
         status = status_document(reported.subject, reported.account, warned, self._now())
         steps = [lambda: self._tell_final(server, status)]
         if end.state is PipelineState.QUEUED:  # said late, it would hide what the next attempt says

@@ -2,10 +2,11 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from connectors.cancellation import Cancellation
 from connectors.definition import OpenMetadataConnection, parse
@@ -30,8 +31,7 @@ SERVER = "workflowConfig.openMetadataServerConfig"
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(msgspec.Struct, frozen=True):
     """Where a run stands, and since when; `source_config` is for a pipeline to be made."""
 
     subject: Subject

@@ -1,13 +1,13 @@
 """What one request carries, and how records are gathered for it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+import msgspec
 
 from connectors.sinks.entries import Entry, Kind
 
 
-@dataclass(slots=True)
-class Batch:
+class Batch(msgspec.Struct):
     """Entries of one kind that are sent together.
 
     `tries` counts how often they were refused for a passing reason, `slow` how often a larger batch took too
@@ -15,13 +15,13 @@ class Batch:
     """
 
     kind: Kind
-    entries: list[Entry] = field(default_factory=list[Entry])
+    entries: list[Entry] = msgspec.field(default_factory=list[Entry])
     size: int = 0
     opened: float = 0.0
     tries: int = 0
     slow: int = 0
     late: bool = False
-    names: set[str] = field(default_factory=set[str])
+    names: set[str] = msgspec.field(default_factory=set[str])
 
     @property
     def rank(self) -> int:

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from http import HTTPStatus
 
 import msgspec
@@ -31,8 +30,7 @@ class Refused(ConnectorError):
     """The deletions of one scope are not done; the message says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class DeletionPolicy:
+class DeletionPolicy(msgspec.Struct, frozen=True):
     """The share of a scope that may go at once, and whether anything goes at all."""
 
     max_percent: int = 20

@@ -5,8 +5,9 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+import msgspec
 
 from connectors.cancellation import Cancellation
 
@@ -14,8 +15,7 @@ TaskT = TypeVar("TaskT")
 logger = logging.getLogger(__name__)
 
 
-@dataclass(slots=True, eq=False)
-class Turn(Generic[TaskT]):
+class Turn(msgspec.Struct, Generic[TaskT], eq=False):
     """A task in its place; `rank` tells what it must not overtake."""
 
     task: TaskT

@@ -1,6 +1,5 @@
 """Requests ready to be sent: encoded once, and never decoded again on the usual way."""
 
-from dataclasses import dataclass, replace
 from hashlib import md5
 
 import msgspec
@@ -15,8 +14,7 @@ OUTERMOST = 2  # parts of the name of what lies directly in a service
 HASH_START, HASH_LENGTH, HASH_END = b',"sourceHash":"', 32, b'"}'
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(msgspec.Struct, frozen=True):
     """What the sink has to know of an entity's type."""
 
     entity: str
@@ -36,7 +34,7 @@ class Kind:
 
     def of_entity(self, fqn: str) -> "Kind":
         """The kind of one entity: what lies deeper than others of its collection has a higher rank."""
-        return replace(self, rank=self.rank + len(split_fqn(fqn)) - OUTERMOST) if self.nests else self
+        return msgspec.structs.replace(self, rank=self.rank + len(split_fqn(fqn)) - OUTERMOST) if self.nests else self
 
     @property
     def service(self) -> bool:

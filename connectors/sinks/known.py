@@ -4,8 +4,9 @@ import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from itertools import groupby
+
+import msgspec
 
 from connectors.errors import FatalError, SinkUnavailable
 from connectors.http.answers import UnreadableAnswer
@@ -20,11 +21,10 @@ logger = logging.getLogger(__name__)
 Key = tuple[str, str]
 
 
-@dataclass(slots=True)
-class Scope:
+class Scope(msgspec.Struct):
     """What the server listed of one scope: a name's hash, None once it was asked for. `names` is None when unknown."""
 
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    lock: threading.Lock = msgspec.field(default_factory=threading.Lock)
     asked: bool = False
     names: dict[str, bytes | None] | None = None
 

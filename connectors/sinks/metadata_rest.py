@@ -3,7 +3,6 @@
 import logging
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated, Protocol, cast
@@ -61,8 +60,7 @@ class MetadataRestConfig(Model):
         return Limits(self.connect_timeout_seconds, self.read_timeout_seconds, self.in_flight, retry or RetryPolicy())
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(msgspec.Struct, frozen=True):
     """Where a run delivers to and how.
 
     `override_metadata` overwrites what people edited on the server; `tokens` is where a token may be read from.
@@ -76,8 +74,7 @@ class Target:
     tokens: Path | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Deletion:
+class Deletion(msgspec.Struct, frozen=True):
     """A scope to clean up, with its number."""
 
     number: int

@@ -2,9 +2,10 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from connectors.cancellation import Cancellation
 from connectors.definition import Model, SourceOptions, WorkflowConfig, WorkflowDefinition, parse
@@ -24,8 +25,7 @@ SERVER = "workflowConfig.openMetadataServerConfig"
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Folders:
+class Folders(msgspec.Struct, frozen=True):
     """What a run may touch of this machine's files.
 
     `files` bounds what the file sink writes and `tokens` what a token is read from (None: anywhere), `sources` what

@@ -1,10 +1,11 @@
 """Sending a file of the `file` sink, or dead letters, to a server."""
 
-import dataclasses
 import logging
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
+
+import msgspec
 
 from connectors.cancellation import Cancellation
 from connectors.errors import ConfigurationError
@@ -29,7 +30,7 @@ def replay(path: Path, target: Target, report: Observer, cancellation: Cancellat
         raise ConfigurationError.at(str(path), "cannot be replayed into itself: name another file for dead letters")
     ranks = _ranks(path, cancellation)
     config = target.config.model_copy(update={"send_unchanged": True})
-    sink = MetadataRestSink(dataclasses.replace(target, config=config), report, cancellation)
+    sink = MetadataRestSink(msgspec.structs.replace(target, config=config), report, cancellation)
     try:
         for rank in sorted(ranks):
             _send(path, rank, sink)

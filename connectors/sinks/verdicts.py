@@ -1,7 +1,6 @@
 """What the server said became of each entity of a bulk request."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, cast
 
@@ -35,8 +34,7 @@ class BulkOperationResult(msgspec.Struct, frozen=True, rename="camel"):
     failed_request: tuple[Row, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(msgspec.Struct, frozen=True):
     """Why the server did not take an entity; when that is `passing`, it may take it a little later."""
 
     status: int
@@ -44,11 +42,10 @@ class Refusal:
     passing: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True):
     """What became of a batch: refusals by the entry's place in it, the others were taken."""
 
-    refused: Mapping[int, Refusal] = field(default_factory=dict[int, Refusal])
+    refused: Mapping[int, Refusal] = msgspec.field(default_factory=dict[int, Refusal])
     unchanged: int = 0
 
 

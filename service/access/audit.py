@@ -1,7 +1,6 @@
 """Writes down who changed what, in the transaction of the change itself."""
 
-from dataclasses import dataclass
-
+import msgspec
 from sqlalchemy.orm import Session
 
 from service.access import repository
@@ -9,8 +8,7 @@ from service.access.schemas import Via
 from service.workflows.documents import Json, storable
 
 
-@dataclass(frozen=True, slots=True)
-class Actor:
+class Actor(msgspec.Struct, frozen=True):
     """Who makes changes, and on which way."""
 
     name: str

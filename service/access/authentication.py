@@ -3,8 +3,9 @@
 import hmac
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from service import clock
 from service.access import repository
@@ -19,8 +20,7 @@ MOST_KNOWN = 10_000
 ADMIN_KEY = "HEADWATER_ADMIN_KEY"
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(msgspec.Struct, frozen=True):
     """Who calls, and what they may do."""
 
     name: str
@@ -33,8 +33,7 @@ class Caller:
 ANYBODY = Caller("anybody", Role.ADMIN)
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
+class _Known(msgspec.Struct, frozen=True):
     caller: Caller
     until: float
 

@@ -1,10 +1,10 @@
 """Every query on keys and on the record of changes. Nothing here commits."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import uuid4
 
+import msgspec
 from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy import delete as delete_from
 from sqlalchemy.dialects.postgresql import insert
@@ -22,8 +22,7 @@ CHANNEL = "headwater_keys"
 USE_NOTED = timedelta(minutes=1)
 
 
-@dataclass(frozen=True, slots=True)
-class AuditFilter:
+class AuditFilter(msgspec.Struct, frozen=True):
     """Which changes to list; all conditions hold together. `resource` takes in what lies below it."""
 
     actor: str | None = None

@@ -13,7 +13,8 @@ from fastapi.routing import APIRoute
 from typing_extensions import override
 
 from service.api.callers import READING, require_role, required_role
-from service.api.formats import WHOLE, Format, read_document
+from service.api.formats import Format, read_document
+from service.api.malformed import WHOLE
 from service.errors import Invalid, ServiceError, TooLarge
 from service.workflows.documents import Json
 

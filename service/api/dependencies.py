@@ -1,11 +1,11 @@
 """What endpoints are given: the parts of the service, a session per request, checked parameters."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import BoundedSemaphore
 from typing import Annotated
 
+import msgspec
 from fastapi import Depends, Path, Query, Request
 from pydantic import AfterValidator, AwareDatetime, Field
 from sqlalchemy.orm import Session
@@ -32,8 +32,7 @@ MAX_ID = 2**63 - 1
 MAX_CHECKS = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Readiness:
+class Readiness(msgspec.Struct, frozen=True):
     """Whether one part of the service can do its work."""
 
     component: str
@@ -41,8 +40,7 @@ class Readiness:
     message: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Services:
+class Services(msgspec.Struct, frozen=True):
     """The parts of the service that the API speaks to, made by `service.app`.
 
     `check_connection` resolves secrets and yields the result of each step.
@@ -58,7 +56,7 @@ class Services:
     openmetadata: OpenMetadata
     keys: KeyRing
     max_body_bytes: int = DEFAULT_MAX_BODY_BYTES
-    check_slots: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(MAX_CHECKS))
+    check_slots: BoundedSemaphore = msgspec.field(default_factory=lambda: BoundedSemaphore(MAX_CHECKS))
 
 
 async def services_of(request: Request) -> Services:
@@ -104,8 +102,7 @@ async def trail_of(request: Request, session: SessionDep) -> Trail:
 TrailDep = Annotated[Trail, Depends(trail_of)]
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
+class Work(msgspec.Struct, frozen=True):
     """What a change of the store needs: it is durable before its answer is sent, or did not happen."""
 
     session: Session

@@ -3,11 +3,11 @@
 import logging
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, cast
 from urllib.parse import quote
 
+import msgspec
 from fastapi import FastAPI, Request
 from fastapi.exceptions import HTTPException, RequestValidationError
 from fastapi.responses import JSONResponse
@@ -16,7 +16,7 @@ from pydantic import Field
 from connectors.errors import ConfigurationError
 from service.access.keys import hide_keys
 from service.api.bodies import UnsupportedFormat
-from service.api.formats import Malformed
+from service.api.malformed import Malformed
 from service.errors import (
     Conflict,
     Forbidden,
@@ -43,8 +43,7 @@ REQUEST_ID = "request_id"
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(msgspec.Struct, frozen=True):
     """One type of problem: its status, the last part of its URI, its title."""
 
     status: int

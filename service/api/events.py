@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Annotated
 from uuid import UUID
 
+import msgspec
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
@@ -37,8 +38,7 @@ _EVENT_ID = re.compile(rf"(\d{{1,18}})({re.escape(ENDED)})?")
 router = APIRouter(prefix=f"{BASE}/runs", tags=["runs"], route_class=DocumentRoute)
 
 
-@dataclass(frozen=True, slots=True)
-class _Snapshot:
+class _Snapshot(msgspec.Struct, frozen=True):
     run: RunRead
     lines: list[LogRead]
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from connectors.errors import ConfigurationError, ConnectorError
 from service.cli import api_key
-from service.cli.loading import loaded
 from service.errors import Invalid, ServiceError
+from service.loading import loaded
 
 INTERRUPTED = 130
 EXIT_CODES = """exit codes of run: 0 succeeded, or partial with the success threshold reached; 1 failed;

@@ -1,16 +1,16 @@
 """The workflows of a folder of files, as a repository keeps them."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from connectors.errors import ConfigurationError
 from service.cli.files import FORMATS, is_workflow, load
 from service.workflows.documents import Json
 
 
-@dataclass(frozen=True, slots=True)
-class Definition:
+class Definition(msgspec.Struct, frozen=True):
     """A workflow and where it stands."""
 
     path: Path

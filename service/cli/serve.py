@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 from service import logs
 from service.address import bound
-from service.cli.loading import loaded
 from service.database.opening import starting
+from service.loading import loaded
 from service.settings.environment import load_settings
 
 

@@ -2,7 +2,8 @@
 
 import logging
 import threading
-from dataclasses import dataclass, field
+
+import msgspec
 
 from service.database.engine import Database
 from service.errors import ServiceError
@@ -12,11 +13,10 @@ PATIENCE_SECONDS = 1.0
 logger = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
-class Question:
+class Question(msgspec.Struct):
     """One question to the store; `problem` is empty when it was answered."""
 
-    answered: threading.Event = field(default_factory=threading.Event)
+    answered: threading.Event = msgspec.field(default_factory=threading.Event)
     problem: str = ""
 
 

@@ -1,9 +1,10 @@
 """Tests connections for people who ask through the API."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
+
+import msgspec
 
 from connectors import registry
 from connectors.connector import CheckResult
@@ -68,4 +69,4 @@ def _resolved(resolver: SecretResolver, document: Json, paths: tuple[SecretPath,
 def _hiding(redactor: Redactor, results: Iterator[CheckResult]) -> Iterator[CheckResult]:
     for result in results:
         advice = None if result.advice is None else redactor.apply(result.advice)
-        yield replace(result, message=redactor.apply(result.message), advice=advice)
+        yield msgspec.structs.replace(result, message=redactor.apply(result.message), advice=advice)

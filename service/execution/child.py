@@ -1,4 +1,4 @@
-"""`python -m service.execution.child DESCRIPTOR`: the process of one run, started by `service.execution.process`.
+"""The process of one run: `python -m service.loading service.execution.child DESCRIPTOR`, started by `process`.
 
 It ends when it is told to, when nobody renews its lease, and when the service is gone: by itself as long as its
 threads get to run, and by the alarm that the lease winds up when some code lets none of them.
@@ -174,7 +174,7 @@ def _stop_when_told(cancellation: Cancellation) -> None:
 
 
 def main() -> None:
-    """Do the run of the service at the other end of the socket."""
+    """Do the run of the service at the other end of the socket; ends the process."""
     faulthandler.enable()
     link = socket.socket(fileno=int(sys.argv[1]))
     link.set_inheritable(False)
@@ -189,9 +189,5 @@ def main() -> None:
     for name in ("service", "connectors"):
         logging.getLogger(name).setLevel(assignment.log_level)
     teller.close(work(assignment, teller, cancellation))
-
-
-if __name__ == "__main__":
-    main()
     # At once: threads that a connector left behind, and its exit handlers, might take their time.
     os._exit(0)

@@ -6,7 +6,8 @@ What they share waits for no lock: a run that somebody else has locked, or whose
 import logging
 import threading
 from contextlib import suppress
-from dataclasses import dataclass
+
+import msgspec
 
 from service.database.engine import Database
 from service.errors import ServiceError, Unavailable
@@ -20,8 +21,7 @@ GATHERED = 0.5
 logger = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
-class _End:
+class _End(msgspec.Struct):
     """One that is to be stored; once it was `tried`, whether it was, or that the store is away."""
 
     words: Words

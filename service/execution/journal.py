@@ -8,10 +8,10 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+import msgspec
 from sqlalchemy.orm import Session
 
 from connectors.report import Failure, Report
@@ -45,8 +45,7 @@ JOIN_SECONDS = 10.0
 logger = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
-class RunJournal:
+class RunJournal(msgspec.Struct):
     """One run's words on their way to the store; safe to add to from any thread. Once `closed` it takes no more.
 
     `lapsed` tells whether the run may belong to somebody else by now. Log lines are `early` until somebody listens.
@@ -54,18 +53,18 @@ class RunJournal:
 
     lease: Lease
     lapsed: Callable[[], bool]
-    began: float = field(default_factory=clock.monotonic)
-    report: Report = field(default_factory=Report)
-    redactor: Redactor = field(default_factory=Redactor)
-    lines: Holding[LogLine] = field(default_factory=lambda: Holding(KEPT_LINES, KEPT_LINES))
-    failures: Holding[LostEntity] = field(default_factory=lambda: Holding(KEPT_FAILURES))
-    scopes: Holding[Scope] = field(default_factory=lambda: Holding(KEPT_SCOPES))
-    early: deque[LogLine] = field(default_factory=lambda: deque(maxlen=KEPT_EARLY))
+    began: float = msgspec.field(default_factory=clock.monotonic)
+    report: Report = msgspec.field(default_factory=Report)
+    redactor: Redactor = msgspec.field(default_factory=Redactor)
+    lines: Holding[LogLine] = msgspec.field(default_factory=lambda: Holding(KEPT_LINES, KEPT_LINES))
+    failures: Holding[LostEntity] = msgspec.field(default_factory=lambda: Holding(KEPT_FAILURES))
+    scopes: Holding[Scope] = msgspec.field(default_factory=lambda: Holding(KEPT_SCOPES))
+    early: deque[LogLine] = msgspec.field(default_factory=lambda: deque(maxlen=KEPT_EARLY))
     listener: Callable[[LogLine], None] | None = None
     shown: object = None
     closed: bool = False
-    writing: threading.Lock = field(default_factory=threading.Lock)
-    hearing: threading.Lock = field(default_factory=threading.Lock)
+    writing: threading.Lock = msgspec.field(default_factory=threading.Lock)
+    hearing: threading.Lock = msgspec.field(default_factory=threading.Lock)
 
     def logged(self, line: LogLine) -> None:
         """Keep one log line."""
@@ -101,8 +100,7 @@ class RunJournal:
         return _bounded(self.redactor.apply(words))
 
 
-@dataclass(frozen=True, slots=True)
-class Words:
+class Words(msgspec.Struct, frozen=True):
     """What was taken of a run's journal to be stored, or given back."""
 
     journal: RunJournal

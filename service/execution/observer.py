@@ -1,15 +1,15 @@
 """What a run's observers do with what they hear: metrics for operators, the journal for the store."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from connectors.report import Failure, Outcome
 from service.execution.journal import RunJournal
 from service.metrics import Metrics
 
 
-@dataclass(frozen=True, slots=True)
-class RunObserver:
+class RunObserver(msgspec.Struct, frozen=True):
     """Hears one run."""
 
     connector: str

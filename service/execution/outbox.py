@@ -8,9 +8,10 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
+
+import msgspec
 
 from connectors import registry
 from connectors.cancellation import Cancellation
@@ -177,7 +178,7 @@ def _standing(run: Untold, config: Json, account: Account, warnings: int) -> Sta
     return Standing(
         subject=Subject(run.pipeline, str(run.run_id), str(service), _service_type(run), began),
         account=account,
-        end=replace(end_in(run.state, run.error), warnings=warnings),
+        end=msgspec.structs.replace(end_in(run.state, run.error), warnings=warnings),
         since=run.finished_at or run.queued_at,
         source_config={"type": "DatabaseMetadata", **(source if isinstance(source, dict) else {})},
         with_logs=config.get("enableStreamableLogs") is True,

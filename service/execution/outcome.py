@@ -2,8 +2,9 @@
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from uuid import UUID
+
+import msgspec
 
 from connectors.errors import (
     ConfigurationError,
@@ -39,8 +40,7 @@ SOME_FAILED, TOO_MANY_FAILED = "Some entities failed", "Too many entities failed
 NEVER_RETRIED = (ConfigurationError, FatalError)
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
+class Finished(msgspec.Struct, frozen=True):
     """The run has its final state."""
 
     state: RunState
@@ -51,8 +51,7 @@ class Finished:
         return self.state.value if self.error is None else f"{self.state.value}: {_line(self.error)}"
 
 
-@dataclass(frozen=True, slots=True)
-class TryAgain:
+class TryAgain(msgspec.Struct, frozen=True):
     """The run goes back to the queue for another attempt."""
 
     delay_seconds: float
@@ -63,8 +62,7 @@ class TryAgain:
         return f"to be tried again in {self.delay_seconds:.1f} s: {_line(self.error)}"
 
 
-@dataclass(frozen=True, slots=True)
-class GivenBack:
+class GivenBack(msgspec.Struct, frozen=True):
     """The run goes back to the queue and this attempt does not count."""
 
     def __str__(self) -> str:
@@ -72,8 +70,7 @@ class GivenBack:
         return "given back to the queue"
 
 
-@dataclass(frozen=True, slots=True)
-class Disowned:
+class Disowned(msgspec.Struct, frozen=True):
     """Somebody else has the run by now, or may have: nothing is to be written."""
 
     def __str__(self) -> str:
@@ -124,7 +121,7 @@ def redacted(outcome: Outcome, redact: Callable[[str], str]) -> Outcome:
         return outcome
     error = outcome.error
     hidden = {"detail": error.detail and redact(error.detail), "advice": error.advice and redact(error.advice)}
-    return replace(outcome, error=error.model_copy(update=hidden))
+    return msgspec.structs.replace(outcome, error=error.model_copy(update=hidden))
 
 
 def retry_delay(policy: Policy, run_id: UUID, attempt: int) -> float:

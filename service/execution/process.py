@@ -173,7 +173,7 @@ def _started(link: socket.socket, words: socket.socket, environ: Mapping[str, st
     """Nothing of the service's own settings and secrets is in its environment, and no file but these is open."""
     try:
         return subprocess.Popen(
-            [sys.executable, "-P", "-m", "service.execution.child", str(link.fileno())],
+            [sys.executable, "-P", "-m", "service.loading", "service.execution.child", str(link.fileno())],
             stdin=subprocess.DEVNULL,
             stdout=words.fileno(),
             stderr=words.fileno(),

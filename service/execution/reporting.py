@@ -2,10 +2,11 @@
 
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import UUID
+
+import msgspec
 
 from connectors.connector import Connector
 from connectors.reporting.documents import Account, End, PipelineState
@@ -24,8 +25,7 @@ from service.runs.status import RunState
 HEAD_START = 150.0
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(msgspec.Struct, frozen=True):
     """What a run reads, and by which connector."""
 
     connector: Connector[Any, Any]

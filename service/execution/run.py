@@ -2,8 +2,9 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from connectors.errors import ConfigurationError, ConnectorError, Problem
 from connectors.ingestion import Beginning, Folders, Result, carry_out, judge
@@ -35,8 +36,7 @@ from service.workflows.vault import Vault, sealed_paths
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(msgspec.Struct, frozen=True):
     """One attempt of one run; everything it touches is its own."""
 
     claim: ClaimedRun
@@ -51,8 +51,7 @@ class Attempt:
         return clock.monotonic() - self.began
 
 
-@dataclass(frozen=True, slots=True)
-class RunExecutor:
+class RunExecutor(msgspec.Struct, frozen=True):
     """Does attempts and stores how they ended."""
 
     database: Database

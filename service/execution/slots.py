@@ -3,8 +3,9 @@
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from uuid import UUID
+
+import msgspec
 
 from service.execution.run import Attempt
 from service.execution.stopping import Stop
@@ -13,15 +14,14 @@ from service.metrics import Metrics
 logger = logging.getLogger(__name__)
 
 
-@dataclass(slots=True, eq=False)
-class Slot:
+class Slot(msgspec.Struct, eq=False):
     """A run that takes a slot. `stopping_since` is when it was told to stop, on the monotonic clock."""
 
     attempt: Attempt
     stopping_since: float | None = None
     _lost: bool = False
     _ended: bool = False
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _lock: threading.Lock = msgspec.field(default_factory=threading.Lock)
 
     @property
     def run_id(self) -> UUID:

@@ -1,8 +1,9 @@
 """Which ticks a workflow gets runs for, now: those due since the last one considered, by its misfire policy."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
+
+import msgspec
 
 from service.scheduling.triggers import AnySchedule, fires_at, newest_ticks, next_ticks
 from service.workflows.schemas import Misfire, Policy
@@ -12,16 +13,14 @@ OLDEST_CONSIDERED = timedelta(days=366)
 CLOCK_SLACK = timedelta(minutes=1)
 
 
-@dataclass(frozen=True, slots=True)
-class DueTick:
+class DueTick(msgspec.Struct, frozen=True):
     """A tick that gets a run, and when it was to fire."""
 
     at: datetime
     fires_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
+class Due(msgspec.Struct, frozen=True):
     """What to enqueue, the last tick considered, the first passed over for good, and when to look again."""
 
     ticks: tuple[DueTick, ...]

@@ -7,9 +7,10 @@ Weekdays count from Sunday (7 is Sunday too). Where both day and weekday are giv
 import calendar
 import re
 from bisect import bisect_left
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
+
+import msgspec
 
 MACROS = (
     ("@hourly", "0 * * * *"),
@@ -29,8 +30,7 @@ LONGEST_PAUSE = timedelta(days=8 * 366)
 _PART = re.compile(r"(?P<first>\*|[a-z]+|\d+)(-(?P<last>[a-z]+|\d+))?(/(?P<step>\d+))?", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class _Field:
+class _Field(msgspec.Struct, frozen=True):
     name: str
     first: int
     last: int
@@ -77,8 +77,7 @@ WEEKDAY = _Field("weekday", 0, 6, WEEKDAYS)
 FIELDS = (MINUTE, HOUR, DAY, MONTH, WEEKDAY)
 
 
-@dataclass(frozen=True, slots=True)
-class CronExpression:
+class CronExpression(msgspec.Struct, frozen=True):
     """The wall-clock minutes that an expression names."""
 
     minutes: tuple[int, ...]

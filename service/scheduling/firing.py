@@ -6,10 +6,10 @@ only for workflows whose cursor is still the one that was read: whoever comes fi
 
 import logging
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+import msgspec
 from sqlalchemy.orm import Session
 
 from service import clock
@@ -25,8 +25,7 @@ BATCH_TICKS = 1000
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Firing:
+class Firing(msgspec.Struct, frozen=True):
     """Ticks of one workflow that are due, as found with this cursor."""
 
     workflow_id: UUID
@@ -41,8 +40,7 @@ class Firing:
             yield TickRun(self.workflow_id, tick.at, overlap)
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(msgspec.Struct, frozen=True):
     """What one look at the table found: what to fire, and when each workflow is to be looked at next.
 
     `now` is the database's, `asked_at` the same moment (or one soon after it) on the clock of this process.
@@ -50,8 +48,8 @@ class Look:
 
     now: datetime
     asked_at: float
-    firings: list[Firing] = field(default_factory=list[Firing])
-    alarms: dict[str, datetime] = field(default_factory=dict[str, datetime])
+    firings: list[Firing] = msgspec.field(default_factory=list[Firing])
+    alarms: dict[str, datetime] = msgspec.field(default_factory=dict[str, datetime])
 
     def add(self, workflow: ScheduledWorkflow) -> None:
         """Take in one workflow."""

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias
 
+import msgspec
 from sqlalchemy.orm import Session
 
 from service.errors import Conflict, Invalid
@@ -20,8 +20,7 @@ AnySchedule: TypeAlias = CronSchedule | IntervalSchedule | AtSchedule
 Change: TypeAlias = Literal["created", "changed", "unchanged"]
 
 
-@dataclass(frozen=True, slots=True)
-class CheckedDefinition:
+class CheckedDefinition(msgspec.Struct, frozen=True):
     """A config that can be run: normalised, with the paths of its secrets and notes for its author."""
 
     connector: str
@@ -46,8 +45,7 @@ def _any_workflow(_: WorkflowRow) -> None:
     return
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(msgspec.Struct, frozen=True):
     """What a definition is held against; `check_schedule` raises Invalid with paths that begin inside the schedule."""
 
     checker: DefinitionChecker
@@ -55,8 +53,7 @@ class Rules:
     check_schedule: Callable[[AnySchedule], None] = _any_schedule
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(msgspec.Struct, frozen=True):
     """A definition after an operation, what became of it, and what its author should know."""
 
     row: WorkflowRow
@@ -64,8 +61,7 @@ class Stored:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(msgspec.Struct, frozen=True):
     """A definition that passed every check: secrets in plain text in `snapshot`, sealed in `sealed`."""
 
     snapshot: Snapshot

@@ -1,11 +1,11 @@
 """Every query on definitions. Nothing here commits."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
+import msgspec
 from sqlalchemy import ColumnElement, Text, cast, func, select, text
 from sqlalchemy import delete as delete_from
 from sqlalchemy.dialects.postgresql import insert
@@ -35,12 +35,11 @@ class ScheduledWorkflow(NamedTuple):
     revision: int
 
 
-@dataclass(frozen=True, slots=True)
-class WorkflowFilter:
+class WorkflowFilter(msgspec.Struct, frozen=True):
     """Which workflows to list; all conditions hold together."""
 
     enabled: bool | None = None
-    labels: Mapping[str, str] = field(default_factory=dict[str, str])
+    labels: Mapping[str, str] = msgspec.field(default_factory=dict[str, str])
     text: str | None = None
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+import msgspec
+
 from connectors import registry
 from connectors.cancellation import Cancellation
 from connectors.connector import Connector, RunContext
@@ -44,7 +46,9 @@ class Bench:
         """Walk the whole system."""
         walked, stop = Walked(sink or RecordingSink(), Report()), cancellation or Cancellation()
         with self._topology(threads, walked.report, stop) as root:
-            TopologyRunner(walked.report, stop, threads).run(replace(root, held=True), walked.sink.write)
+            TopologyRunner(walked.report, stop, threads).run(
+                msgspec.structs.replace(root, held=True), walked.sink.write
+            )
         return walked
 
     @property
@@ -99,4 +103,6 @@ def is_view(request: CreateRequest) -> bool:
 
 def impatient(connector: Connector[Any, Any], seconds: float) -> Connector[Any, Any]:
     """The same connector with checks that may take this long."""
-    return replace(connector, checks=tuple(replace(check, timeout_seconds=seconds) for check in connector.checks))
+    return msgspec.structs.replace(
+        connector, checks=tuple(replace(check, timeout_seconds=seconds) for check in connector.checks)
+    )

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 import msgspec
@@ -39,8 +38,7 @@ GRANT = "grant roles/bigquery.metadataViewer on the dataset"
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Details:
+class Details(msgspec.Struct, frozen=True):
     """What the questions tell, each table's in turn."""
 
     tables: DetailStream[SqlRow]
@@ -50,8 +48,7 @@ class Details:
     keys: DetailStream[SqlRow]
 
 
-@dataclass(frozen=True, slots=True)
-class DatasetListing:
+class DatasetListing(msgspec.Struct, frozen=True):
     """One listing of a dataset that lies at `location`; of tables that were not changed `since`, only names are told.
 
     `since` is in milliseconds since 1970. Without `policy`, no policy tag is looked up. `ddl`: the statements that make

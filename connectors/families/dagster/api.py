@@ -2,7 +2,6 @@
 
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import msgspec
@@ -50,8 +49,7 @@ T = TypeVar("T")
 AnswerT = TypeVar("AnswerT", Workspace, Repository, JobDetails, Runs)
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Place:
+class Place(msgspec.Struct, frozen=True, order=True):
     """A repository in a code location."""
 
     location: str
@@ -174,7 +172,7 @@ def open_dagster(
     """A way to the Dagster of a connection; nothing is asked yet."""
     limits = limits or rest.LIMITS
     if config.timeout is not None:
-        limits = replace(limits, read_seconds=config.timeout)
+        limits = msgspec.structs.replace(limits, read_seconds=config.timeout)
     with RestClient(_endpoint(config), report, cancellation, limits) as client:
         yield Dagster(client)
 

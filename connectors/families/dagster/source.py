@@ -4,11 +4,12 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from typing import Literal
 from urllib.parse import quote
+
+import msgspec
 
 from connectors.connector import RunContext
 from connectors.errors import ConnectorError
@@ -40,8 +41,7 @@ Part = tuple[JobDetails, Runs | Refused | None]
 Answers = list[tuple[Part, ConnectorError | None]]
 
 
-@dataclass(frozen=True, slots=True)
-class ListedJob:
+class ListedJob(msgspec.Struct, frozen=True):
     """A job of a repository; `name` tells it from those of other repositories, `own_name` does not.
 
     `problem` is why its schedules are not known.

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
@@ -106,8 +105,7 @@ class SourceResults(Document, frozen=True):
     results: tuple[Freshness, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Artefacts:
+class Artefacts(msgspec.Struct, frozen=True):
     """All that there are; None where one is not."""
 
     manifest: Manifest
@@ -116,8 +114,7 @@ class Artefacts:
     sources: SourceResults | None
 
 
-@dataclass(frozen=True, slots=True)
-class Reader:
+class Reader(msgspec.Struct, frozen=True):
     """Reads artefacts for one run or one check."""
 
     config: DbtArtefacts

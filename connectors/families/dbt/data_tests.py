@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -34,8 +33,7 @@ STATUS: dict[str, CaseStatus] = {"pass": "Success", "fail": "Failed", "warn": "F
 FRESHNESS: dict[str, CaseStatus] = {"pass": "Success", "warn": "Failed", "error": "Failed", "runtime error": "Aborted"}
 
 
-@dataclass(frozen=True, slots=True)
-class FoundTest:
+class FoundTest(msgspec.Struct, frozen=True):
     """A test, the ids of the nodes that it is of, and its result where there is one."""
 
     name: str

@@ -1,7 +1,6 @@
 """A project: where the tables of its nodes are, and what they are made of through nodes that have none."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
 import msgspec
 
@@ -18,8 +17,7 @@ NO_DATABASE = "default"
 FOLDING = frozenset({"snowflake"})
 
 
-@dataclass(frozen=True, slots=True)
-class TableName:
+class TableName(msgspec.Struct, frozen=True):
     """A table as the catalogue has it: its fully qualified name, and the parts of that."""
 
     fqn: str

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 import msgspec
@@ -38,8 +37,7 @@ T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(msgspec.Struct, frozen=True):
     """A node on the walk; `raw` is what the manifest says of it."""
 
     unique_id: str
@@ -47,8 +45,7 @@ class Item:
     raw: msgspec.Raw
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(msgspec.Struct, frozen=True):
     """Anything else on the walk."""
 
     unique_id: str

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+import msgspec
 
 from connectors.cancellation import Cancellation
 from connectors.errors import ConnectorError, FatalError, SourceUnavailable
@@ -21,8 +22,7 @@ MENDS = {"NoSuchBucket": "correct configSource.bucketName; without that, the buc
 TIMEOUTS = {"timeout": "60s", "connect_timeout": "10s"}
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """A table by its name within its schema, and where it lies."""
 
     name: str

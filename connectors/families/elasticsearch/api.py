@@ -2,12 +2,12 @@
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import TypeVar
 from urllib.parse import quote
 
 import httpx
+import msgspec
 
 from connectors.cancellation import Cancellation
 from connectors.definition import VerifySsl
@@ -34,8 +34,7 @@ NAMES, PATH_LENGTH = 50, 3000  # of a batch; a request line of 4096 bytes is ref
 OLD = "see whether hostPort is the API's address: Elasticsearch can list all names from 7.9, OpenSearch from 1.0"
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
+class Access(msgspec.Struct, frozen=True):
     """The `system` by its name in messages, and how a connector's user is let in.
 
     `refused` are words of answers 403 that mean what 401 does: the credentials are wrong; `keys` are what to mend then.
@@ -50,8 +49,7 @@ class Access:
     refused: tuple[bytes, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(msgspec.Struct, frozen=True):
     """An index or a data stream, and the index that tells of it; `timestamp_field` is that of a stream."""
 
     name: str
@@ -164,7 +162,7 @@ def open_cluster(
     limits: RestLimits | None,
 ) -> Generator[Cluster]:
     """A way to the cluster of a connection; nothing is asked yet."""
-    limits = replace(limits or rest.LIMITS, read_seconds=float(config.connection_timeout_secs))
+    limits = msgspec.structs.replace(limits or rest.LIMITS, read_seconds=float(config.connection_timeout_secs))
     with RestClient(_endpoint(config, access), report, cancellation, limits) as client:
         yield Cluster(client)
 

@@ -3,9 +3,9 @@
 import io
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Literal, get_args
 
+import msgspec
 from typing_extensions import Buffer
 
 from connectors.errors import ConnectorError
@@ -22,8 +22,7 @@ GZIP_MAGIC = b"\x1f\x8b"
 SEPARATORS: Mapping[str, str] = {"csv": ",", "tsv": "\t"}
 
 
-@dataclass(frozen=True, slots=True)
-class Sampled:
+class Sampled(msgspec.Struct, frozen=True):
     """A file to look into: `read` gives so many bytes from a place in it, None when it is gone."""
 
     name: str

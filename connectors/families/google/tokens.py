@@ -4,11 +4,11 @@ import importlib
 import json
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Protocol, TypeVar, cast
 
 import httpx
+import msgspec
 
 from connectors.cancellation import Cancellation
 from connectors.errors import ConfigurationError, ConnectorError, FatalError, RunCancelled, SourceUnavailable
@@ -34,8 +34,7 @@ class Credentials(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True):
     """An answer as google-auth takes it."""
 
     status: int

@@ -1,8 +1,9 @@
 """A table of Hive's as either of the two sources tells of it, and what becomes of it."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from connectors.families.database_source import Table
 from connectors.families.nested_types import column_of_type
@@ -25,17 +26,16 @@ Row = tuple[Any, ...]
 Field = tuple[str, str, str | None]
 
 
-@dataclass(slots=True)
-class Described:
+class Described(msgspec.Struct):
     """`columns` are name, type and comment, those that the table is `partitioned` by last; `kind` is Hive's word."""
 
     kind: str = ""
-    columns: list[Field] = field(default_factory=list[Field])
-    partitioned: list[str] = field(default_factory=list[str])
+    columns: list[Field] = msgspec.field(default_factory=list[Field])
+    partitioned: list[str] = msgspec.field(default_factory=list[str])
     owner: str | None = None
     comment: str | None = None
     query: str | None = None
-    parameters: dict[str, str] = field(default_factory=dict[str, str])
+    parameters: dict[str, str] = msgspec.field(default_factory=dict[str, str])
 
     @property
     def type(self) -> TableType:

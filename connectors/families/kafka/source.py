@@ -2,8 +2,9 @@
 
 from collections.abc import Generator, Iterable
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from typing import TypeVar
+
+import msgspec
 
 from connectors.cancellation import Cancellation
 from connectors.connector import Capability, Check, Connector, RunContext
@@ -22,13 +23,12 @@ GRANTS = """kafka-acls --bootstrap-server <broker> --add --allow-principal User:
 # Topics that the user may not describe are not listed, as if they were gone: set markDeletedTopics to false then."""
 
 
-@dataclass
-class KafkaSource:
+class KafkaSource(msgspec.Struct):
     """A MessagingSource; the topics are listed once, when they are first asked for."""
 
     brokers: Brokers
     registry: Registry | None
-    _partitions: dict[str, tuple[int, int]] | None = field(default=None)
+    _partitions: dict[str, tuple[int, int]] | None = msgspec.field(default=None)
 
     def count(self) -> int:
         """See MessagingSource."""

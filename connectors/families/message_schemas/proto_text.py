@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+import msgspec
 
 from connectors.families.message_schemas.fields import DEEPEST, Unreadable
 
@@ -21,8 +22,7 @@ LABELS = frozenset({"optional", "required", "repeated"})
 CLOSING = {"{": "}", "[": "]", "(": ")", "<": ">"}
 
 
-@dataclass(frozen=True, slots=True)
-class ProtoField:
+class ProtoField(msgspec.Struct, frozen=True):
     """A field; `key` is the type of a map's keys, `type` then that of its values."""
 
     name: str
@@ -32,18 +32,16 @@ class ProtoField:
     comment: str | None = None
 
 
-@dataclass(slots=True)
-class ProtoType:
+class ProtoType(msgspec.Struct):
     """A message or, with `symbols`, an enum; `full` is its name with its package and the messages it lies in."""
 
     full: str
     comment: str | None = None
-    fields: list[ProtoField] = field(default_factory=list[ProtoField])
+    fields: list[ProtoField] = msgspec.field(default_factory=list[ProtoField])
     symbols: list[str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(msgspec.Struct, frozen=True):
     """One word or sign, and the comment that stands before it."""
 
     text: str

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import groupby, islice
 from typing import Any
 from urllib.parse import quote
+
+import msgspec
 
 from connectors.connector import RunContext
 from connectors.errors import ConnectorError
@@ -52,8 +53,7 @@ class Versions:
         return self._passed.pop(name)
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
+class Read(msgspec.Struct, frozen=True):
     """What is known of a model, or may still be under way; `problem` is why something is not."""
 
     versions: tuple[ModelVersion, ...] = ()

@@ -5,7 +5,8 @@ Rights that cannot be told count as missing.
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+
+import msgspec
 
 ALL = "ALL PRIVILEGES"
 # Each of these shows the tables it is given on together with their columns.
@@ -22,8 +23,7 @@ PATTERN_PART = re.compile(r"\\?.", re.DOTALL)
 WILDCARDS = {"%": ".*", "_": "."}
 
 
-@dataclass(frozen=True, slots=True)
-class Server:
+class Server(msgspec.Struct, frozen=True):
     """What kind of server gives the rights; with `literal` names (MySQL's partial_revokes) none is a pattern."""
 
     version: str
@@ -36,8 +36,7 @@ class Server:
         return "mariadb" not in self.version.lower() and number is not None and int(number[0]) >= WITH_ROLES
 
 
-@dataclass(frozen=True, slots=True)
-class Rights:
+class Rights(msgspec.Struct, frozen=True):
     """The rights of `account`, which is written as SQL writes it.
 
     `on_schemas` has the privileges by patterns of names, `revoked` those that do not hold everywhere after all.
@@ -45,10 +44,10 @@ class Rights:
 
     account: str
     server: Server
-    everywhere: set[str] = field(default_factory=set[str])
-    on_schemas: list[tuple[str, frozenset[str]]] = field(default_factory=list[tuple[str, frozenset[str]]])
-    on_tables: set[tuple[str, str, str]] = field(default_factory=set[tuple[str, str, str]])
-    revoked: dict[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
+    everywhere: set[str] = msgspec.field(default_factory=set[str])
+    on_schemas: list[tuple[str, frozenset[str]]] = msgspec.field(default_factory=list[tuple[str, frozenset[str]]])
+    on_tables: set[tuple[str, str, str]] = msgspec.field(default_factory=set[tuple[str, str, str]])
+    revoked: dict[str, frozenset[str]] = msgspec.field(default_factory=dict[str, frozenset[str]])
 
     @classmethod
     def of(cls, account: str, server: Server, statements: Iterable[str]) -> "Rights":

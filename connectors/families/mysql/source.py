@@ -3,8 +3,9 @@
 import logging
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
+
+import msgspec
 
 from connectors.connector import RunContext
 from connectors.errors import ConnectorError, FatalError, RunCancelled, SourceUnavailable
@@ -157,7 +158,7 @@ def user_rights(sessions: Sessions) -> Rights:
     try:
         if server.has_roles_of_mysql:
             literal = any(value == "ON" for _, value in sessions.rows(subject, queries.LITERAL_NAMES))
-            server = replace(server, literal=literal)
+            server = msgspec.structs.replace(server, literal=literal)
             [(roles,)] = sessions.rows(subject, queries.ACTIVE_ROLES)
             query = queries.GRANTS if roles == "NONE" else f"{queries.GRANTS} FOR CURRENT_USER() USING {roles}"
         statements = [statement for (statement,) in sessions.rows(subject, query)]

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
+
+import msgspec
 
 from connectors.families.database_source import ForeignKey, Table
 from connectors.families.mysql.session import Row
@@ -36,8 +37,7 @@ class KeyRow(NamedTuple):
     referred_column: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Keys:
+class Keys(msgspec.Struct, frozen=True):
     """The primary, unique and foreign keys of one table, each with its columns in order."""
 
     unique: dict[str, list[str]]
@@ -92,8 +92,7 @@ class Keys:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(msgspec.Struct, frozen=True):
     """The streams that tables are put together from, in the order of the queries."""
 
     tables: Iterator[Row]

@@ -3,9 +3,10 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import get_args
 from urllib.parse import quote, urljoin
+
+import msgspec
 
 from connectors.errors import ConnectorError, FatalError
 from connectors.families.api import ApiCollection, ApiEndpoint
@@ -20,8 +21,7 @@ VERSION = re.compile(r"(2\.0|3\.\d+)(\.\d+)?")
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(msgspec.Struct, frozen=True):
     """Where in the document an endpoint is described."""
 
     path: str

@@ -1,8 +1,9 @@
 """What `$ref` points at, inside of one document."""
 
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from urllib.parse import unquote
+
+import msgspec
 
 from connectors.errors import ConnectorError
 from connectors.families.openapi.text import Object, is_object, items, mapping
@@ -14,8 +15,7 @@ class BrokenReference(ConnectorError):
     """A `$ref` that leads nowhere we can read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Resolved:
+class Resolved(msgspec.Struct, frozen=True):
     """An object, the name of what it was referred to by, and the references that led here and to what it lies in."""
 
     value: Object
@@ -25,8 +25,7 @@ class Resolved:
     again: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class References:
+class References(msgspec.Struct, frozen=True):
     """Those of one document."""
 
     document: Object

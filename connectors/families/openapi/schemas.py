@@ -1,8 +1,9 @@
 """JSON Schemas, as descriptions of APIs hold them, as fields."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from connectors.errors import ConnectorError
 from connectors.families.openapi.references import BrokenReference, References, Resolved
@@ -33,8 +34,7 @@ class TooManyFields(Exception):
     """The schema is to be read less deep."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fields:
+class Fields(msgspec.Struct, frozen=True):
     """What a schema holds; `broken` says which of its references could not be followed."""
 
     fields: tuple[SchemaField, ...]
@@ -57,15 +57,14 @@ def fields_of(schema: object, references: References) -> Fields:
     return Fields(())
 
 
-@dataclass(slots=True)
-class SchemaReader:
+class SchemaReader(msgspec.Struct):
     """One way through a schema, down to some depth and to `most` fields."""
 
     references: References
     most: int | None
     count: int = 0
     steps: int = 0
-    broken: list[str] = field(default_factory=list[str])
+    broken: list[str] = msgspec.field(default_factory=list[str])
 
     def top(self, schema: object, depth: int) -> tuple[SchemaField, ...]:
         """The fields of a whole schema."""

@@ -3,12 +3,12 @@
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
 from string import Template
 from typing import Any, NamedTuple
 
+import msgspec
 from msgspec.structs import replace
 
 from connectors.connector import RunContext
@@ -64,8 +64,7 @@ class ColumnRow(NamedTuple):
     part: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Catalogue:
+class Catalogue(msgspec.Struct, frozen=True):
     """The questions that one kind of server is asked.
 
     `databases`, `database`: name, comment, owner, closed. `schemas`: name, comment, owner. `schema`, of one name:

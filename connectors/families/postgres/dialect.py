@@ -1,6 +1,6 @@
 """What servers that speak Postgres's protocol differ in."""
 
-from dataclasses import dataclass
+import msgspec
 
 # Names come out qualified whatever the role's search path; cursors are planned to be read to their end.
 POSTGRES_SETTINGS = (
@@ -12,8 +12,7 @@ POSTGRES_SETTINGS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Dialect:
+class Dialect(msgspec.Struct, frozen=True):
     """How a server is spoken to: `settings` begin a transaction, versions before the `oldest` are refused.
 
     `oldest` is a number like psycopg's server_version, 120000 for 12; `binary` says that it sends rows in binary form.

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from itertools import groupby
 from typing import NamedTuple
+
+import msgspec
 
 from connectors.families.database_source import ForeignKey
 from connectors.families.postgres.session import Row
@@ -42,8 +43,7 @@ class KeyRow(NamedTuple):
     referred_column: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(msgspec.Struct, frozen=True):
     """One key with its columns in order."""
 
     kind: str
@@ -63,8 +63,7 @@ class Key:
         return cls(first.kind, tuple(names[number] for number in first.numbers), referred)
 
 
-@dataclass(frozen=True, slots=True)
-class Keys:
+class Keys(msgspec.Struct, frozen=True):
     """The keys of one table."""
 
     keys: tuple[Key, ...]

@@ -1,8 +1,9 @@
 """One table as the SQL that makes it anew. Names and expressions come from the catalogue, quoted and qualified."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
+
+import msgspec
 
 SERIAL = {"smallint": "smallserial", "integer": "serial", "bigint": "bigserial"}
 LARGEST = {"smallint": 2**15 - 1, "integer": 2**31 - 1, "bigint": 2**63 - 1}
@@ -71,8 +72,7 @@ class SequenceFacts(NamedTuple):
         return [text for text, needed in said if needed]
 
 
-@dataclass(frozen=True, slots=True)
-class ColumnDefinition:
+class ColumnDefinition(msgspec.Struct, frozen=True):
     """One column; `sequence` is the one that belongs to it, `named` says that its NOT NULL has a name of its own."""
 
     table: str
@@ -150,8 +150,7 @@ class ColumnDefinition:
         return sequence.beside_table and sequence.name == f"{self.table}_{self.name}_seq"
 
 
-@dataclass(frozen=True, slots=True)
-class TableDefinition:
+class TableDefinition(msgspec.Struct, frozen=True):
     """One table; `columns` are written as plain ones, those that are not are in `special` too, by their places.
 
     `constraints` are written as after the word CONSTRAINT.

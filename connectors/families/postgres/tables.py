@@ -1,7 +1,6 @@
 """The tables of one schema, some hundred at a time, each made of one row."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 import msgspec
@@ -81,16 +80,14 @@ class TableRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
 decoded = decoder_of(list[TableRow]).decode
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(msgspec.Struct, frozen=True):
     """What a listing is to hold beside the tables themselves."""
 
     ddl: bool = False
     classification: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Tables:
+class Tables(msgspec.Struct, frozen=True):
     """Reads tables and views of one schema, and makes of them what the family wants."""
 
     snapshot: Snapshot
@@ -137,8 +134,7 @@ def in_pieces(oids: Sequence[int]) -> list[Sequence[int]]:
     return [oids[first : first + PIECE_TABLES] for first in range(0, len(oids), PIECE_TABLES)]
 
 
-@dataclass(frozen=True, slots=True)
-class Keys:
+class Keys(msgspec.Struct, frozen=True):
     """The primary, unique and foreign keys of one table."""
 
     rows: list[KeyRow]

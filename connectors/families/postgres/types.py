@@ -1,8 +1,9 @@
 """Postgres's types in OpenMetadata's words."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import NamedTuple
+
+import msgspec
 
 from connectors.families.postgres.session import Row
 from connectors.models.database import Column, ColumnConstraint, DataType
@@ -54,8 +55,7 @@ class Shape(NamedTuple):
     children: tuple[Column, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TypeRow:
+class TypeRow(msgspec.Struct, frozen=True):
     """One type with one modifier, as the catalogue has it; `part` is its element, base or range subtype."""
 
     oid: int

@@ -4,9 +4,10 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import islice
 from typing import Literal
+
+import msgspec
 
 from connectors.connector import RunContext
 from connectors.errors import ConnectorError
@@ -33,16 +34,14 @@ STATES: Mapping[str, ExecutionStatus] = {
 Context = RunContext[PrefectConfig, PipelineMetadata]
 
 
-@dataclass(frozen=True, slots=True)
-class Deployed:
+class Deployed(msgspec.Struct, frozen=True):
     """The deployments of a flow, by name; `problem` is why they are not known."""
 
     rows: tuple[Deployment, ...] = ()
     problem: ConnectorError | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Ran:
+class Ran(msgspec.Struct, frozen=True):
     """The latest runs of a flow, and the runs of tasks in each of them; `refused` is why they may not be read."""
 
     runs: Sequence[FlowRun]

@@ -1,13 +1,13 @@
 """The tables, views, streams and stages of one schema."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from heapq import merge
 from itertools import groupby
 from operator import itemgetter
 
+import msgspec
 from msgspec.structs import replace
 
 from connectors.errors import ConnectorError
@@ -35,16 +35,14 @@ from connectors.models.database import Column, TableType
 OF_STREAMS = (("METADATA$ACTION", "VARCHAR(6)"), ("METADATA$ISUPDATE", "BOOLEAN"), ("METADATA$ROW_ID", "VARCHAR(40)"))
 
 
-@dataclass(frozen=True, slots=True)
-class Details:
+class Details(msgspec.Struct, frozen=True):
     """What the streams beside the tables tell of one table."""
 
     columns: Sequence[ColumnRow]
     tags: Sequence[TagRow]
 
 
-@dataclass(frozen=True, slots=True)
-class SchemaListing:
+class SchemaListing(msgspec.Struct, frozen=True):
     """One listing of a schema; of a table that is the same since `changed_since`, only its name is asked."""
 
     session: Sessions

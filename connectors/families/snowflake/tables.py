@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import msgspec
 from msgspec.structs import replace
 
 from connectors.families.database_source import ForeignKey
@@ -78,13 +78,12 @@ class TagRow(NamedTuple):
         return fqn(encode_name(self.name), encode_name(self.value or self.name))
 
 
-@dataclass(frozen=True, slots=True)
-class Keys:
+class Keys(msgspec.Struct, frozen=True):
     """The primary, unique and foreign keys of one table, each with its columns in order."""
 
-    primary: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
-    unique: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
-    foreign: dict[str, list[Named]] = field(default_factory=dict[str, list[Named]])
+    primary: dict[str, list[str]] = msgspec.field(default_factory=dict[str, list[str]])
+    unique: dict[str, list[str]] = msgspec.field(default_factory=dict[str, list[str]])
+    foreign: dict[str, list[Named]] = msgspec.field(default_factory=dict[str, list[Named]])
 
     def on_columns(self) -> dict[str, ColumnConstraint | None]:
         """What a column says of the keys: its own key's kind, nothing where a primary key has several columns."""

@@ -6,10 +6,10 @@ is a file elsewhere or the text of `defaultManifest`.
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, TypeVar, cast, get_args
 
+import msgspec
 from pydantic import Field, ValidationError, field_validator
 
 from connectors.definition import Model
@@ -136,8 +136,7 @@ class WholeManifest(Model):
     entries: tuple[NamedEntry, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class WrongEntry:
+class WrongEntry(msgspec.Struct, frozen=True):
     """An entry that cannot be used, and why.
 
     Where it tells no path, `data_path` is its place among the others; `container_name` may be empty.

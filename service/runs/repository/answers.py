@@ -5,10 +5,11 @@ five times as much as the question itself, and what they would check was checked
 """
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
+
+import msgspec
 
 from service.database.engine import Asking
 from service.runs.repository.history import unknown
@@ -24,8 +25,7 @@ _COUNTS: Json = Counts().model_dump(mode="json")
 _ERROR: Json = RunError(title="").model_dump(mode="json")
 
 
-@dataclass(frozen=True, slots=True)
-class RunFilter:
+class RunFilter(msgspec.Struct, frozen=True):
     """Which runs to list; all conditions hold together. `since` and `until` are about when a run was queued.
 
     `begun` leaves out those that no worker has taken up so far, or ever did.
@@ -38,8 +38,7 @@ class RunFilter:
     begun: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Answers:
+class Answers(msgspec.Struct, frozen=True):
     """Documents in the form of RunRead, and where the list goes on, if it does."""
 
     data: list[dict[str, Any]]

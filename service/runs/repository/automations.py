@@ -1,10 +1,10 @@
 """The tests of connections that OpenMetadata servers wait for, and which of them have lost their process."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID, uuid4
 
+import msgspec
 from sqlalchemy import delete, func, insert, select, text
 from sqlalchemy.orm import Session
 from sqlmodel import col
@@ -14,8 +14,7 @@ from service.runs.tables import AutomationRow
 from service.workflows.documents import Json
 
 
-@dataclass(frozen=True, slots=True)
-class Lost:
+class Lost(msgspec.Struct, frozen=True):
     """An automation of which nobody told the end in time; `given_up`: it is no more to be told, and forgotten."""
 
     id: UUID

@@ -1,9 +1,9 @@
 """How an attempt ends: for good, for another try, or because its worker shuts down."""
 
 from collections.abc import Mapping, Set
-from dataclasses import dataclass, field
 from uuid import UUID
 
+import msgspec
 from pydantic import JsonValue
 from sqlalchemy import TextClause, text
 from sqlalchemy.orm import Session
@@ -17,15 +17,14 @@ from service.workflows import repository as workflows
 from service.workflows.documents import Json
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(msgspec.Struct, frozen=True):
     """What a run came to. `progress` None leaves the last one; `outcome` None is the attempt's own word for `state`.
 
     For `head_start` seconds nobody else tells an OpenMetadata server of it: its worker does.
     """
 
     state: RunState
-    counts: Json = field(default_factory=dict[str, JsonValue])
+    counts: Json = msgspec.field(default_factory=dict[str, JsonValue])
     progress: Json | None = None
     error: RunError | None = None
     outcome: AttemptOutcome | None = None

@@ -3,11 +3,11 @@
 import json
 import re
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from pydantic import JsonValue
 from sqlalchemy import Row, TextClause, text
 from sqlalchemy.orm import Session
@@ -19,16 +19,14 @@ MAX_FAILURES = 10_000
 SUSPECT = re.compile(r"\\u0000|\\ud[89a-f]|NaN|Infinity")
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
+class Lease(msgspec.Struct, frozen=True):
     """The right to write about a run: good until somebody else claims it."""
 
     run_id: UUID
     token: int
 
 
-@dataclass(frozen=True, slots=True)
-class LogLine:
+class LogLine(msgspec.Struct, frozen=True):
     """One line to keep of a run."""
 
     at: datetime
@@ -37,8 +35,7 @@ class LogLine:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class LostEntity:
+class LostEntity(msgspec.Struct, frozen=True):
     """One failure to keep of a run."""
 
     entity: str

@@ -1,11 +1,11 @@
 """Who runs what: claiming queued runs, keeping them, and taking them back from workers that are gone."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
@@ -26,19 +26,17 @@ POOL_LOCKS = 4_817_001
 WORKFLOW_LOCKS = 4_817_002
 
 
-@dataclass(frozen=True, slots=True)
-class ClaimRequest:
+class ClaimRequest(msgspec.Struct, frozen=True):
     """Who wants how many runs of which pools; `pool_limits` hold over all workers together."""
 
     worker: str
     pools: Sequence[str]
     limit: int
     lease_seconds: float
-    pool_limits: Mapping[str, int] = field(default_factory=dict[str, int])
+    pool_limits: Mapping[str, int] = msgspec.field(default_factory=dict[str, int])
 
 
-@dataclass(frozen=True, slots=True)
-class ClaimedRun:
+class ClaimedRun(msgspec.Struct, frozen=True):
     """A run with everything its owner needs; secrets in `config` and `overrides` are sealed."""
 
     lease: Lease
@@ -63,8 +61,7 @@ class ClaimedRun:
         return merge_patch(vault.open(self.config), vault.open(self.overrides))
 
 
-@dataclass(frozen=True, slots=True)
-class LostRun:
+class LostRun(msgspec.Struct, frozen=True):
     """A run taken back from a worker that stopped renewing it, and where it stands now."""
 
     run_id: UUID

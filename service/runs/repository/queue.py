@@ -1,10 +1,10 @@
 """Putting runs into the queue: by hand, and by the clock in large numbers."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID, uuid4
 
+import msgspec
 from pydantic import JsonValue
 from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql import insert
@@ -26,21 +26,19 @@ PIPELINE = "ingestionPipelineFQN"
 SUPERSEDED = "superseded by a newer run of the workflow"
 
 
-@dataclass(frozen=True, slots=True)
-class NewRun:
+class NewRun(msgspec.Struct, frozen=True):
     """A run to be made of the newest revision of a workflow. None: what its policy says."""
 
     workflow: str
     trigger: Trigger = Trigger.MANUAL
-    overrides: Json = field(default_factory=dict[str, JsonValue])
+    overrides: Json = msgspec.field(default_factory=dict[str, JsonValue])
     connector: str | None = None
     priority: int | None = None
     overlap: Overlap | None = None
     idempotency_key: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TickRun:
+class TickRun(msgspec.Struct, frozen=True):
     """A run to be made for a tick of a schedule. `overlap` stands in for the policy's when ticks are made up for."""
 
     workflow_id: UUID

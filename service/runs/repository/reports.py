@@ -1,11 +1,11 @@
 """What OpenMetadata servers still have to be told of their pipelines' runs, by whichever replica comes to it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from sqlalchemy import Row, func, select, text
 from sqlalchemy.orm import Session
 from sqlmodel import col
@@ -22,8 +22,7 @@ GIVEN_UP_AFTER = timedelta(days=1)
 FAILURES_TOLD = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Untold:
+class Untold(msgspec.Struct, frozen=True):
     """Where a run stands that waits or has ended, of which the server was not told; secrets in it are sealed.
 
     `config` is None when its workflow is gone. `given_up`: it was tried for too long and is no more to be told.
@@ -49,8 +48,7 @@ class Untold:
         return merge_patch(self.config or {}, self.overrides)
 
 
-@dataclass(frozen=True, slots=True)
-class Losses:
+class Losses(msgspec.Struct, frozen=True):
     """How many entities a run lost at each stage, the last of them, and how many warnings it logged."""
 
     by_stage: Mapping[str, int]

@@ -1,9 +1,9 @@
 """The processes that claim runs, for people to see; leases alone decide who is alive."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 
+import msgspec
 from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
@@ -12,8 +12,7 @@ from sqlmodel import col
 from service.runs.tables import WorkerRow
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerIdentity:
+class WorkerIdentity(msgspec.Struct, frozen=True):
     """What a worker says of itself; its id is new at every start."""
 
     id: str

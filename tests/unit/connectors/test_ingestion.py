@@ -6,6 +6,7 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from connectors import ingestion, registry
@@ -196,7 +197,7 @@ def test_the_judgement(counts: dict[Outcome, int], failures: int, threshold: int
     for outcome, count in counts.items():
         report.counted("table", outcome, count)
     for number in range(failures):
-        report.failed(dataclasses.replace(Failure("table", "x", "table", "why"), name=str(number)))
+        report.failed(msgspec.structs.replace(Failure("table", "x", "table", "why"), name=str(number)))
     assert judge(report, threshold) is result
 
 

@@ -1,11 +1,11 @@
 """Which connectors there are, and what a whole definition is told."""
 
 import copy
-import dataclasses
 from collections.abc import Callable
 from importlib.metadata import EntryPoint
 from typing import Any, Literal
 
+import msgspec
 import pytest
 from pydantic import Field, SecretStr
 
@@ -31,8 +31,10 @@ def answer(config: LockedConnection) -> str:
     return f"{config.host_port} {config.password.get_secret_value()}"
 
 
-MEMORY = dataclasses.replace(connector(memory()), config=LockedConnection, checks=(Check("CheckAccess", "", answer),))
-WITHOUT_DRIVER = dataclasses.replace(MEMORY, name="driverless", driver="no_such_driver.at_all")
+MEMORY = msgspec.structs.replace(
+    connector(memory()), config=LockedConnection, checks=(Check("CheckAccess", "", answer),)
+)
+WITHOUT_DRIVER = msgspec.structs.replace(MEMORY, name="driverless", driver="no_such_driver.at_all")
 NO_CONNECTOR = "memory"
 HERE = "tests.unit.connectors.test_registry"
 DEFINITION: dict[str, Any] = {
@@ -163,7 +165,7 @@ class Places(SourceOptions):
 
 
 PLACE = ("source", "sourceConfig", "config", "place")
-ELSEWHERE = dataclasses.replace(MEMORY, name="elsewhere", options=Places, connection_path=PLACE)
+ELSEWHERE = msgspec.structs.replace(MEMORY, name="elsewhere", options=Places, connection_path=PLACE)
 
 
 def elsewhere(**source: Any) -> dict[str, Any]:

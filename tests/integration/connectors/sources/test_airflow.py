@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from connectors import registry
@@ -255,7 +255,7 @@ def test_a_server_that_hangs_ends_the_attempt(
     through: Answering, catalogue: FakeOpenMetadata, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     through.faults.add(Fault("/tasks", "slow", seconds=60, times=9))
-    hasty = replace(QUICK, read_seconds=2, retry=RetryPolicy(tries=1, few_tries=1))
+    hasty = msgspec.structs.replace(QUICK, read_seconds=2, retry=RetryPolicy(tries=1, few_tries=1))
     monkeypatch.setattr(rest, "LIMITS", hasty)
     with pytest.raises(SourceUnavailable, match="no answer within 2 s"):
         run(through.address, catalogue)

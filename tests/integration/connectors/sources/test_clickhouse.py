@@ -5,7 +5,6 @@ import re
 import threading
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -209,7 +208,7 @@ def test_a_server_that_hangs(answers: Callable[..., str]) -> None:
     given = context(answers(200, b"", OWN, threading.Event()))
     impatient = given.connection.model_copy(update={"connection_arguments": {"read_timeout": 1}})
     with (
-        open_source(replace(given, connection=impatient)) as source,
+        open_source(msgspec.structs.replace(given, connection=impatient)) as source,
         pytest.raises(SourceUnavailable, match="does not answer"),
     ):
         source.schemas("default")

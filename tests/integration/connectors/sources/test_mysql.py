@@ -4,7 +4,6 @@ import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -114,7 +113,10 @@ def test_definitions(shop: dict[str, dict[str, Any]]) -> None:
 def test_a_wrong_password(mariadb_server: MariaDB) -> None:
     given = context(f"127.0.0.1:{mariadb_server.port}", mariadb_server.make_user(), None)
     wrong = given.connection.model_copy(update={"auth_type": PasswordAuth()})
-    with open_source(replace(given, connection=wrong)) as source, pytest.raises(FatalError, match="denied") as caught:
+    with (
+        open_source(msgspec.structs.replace(given, connection=wrong)) as source,
+        pytest.raises(FatalError, match="denied") as caught,
+    ):
         source.schemas("default")
     assert "correct username" in str(caught.value.advice)
 
@@ -153,7 +155,7 @@ def test_a_definition_of_one_schema_leaves_the_others_alone(mariadb_server: Mari
     options = DatabaseMetadata.model_validate({"markDeletedSchemas": True})
 
     def of_schemas(schema: str | None) -> list[tuple[str, ...]]:
-        given = replace(context(f"127.0.0.1:{mariadb_server.port}", user, schema), options=options)
+        given = msgspec.structs.replace(context(f"127.0.0.1:{mariadb_server.port}", user, schema), options=options)
         found = run(given).sink.only(DeletionScope)
         return [scope.seen for scope in found if scope.entity == "databaseSchema"]
 

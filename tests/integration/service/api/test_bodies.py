@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from service.api.bodies import DEFAULT_MAX_BODY_BYTES
-from service.api.formats import MAX_YAML_EVENTS
+from service.api.yaml_text import MAX_YAML_EVENTS
 from tests.integration.service.api.serving import definition_of, problem, problems
 
 WORKFLOWS = "/api/v1/workflows"

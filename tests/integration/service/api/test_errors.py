@@ -1,10 +1,10 @@
 import asyncio
 import logging
 from collections.abc import Iterator
-from dataclasses import replace
 from uuid import UUID
 
 import httpx
+import msgspec
 import pytest
 from fastapi import FastAPI, HTTPException
 from fastapi.responses import StreamingResponse
@@ -175,6 +175,6 @@ def test_nothing_of_a_refused_change_is_kept(services: Services) -> None:
 
 
 def test_a_smaller_limit_of_bodies_holds(services: Services) -> None:
-    with serving(build_api(replace(services, max_body_bytes=10))) as address:
+    with serving(build_api(msgspec.structs.replace(services, max_body_bytes=10))) as address:
         response = httpx.post(f"{address}/api/v1/workflows", json={"name": "longer than that"}, verify=NO_TLS)
         assert "10 bytes" in problem(response, 413)["detail"]

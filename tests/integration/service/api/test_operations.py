@@ -1,10 +1,10 @@
 """Probes, metrics, and the document of the API."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any, cast
 
 import httpx
+import msgspec
 import pytest
 from jsonschema import Draft202012Validator, validate
 from prometheus_client.parser import text_string_to_metric_families
@@ -84,7 +84,7 @@ def test_a_ready_replica_says_so(client: httpx.Client) -> None:
 
 def test_a_part_that_fails_is_named(services: Services) -> None:
     parts = [Readiness("database", ok=True), Readiness("worker", ok=False, message="its leases cannot be renewed")]
-    with serving(build_api(replace(services, ready=lambda: parts))) as address:
+    with serving(build_api(msgspec.structs.replace(services, ready=lambda: parts))) as address:
         response = httpx.get(f"{address}/health/ready", verify=NO_TLS)
         assert httpx.get(f"{address}/health/live", verify=NO_TLS).status_code == 200
     assert (response.status_code, response.json()["status"]) == (503, "unavailable")
@@ -183,7 +183,7 @@ def test_the_page_needs_nothing_from_elsewhere(client: httpx.Client) -> None:
 
 
 def test_without_its_role_the_api_has_probes_and_metrics_only(services: Services) -> None:
-    worker = replace(services, settings=Settings(roles=("timer", "worker")))
+    worker = msgspec.structs.replace(services, settings=Settings(roles=("timer", "worker")))
     with serving(build_api(worker)) as url, httpx.Client(base_url=url, timeout=60, verify=NO_TLS) as client:
         assert [client.get(path).status_code for path in ("/health/live", "/health/ready", "/metrics")] == [200] * 3
         assert {client.get(path).status_code for path in ("/api/v1/workflows", "/docs", "/openapi.json")} == {404}

@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,7 +32,7 @@ def server(services: Services) -> Iterator[httpx.Client]:
     chosen = {"openmetadata_username": "bøt", "openmetadata_password": "päss:wörd", "openmetadata_version": "1.9.3"}
     settings = Settings.model_validate(chosen)
     with (
-        serving(build_api(replace(services, settings=settings))) as address,
+        serving(build_api(msgspec.structs.replace(services, settings=settings))) as address,
         httpx.Client(base_url=address, timeout=30, auth=CREDENTIALS, verify=NO_TLS) as client,
     ):
         yield client

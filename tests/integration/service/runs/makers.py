@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from threading import Barrier
 from typing import Any, TypeVar
 from uuid import UUID
+
+import msgspec
 
 from service.database.engine import Database
 from service.runs import repository
@@ -30,7 +31,7 @@ def make(database: Database, name: str = "shop", **fields: object) -> UUID:
 def queue(database: Database, name: str = "shop", **fields: Any) -> UUID:
     """A queued run."""
     with database.session() as session:
-        return repository.enqueue(session, replace(NewRun(name), **fields)).id
+        return repository.enqueue(session, msgspec.structs.replace(NewRun(name), **fields)).id
 
 
 def claim(

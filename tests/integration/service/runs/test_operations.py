@@ -1,8 +1,8 @@
 import json
-from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
 
+import msgspec
 import pytest
 from cryptography.fernet import Fernet
 
@@ -62,7 +62,7 @@ class TestRunNow:
     def test_a_key_whose_run_cannot_be_read_any_more_is_another_run_s(self, database: Database) -> None:
         make(database)
         run = run_now(database, "k", source={"type": "mysql", "password": "hunter9"})
-        others = replace(RULES, vault=Vault([Fernet.generate_key().decode()]))
+        others = msgspec.structs.replace(RULES, vault=Vault([Fernet.generate_key().decode()]))
         with database.session() as session, pytest.raises(Conflict, match=f"was used before, for run {run.id}"):
             operations.run_now(session, "shop", RunCreate(), others, "k")
 

@@ -7,7 +7,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.api.formats import Malformed, read_document
+from service.api.formats import read_document
+from service.api.malformed import Malformed
 from service.errors import Invalid, TooLarge
 from service.workflows.documents import MAX_DEPTH, is_storable
 

@@ -1,7 +1,9 @@
 """What a command does not import, so that it starts fast."""
 
+import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +11,48 @@ from tests.sharing import REPOSITORY
 
 STORE_AND_SERVER = {"sqlalchemy", "fastapi", "apscheduler", "psycopg", "asyncio", "pydantic_settings", "cryptography"}
 AFTER_THE_DATABASE = {"fastapi", "uvicorn", "apscheduler", "prometheus_client", "service.app", "connectors.registry"}
+DEFINITION = {
+    "source": {
+        "type": "postgres",
+        "serviceName": "shop",
+        "serviceConnection": {"config": {"username": "reader", "hostPort": "db:5432", "database": "shop"}},
+        "sourceConfig": {"config": {"schemaFilterPattern": {"includes": ["^sales"]}}},
+    },
+    "sink": {"type": "file", "config": {"filename": "shop.jsonl"}},
+}
+# As `headwater run` does until it connects.
+PLANNED = """
+import os, sys
+from pathlib import Path
+from connectors import registry
+from service.cli import run
+config, _ = run.resolved(Path(sys.argv[1]), os.environ, lambda raw: registry.plan(raw).secret_paths)
+"""
+OF_CONNECTORS = """
+packages = {name for name, module in sys.modules.items() if hasattr(module, "__path__")}
+sources = {name for name in sys.modules if name.startswith("connectors.sources.")}
+families = {name for name in packages if name.startswith("connectors.families.")}
+print(sorted(sources | families), "yaml" in sys.modules)
+"""
+UNASKED = """
+from connectors.definition import OpenMetadataConnection, OtherWorkflows
+from connectors.families.postgres.config import CatalogueConfig, PostgresConfig
+print([each.__name__ for each in (OpenMetadataConnection, OtherWorkflows, CatalogueConfig, PostgresConfig)
+       if each.__pydantic_complete__])
+"""
+
+
+def printed(program: str, *arguments: str) -> str:
+    command = [sys.executable, "-c", program, *arguments]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=60, check=True)
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def definition(tmp_path: Path) -> str:
+    file = tmp_path / "shop.json"
+    file.write_text(json.dumps(DEFINITION))
+    return str(file)
 
 
 @pytest.mark.parametrize(
@@ -20,7 +64,23 @@ AFTER_THE_DATABASE = {"fastapi", "uvicorn", "apscheduler", "prometheus_client", 
 )
 def test_a_command_does_not_load(command: str, unwanted: set[str]) -> None:
     program = f"import sys, service.cli, service.cli.{command}; print({unwanted!r} & sys.modules.keys())"
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True, timeout=60, check=True
-    )
-    assert done.stdout.strip() == "set()"
+    assert printed(program) == "set()"
+
+
+def test_a_run_loads_its_own_connector_only_and_of_the_formats_that_of_its_file(definition: str) -> None:
+    expected = "['connectors.families.postgres', 'connectors.sources.postgres'] False"
+    assert printed(PLANNED + OF_CONNECTORS, definition) == expected
+
+
+def test_a_run_builds_the_validators_that_it_asks(definition: str) -> None:
+    assert printed(PLANNED + UNASKED, definition) == "['PostgresConfig']"
+
+
+def test_modules_are_loaded_without_looking_for_garbage_among_them(tmp_path: Path) -> None:
+    lines = ["import gc, sys", "collected = gc.isenabled()"]
+    lines += ["def main(): print(collected, gc.isenabled(), gc.get_freeze_count() > 1000, sys.argv[1:])"]
+    (tmp_path / "a_command.py").write_text("\n".join(lines))
+    command = [sys.executable, "-m", "service.loading", "a_command", "7"]
+    environ = {"PYTHONPATH": f"{REPOSITORY}:{tmp_path}"}
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == "False True True ['7']"

@@ -1,6 +1,10 @@
-"""Loads the modules of a command when it is called."""
+"""Loads the modules of a command when it is called.
+
+`python -m service.loading MODULE ARGUMENT...` loads one and calls its `main`.
+"""
 
 import gc
+import sys
 from importlib import import_module
 from types import ModuleType
 
@@ -13,3 +17,7 @@ def loaded(name: str) -> ModuleType:
     finally:
         gc.freeze()
         gc.enable()
+
+
+if __name__ == "__main__":
+    loaded(sys.argv.pop(1)).main()
