@@ -22,6 +22,8 @@ _BEFORE_VALUE = (
 )
 _LOGIN = re.compile(r"\w+://[^\s/:@]*:([^\s/@]+)@")
 _LONG_LINE = 16
+# `json.dumps` makes another one for each line.
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
 
 
 class Target(Protocol):
@@ -151,7 +153,7 @@ class JsonFormatter(logging.Formatter):
         exception = _exception(record)
         if exception:
             line["exception"] = exception
-        return json.dumps(line, ensure_ascii=False)
+        return _ENCODER.encode(line)
 
 
 class TextFormatter(logging.Formatter):

@@ -173,7 +173,8 @@ def _network_of(address: str) -> str:
 
 
 def _refuse_keys_in_address(request: Request) -> None:
-    if KEY.search(request.scope["path"]) or KEY.search(request.url.query):
+    query: bytes = request.scope["query_string"]
+    if KEY.search(request.scope["path"]) or (query and KEY.search(query.decode("latin-1"))):
         raise Unauthenticated(IN_ADDRESS)
 
 

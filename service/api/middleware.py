@@ -3,6 +3,7 @@
 import logging
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
+from itertools import count
 from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
@@ -21,7 +22,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-HEADER = "x-request-id"
+HEADER = b"x-request-id"
 UNMATCHED = "unmatched"
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 QUIET = ("/health/", "/metrics")
@@ -47,6 +48,9 @@ class RequestMiddleware:
     def __init__(self, app: App, metrics: Metrics) -> None:
         self._app = app
         self._metrics = metrics
+        # One source of chance for all ids: they are to be unlike each other, and no secret.
+        self._prefix = uuid4().hex[:16]
+        self._numbers = count()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -54,7 +58,7 @@ class RequestMiddleware:
             await self._app(scope, receive, send)
             return
         began = monotonic()
-        request_id = _request_id(scope)
+        request_id = _given_id(scope) or f"{self._prefix}{next(self._numbers):016x}"
         scope.setdefault("state", {})[REQUEST_ID] = request_id
         status = 0
 
@@ -65,7 +69,7 @@ class RequestMiddleware:
                 given = list(message.get("headers", []))
                 names = {name.lower() for name, _ in given}
                 secure = [(name, value) for name, value in SECURITY if name not in names]
-                message["headers"] = [*given, *secure, (HEADER.encode(), request_id.encode())]
+                message["headers"] = [*given, *secure, (HEADER, request_id.encode())]
             await send(message)
 
         try:
@@ -95,13 +99,13 @@ class RequestMiddleware:
         )
 
 
-def _request_id(scope: Scope) -> str:
+def _given_id(scope: Scope) -> str | None:
     for name, value in scope["headers"]:
-        if name == HEADER.encode():
+        if name == HEADER:
             given = value.decode("latin-1")
             if _ACCEPTABLE_ID.fullmatch(given):
                 return given
-    return uuid4().hex
+    return None
 
 
 def _route_of(scope: Scope) -> str:

@@ -1,7 +1,8 @@
 """Runs as they are answered, from the driver's rows to a document.
 
 People and dashboards ask for them all the time. To make statements, rows and models of SQLAlchemy and pydantic costs
-five times as much as the question itself, and what they would check was checked when it was stored.
+five times as much as the question itself, and what they would check was checked when it was stored. Rows come in
+Postgres' binary form: to read instants and ids from text takes half as long again.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -47,7 +48,7 @@ class Answers(msgspec.Struct, frozen=True):
 
 def read(asking: Asking, run_id: UUID) -> dict[str, Any]:
     """The run as it is now, in the form of RunRead. Raises NotFound."""
-    row = asking.execute(_SELECT + b"id = %s", (run_id,)).fetchone()
+    row = asking.execute(_SELECT + b"id = %s", (run_id,), binary=True).fetchone()
     if row is None:
         raise unknown(run_id)
     return _answer(row)
@@ -59,7 +60,7 @@ def list_runs(asking: Asking, which: RunFilter, cursor: str | None, limit: int) 
     conditions = b" and ".join(found) or b"true"
     values = [value for given in found.values() for value in given]
     order = b" order by queued_at desc, id desc limit %s"
-    rows = asking.execute(_SELECT + conditions + order, (*values, limit + 1)).fetchall()
+    rows = asking.execute(_SELECT + conditions + order, (*values, limit + 1), binary=True).fetchall()
     data = [_answer(row) for row in rows[:limit]]
     more = len(rows) > limit
     return Answers(data, encode_cursor(data[-1]["queuedAt"].isoformat(), str(data[-1]["id"])) if more else None)
