@@ -10,6 +10,8 @@ from pydantic import BaseModel, SecretStr
 SECRET_KEY = re.compile(r"password|passwd|passphrase|secret|token|private_?key|api_?key|authorization", re.IGNORECASE)
 Path = tuple[str | int, ...]
 SCALARS = (NoneType, int, float, bytes)
+# Of a model's own fields none of these is a secret; most are of them, and every run asks.
+PLAIN = frozenset({NoneType, bool, int, float, bytes, str})
 
 
 def secret_paths(value: object, path: Path = ()) -> Iterator[Path]:
@@ -27,7 +29,9 @@ def secret_paths(value: object, path: Path = ()) -> Iterator[Path]:
 def _items(value: object) -> Iterator[tuple[str | int, object]]:
     if isinstance(value, BaseModel):
         for name, info in type(value).model_fields.items():
-            yield info.alias or name, getattr(value, name)
+            item = getattr(value, name)
+            if type(item) not in PLAIN:
+                yield info.alias or name, item
     elif isinstance(value, Mapping):
         yield from cast("Mapping[str, object]", value).items()
     elif isinstance(value, Sequence) and not isinstance(value, str | bytes):

@@ -39,7 +39,7 @@ class SchemaPlace(Model):
     open_api_schema_file_path: str | None = Field(default=None, alias=PATH, min_length=1)
     open_api_schema_s3_url: str | None = Field(default=None, alias=OBJECT)
     aws_credentials: AwsCredentials | None = None
-    _files: SourceFiles = PrivateAttr(default=EVERY_FILE)
+    _files: SourceFiles = PrivateAttr(default_factory=lambda: EVERY_FILE)
 
     @field_validator("open_api_schema_url")
     @classmethod

@@ -33,8 +33,8 @@ WATCH_SECONDS = 0.25
 RETRY_SECONDS = 1.0
 LONGEST_RETRY_SECONDS = 30.0
 # Runs end in groups: with few slots free, more will be in a moment, and a claim of many costs little more than of one.
-GATHER_SECONDS = 0.005
-FEW_FREE = 0.25
+GATHER_SECONDS = 0.015
+FEW_FREE = 0.5
 
 logger = logging.getLogger(__name__)
 

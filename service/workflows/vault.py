@@ -112,7 +112,7 @@ def refers_to_secrets(value: JsonValue) -> bool:
 
 def sealed_paths(config: Mapping[str, JsonValue]) -> tuple[Path, ...]:
     """Where the sealed values stand."""
-    return tuple(_sealed_paths(dict(config), ()))
+    return tuple(_sealed_paths(config.items(), ()))
 
 
 def _unusable(reason: str) -> Invalid:
@@ -158,12 +158,12 @@ def _unmasked(new: JsonValue, old: JsonValue, path: Path, problems: list[Problem
     return new
 
 
-def _sealed_paths(value: JsonValue, path: Path) -> Iterator[Path]:
-    if _token(value) is not None:
-        yield path
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            yield from _sealed_paths(item, (*path, key))
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _sealed_paths(item, (*path, index))
+def _sealed_paths(items: Iterable[tuple[str | int, JsonValue]], path: Path) -> Iterator[Path]:
+    for key, item in items:
+        if isinstance(item, dict):
+            if _token(item) is None:
+                yield from _sealed_paths(item.items(), (*path, key))
+            else:
+                yield (*path, key)
+        elif isinstance(item, list):
+            yield from _sealed_paths(enumerate(item), (*path, key))

@@ -59,7 +59,7 @@ class DbtArtefacts(Model):
     dbt_ssl_config: TlsConfig | None = Field(default=None, alias="dbtSSLConfig")
     dbt_security_config: AwsCredentials | None = None
     dbt_prefix_config: PrefixConfig | None = None
-    _files: SourceFiles = PrivateAttr(default=EVERY_FILE)
+    _files: SourceFiles = PrivateAttr(default_factory=lambda: EVERY_FILE)
 
     @model_validator(mode="before")
     @classmethod

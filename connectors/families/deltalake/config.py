@@ -77,7 +77,7 @@ class DeltaLakeConfig(DatabaseConnection):
     connection_arguments: NoArguments = Field(default_factory=dict[str, Any])
     supports_metadata_extraction: Annotated[bool, Unused()] = True
     supports_dbt_extraction: Annotated[bool, Unused()] = Field(default=True, alias="supportsDBTExtraction")
-    _files: SourceFiles = PrivateAttr(default=EVERY_FILE)
+    _files: SourceFiles = PrivateAttr(default_factory=lambda: EVERY_FILE)
 
     @model_validator(mode="after")
     def _may_be_read(self, info: ValidationInfo) -> "DeltaLakeConfig":

@@ -67,7 +67,7 @@ class GcpConfig(Model):
     auth_uri: Annotated[str | None, Unused()] = None
     auth_provider_x509_cert_url: Annotated[str | None, Unused()] = None
     client_x509_cert_url: Annotated[str | None, Unused()] = None
-    _files: SourceFiles = PrivateAttr(default=EVERY_FILE)
+    _files: SourceFiles = PrivateAttr(default_factory=lambda: EVERY_FILE)
 
     @model_validator(mode="before")
     @classmethod

@@ -36,7 +36,7 @@ class SQLiteConfig(DatabaseConnection):
     supports_dbt_extraction: Annotated[bool, Unused()] = Field(default=True, alias="supportsDBTExtraction")
     supports_profiler: Annotated[bool, Unused()] = True
     supports_query_comment: Annotated[bool, Unused()] = True
-    _files: SourceFiles = PrivateAttr(default=EVERY_FILE)
+    _files: SourceFiles = PrivateAttr(default_factory=lambda: EVERY_FILE)
 
     @field_validator("database_mode", "database")
     @classmethod
@@ -44,7 +44,7 @@ class SQLiteConfig(DatabaseConnection):
         """Of the two keys the one that says where the file lies."""
         is_path = info.field_name == "database_mode" or info.data.get("database_mode") == MEMORY
         if is_path and value not in {None, MEMORY}:
-            allowed_files(info).place(str(value))
+            allowed_files(info).check(str(value))
         return value
 
     @model_validator(mode="after")

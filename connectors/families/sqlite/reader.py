@@ -42,18 +42,28 @@ class Reader:
 
         While it lasts, a writer's log grows or its commits wait: the block holds what is asked and nothing else.
         """
+        with self._asked() as connection:
+            connection.execute("BEGIN")
+            try:
+                yield connection
+            finally:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+
+    def answer(self, query: str) -> list[Row]:
+        """The rows of a query that stands alone; they are of one moment without a transaction, too."""
+        with self._asked() as connection:
+            return self.rows(connection, query)
+
+    @contextmanager
+    def _asked(self) -> Generator["sqlite3.Connection"]:
         import sqlite3
 
         self._cancellation.check()
         try:
             if self._connection is None:
                 self._connection = self._connected()
-            self._connection.execute("BEGIN")
-            try:
-                yield self._connection
-            finally:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
+            yield self._connection
         except sqlite3.Error as error:
             self._cancellation.check()
             raise failure(error, self._path) from error

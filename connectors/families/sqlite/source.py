@@ -49,8 +49,7 @@ class SQLiteSource:
         return {SCHEMA: {"table": self._count()}}
 
     def _counted(self) -> int:
-        with self._reader.opened() as connection:
-            [(count,)] = self._reader.rows(connection, queries.COUNT)
+        [(count,)] = self._reader.answer(queries.COUNT)
         return count
 
     def tags(self, _database: str) -> Iterable[Tag]:
@@ -63,8 +62,7 @@ class SQLiteSource:
 
     def tables(self, database: str, _schema: str) -> Iterator[Table]:
         """The tables and views; those of a piece are as they are at the same moment."""
-        with self._reader.opened() as connection:
-            names = [str(name) for (name,) in self._reader.rows(connection, queries.NAMES)]
+        names = [str(name) for (name,) in self._reader.answer(queries.NAMES)]
         for first in range(0, len(names), PIECE_TABLES):
             piece = names[first : first + PIECE_TABLES]
             with self._reader.opened() as connection:

@@ -76,6 +76,8 @@ _LOCK_POOLS = text("""
     from (select distinct hashtext(pool) as key from unnest(cast(:limited as text[])) as pool order by key) keys""")
 
 # The oldest of the most urgent runs of each workflow that has none running, by pool, so that an index gives the order.
+# What is before a run is looked for by its workflow: a pool that could be looked up, too, is its whole queue, and
+# statistics know little of queues.
 # Locking the workflow by its number lets one claim at a time decide about it; the other goes on without waiting.
 _PICK = text("""
     with asked as (
@@ -89,7 +91,7 @@ _PICK = text("""
             where r.pool = asked.pool and r.state = 'queued' and r.available_at <= now() and r.workflow_id is not null
             and not exists (select from runs b where b.workflow_id = r.workflow_id and b.state = 'running')
             and not exists (
-                select from runs e where e.workflow_id = r.workflow_id and e.state = 'queued' and e.pool = r.pool
+                select from runs e where e.workflow_id = r.workflow_id and e.state = 'queued' and e.pool || '' = r.pool
                 and e.available_at <= now()
                 and (-e.priority, e.queued_at, e.id) < (-r.priority, r.queued_at, r.id))
             order by r.priority desc, r.queued_at, r.id
@@ -100,13 +102,13 @@ _PICK = text("""
     select id, workflow_id, pg_try_advisory_xact_lock(:space, hashtext(cast(workflow_id as text))) as free
     from picked order by priority desc, queued_at, id""")
 
-# Begun after the locks were taken, this sees every claim that was decided before.
+# Begun after the locks were taken, this sees every claim that was decided before; what is locked stays queued.
 _TAKE = text("""
     with taken as (
         update runs r set state = 'running', worker = :worker, token = token + 1, attempt = attempt + 1,
             started_at = coalesce(started_at, clock_timestamp()), lease_until = now() + make_interval(secs => :seconds),
             progress = '{}', error = null, told = null
-        where r.id = any(:ids) and r.state = 'queued'
+        where r.id = any(:ids)
         and not exists (select from runs b where b.workflow_id = r.workflow_id and b.state = 'running')
         returning r.id, r.token, r.workflow, r.workflow_id, r.connector, r.revision, r.trigger, r.scheduled_for,
             r.queued_at, r.available_at, r.started_at, r.attempt, r.losses, r.overrides, r.policy, r.priority

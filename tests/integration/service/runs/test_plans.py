@@ -190,6 +190,18 @@ def test_no_query_reads_a_growing_table_as_a_whole(large: Database) -> None:
     assert wrong == []
 
 
+def test_a_claim_looks_through_the_queue_once_whatever_is_known_of_it(database: Database) -> None:
+    make(database, policy=QUEUE)
+    for statement in FILL[:3]:  # nothing is analysed: so it is when many ticks are due at once
+        ask(database, statement)
+    ask(database, "delete from runs where state <> 'queued'")
+    request = ClaimRequest("w", ["default"], 16, 30)
+    with database.session() as session, explained(session) as plans:
+        assert len(repository.claim(session, request)) == 16
+    used = [node.get("Index Name") for _, plan in plans for node in nodes(plan)]
+    assert (used.count("ix_runs_claim"), used.count("ix_runs_waiting")) == (1, 1)
+
+
 def test_a_plan_that_reads_all_is_seen(large: Database) -> None:
     with large.session() as session, explained(session) as plans:
         repository.sealed_runs(session)
