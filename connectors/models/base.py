@@ -58,10 +58,6 @@ class Request(Wire, frozen=True, kw_only=True):
         """The fully qualified name of the entity that it is about."""
         raise NotImplementedError
 
-    def detached(self) -> "Request":
-        """The same without what points at entities that may not exist yet."""
-        return self
-
 
 class CreateRequest(Request, frozen=True, kw_only=True):
     """A create-or-update request for one entity; parents have a lower `rank` than their children.

@@ -45,7 +45,9 @@ class Kind(msgspec.Struct, frozen=True):
 class Entry(msgspec.Struct, frozen=True):
     """One request as it goes over the wire.
 
-    `number` counts what the sink was given. `record` is what it was made of, unless it came from a file.
+    `number` counts what the sink was given. What it was made of is not kept: held until it is sent, the columns of so
+    many tables would cost more than reading those of the few again that are refused. `parent` is what it lies in, where
+    the name does not tell.
     `full` is the complete request when this is its detached form, and `reason` why it had to be detached.
     `path` and `payload` are what is sent where, when that is not `body` to its collection.
     """
@@ -54,7 +56,7 @@ class Entry(msgspec.Struct, frozen=True):
     kind: Kind
     fqn: str
     body: bytes
-    record: Request | None = None
+    parent: str = ""
     full: "Entry | None" = None
     reason: str = ""
     path: str = ""
@@ -91,13 +93,13 @@ class Encoding:
 
     def detached(self, entry: Entry, reason: str) -> Entry | None:
         """The same request without references to entities that may not be there yet; None when it has none."""
-        record = entry.record or _table(entry)
+        record = _table(entry)
         if entry.full is not None or record is None:
             return None
         detached = record.detached()
         if detached is record:
             return None
-        return msgspec.structs.replace(entry, body=self.body(detached), record=None, full=entry, reason=reason)
+        return msgspec.structs.replace(entry, body=self.body(detached), full=entry, reason=reason)
 
 
 def hashed(body: bytes) -> bytes:
@@ -124,7 +126,7 @@ def references(entry: Entry) -> set[str]:
 
 
 def _table(entry: Entry) -> CreateTableRequest | None:
-    """What a line of a file says, when it is of the one kind that can be detached."""
+    """What it was made of, when it is of the one kind that can be detached."""
     if entry.kind.collection != CreateTableRequest.collection or b'"FOREIGN_KEY"' not in entry.body:
         return None
     try:

@@ -91,7 +91,7 @@ class FileSink:
         except Unencodable as error:
             self._report.failed(Failure(record.entity, record.fqn, STAGE, str(error)))
             return
-        entry = Entry(0, Kind.of(type(record)), record.fqn, body, record)
+        entry = Entry(0, Kind.of(type(record)), record.fqn, body)
         self._guarded(lambda: self._stream.write(line_of(entry)))
         self._report.counted(record.entity, "written")
 

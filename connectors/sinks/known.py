@@ -10,7 +10,6 @@ import msgspec
 
 from connectors.errors import FatalError, SinkUnavailable
 from connectors.http.answers import UnreadableAnswer
-from connectors.models.base import CreateRequest
 from connectors.models.names import fqn, parent_fqn, split_fqn
 from connectors.openmetadata.client import OpenMetadataClient
 from connectors.sinks.entries import Entry, Kind, source_hash
@@ -153,4 +152,4 @@ class Known:
 
 
 def _parent(entry: Entry) -> str:
-    return entry.record.parent if isinstance(entry.record, CreateRequest) else parent_fqn(entry.fqn)
+    return entry.parent or parent_fqn(entry.fqn)

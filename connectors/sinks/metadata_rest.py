@@ -15,7 +15,7 @@ from connectors.definition import Model, OpenMetadataConnection, Unused
 from connectors.errors import SinkUnavailable, advice_of, cause_of
 from connectors.http.answers import Answer, UnreadableAnswer
 from connectors.http.retry import RetryPolicy
-from connectors.models.base import EntityReference, Request
+from connectors.models.base import CreateRequest, EntityReference, Request
 from connectors.models.records import DeletionScope, Record, ScopeEnd
 from connectors.openmetadata.client import Limits, OpenMetadataClient, by_name
 from connectors.openmetadata.versions import FIRST_WITH_OVERRIDE
@@ -204,7 +204,8 @@ class MetadataRestSink:
             self._ledger.failed(name, leaf=kind.leaf)
             self._report.failed(Failure(kind.entity, name, STAGE, str(error)))
         else:
-            entry = Entry(self._number, kind.of_entity(name), name, body, record)
+            parent = record.parent if isinstance(record, CreateRequest) else ""
+            entry = Entry(self._number, kind.of_entity(name), name, body, parent)
             if kind.joins:  # both ends may still be under way, or come later
                 self._sender.later(entry)
             else:

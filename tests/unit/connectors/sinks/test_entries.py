@@ -30,9 +30,8 @@ def table(*constraints: TableConstraint, description: str | None = None) -> Crea
     )
 
 
-def entry(record: CreateTableRequest, *, from_file: bool = False) -> Entry:
-    kind = Kind.of(CreateTableRequest)
-    return Entry(1, kind, record.fqn, Encoding().body(record), None if from_file else record)
+def entry(record: CreateTableRequest) -> Entry:
+    return Entry(1, Kind.of(CreateTableRequest), record.fqn, Encoding().body(record))
 
 
 @given(st.text())
@@ -56,19 +55,17 @@ def test_services_have_no_hash() -> None:
 
 
 def test_a_table_is_detached_from_others_only() -> None:
-    for from_file in (False, True):
-        whole = entry(table(KEY, OWN, OTHER), from_file=from_file)
-        detached = Encoding().detached(whole, "why")
-        assert detached is not None
-        assert msgspec.json.decode(detached.body, type=CreateTableRequest) == table(KEY, OWN)
-        assert (detached.whole, detached.reason, detached.number) == (whole, "why", 1)
-        assert Encoding().detached(detached, "again") is None
-        assert references(whole) == {'s.d.x."o.t"'}
+    whole = entry(table(KEY, OWN, OTHER))
+    detached = Encoding().detached(whole, "why")
+    assert detached is not None
+    assert msgspec.json.decode(detached.body, type=CreateTableRequest) == table(KEY, OWN)
+    assert (detached.whole, detached.reason, detached.number) == (whole, "why", 1)
+    assert Encoding().detached(detached, "again") is None
+    assert references(whole) == {'s.d.x."o.t"'}
 
 
 def test_what_refers_to_nothing_is_not_detached() -> None:
-    for from_file in (False, True):
-        assert Encoding().detached(entry(table(KEY, OWN), from_file=from_file), "why") is None
+    assert Encoding().detached(entry(table(KEY, OWN)), "why") is None
 
 
 def test_what_cannot_be_read_again_is_not_detached() -> None:
