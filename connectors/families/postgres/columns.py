@@ -15,15 +15,9 @@ class ColumnRows(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     numbers: list[int]
     names: list[str]
-    types: list[int]
-    modifiers: list[int]
     not_nulls: list[bool]
     commented: list[int] | None
     comments: list[str] | None
-
-    def kinds(self) -> list[TypeKey]:
-        """The type of each column."""
-        return list(zip(self.types, self.modifiers, strict=True))
 
     def descriptions(self) -> Iterable[str | None]:
         """One for each column."""

@@ -12,7 +12,7 @@ from connectors.families.postgres.columns import ColumnRows, constraints, descri
 from connectors.families.postgres.ddl import table_statements
 from connectors.families.postgres.session import Snapshot
 from connectors.families.postgres.statements import TableFacts, view_statement
-from connectors.families.postgres.types import TEMPORAL, Types
+from connectors.families.postgres.types import TEMPORAL, TypeKey, Types, type_of
 from connectors.models.database import (
     ColumnConstraint,
     ConstraintType,
@@ -54,8 +54,9 @@ class PartitionKey(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class TableRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A row of queries.TABLES; `quoted` is the name as SQL writes it, with its schema."""
+    """A row of queries.TABLES; `kinds` are its columns', `quoted` is the name as SQL writes it, with its schema."""
 
+    kinds: list[TypeKey]
     name: str
     kind: str
     description: str | None
@@ -77,7 +78,15 @@ class TableRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return view_statement(kind, self.quoted, self.options, self.view)
 
 
-decoded = decoder_of(list[TableRow]).decode
+class Kinds(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The beginning of such a row."""
+
+    kinds: list[TypeKey]
+
+
+read_rows = decoder_of(list[msgspec.Raw]).decode
+read_kinds = decoder_of(list[Kinds]).decode
+read_row = decoder_of(TableRow).decode
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -95,22 +104,25 @@ class Tables(msgspec.Struct, frozen=True):
     wanted: Wanted
     types: Types
 
-    def read(self, oids: Sequence[int]) -> list[TableRow]:
-        """The rows of these oids; the types of their columns are then known."""
+    def read(self, oids: Sequence[int]) -> list[msgspec.Raw]:
+        """The rows of these oids; the types of their columns are then known.
+
+        The rest of a row is decoded when its table is made: all at once, they would take memory that is not at hand,
+        and the collector would look through them.
+        """
         version = self.snapshot.version
         query = queries.composed(queries.TABLES, version, ddl=self.wanted.ddl)
-        rows = decoded(self.snapshot.document(query, [f"{{{','.join(map(str, oids))}}}"]))
-        # Made again for each table: kept until then, so many tuples would have the collector look at all there is.
-        kinds = {kind for row in rows for kind in row.columns.kinds()}
+        document = self.snapshot.document(query, [f"{{{','.join(map(str, oids))}}}"])
+        kinds = set[TypeKey]().union(*(row.kinds for row in read_kinds(document)))
         if missing := kinds - self.types.shapes.keys():
-            pairs = [list(each) for each in zip(*missing, strict=True)]
+            pairs = [list(each) for each in zip(*map(type_of, missing), strict=True)]
             self.types.add(self.snapshot.rows(queries.composed(queries.TYPES, version), pairs))
-        return rows
+        return read_rows(document)
 
-    def made(self, row: TableRow) -> Table:
+    def made(self, raw: msgspec.Raw) -> Table:
         """One table or view."""
-        columns, keys, facts = row.columns, Keys(row.keys), row.facts
-        kinds = columns.kinds()
+        row = read_row(raw)
+        columns, keys, facts, kinds = row.columns, Keys(row.keys), row.facts, row.kinds
         types, classification = self.types, self.wanted.classification
         names = dict(zip(columns.numbers, columns.names, strict=True)) if keys.are_the_tables else {}
         shapes = list(map(types.shapes.__getitem__, kinds))
@@ -120,7 +132,7 @@ class Tables(msgspec.Struct, frozen=True):
             columns=described(columns, shapes, constraints(columns, kinds, types, keys.on_columns())),
             constraints=tuple(keys.constraints(names)) if names else (),
             foreign_keys=tuple(keys.foreign_keys(names, self.database)) if names else (),
-            partition=partition(row.partition_key, columns, types) if row.partition_key else None,
+            partition=partition(row.partition_key, row, types) if row.partition_key else None,
             definition=row.definition(),
             ddl=partial(table_statements, row.name, row.quoted, facts, columns, shapes) if facts else None,
             description=row.description,
@@ -182,15 +194,15 @@ def _named(key: KeyRow, names: Mapping[int, str]) -> tuple[str, ...]:
     return tuple(names[number] for number in key.columns)
 
 
-def partition(key: PartitionKey, columns: ColumnRows, types: Types) -> TablePartition:
+def partition(key: PartitionKey, row: TableRow, types: Types) -> TablePartition:
     """How a table is partitioned; a column that stands in an expression carries the expression's text."""
-    strategy = key.strategy
+    strategy, columns = key.strategy, row.columns
     numbers = [number for number in key.columns if number]
 
     def column(number: int, text: str | None) -> PartitionColumn:
         place = columns.numbers.index(number)
         name = encode_name(columns.names[place])
-        kind = types.shapes[columns.types[place], columns.modifiers[place]].data_type
+        kind = types.shapes[row.kinds[place]].data_type
         interval_type = "COLUMN-VALUE"
         if strategy == "r" and kind in TEMPORAL:
             interval_type = "TIME-UNIT"

@@ -40,7 +40,19 @@ OF_EXTENSIONS: dict[str, DataType] = {
 }  # fmt: skip
 ISBN_LENGTH = 13
 TEMPORAL: frozenset[DataType] = frozenset({"DATE", "TIMESTAMP"})
-TypeKey = tuple[int, int]
+MODIFIER_BITS = 31
+# A type's oid and, in the bits below it, its modifier, one more than it is: the least is -1, for none.
+TypeKey = int
+
+
+def type_key(oid: int, modifier: int) -> TypeKey:
+    """Both in one number, as queries.TABLES has them."""
+    return (oid << MODIFIER_BITS) + modifier + 1
+
+
+def type_of(key: TypeKey) -> tuple[int, int]:
+    """The oid and the modifier of a key."""
+    return key >> MODIFIER_BITS, (key & (1 << MODIFIER_BITS) - 1) - 1
 
 
 class Shape(NamedTuple):
@@ -86,11 +98,11 @@ class Types:
 
     def add(self, rows: Iterable[Row]) -> None:
         """Take rows of queries.TYPES, with all the types that theirs are made of."""
-        new = {(row.oid, row.modifier): row for row in (TypeRow(*values) for values in rows)}
+        new = {type_key(row.oid, row.modifier): row for row in (TypeRow(*values) for values in rows)}
         self._rows |= new
-        for key in new:
+        for key, row in new.items():
             shape = self._shape(key)
-            if key[0] < FIRST_OID_OF_USERS:
+            if row.oid < FIRST_OID_OF_USERS:
                 self._lasting[key] = shape
         self.never_null |= {key for key in new if self._forbids_null(key)}
 
@@ -98,7 +110,7 @@ class Types:
         row = self._rows[key]
         if row.kind != "d" or row.part is None:
             return False
-        return row.not_null or self._forbids_null((row.part, row.base_modifier))
+        return row.not_null or self._forbids_null(type_key(row.part, row.base_modifier))
 
     def _shape(self, key: TypeKey) -> Shape:
         if key not in self.shapes:
@@ -108,16 +120,16 @@ class Types:
     def _work_out(self, row: TypeRow) -> Shape:
         display = row.display
         if row.kind == "d" and row.part is not None:
-            return self._shape((row.part, row.base_modifier))._replace(display=display)
+            return self._shape(type_key(row.part, row.base_modifier))._replace(display=display)
         if row.kind == "e":
             return Shape("VARCHAR", display, max(row.longest_label or 0, 1))
         if row.kind == "c":
             return Shape("STRUCT", display, children=tuple(self._fields(row)))
         if row.kind in ("r", "m") and row.part is not None:
-            of = self._shape((row.part, -1)).data_type
+            of = self._shape(type_key(row.part, -1)).data_type
             return Shape("DATETIMERANGE" if of in TEMPORAL else "RECORD", display)
         if row.part is not None:
-            element = self._shape((row.part, row.modifier))
+            element = self._shape(type_key(row.part, row.modifier))
             return Shape("ARRAY", display, array_data_type=element.data_type, children=element.children)
         return base(row.name, row.modifier, display, row.built_in)
 
@@ -132,7 +144,7 @@ class Types:
         )
         for place, (name, oid, modifier, not_null, description) in enumerate(fields, 1):
             constraint: ColumnConstraint = "NOT_NULL" if not_null else "NULL"
-            shape = self._shape((oid, modifier))
+            shape = self._shape(type_key(oid, modifier))
             yield Column(
                 name=encode_name(name),
                 data_type=shape.data_type,
