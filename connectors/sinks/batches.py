@@ -56,7 +56,8 @@ class Batch(msgspec.Struct):
 
     def body(self) -> bytes:
         """A JSON array of the entries."""
-        return b"[%b]" % b",".join([entry.body for entry in self.entries])
+        first, *others = [entry.body for entry in self.entries]
+        return b",".join([b"[" + first, *others]) + b"]"
 
 
 class Buffers:

@@ -191,13 +191,10 @@ class MetadataRestSink:
         kind = self._kinds.get(type(record))
         if kind is None:
             kind = self._kinds[type(record)] = Kind.of(type(record))
-        name, fields = record.fqn, record.__struct_fields__
+        name = record.fqn
         if kind.service and not self._connection.force_entity_overwriting and self._exists(kind, name):
             return
-        if "connection" in fields and not self._connection.store_service_connection:
-            record = msgspec.structs.replace(record, connection=None)
-        if "owners" in fields and (owners := cast("Owned", record).owners):
-            record = msgspec.structs.replace(record, owners=self._references.resolved(owners))
+        record = self._as_wanted(kind, record)
         try:
             body = self._encoding.body(record)
         except Unencodable as error:
@@ -210,6 +207,15 @@ class MetadataRestSink:
                 self._sender.later(entry)
             else:
                 self._gather(entry)
+
+    def _as_wanted(self, kind: Kind, record: Request) -> Request:
+        """With owners by their ids, and a service's connection only where it is to be stored."""
+        fields = record.__struct_fields__
+        if kind.service and "connection" in fields and not self._connection.store_service_connection:
+            record = msgspec.structs.replace(record, connection=None)
+        if "owners" in fields and (owners := cast("Owned", record).owners):
+            record = msgspec.structs.replace(record, owners=self._references.resolved(owners))
+        return record
 
     def _exists(self, kind: Kind, fqn: str) -> bool:
         """Whether the server has that service, which is then left as it is; sending a deleted one brings it back."""
