@@ -56,8 +56,7 @@ class Batch(msgspec.Struct):
 
     def body(self) -> bytes:
         """A JSON array of the entries."""
-        first, *others = [entry.body for entry in self.entries]
-        return b",".join([b"[" + first, *others]) + b"]"
+        return b"[%b]" % b",".join([entry.body for entry in self.entries])
 
 
 class Buffers:
