@@ -5,6 +5,7 @@ What they share waits for no lock: a run that somebody else has locked, or whose
 
 import logging
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
 
 import msgspec
@@ -22,18 +23,24 @@ logger = logging.getLogger(__name__)
 
 
 class _End(msgspec.Struct):
-    """One that is to be stored; once it was `tried`, whether it was, or that the store is away."""
+    """One that is to be stored: whether it was, or that the store is away, once it is its `turn`.
+
+    Then it is decided, unless it `leads`: whose it is has to store all that wait, itself among them.
+    """
 
     words: Words
     ending: Ending
-    tried: bool = False
+    leads: bool = False
     stored: bool | Unavailable = False
+    turn: threading.Event = msgspec.field(default_factory=threading.Event)
 
 
 class Finisher:
     """Whoever comes first stores the ends of all who have come by then; safe to use from any thread.
 
-    It waits for up to `gather_seconds`, until half of the runs in hand have come.
+    It waits for up to `gather_seconds`, until half of the runs in hand have come. All whose ends are stored go on at
+    once, and one of those who came meanwhile is the next: handed from one to the other, a lock would take each of them
+    as long as others hold the interpreter.
     """
 
     def __init__(self, database: Database, journal: Journal, gather_seconds: float = GATHER_SECONDS) -> None:
@@ -41,8 +48,8 @@ class Finisher:
         self._journal = journal
         self._gather_seconds = gather_seconds
         self._waiting: list[_End] = []
+        self._storing = False
         self._came = threading.Condition()
-        self._writing = threading.Lock()
 
     def finish(self, words: Words, ending: Ending) -> bool:
         """Return when the end and the last words are stored; false, and nothing stored, if the run is not ours now.
@@ -53,11 +60,14 @@ class Finisher:
         mine = _End(words, ending)
         with self._came:
             self._waiting.append(mine)
-            if self._are_enough():
+            if not self._storing:
+                self._storing = mine.leads = True
+            elif self._are_enough():
                 self._came.notify()
-        with self._writing:
-            if not mine.tried:
-                self._store_waiting()
+        if not mine.leads:
+            mine.turn.wait()
+        if mine.leads:
+            self._store_waiting()
         if isinstance(mine.stored, Unavailable):
             raise Unavailable(*mine.stored.args) from mine.stored
         return mine.stored or self._store_alone(mine)
@@ -66,8 +76,21 @@ class Finisher:
         with self._came:
             self._came.wait_for(self._are_enough, self._gather_seconds)
             batch, self._waiting = self._waiting, []
-        for end in batch:
-            end.tried = True
+        try:
+            self._store_together(batch)
+        finally:
+            self._hand_on()
+            for end in batch:
+                end.turn.set()
+
+    def _hand_on(self) -> None:
+        with self._came:
+            self._storing = bool(self._waiting)
+            for first in self._waiting[:1]:
+                first.leads = True
+                first.turn.set()
+
+    def _store_together(self, batch: Sequence[_End]) -> None:
         with suppress(Exception):  # of one of them: each is stored alone, and whose it is meets it again
             try:
                 with self._database.session() as session:
