@@ -37,7 +37,6 @@ LISTING_TRIES = 3
 LISTING_RETRY_SECONDS = 1.0
 TRACEBACKS = 3
 LINES = 1000
-TELL_SECONDS = 0.5
 logger = logging.getLogger(__name__)
 
 # Who is out of memory has no use for the next item.
@@ -119,8 +118,6 @@ class Walk(msgspec.Struct):
     crew: Crew[Any] | None = None
     scope_records: Counter[str] = msgspec.field(default_factory=Counter[str])
     seconds: defaultdict[str, float] = msgspec.field(default_factory=lambda: defaultdict[str, float](float))
-    done: defaultdict[str, int] = msgspec.field(default_factory=lambda: defaultdict[str, int](int))
-    told: float = 0.0
     held: list[Record] | None = None
     begun: list[Begun[Any, Any]] = msgspec.field(default_factory=list[Begun[Any, Any]])
 
@@ -140,29 +137,20 @@ class Walk(msgspec.Struct):
                             listing.complete = False
             return self._finish(node, parent, parent_name, listing.complete)
         finally:
-            self.tell()
+            self.tell_seconds()
 
-    def tell(self) -> None:
-        """Now and then, not for each item: the report has a lock, which would be taken three times for each."""
+    def tell_seconds(self) -> None:
+        """Once for each listing: the report has a lock, which would be taken twice for each item."""
         for stage, seconds in self.seconds.items():
             self.runner.report.timed(stage, seconds)
-        for entity, count in self.done.items():
-            self.runner.report.processed(entity, count)
         self.seconds.clear()
-        self.done.clear()
-        self.told = time.monotonic()
-
-    def _done(self, entity: str) -> None:
-        self.done[entity] += 1
-        if time.monotonic() - self.told >= TELL_SECONDS:
-            self.tell()
 
     def item(self, node: Node[ParentT, ItemT], item: ItemT) -> bool:
         """Make the records of one item and walk what lies below it; tell whether everything succeeded."""
         name = node.name(item)
         if node.scope:
             if name in self.runner.finished:
-                self._done(node.entity)
+                self.runner.report.processed(node.entity)
                 return True
             self.scope_records.clear()
         if node.held and node.children:
@@ -178,7 +166,7 @@ class Walk(msgspec.Struct):
             complete = self._below(node, item, name) and complete
             if node.scope and complete:
                 self.write(ScopeEnd(name, dict(self.scope_records)))
-        self._done(node.entity)
+        self.runner.report.processed(node.entity)
         return complete
 
     def _below(self, node: Node[ParentT, ItemT], item: ItemT, name: str) -> bool:
@@ -214,14 +202,12 @@ class Walk(msgspec.Struct):
         incomplete = threading.Event()
 
         def walk(item: ItemT) -> None:
-            own = msgspec.structs.replace(
-                self, crew=crew, scope_records=Counter(), seconds=defaultdict(float), done=defaultdict(int)
-            )
+            own = msgspec.structs.replace(self, crew=crew, scope_records=Counter(), seconds=defaultdict(float))
             try:
                 if not own.item(node, item):
                     incomplete.set()
             finally:
-                own.tell()
+                own.tell_seconds()
 
         with Crew(node.entity, walk, threads=self.runner.threads, backlog=self.runner.threads) as crew:
             for item in items:
@@ -289,7 +275,7 @@ class Walk(msgspec.Struct):
             self._check()
             if isinstance(item, Filtered):
                 report.counted(node.entity, "unchanged" if item.unchanged else "filtered")
-                self._done(node.entity)
+                report.processed(node.entity)
             else:
                 self._expect(node, item)
                 self._release()

@@ -22,9 +22,10 @@ class SourceFiles(msgspec.Struct, frozen=True):
         """
         if self.folders is None:
             return _resolved(Path(path))
-        if straight := self._straight(path):
-            folder, below = straight
-            return Path(realpath(folder), below)
+        for at, folder in enumerate(self.folders):
+            below = path.removeprefix(f"{folder}{sep}")
+            if (below != path or at == 0) and stays_below(folder, below):
+                return Path(realpath(folder), below)
         roots = [realpath(folder) for folder in self.folders]
         found = _resolved(Path(*roots[:1], path))
         if not any(lies_below(str(found), root) for root in roots):
@@ -32,19 +33,6 @@ class SourceFiles(msgspec.Struct, frozen=True):
             msg = f"{path!r} does not lie below {allowed}; move it there, or have HEADWATER_SOURCE_DIRS allow its place"
             raise ValueError(msg)
         return found
-
-    def check(self, path: str) -> None:
-        """The same for whoever asks for the place itself later: the way to a folder is not followed twice."""
-        if self._straight(path) is None:
-            self.place(path)
-
-    def _straight(self, path: str) -> tuple[Path, str] | None:
-        """The folder that it lies below, and where there, if no link leads on from that folder."""
-        for at, folder in enumerate(self.folders or ()):
-            below = path.removeprefix(f"{folder}{sep}")
-            if (below != path or at == 0) and stays_below(folder, below):
-                return folder, below
-        return None
 
 
 def lies_below(path: str, folder: str) -> bool:

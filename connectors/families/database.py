@@ -313,7 +313,7 @@ class DatabaseWalk:
 
 
 def _scope(parent: str, parent_entity: str, request: type[CreateRequest], seen: list[str]) -> DeletionScope:
-    return DeletionScope(parent, parent_entity, request.entity, request.collection, tuple(seen))
+    return DeletionScope(parent, parent_entity, request.entity, request.collection, tuple(seen), holds=not request.leaf)
 
 
 ConfigT = TypeVar("ConfigT", bound=DatabaseConnection)

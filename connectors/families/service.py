@@ -60,8 +60,16 @@ class Listing(msgspec.Struct, Generic[RowT]):
             """What to delete: only when everything was listed, and all of it handed over."""
             if self.marks_deleted and complete:
                 kind = self.request
-                seen = tuple(self.seen)
-                yield DeletionScope(name, service.entity, kind.entity, kind.collection, seen, self.nested, self.takes)
+                yield DeletionScope(
+                    fqn=name,
+                    scope_entity=service.entity,
+                    entity=kind.entity,
+                    collection=kind.collection,
+                    seen=tuple(self.seen),
+                    nested=self.nested,
+                    holds=not kind.leaf,
+                    takes=self.takes,
+                )
 
         return Node(
             entity=self.request.entity,

@@ -15,7 +15,8 @@ class DeletionScope:
     Made only when the listing was complete; `scope_entity` is the type of the entity `fqn` names and
     `seen` holds the names that were listed, those that filters or errors kept back included. `nested` says that they
     are of all that lies below, else of what lies directly there. Where the run looks at a part of the scope only,
-    `takes` tells of a fully qualified name whether it is of that part: nothing else is gone.
+    `takes` tells of a fully qualified name whether it is of that part: nothing else is gone. `holds` says that others
+    may lie in what is gone, which go with it.
     """
 
     fqn: str
@@ -24,6 +25,7 @@ class DeletionScope:
     collection: str
     seen: tuple[str, ...]
     nested: bool = False
+    holds: bool = False
     takes: Callable[[str], bool] | None = field(default=None, compare=False, repr=False)
 
 

@@ -20,7 +20,6 @@ from connectors.sinks.verdicts import BulkOperationResult, Row
 
 logger = logging.getLogger(__name__)
 ALWAYS_DELETED = 10
-HOLDERS = frozenset({"apiCollection", "database", "databaseSchema"})
 STAGE = "delete"
 NO_SUCH_CALL = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED})
 FLAGS = {"recursive": "true", "hardDelete": "false"}
@@ -36,13 +35,16 @@ class DeletionPolicy(msgspec.Struct, frozen=True):
     max_percent: int = 20
     dry_run: bool = False
 
-    def refuses(self, entity: str, stale: int, seen: int) -> bool:
-        """Whether that many are too many to believe; with a share of 0, any is.
+    def refuses(self, stale: int, seen: int, *, holds: bool = False) -> bool:
+        """Whether that many are too many to believe, of which each may hold others; with a share of 0, any is.
 
-        A few are believed, unless nothing is left beside them: who lost a right is often answered with an empty list.
+        A few are believed, but not that none is left: who lost a right is often answered with an empty list.
         """
-        few = stale <= ALWAYS_DELETED and (seen > 0 or (stale == 1 and entity not in HOLDERS))
-        return stale * 100 > self.max_percent * (stale + seen) and not (few and self.max_percent)
+        if stale * 100 <= self.max_percent * (stale + seen):
+            return False
+        if self.max_percent == 0 or stale > ALWAYS_DELETED:
+            return True
+        return seen == 0 and (stale > 1 or holds)
 
 
 class Deletions:
@@ -136,11 +138,14 @@ class Deletions:
         _require_inside(scope, names)
         if not names:
             return False
-        if self._policy.refuses(scope.entity, len(names), len(scope.seen)):
+        if self._policy.refuses(len(names), len(scope.seen), holds=scope.holds):
             total = len(names) + len(scope.seen)
+            reason = (
+                f"that is more than {self._policy.max_percent} %" if scope.seen else "an empty listing may be a mistake"
+            )
             msg = (
                 f"{len(names)} of {total} entities of the type {scope.entity} are gone from the source; nothing was "
-                f"deleted, because that is more than {self._policy.max_percent} %"
+                f"deleted, because {reason}"
             )
             raise Refused(msg, "if they are really gone, run once with sink.config.maxDeletedPercent: 100")
         if self._policy.dry_run:

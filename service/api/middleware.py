@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from fastapi import Request
 from fastapi.routing import APIRoute
+from starlette.requests import ClientDisconnect
 
 from service.access.keys import hide_keys
 from service.api.errors import REQUEST_ID, internal_error
@@ -24,6 +25,8 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 HEADER = b"x-request-id"
 UNMATCHED = "unmatched"
+# As nginx has it: no answer of ours has this status.
+CLIENT_CLOSED = 499
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 QUIET = ("/health/", "/metrics")
 
@@ -74,6 +77,8 @@ class RequestMiddleware:
 
         try:
             await self._app(scope, receive, sending)
+        except ClientDisconnect:  # the body broke off, or was malformed: nobody is there to be answered
+            status = CLIENT_CLOSED
         except Exception:
             logger.exception("Request %s failed: %s %s", request_id, scope["method"], quote(hide_keys(scope["path"])))
             if status:

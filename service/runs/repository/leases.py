@@ -76,8 +76,8 @@ _LOCK_POOLS = text("""
     from (select distinct hashtext(pool) as key from unnest(cast(:limited as text[])) as pool order by key) keys""")
 
 # The oldest of the most urgent runs of each workflow that has none running, by pool, so that an index gives the order.
-# What is before a run is looked for by its workflow: a pool that could be looked up, too, is its whole queue, and
-# statistics know little of queues.
+# What is before a run is looked for by its workflow: `|| ''` keeps the planner from the index of the pool, which is the
+# whole queue. Statistics know little of queues.
 # Locking the workflow by its number lets one claim at a time decide about it; the other goes on without waiting.
 _PICK = text("""
     with asked as (
@@ -102,7 +102,8 @@ _PICK = text("""
     select id, workflow_id, pg_try_advisory_xact_lock(:space, hashtext(cast(workflow_id as text))) as free
     from picked order by priority desc, queued_at, id""")
 
-# Begun after the locks were taken, this sees every claim that was decided before; what is locked stays queued.
+# Begun after the locks were taken, this sees every claim that was decided before. What _PICK locked is queued: to ask
+# for that again would have the planner read the index of the queue.
 _TAKE = text("""
     with taken as (
         update runs r set state = 'running', worker = :worker, token = token + 1, attempt = attempt + 1,

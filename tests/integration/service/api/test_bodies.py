@@ -1,4 +1,5 @@
 import json
+import logging
 import socket
 from collections.abc import Iterator
 from urllib.parse import urlsplit
@@ -8,6 +9,7 @@ import pytest
 
 from service.api.bodies import DEFAULT_MAX_BODY_BYTES
 from service.api.yaml_text import MAX_YAML_EVENTS
+from tests.eventually import eventually
 from tests.integration.service.api.serving import definition_of, problem, problems
 
 WORKFLOWS = "/api/v1/workflows"
@@ -115,12 +117,19 @@ def test_numbers_without_end_are_refused(client: httpx.Client) -> None:
     assert "digits" in problem(client.post(WORKFLOWS, content=f'{{"a": {"9" * 9999}}}', headers=JSON), 400)["detail"]
 
 
-def test_a_body_that_is_never_finished_leaves_the_service_well(address: str, client: httpx.Client) -> None:
+@pytest.mark.parametrize("sent", ["Content-Length: 9\r\n\r\n{", "Transfer-Encoding: chunked\r\n\r\nno length\r\n"])
+def test_a_body_that_breaks_off_is_a_line_of_the_log(
+    address: str, client: httpx.Client, caplog: pytest.LogCaptureFixture, sent: str
+) -> None:
+    caplog.set_level(logging.INFO, "service.api")
     where = urlsplit(address)
-    head = f"{POST}Content-Length: 9\r\n\r\n{{"
     with socket.create_connection((where.hostname or "", where.port or 0), timeout=5) as connection:
-        connection.sendall(head.encode())
+        connection.sendall(f"{POST}{sent}".encode())
+    eventually(lambda: any(record.name.startswith("service.api") for record in caplog.records))
     assert client.get(WORKFLOWS).status_code == 200
+    first, *_ = [record for record in caplog.records if record.name.startswith("service.api")]
+    assert first.getMessage().startswith(f"POST {WORKFLOWS} 499 ")
+    assert first.exc_info is None
 
 
 @pytest.mark.parametrize(
