@@ -51,8 +51,10 @@ def test_complete_listings_may_be_cleaned_up(threads: int) -> None:
         ROUTINES: DeletionScope(
             "svc.shop.sales", "databaseSchema", "storedProcedure", "storedProcedures", ("svc.shop.sales.sum_up",)
         ),
-        SCHEMAS: DeletionScope("svc.shop", "database", "databaseSchema", "databaseSchemas", ("svc.shop.sales",)),
-        DATABASES: DeletionScope("svc", "databaseService", "database", "databases", ("svc.shop",)),
+        SCHEMAS: DeletionScope(
+            "svc.shop", "database", "databaseSchema", "databaseSchemas", ("svc.shop.sales",), holds=True
+        ),
+        DATABASES: DeletionScope("svc", "databaseService", "database", "databases", ("svc.shop",), holds=True),
     }
 
 
