@@ -3,6 +3,7 @@
 ServiceError
 ├── NotFound         the thing asked for does not exist
 ├── Conflict         it cannot be done in the present state
+├── Malformed        the input breaks the rules of its format; the message says where
 ├── Invalid          the input is wrong; `problems` says where and how
 ├── TooLarge         the input is larger than a limit
 ├── Unauthenticated  nobody knows who asks
@@ -14,6 +15,9 @@ ServiceError
 from collections.abc import Iterable
 
 import msgspec
+
+# The path of a problem of the whole input.
+WHOLE = ""
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -41,6 +45,10 @@ class NotFound(ServiceError):
 
 class Conflict(ServiceError):
     """What was asked for does not fit the present state."""
+
+
+class Malformed(ServiceError):
+    """An input that cannot be read, as it breaks the rules of its format; the message says where."""
 
 
 class Invalid(ServiceError):

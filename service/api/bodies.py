@@ -14,8 +14,7 @@ from typing_extensions import override
 
 from service.api.callers import READING, require_role, required_role
 from service.api.formats import Format, read_document
-from service.api.malformed import WHOLE
-from service.errors import Invalid, ServiceError, TooLarge
+from service.errors import WHOLE, Invalid, ServiceError, TooLarge
 from service.workflows.documents import Json
 
 JSON_TYPE = "application/json"

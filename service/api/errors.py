@@ -16,11 +16,11 @@ from pydantic import Field
 from connectors.errors import ConfigurationError
 from service.access.keys import hide_keys
 from service.api.bodies import UnsupportedFormat
-from service.api.malformed import Malformed
 from service.errors import (
     Conflict,
     Forbidden,
     Invalid,
+    Malformed,
     NotFound,
     Problem,
     ServiceError,

@@ -2,16 +2,17 @@
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any, Literal, NoReturn, cast
 
 from pydantic import JsonValue
 
-from service.api.malformed import TOO_LONG_A_NUMBER, WHOLE, Malformed, too_deep
-from service.errors import Invalid
-from service.workflows.documents import Json, check_document, shortened
+from service.errors import WHOLE, Invalid, Malformed
+from service.workflows.documents import Json, check_document, shortened, too_deep
 
 Format = Literal["json", "yaml"]
+Reader = Callable[[str], JsonValue]
 
 
 def read_document(raw: bytes, kind: Format) -> Json:
@@ -31,6 +32,9 @@ def read_document(raw: bytes, kind: Format) -> Json:
         value = _read_json(text) if kind == "json" else _read_yaml(text)
     except RecursionError as error:
         raise too_deep() from error
+    except ValueError as error:  # of both libraries, from Python itself
+        message = "the body has a number of too many digits"
+        raise Malformed(message) from error
     if not isinstance(value, dict):
         raise Invalid.at(WHOLE, f"must be an object, not {_kind_of(value)}")
     return check_document(value)
@@ -42,8 +46,6 @@ def _read_json(text: str) -> JsonValue:
     except json.JSONDecodeError as error:
         message = f"broken JSON at line {error.lineno}, column {error.colno}: {error.msg}"
         raise Malformed(message) from error
-    except ValueError as error:
-        raise Malformed(TOO_LONG_A_NUMBER) from error
 
 
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -62,7 +64,8 @@ def _not_json(word: str) -> NoReturn:
 
 def _read_yaml(text: str) -> JsonValue:
     # The library takes longer to load than a definition takes to read, and many are JSON.
-    return import_module("service.api.yaml_text").read_yaml(text)
+    read: Reader = import_module("service.api.yaml_text").read_yaml
+    return read(text)
 
 
 def _kind_of(value: JsonValue) -> str:

@@ -7,9 +7,8 @@ from pydantic import JsonValue
 from yaml.events import CollectionEndEvent, CollectionStartEvent, ScalarEvent
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from service.api.malformed import TOO_LONG_A_NUMBER, Malformed, too_deep
-from service.errors import TooLarge
-from service.workflows.documents import MAX_DEPTH, shortened
+from service.errors import Malformed, TooLarge
+from service.workflows.documents import MAX_DEPTH, shortened, too_deep
 
 # YAML is read at a hundredth of the speed of JSON.
 MAX_YAML_EVENTS = 100_000
@@ -32,7 +31,10 @@ class _Scalars(Protocol):
 
 
 def read_yaml(text: str) -> JsonValue:
-    """What a text holds. Raises Malformed, TooLarge, and Invalid for what is too deep."""
+    """What a text holds.
+
+    Raises Malformed, TooLarge, Invalid for what is too deep, and ValueError for a number of too many digits.
+    """
     try:
         _scan(text)
         return _build(text)
@@ -41,8 +43,6 @@ def read_yaml(text: str) -> JsonValue:
         raise _broken(" ".join(filter(None, (error.context, error.problem))), mark) from error
     except yaml.YAMLError as error:
         raise _broken(str(error).partition("\n")[0], None) from error
-    except ValueError as error:
-        raise Malformed(TOO_LONG_A_NUMBER) from error
 
 
 def _scan(text: str) -> None:

@@ -6,12 +6,13 @@ from typing import TypeAlias
 
 from pydantic import JsonValue
 
-from service.errors import Invalid, Problem
+from service.errors import WHOLE, Invalid, Problem
 
 Json: TypeAlias = dict[str, JsonValue]
 Path: TypeAlias = tuple[str | int, ...]
 
 MAX_DEPTH = 64
+TOO_DEEP = f"is nested deeper than {MAX_DEPTH} levels"
 UNSTORABLE = "with characters that cannot be stored (NUL or a lone surrogate)"
 
 
@@ -90,6 +91,11 @@ def storable_document(value: JsonValue) -> JsonValue:
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
+def too_deep() -> Invalid:
+    """For a document that is too deep to be read."""
+    return Invalid.at(WHOLE, TOO_DEEP)
+
+
 def check_document(document: Json) -> Json:
     """The document itself. Raises Invalid where Postgres could not hold it."""
     problems = list(_faults(document, ()))
@@ -100,7 +106,7 @@ def check_document(document: Json) -> Json:
 
 def _faults(value: JsonValue, path: Path) -> Iterator[Problem]:
     if len(path) > MAX_DEPTH:
-        yield Problem(dotted(path[:4]) + ".…", f"is nested deeper than {MAX_DEPTH} levels")
+        yield Problem(dotted(path[:4]) + ".…", TOO_DEEP)
     elif isinstance(value, dict):
         if not all(is_storable(key) for key in value):
             yield Problem(dotted(path), f"has a key {UNSTORABLE}")

@@ -7,7 +7,7 @@ from typing import cast
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from pydantic import JsonValue
 
-from service.errors import Invalid, Problem
+from service.errors import WHOLE, Invalid, Problem
 from service.references import REFERENCE, REFERENCE_PREFIX
 from service.workflows.documents import Json, Path, dotted, replaced, value_at
 
@@ -116,7 +116,7 @@ def sealed_paths(config: Mapping[str, JsonValue]) -> tuple[Path, ...]:
 
 
 def _unusable(reason: str) -> Invalid:
-    return Invalid.at("", f"the value {reason}")
+    return Invalid.at(WHOLE, f"the value {reason}")
 
 
 def _token(value: JsonValue) -> str | None:

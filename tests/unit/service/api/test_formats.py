@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.api.formats import read_document
-from service.api.malformed import Malformed
-from service.errors import Invalid, TooLarge
+from service.errors import Invalid, Malformed, TooLarge
 from service.workflows.documents import MAX_DEPTH, is_storable
 
 TEXTS = st.text(max_size=10).filter(is_storable)
