@@ -107,13 +107,13 @@ class Tables(msgspec.Struct, frozen=True):
     def read(self, oids: Sequence[int]) -> list[msgspec.Raw]:
         """The rows of these oids; the types of their columns are then known.
 
-        The rest of a row is decoded when its table is made: all at once, they would take memory that is not at hand,
-        and the collector would look through them.
+        The rest of a row is decoded when its table is made: a whole piece of decoded tables takes more memory, and
+        makes the garbage collector run.
         """
         version = self.snapshot.version
         query = queries.composed(queries.TABLES, version, ddl=self.wanted.ddl)
         document = self.snapshot.document(query, [f"{{{','.join(map(str, oids))}}}"])
-        kinds = set[TypeKey]().union(*(row.kinds for row in read_kinds(document)))
+        kinds = {kind for row in read_kinds(document) for kind in row.kinds}
         if missing := kinds - self.types.shapes.keys():
             pairs = [list(each) for each in zip(*map(type_of, missing), strict=True)]
             self.types.add(self.snapshot.rows(queries.composed(queries.TYPES, version), pairs))

@@ -1,7 +1,7 @@
 """Postgres's types in OpenMetadata's words."""
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import NamedTuple, NewType
 
 import msgspec
 
@@ -40,14 +40,14 @@ OF_EXTENSIONS: dict[str, DataType] = {
 }  # fmt: skip
 ISBN_LENGTH = 13
 TEMPORAL: frozenset[DataType] = frozenset({"DATE", "TIMESTAMP"})
+# A type's oid and, in the bits below it, its modifier plus one: a modifier is -1, for none, to 2**31 - 2.
+TypeKey = NewType("TypeKey", int)
 MODIFIER_BITS = 31
-# A type's oid and, in the bits below it, its modifier, one more than it is: the least is -1, for none.
-TypeKey = int
 
 
 def type_key(oid: int, modifier: int) -> TypeKey:
     """Both in one number, as queries.TABLES has them."""
-    return (oid << MODIFIER_BITS) + modifier + 1
+    return TypeKey((oid << MODIFIER_BITS) + modifier + 1)
 
 
 def type_of(key: TypeKey) -> tuple[int, int]:
