@@ -46,10 +46,10 @@ class Entry(msgspec.Struct, frozen=True):
     """One request as it goes over the wire.
 
     `number` counts what the sink was given. What it was made of is not kept: held until it is sent, the columns of so
-    many tables would cost more than reading those of the few again that are refused. `parent` is what it lies in, where
-    the name does not tell.
-    `full` is the complete request when this is its detached form, and `reason` why it had to be detached.
-    `path` and `payload` are what is sent where, when that is not `body` to its collection.
+    many tables would cost more than reading those of the few again that are refused. `parent` is what it lies in, as
+    the record says; empty for a line of a file, where only the name tells. `full` is the complete request when this is
+    its detached form, and `reason` why it had to be detached. `path` and `payload` are what is sent where, when that is
+    not `body` to its collection.
     """
 
     number: int
@@ -93,11 +93,10 @@ class Encoding:
 
     def detached(self, entry: Entry, reason: str) -> Entry | None:
         """The same request without references to entities that may not be there yet; None when it has none."""
-        record = _table(entry)
-        if entry.full is not None or record is None:
+        if entry.full is not None:
             return None
-        detached = record.detached()
-        if detached is record:
+        record = _table(entry)
+        if record is None or (detached := record.detached()) is record:
             return None
         return msgspec.structs.replace(entry, body=self.body(detached), full=entry, reason=reason)
 

@@ -25,7 +25,7 @@ from connectors.families.whole_files import (
     s3_address,
 )
 from connectors.report import Report
-from connectors.source_files import EVERY_FILE, SourceFiles, allowed_files
+from connectors.source_files import SourceFiles, allowed_files
 
 STEP_SECONDS = 30.0
 PLACE = "openAPISchemaConnection"
@@ -39,7 +39,7 @@ class SchemaPlace(Model):
     open_api_schema_file_path: str | None = Field(default=None, alias=PATH, min_length=1)
     open_api_schema_s3_url: str | None = Field(default=None, alias=OBJECT)
     aws_credentials: AwsCredentials | None = None
-    _files: SourceFiles = PrivateAttr(default_factory=lambda: EVERY_FILE)
+    _files: SourceFiles = PrivateAttr(default_factory=SourceFiles)
 
     @field_validator("open_api_schema_url")
     @classmethod

@@ -15,7 +15,7 @@ from connectors.definition import (
 )
 from connectors.families.aws import AwsCredentials, require_boto3
 from connectors.families.whole_files import HttpFile, LocalFile, S3File, WholeFile, http_address
-from connectors.source_files import EVERY_FILE, SourceFiles, allowed_files
+from connectors.source_files import SourceFiles, allowed_files
 
 CONFIG_SOURCE = "dbtConfigSource"
 CONNECTION_PATH = ("source", "sourceConfig", "config", CONFIG_SOURCE)
@@ -59,7 +59,7 @@ class DbtArtefacts(Model):
     dbt_ssl_config: TlsConfig | None = Field(default=None, alias="dbtSSLConfig")
     dbt_security_config: AwsCredentials | None = None
     dbt_prefix_config: PrefixConfig | None = None
-    _files: SourceFiles = PrivateAttr(default_factory=lambda: EVERY_FILE)
+    _files: SourceFiles = PrivateAttr(default_factory=SourceFiles)
 
     @model_validator(mode="before")
     @classmethod

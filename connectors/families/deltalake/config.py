@@ -9,7 +9,7 @@ from connectors.definition import Model, Unused
 from connectors.families.aws import AwsCredentials
 from connectors.families.database_options import DatabaseConnection
 from connectors.families.no_arguments import NoArguments
-from connectors.source_files import EVERY_FILE, SourceFiles, allowed_files
+from connectors.source_files import SourceFiles, allowed_files
 
 PLACE = "configSource.connection"
 
@@ -77,7 +77,7 @@ class DeltaLakeConfig(DatabaseConnection):
     connection_arguments: NoArguments = Field(default_factory=dict[str, Any])
     supports_metadata_extraction: Annotated[bool, Unused()] = True
     supports_dbt_extraction: Annotated[bool, Unused()] = Field(default=True, alias="supportsDBTExtraction")
-    _files: SourceFiles = PrivateAttr(default_factory=lambda: EVERY_FILE)
+    _files: SourceFiles = PrivateAttr(default_factory=SourceFiles)
 
     @model_validator(mode="after")
     def _may_be_read(self, info: ValidationInfo) -> "DeltaLakeConfig":

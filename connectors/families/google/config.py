@@ -8,7 +8,7 @@ from pydantic import Field, PrivateAttr, SecretStr, ValidationInfo, field_valida
 
 from connectors.definition import Model, Unused
 from connectors.families.web_addresses import web_address
-from connectors.source_files import EVERY_FILE, SourceFiles, allowed_files
+from connectors.source_files import SourceFiles, allowed_files
 
 Kind = Literal["service_account", "gcp_credential_path", "external_account", "gcp_adc"]
 OAUTH_ADDRESS = "https://oauth2.googleapis.com/token"
@@ -67,7 +67,7 @@ class GcpConfig(Model):
     auth_uri: Annotated[str | None, Unused()] = None
     auth_provider_x509_cert_url: Annotated[str | None, Unused()] = None
     client_x509_cert_url: Annotated[str | None, Unused()] = None
-    _files: SourceFiles = PrivateAttr(default_factory=lambda: EVERY_FILE)
+    _files: SourceFiles = PrivateAttr(default_factory=SourceFiles)
 
     @model_validator(mode="before")
     @classmethod

@@ -8,7 +8,7 @@ from pydantic import Field, PrivateAttr, SecretStr, ValidationInfo, field_valida
 from connectors.definition import Unused
 from connectors.families.database_options import DatabaseConnection
 from connectors.families.no_arguments import NoArguments
-from connectors.source_files import EVERY_FILE, SourceFiles, allowed_files
+from connectors.source_files import SourceFiles, allowed_files
 
 DATABASE = "default"
 MEMORY = ":memory:"
@@ -36,7 +36,7 @@ class SQLiteConfig(DatabaseConnection):
     supports_dbt_extraction: Annotated[bool, Unused()] = Field(default=True, alias="supportsDBTExtraction")
     supports_profiler: Annotated[bool, Unused()] = True
     supports_query_comment: Annotated[bool, Unused()] = True
-    _files: SourceFiles = PrivateAttr(default_factory=lambda: EVERY_FILE)
+    _files: SourceFiles = PrivateAttr(default_factory=SourceFiles)
 
     @field_validator("database_mode", "database")
     @classmethod
