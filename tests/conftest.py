@@ -25,7 +25,7 @@ settings.load_profile("shared machine")
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """What is imported and collected stays to the end: looking through it for garbage takes a third of the time."""
+    """What is imported and collected stays to the end: the garbage collector would take a third of the time over it."""
     gc.disable()
     try:
         return (yield)

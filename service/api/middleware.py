@@ -51,7 +51,7 @@ class RequestMiddleware:
     def __init__(self, app: App, metrics: Metrics) -> None:
         self._app = app
         self._metrics = metrics
-        # One source of chance for all ids: they are to be unlike each other, and no secret.
+        # A random prefix for the process and a counter: ids are to differ, and are no secret.
         self._prefix = uuid4().hex[:16]
         self._numbers = count()
 

@@ -76,7 +76,7 @@ def test_a_run_builds_the_validators_that_it_asks(definition: str) -> None:
     assert printed(PLANNED + UNASKED, definition) == "['PostgresConfig']"
 
 
-def test_modules_are_loaded_without_looking_for_garbage_among_them(tmp_path: Path) -> None:
+def test_modules_are_loaded_with_the_collector_off(tmp_path: Path) -> None:
     lines = ["import gc, sys", "collected = gc.isenabled()"]
     lines += ["def main(): print(collected, gc.isenabled(), gc.get_freeze_count() > 1000, sys.argv[1:])"]
     (tmp_path / "a_command.py").write_text("\n".join(lines))
