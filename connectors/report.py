@@ -3,7 +3,6 @@
 import threading
 from collections import Counter, deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 import msgspec
@@ -70,21 +69,21 @@ class Progress(msgspec.Struct):
     expected: int | None = None
 
 
-@dataclass(slots=True)
 class Report:
     """Counts of one run, safe to update and read from any thread; memory does not grow with the run.
 
     Everything is passed on to `listener`, so that metrics and stores need no counters of their own.
     """
 
-    listener: Observer | None = None
-    by_type: dict[str, Counter[str]] = field(default_factory=dict[str, Counter[str]])
-    progress: dict[str, Progress] = field(default_factory=dict[str, Progress])
-    stage_seconds: dict[str, float] = field(default_factory=dict[str, float])
-    failures: deque[Failure] = field(default_factory=lambda: deque[Failure](maxlen=MAX_FAILURES_KEPT))
-    undeleted: int = 0
-    failed_by_stage: Counter[str] = field(default_factory=Counter[str])
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    def __init__(self, listener: Observer | None = None) -> None:
+        self.listener = listener
+        self.by_type: dict[str, Counter[str]] = {}
+        self.progress: dict[str, Progress] = {}
+        self.stage_seconds: dict[str, float] = {}
+        self.failures = deque[Failure](maxlen=MAX_FAILURES_KEPT)
+        self.undeleted = 0
+        self.failed_by_stage = Counter[str]()
+        self._lock = threading.Lock()
 
     def expected(self, entity: str, count: int) -> None:
         """See Observer."""

@@ -8,10 +8,11 @@ import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
 from urllib.parse import quote, quote_plus, unquote
+
+import msgspec
 
 MASK = "**********"
 
@@ -66,8 +67,7 @@ class Redactor:
         return self._pattern.sub(_masked, text) if self._pattern is not None else text
 
 
-@dataclass(frozen=True, slots=True)
-class RunContext:
+class RunContext(msgspec.Struct, frozen=True):
     """The attempt of a run that the current context works for; `token` is that of its lease.
 
     `level` is the least severe line it wants, if it said so.
@@ -78,7 +78,7 @@ class RunContext:
     attempt: int
     level: int | None = None
     token: int = 0
-    redactor: Redactor = field(default_factory=Redactor, compare=False, repr=False)
+    redactor: Redactor = msgspec.field(default_factory=Redactor)
 
 
 RunLogCallback = Callable[[RunContext, datetime, str, str, str], None]

@@ -85,7 +85,7 @@ class MlModel(msgspec.Struct, frozen=True):
     """A model as its registry has it. `details` may still be under way: it is called once, and may raise."""
 
     name: str
-    details: Callable[[], Details] = msgspec.field(default=Details)
+    details: Callable[[], Details] = Details
     description: str | None = None
     url: str | None = None
     storage: str | None = None

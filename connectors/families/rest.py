@@ -8,7 +8,6 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
 from types import TracebackType
@@ -42,7 +41,7 @@ class RestLimits(msgspec.Struct, frozen=True):
     answer_seconds: float = 300.0
     connections: int = 4
     answer_bytes: int = 64 * 1024**2
-    retry: RetryPolicy = msgspec.field(default_factory=lambda: RetryPolicy(tries=5))
+    retry: RetryPolicy = RetryPolicy(tries=5)
 
 
 LIMITS = RestLimits()
@@ -51,8 +50,7 @@ STEP_SECONDS = 30.0
 AT_ONCE = RestLimits(retry=RetryPolicy(tries=1, few_tries=1))
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(msgspec.Struct, frozen=True):
     """An API: `system` is its name in messages, `address` its base URL, which the user gave as `key`.
 
     `tls_keys`, below `prefix`, are what users call `verify_ssl` and `certificates`. `secrets` show up in no message.
@@ -68,24 +66,29 @@ class Endpoint:
     verify_ssl: VerifySsl = "no-ssl"
     certificates: TlsConfig | None = None
     tls_keys: TlsKeys = KEYS
-    headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
-    auth: httpx.Auth | None = field(default=None, repr=False)
-    login: "Callable[[RestClient], Mapping[str, str]] | None" = field(default=None, repr=False)
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict[str, str])
+    auth: httpx.Auth | None = None
+    login: "Callable[[RestClient], Mapping[str, str]] | None" = None
     session_over: Callable[[Answer], bool] = lambda answer: answer.status == HTTPStatus.UNAUTHORIZED
     busy: Callable[[Answer], bool] = is_busy
     credentials: str = "the credentials"
-    secrets: tuple[str, ...] = field(default=(), repr=False)
+    secrets: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Endpoint({self.system!r}, {self.address!r}, {self.key!r})"
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """One request, as often as it is sent."""
 
     method: str
     path: str
     query: Query
-    body: Any = field(default=None, repr=False)
+    body: Any = None
     signed: bool = True
+
+    def __repr__(self) -> str:
+        return f"Call({self.method!r}, {self.path!r}, {self.query!r})"
 
 
 class RestClient:

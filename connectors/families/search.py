@@ -57,7 +57,7 @@ class SearchIndex(msgspec.Struct, frozen=True):
     """
 
     name: str
-    details: Callable[[], Details] = msgspec.field(default=Details)
+    details: Callable[[], Details] = Details
     template: bool = False
 
 

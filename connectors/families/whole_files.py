@@ -4,7 +4,6 @@ import re
 import time
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, cast
 from urllib.parse import unquote, urlsplit
@@ -95,17 +94,19 @@ class LocalFile(msgspec.Struct, frozen=True):
         return _bounded(found, self.path, limits)
 
 
-@dataclass(frozen=True, slots=True)
-class HttpFile:
+class HttpFile(msgspec.Struct, frozen=True):
     """A file at an HTTP address, which the user wrote as `key`; TLS options lie at `prefix`."""
 
     url: str
     key: str
-    headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
-    secrets: tuple[str, ...] = field(default=(), repr=False)
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict[str, str])
+    secrets: tuple[str, ...] = ()
     verify_ssl: VerifySsl = "no-ssl"
-    certificates: TlsConfig | None = field(default=None, repr=False)
+    certificates: TlsConfig | None = None
     credentials: str = "the credentials"
+
+    def __repr__(self) -> str:
+        return f"HttpFile({self.shown!r}, {self.key!r})"
 
     @property
     def shown(self) -> str:

@@ -1,7 +1,6 @@
 """What the server answered, and what it meant."""
 
 import re
-from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, TypeVar, cast
 
@@ -17,8 +16,7 @@ class UnreadableAnswer(Exception):
     """The body is not what the API promises."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """One HTTP answer, read to its end.
 
     `secrets` are those of the request: some servers quote what they refuse, and no message may pass them on.
@@ -27,7 +25,10 @@ class Answer:
     status: int
     body: bytes
     content_type: str = ""
-    secrets: tuple[str, ...] = field(default=(), repr=False)
+    secrets: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Answer({self.status}, {self.body!r}, {self.content_type!r})"
 
     @property
     def ok(self) -> bool:

@@ -1,10 +1,11 @@
 """When a request is sent again, and how long to wait before."""
 
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from random import SystemRandom
+
+import msgspec
 
 TOO_SLOW = HTTPStatus.GATEWAY_TIMEOUT
 BUSY = frozenset(
@@ -13,8 +14,7 @@ BUSY = frozenset(
 BROKEN = HTTPStatus.INTERNAL_SERVER_ERROR
 
 
-@dataclass(frozen=True, slots=True)
-class RetryPolicy:
+class RetryPolicy(msgspec.Struct, frozen=True):
     """Exponential back-off with jitter.
 
     `tries` holds for a server that is away or busy. One that answers 500, or not in time, gets `few_tries`:
@@ -26,12 +26,11 @@ class RetryPolicy:
     first_seconds: float = 0.5
     longest_seconds: float = 20.0
     longest_asked_seconds: float = 120.0
-    _random: SystemRandom = field(default_factory=SystemRandom, repr=False, compare=False)
 
     def delay(self, failures: int, asked: float | None) -> float:
         """Seconds to wait after so many failures in a row; what the server `asked` for counts, up to a limit."""
         backoff = min(self.longest_seconds, self.first_seconds * 2.0 ** (failures - 1))
-        jittered = backoff * self._random.uniform(0.5, 1.0)
+        jittered = backoff * SystemRandom().uniform(0.5, 1.0)
         return jittered if asked is None else max(jittered, min(asked, self.longest_asked_seconds))
 
 

@@ -47,7 +47,7 @@ class Limits(msgspec.Struct, frozen=True):
     connect_seconds: float = 10.0
     read_seconds: float = 300.0
     connections: int = 4
-    retry: RetryPolicy = msgspec.field(default_factory=RetryPolicy)
+    retry: RetryPolicy = RetryPolicy()
 
 
 class Call(msgspec.Struct, frozen=True):

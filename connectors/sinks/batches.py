@@ -7,7 +7,7 @@ import msgspec
 from connectors.sinks.entries import Entry, Kind
 
 
-class Batch(msgspec.Struct):
+class Batch(msgspec.Struct, eq=False):
     """Entries of one kind that are sent together.
 
     `tries` counts how often they were refused for a passing reason, `slow` how often a larger batch took too

@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 Key = tuple[str, str]
 
 
-class Scope(msgspec.Struct):
+class Scope(msgspec.Struct, eq=False):
     """What the server listed of one scope: a name's hash, None once it was asked for. `names` is None when unknown."""
 
     lock: threading.Lock = msgspec.field(default_factory=threading.Lock)

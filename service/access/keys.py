@@ -8,7 +8,8 @@ import re
 import secrets
 import string
 import zlib
-from dataclasses import dataclass, field
+
+import msgspec
 
 ALPHABET = string.digits + string.ascii_letters
 PREFIX_LENGTH = 8
@@ -18,13 +19,15 @@ PREFIX_PATTERN = rf"hw_[0-9A-Za-z]{{{PREFIX_LENGTH}}}"
 KEY = re.compile(rf"({PREFIX_PATTERN})_([0-9A-Za-z]{{{SECRET_LENGTH}}})([0-9A-Za-z]{{{CHECKSUM_LENGTH}}})")
 
 
-@dataclass(frozen=True, slots=True)
-class NewKey:
+class NewKey(msgspec.Struct, frozen=True):
     """A key as its owner gets it, once, and what is kept of it."""
 
     prefix: str
-    text: str = field(repr=False)
-    digest: bytes = field(repr=False)
+    text: str
+    digest: bytes
+
+    def __repr__(self) -> str:
+        return f"NewKey({self.prefix!r})"
 
 
 def make_key() -> NewKey:

@@ -10,7 +10,7 @@ from service import clock
 MOST_CALLERS = 10_000
 
 
-class _Bucket(msgspec.Struct):
+class _Bucket(msgspec.Struct, eq=False):
     tokens: float
     at: float
 

@@ -4,7 +4,6 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, field
 from typing import Annotated
 from uuid import UUID
 
@@ -43,15 +42,14 @@ class _Snapshot(msgspec.Struct, frozen=True):
     lines: list[LogRead]
 
 
-@dataclass(slots=True)
-class _Stream:
+class _Stream(msgspec.Struct, eq=False):
     """What one client was told so far."""
 
     run_id: UUID
     after: int
     state: object = None
     progress: object = None
-    ended: bool = field(default=False, init=False)
+    ended: bool = False
 
     def news(self, snapshot: _Snapshot) -> Iterator[str]:
         """What the client does not know yet; the end comes last, once all lines are told."""

@@ -13,7 +13,7 @@ PATIENCE_SECONDS = 1.0
 logger = logging.getLogger(__name__)
 
 
-class Question(msgspec.Struct):
+class Question(msgspec.Struct, eq=False):
     """One question to the store; `problem` is empty when it was answered."""
 
     answered: threading.Event = msgspec.field(default_factory=threading.Event)

@@ -22,7 +22,7 @@ GATHERED = 0.5
 logger = logging.getLogger(__name__)
 
 
-class _End(msgspec.Struct):
+class _End(msgspec.Struct, eq=False):
     """One that is to be stored: whether it was, or that the store is away, once it is its `turn`.
 
     Then it is decided, unless it `leads`: whose it is has to store all that wait, itself among them.

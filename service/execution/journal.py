@@ -45,7 +45,7 @@ JOIN_SECONDS = 10.0
 logger = logging.getLogger(__name__)
 
 
-class RunJournal(msgspec.Struct):
+class RunJournal(msgspec.Struct, eq=False):
     """One run's words on their way to the store; safe to add to from any thread. Once `closed` it takes no more.
 
     `lapsed` tells whether the run may belong to somebody else by now. Log lines are `early` until somebody listens.

@@ -2,7 +2,6 @@
 
 import ast
 import io
-import re
 import subprocess
 import tokenize
 from collections.abc import Iterator
@@ -21,8 +20,8 @@ REGISTRY_HOSTS = [".".join(parts) for parts in (("pypi", "org"), ("pythonhosted"
 SUPPRESSIONS = ("noqa", "type: ignore", "pyright:", "pragma: no cover", "ruff:")
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef
-# What a field of a dataclass can be and that of a msgspec.Struct cannot.
-BEYOND_STRUCTS = re.compile(r"repr=False|compare=False|init=False|KW_ONLY")
+# Of msgspec, what decodes into a type.
+TYPED = {"msgspec.convert", "msgspec.json.decode", "msgspec.json.Decoder"}
 MUTABLE_LITERALS = (ast.List, ast.Dict, ast.Set, ast.ListComp, ast.DictComp, ast.SetComp)
 MUTABLE_CALLS = {"list", "dict", "set", "bytearray", "Counter", "OrderedDict", "defaultdict", "deque"}
 
@@ -76,17 +75,48 @@ def test_modules_are_named_after_what_they_hold() -> None:
     assert vague == []
 
 
+def renamings(module: ast.Module) -> Iterator[int]:
+    """Lines that import what is TYPED, or a module on the way to it, under another name than its own."""
+    for node in ast.walk(module):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.Import):
+            names = {alias.name for alias in node.names if alias.asname}
+        else:
+            continue
+        if any(f"{known}.".startswith(f"{name}.") for known in TYPED for name in names):
+            yield node.lineno
+
+
+@pytest.mark.parametrize(
+    ("line", "hidden"),
+    [
+        ("import msgspec", False),
+        ("import msgspec.json", False),
+        ("from msgspec import Struct, field", False),
+        ("import msgspec as m", True),
+        ("import msgspec.json as m", True),
+        ("from msgspec import convert", True),
+        ("from msgspec import json", True),
+        ("from msgspec.json import Decoder, encode", True),
+        ("from msgspec.json import decode as read", True),
+    ],
+)
+def test_renamings_are_seen(line: str, hidden: bool) -> None:
+    assert bool(list(renamings(ast.parse(line)))) is hidden
+
+
 def test_types_are_met_by_one_thread_at_a_time() -> None:
     """Two that were the first to decode into a Struct have crashed the process: connectors/decoding.py."""
     typed = [
         where(path, node.lineno)
         for path in modules(*SOURCE)
-        if path.name != "decoding.py"
+        if path != ROOT / "connectors/decoding.py"
         for name, node in calls(path)
-        if name in {"msgspec.convert", "msgspec.json.Decoder"}
-        or (name == "msgspec.json.decode" and (len(node.args) > 1 or node.keywords))
+        if name in TYPED and (name != "msgspec.json.decode" or len(node.args) > 1 or node.keywords)
     ]
-    assert typed == []
+    renamed = [where(path, line) for path in modules(*SOURCE) for line in renamings(tree(path))]
+    assert typed + renamed == []
 
 
 def test_nothing_sleeps() -> None:
@@ -117,15 +147,49 @@ def test_attributes_are_not_looked_up_by_literal() -> None:
     assert literal == []
 
 
+def is_dataclass(node: ast.ClassDef) -> bool:
+    decorators = (each.func if isinstance(each, ast.Call) else each for each in node.decorator_list)
+    return any(ast.unparse(each).rpartition(".")[2] == "dataclass" for each in decorators)
+
+
+def is_beyond_structs(node: ast.ClassDef) -> bool:
+    """Whether one of its fields is not compared, or the rest are given by name: a msgspec.Struct cannot say so."""
+    fields = [each for each in node.body if isinstance(each, ast.AnnAssign)]
+    by_name = any(ast.unparse(each.annotation).rpartition(".")[2] == "KW_ONLY" for each in fields)
+    return by_name or any(
+        keyword.arg == "compare" and isinstance(keyword.value, ast.Constant) and keyword.value.value is False
+        for each in fields
+        if isinstance(each.value, ast.Call) and ast.unparse(each.value.func).rpartition(".")[2] == "field"
+        for keyword in each.value.keywords
+    )
+
+
+@pytest.mark.parametrize(
+    ("field", "beyond"),
+    [
+        ("secret: str = field(default='', compare=False)", True),
+        ("_: KW_ONLY", True),
+        ("secret: str = field(default='', repr=False)", False),
+        ("secret: str = field(default='', compare=True)", False),
+        ("secret: str = 'compare=False'", False),
+        ("secret: str = made(compare=False)", False),
+        ("def made(self) -> str:\n        secret: str = field(compare=False)", False),
+    ],
+)
+def test_fields_beyond_structs_are_told(field: str, beyond: bool) -> None:
+    [node] = ast.parse(f'@dataclass(frozen=True)\nclass Value:\n    """Of compare=False."""\n\n    {field}\n').body
+    assert isinstance(node, ast.ClassDef)
+    assert is_dataclass(node)
+    assert is_beyond_structs(node) is beyond
+
+
 def test_values_are_quick_to_define() -> None:
     """As each process defines them anew: a dataclass compiles its methods, which takes fifty times as long."""
     plain = [
         f"{where(path, node.lineno)} {node.name}: make it a msgspec.Struct"
         for path in modules(*SOURCE)
         for node in ast.walk(tree(path))
-        if isinstance(node, ast.ClassDef)
-        and any(ast.unparse(each).startswith("dataclass") for each in node.decorator_list)
-        and not BEYOND_STRUCTS.search(ast.unparse(node))
+        if isinstance(node, ast.ClassDef) and is_dataclass(node) and not is_beyond_structs(node)
     ]
     assert plain == []
 

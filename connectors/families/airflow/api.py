@@ -2,13 +2,13 @@
 
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Any, Literal, TypeVar
 from urllib.parse import quote
 
 import httpx
+import msgspec
 
 from connectors.cancellation import Cancellation
 from connectors.errors import FatalError
@@ -156,7 +156,9 @@ def _endpoint(config: AirflowConfig, version: ApiVersion) -> Endpoint:
     if not isinstance(auth, BasicAuth):
         secret = auth.token.get_secret_value()
         headers = {"Authorization": f"Bearer {secret}"}
-        return replace(common, headers=headers, credentials="connection.authConfig.token", secrets=(secret,))
+        return msgspec.structs.replace(
+            common, headers=headers, credentials="connection.authConfig.token", secrets=(secret,)
+        )
     user, secret = auth.username, auth.password.get_secret_value()
 
     def login(client: RestClient) -> Mapping[str, str]:
@@ -165,7 +167,7 @@ def _endpoint(config: AirflowConfig, version: ApiVersion) -> Endpoint:
 
     basic, session = (httpx.BasicAuth(user, secret), None) if version == "v1" else (None, login)
     credentials = "connection.authConfig.username and password"
-    return replace(common, auth=basic, login=session, credentials=credentials, secrets=(secret,))
+    return msgspec.structs.replace(common, auth=basic, login=session, credentials=credentials, secrets=(secret,))
 
 
 def _more(items: Sequence[object], offset: int, total: int) -> bool:

@@ -5,12 +5,12 @@ import time
 import uuid
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import httpx
+import msgspec
 
 from connectors.cancellation import Cancellation
 from connectors.errors import ConnectorError, FatalError, SourceUnavailable
@@ -270,7 +270,7 @@ def _opened(
             credentials="credentials.gcpConfig",
             secrets=(key.get_secret_value(),) if key else (),
         )
-        of_catalog = replace(of_bigquery, system="Data Catalog", address=config.policy_tags_address)
+        of_catalog = msgspec.structs.replace(of_bigquery, system="Data Catalog", address=config.policy_tags_address)
         client, catalog = (
             stack.enter_context(RestClient(endpoint, report, cancellation, limits))
             for endpoint in (of_bigquery, of_catalog)

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 
 import msgspec
-from msgspec.structs import replace
 
 from connectors.families.bigquery import queries
 from connectors.families.bigquery.answers import TableItem
@@ -135,7 +134,9 @@ class DatasetListing(msgspec.Struct, frozen=True):
             location=next(iter(options.get("uris", ())), None),
             life_cycle=life_cycle_of(row),
         )
-        return table if keys.told_apart else replace(table, described=partial(self._with_keys, table, keys.primary))
+        if keys.told_apart:
+            return table
+        return msgspec.structs.replace(table, described=partial(self._with_keys, table, keys.primary))
 
     def _notes(self, rows: Sequence[SqlRow]) -> tuple[dict[Path, Note], list[Tag]]:
         notes: dict[Path, Note] = {}
@@ -160,7 +161,7 @@ class DatasetListing(msgspec.Struct, frozen=True):
             )
             for key in told.foreign_keys
         )
-        return replace(table, foreign_keys=keys, described=None)
+        return msgspec.structs.replace(table, foreign_keys=keys, described=None)
 
     def _is_gone(self, name: str) -> bool:
         try:

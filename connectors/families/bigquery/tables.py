@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from msgspec.structs import replace
+import msgspec
 
 from connectors.families.bigquery.answers import TableItem
 from connectors.families.bigquery.api import SqlRow
@@ -112,7 +112,7 @@ def columns_of(rows: Iterable[SqlRow], notes: Mapping[Path, Note], keys: Keys) -
     for place, row in enumerate(map(ColumnRow._make, rows), 1):
         column = column_of_type(row.name, row.type, place, required=row.nullable == "NO")
         if row.name in own:
-            column = replace(column, constraint="PRIMARY_KEY")
+            column = msgspec.structs.replace(column, constraint="PRIMARY_KEY")
         yield noted(column, (), notes) if notes else column
 
 
@@ -122,8 +122,8 @@ def noted(column: Column, above: Path, notes: Mapping[Path, Note]) -> Column:
     children = tuple(noted(child, path, notes) for child in column.children) if column.children else None
     note = notes.get(path)
     if note is None:
-        return column if children is None else replace(column, children=children)
-    return replace(column, description=note.description, tags=note.tags, children=children)
+        return column if children is None else msgspec.structs.replace(column, children=children)
+    return msgspec.structs.replace(column, description=note.description, tags=note.tags, children=children)
 
 
 def path_of(field: str) -> Path:

@@ -4,7 +4,6 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from msgspec.structs import replace
 
 from connectors.decoding import decode
 from connectors.errors import ConnectorError, SourceUnavailable
@@ -57,7 +56,7 @@ def described(table: Table, uri: str, log: "DeltaTable") -> Table:
     parts = tuple(
         PartitionColumn(column_name=encode_name(name), interval_type="COLUMN-VALUE") for name in about.partition_columns
     )
-    return replace(
+    return msgspec.structs.replace(
         table,
         type=TableType.PARTITIONED if parts else TableType.REGULAR,
         columns=tuple(columns),

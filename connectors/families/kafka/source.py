@@ -23,12 +23,12 @@ GRANTS = """kafka-acls --bootstrap-server <broker> --add --allow-principal User:
 # Topics that the user may not describe are not listed, as if they were gone: set markDeletedTopics to false then."""
 
 
-class KafkaSource(msgspec.Struct):
+class KafkaSource(msgspec.Struct, eq=False):
     """A MessagingSource; the topics are listed once, when they are first asked for."""
 
     brokers: Brokers
     registry: Registry | None
-    _partitions: dict[str, tuple[int, int]] | None = msgspec.field(default=None)
+    _partitions: dict[str, tuple[int, int]] | None = None
 
     def count(self) -> int:
         """See MessagingSource."""

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -148,7 +147,7 @@ def open_mlflow(
     """A way to the MLflow of a connection; nothing is asked yet."""
     limits = limits or rest.LIMITS
     # It answers 500 for every file in a store that it cannot reach, now or later.
-    at_once = msgspec.structs.replace(limits, retry=replace(limits.retry, few_tries=1))
+    at_once = msgspec.structs.replace(limits, retry=msgspec.structs.replace(limits.retry, few_tries=1))
     tracking, registry = _endpoint(config.tracking_uri, "trackingUri"), _endpoint(config.registry_uri, "registryUri")
     with ExitStack() as stack:
         clients = (

@@ -57,7 +57,7 @@ def fields_of(schema: object, references: References) -> Fields:
     return Fields(())
 
 
-class SchemaReader(msgspec.Struct):
+class SchemaReader(msgspec.Struct, eq=False):
     """One way through a schema, down to some depth and to `most` fields."""
 
     references: References

@@ -9,7 +9,6 @@ from string import Template
 from typing import Any, NamedTuple
 
 import msgspec
-from msgspec.structs import replace
 
 from connectors.connector import RunContext
 from connectors.errors import ConnectorError, FatalError, RunCancelled, SourceUnavailable
@@ -268,8 +267,8 @@ def described(rows: Iterable[ColumnRow], keys: Keys) -> Iterator[Column]:
         required, description = not row.nullable, row.description or None
         column = column_of_type(row.name, row.type, place, required=required, description=description)
         if row.user_defined and column.data_type == "UNKNOWN":
-            column = replace(column, data_type="ENUM")
-        yield replace(column, constraint=keyed[row.name]) if row.name in keyed else column
+            column = msgspec.structs.replace(column, data_type="ENUM")
+        yield msgspec.structs.replace(column, constraint=keyed[row.name]) if row.name in keyed else column
 
 
 def partition(rows: Iterable[ColumnRow]) -> TablePartition | None:

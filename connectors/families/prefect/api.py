@@ -3,10 +3,10 @@
 import re
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any, Protocol, TypeVar
 
 import httpx
+import msgspec
 
 from connectors.cancellation import Cancellation
 from connectors.families.partial_failures import attempted
@@ -110,7 +110,9 @@ def _endpoint(config: PrefectConfig) -> Endpoint:
         secret = auth.api_key.get_secret_value()
         headers = {"Authorization": f"Bearer {secret}"}
         credentials = "authType.apiKey, accountId and workspaceId"
-        return replace(common, headers=headers, credentials=credentials, secrets=(secret,))
+        return msgspec.structs.replace(common, headers=headers, credentials=credentials, secrets=(secret,))
     user, colon, secret = auth.auth_string.get_secret_value().partition(":")
     basic = httpx.BasicAuth(user, secret) if colon else None
-    return replace(common, auth=basic, credentials="authType.authString", secrets=(secret,) if secret else ())
+    return msgspec.structs.replace(
+        common, auth=basic, credentials="authType.authString", secrets=(secret,) if secret else ()
+    )

@@ -8,7 +8,6 @@ from itertools import groupby
 from operator import itemgetter
 
 import msgspec
-from msgspec.structs import replace
 
 from connectors.errors import ConnectorError
 from connectors.families.database_source import Table
@@ -99,7 +98,7 @@ class SchemaListing(msgspec.Struct, frozen=True):
             tags=tuple(tag.label for tag in found.tags if not tag.column),
         )
         if keys is None or any(column.structured for column in found.columns):
-            return replace(table, described=partial(self._asked_again, table, found, keys))
+            return msgspec.structs.replace(table, described=partial(self._asked_again, table, found, keys))
         return table
 
     def _asked_again(self, table: Table, found: Details, keys: Keys | None) -> Table:
@@ -115,8 +114,8 @@ class SchemaListing(msgspec.Struct, frozen=True):
             of_table = self._keys("TABLE", filled("$database.$schema.$table", **names)) or {}
             own = of_table.get(table.name, Keys())
         columns = tuple(described(found.columns, own, found.tags, lambda row: types.get(row.name, row.spelled)))
-        keyed = replace(table, columns=columns, constraints=tuple(own.constraints()), described=None)
-        return replace(keyed, foreign_keys=tuple(own.foreign_keys()))
+        keyed = msgspec.structs.replace(table, columns=columns, constraints=tuple(own.constraints()), described=None)
+        return msgspec.structs.replace(keyed, foreign_keys=tuple(own.foreign_keys()))
 
     def _keys(self, kind: str, place: str) -> dict[str, Keys] | None:
         """The keys of a schema or a table; None where there may be more than are shown."""
@@ -162,7 +161,9 @@ def streams(session: Sessions, database: str, schema: str) -> Iterator[Table]:
             description=row.get("COMMENT") or None,
             owner=row.get("OWNER") or None,
         )
-        yield replace(table, described=partial(_followed, session, table, str(row.get("TABLE_NAME") or "")))
+        yield msgspec.structs.replace(
+            table, described=partial(_followed, session, table, str(row.get("TABLE_NAME") or ""))
+        )
 
 
 def _followed(session: Sessions, stream: Table, table: str) -> Table:
@@ -173,7 +174,7 @@ def _followed(session: Sessions, stream: Table, table: str) -> Table:
     query = filled(queries.DESCRIBED, **dict(zip(("database", "schema", "table"), parts, strict=True)))
     rows = [(row["NAME"], row["TYPE"]) for row in session.named(f"stream {stream.name}", query)]
     columns = (column_of_type(name, kind, place) for place, (name, kind) in enumerate((*rows, *OF_STREAMS), 1))
-    return replace(stream, columns=tuple[Column, ...](columns), described=None)
+    return msgspec.structs.replace(stream, columns=tuple[Column, ...](columns), described=None)
 
 
 def stages(session: Sessions, database: str, schema: str) -> Iterator[Table]:

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import msgspec
-from msgspec.structs import replace
 
 from connectors.families.database_source import ForeignKey
 from connectors.families.nested_types import column_of_type
@@ -150,9 +149,9 @@ def described(
             row.name, spelled(row), place, required=row.nullable not in YES, description=row.comment or None
         )
         if row.name in keyed:
-            column = replace(column, constraint=keyed[row.name])
+            column = msgspec.structs.replace(column, constraint=keyed[row.name])
         if row.name in labels:
-            column = replace(column, tags=tuple(TagLabel(tag_fqn=label) for label in labels[row.name]))
+            column = msgspec.structs.replace(column, tags=tuple(TagLabel(tag_fqn=label) for label in labels[row.name]))
         yield column
 
 

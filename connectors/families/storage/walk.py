@@ -8,7 +8,6 @@ from itertools import islice
 from typing import Any, Generic, TypeVar, cast, get_args
 
 import msgspec
-from msgspec import structs
 
 from connectors.connector import RunContext
 from connectors.definition import FilterPattern
@@ -211,10 +210,10 @@ class StorageWalk(Generic[OptionsT]):
         entry = item.entry
         tags = self._tags(item.fqn, item.bucket, item.path)  # which is an object's own where the path is one
         yield from self._new_tags.new(tags)
-        made = structs.replace(made, tags=_labels(tags))
+        made = msgspec.structs.replace(made, tags=_labels(tags))
         if columns is not None:
             model = ContainerDataModel(is_partitioned=entry.is_partitioned, columns=columns)
-            made = structs.replace(made, data_model=model)
+            made = msgspec.structs.replace(made, data_model=model)
         yield made
         if entry.unstructured_formats:
             yield from self._files(item)
@@ -249,7 +248,8 @@ class StorageWalk(Generic[OptionsT]):
                 raise
             return given or None, error
         columns = (*given, *(column for column in found if column.name not in names))
-        return tuple(structs.replace(column, ordinal_position=place) for place, column in enumerate(columns, 1)), None
+        placed = (msgspec.structs.replace(column, ordinal_position=place) for place, column in enumerate(columns, 1))
+        return tuple(placed), None
 
     def _sampled(self, item: Path, structure: Structure) -> tuple[Column, ...]:
         """The columns of the first file that looks like one; of the next where that is deleted meanwhile."""
@@ -301,7 +301,7 @@ class StorageWalk(Generic[OptionsT]):
             trail = folders
             tags = self._tags(own, item.bucket, each.key)
             yield from self._new_tags.new(tags)
-            yield structs.replace(self._inside(item, [*folders, name], each.size), tags=_labels(tags))
+            yield msgspec.structs.replace(self._inside(item, [*folders, name], each.size), tags=_labels(tags))
 
     def _inside(self, item: Path, below: list[str], size: int | None) -> CreateContainerRequest:
         """The container of a file, or of a folder, which has no size."""

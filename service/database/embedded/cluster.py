@@ -6,9 +6,9 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
 from sqlalchemy.engine import URL
 
 from service.database.embedded.account import Account, founding_account
@@ -37,16 +37,18 @@ _PARAMETERS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Cluster:
+class Cluster(msgspec.Struct, frozen=True):
     """One data folder with its password, and how to run and reach its server."""
 
     home: Path
     binaries: Binaries
     account: Account
     socket_dir: Path
-    password: str = field(repr=False)
+    password: str
     parameters: Mapping[str, str]
+
+    def __repr__(self) -> str:
+        return f"Cluster({self.home!r})"
 
     @property
     def data(self) -> Path:

@@ -6,10 +6,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from msgspec.structs import replace
 
 from connectors.errors import SinkUnavailable
 from connectors.models.mlmodel import CreateMlModelRequest, CreateMlModelServiceRequest
@@ -143,7 +143,7 @@ def test_models_are_unchanged_too(fake: FakeOpenMetadata, run: Run) -> None:
     models = [CreateMlModelRequest(name=f"m{number}", service="s", algorithm="svm") for number in range(3)]
     records = [CreateMlModelServiceRequest(name="s", service_type="Mlflow"), *models]
     run.deliver(records)
-    changed = [*records[:-1], replace(models[-1], algorithm="forest")]
+    changed = [*records[:-1], msgspec.structs.replace(models[-1], algorithm="forest")]
     assert again(run, changed) == ["m2"]
     assert run.report.counts("mlmodel") == {"unchanged": 2, "written": 1}
     assert [request.query["service"] for request in fake.sent("GET", "/v1/mlmodels")] == ["s"]

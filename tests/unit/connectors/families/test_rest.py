@@ -10,7 +10,8 @@ import pytest
 from connectors.cancellation import Cancellation
 from connectors.errors import ConnectorError, FatalError, RunCancelled, SourceUnavailable
 from connectors.families.partial_failures import Refused, Vanished
-from connectors.families.rest import Endpoint, RestClient, RestLimits
+from connectors.families.rest import Call, Endpoint, RestClient, RestLimits
+from connectors.families.whole_files import HttpFile
 from connectors.http.answers import Answer
 from connectors.http.retry import RetryPolicy
 from connectors.report import Report
@@ -100,7 +101,7 @@ def test_an_api_may_say_later_in_words_of_its_own(opened: Opened) -> None:
 def test_waits_as_long_as_retry_after_asks(opened: Opened) -> None:
     waits: list[float | None] = []
 
-    class Noting(RetryPolicy):
+    class Noting(RetryPolicy, frozen=True):
         def delay(self, failures: int, asked: float | None) -> float:
             waits.append(asked)
             return 0.0
@@ -182,6 +183,20 @@ def test_secrets_are_in_no_message(opened: Opened) -> None:
     with pytest.raises(FatalError) as caught:
         opened.client(secrets=("hunter22",)).get("/things", Thing)
     assert "hunter22" not in str(caught.value)
+
+
+def test_secrets_are_in_no_repr() -> None:
+    headers, basic = {"Authorization": "hunter22"}, httpx.BasicAuth("reader", "hunter22")
+    endpoint = Endpoint("Acme", "http://acme", headers=headers, auth=basic, secrets=("hunter22",))
+    file = HttpFile("http://acme/a.json?signature=hunter22", "path", headers, ("hunter22",))
+    answer = Answer(200, b"{}", "application/json", ("hunter22",))
+    shown = [repr(each) for each in (endpoint, file, answer, Call("POST", "/things", {}, {"password": "hunter22"}))]
+    assert shown == [
+        "Endpoint('Acme', 'http://acme', 'hostPort')",
+        "HttpFile('http://acme/a.json', 'path')",
+        "Answer(200, b'{}', 'application/json')",
+        "Call('POST', '/things', {})",
+    ]
 
 
 @pytest.mark.parametrize("token", ["a-secret\n", "a-secret-with-ü", "a-secret\x00"])
