@@ -212,7 +212,7 @@ def serve(
     service = Service(settings, environ, embedded)
     app = service.start()
     try:
-        # What there is by now stays: each full collection would look through it, and hold up every request and run.
+        # What was made so far stays: each full collection would go over it, and hold up every request and run.
         gc.collect()
         gc.freeze()
         host, port, *_ = address.getsockname()

@@ -56,7 +56,7 @@ class Reported(msgspec.Struct, frozen=True):
     source_config: Mapping[str, Any]
     with_logs: bool
     tokens: Path | None = None
-    pace: Pace = msgspec.field(default_factory=Pace)
+    pace: Pace = Pace()
 
 
 class PipelineReporter:
