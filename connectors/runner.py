@@ -103,14 +103,14 @@ class TopologyRunner(msgspec.Struct, frozen=True):
         return deliver
 
 
-class Listing(msgspec.Struct):
+class Listing(msgspec.Struct, eq=False):
     """One producer: whether it gave anything, and whether it came to its end and all of its items succeeded."""
 
     begun: bool = False
     complete: bool = True
 
 
-class Walk(msgspec.Struct):
+class Walk(msgspec.Struct, eq=False):
     """One thread's way through the tree: depth first, lazy."""
 
     runner: TopologyRunner
