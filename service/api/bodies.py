@@ -43,6 +43,10 @@ class UnsupportedFormat(ServiceError):
     """A body in a format that is not read here."""
 
 
+class BrokenOffError(Exception):
+    """The client left, or what it sent was no body, before its end."""
+
+
 class DocumentRoute(APIRoute):
     """A route for callers with a role, whose body is one JSON or YAML object, whatever of the two they prefer.
 
@@ -146,9 +150,13 @@ async def _read(request: Request) -> bytes:
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced) > limit:
         raise TooLarge(message)
-    raw = bytearray()
-    async for chunk in request.stream():
-        raw += chunk
+    raw, more = bytearray(), True
+    while more:
+        part = await request.receive()
+        if part["type"] == "http.disconnect":
+            raise BrokenOffError
+        raw += part.get("body", b"")
+        more = part.get("more_body", False)
         if len(raw) > limit:
             raise TooLarge(message)
     return bytes(raw)

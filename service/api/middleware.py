@@ -10,9 +10,9 @@ from uuid import uuid4
 
 from fastapi import Request
 from fastapi.routing import APIRoute
-from starlette.requests import ClientDisconnect
 
 from service.access.keys import hide_keys
+from service.api.bodies import BrokenOffError
 from service.api.errors import REQUEST_ID, internal_error
 from service.clock import monotonic
 from service.metrics import Metrics
@@ -77,7 +77,7 @@ class RequestMiddleware:
 
         try:
             await self._app(scope, receive, sending)
-        except ClientDisconnect:  # the body broke off, or was malformed: nobody is there to be answered
+        except BrokenOffError:  # nobody is there to be answered
             status = CLIENT_CLOSED
         except Exception:
             logger.exception("Request %s failed: %s %s", request_id, scope["method"], quote(hide_keys(scope["path"])))

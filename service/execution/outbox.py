@@ -162,11 +162,10 @@ def report_of(run: Untold, losses: Losses) -> Report:
     """The report of a run as far as it is stored."""
     by_type = cast("dict[str, dict[str, int]]", run.counts.get("byType") or {})
     progress = {key: state for key, state in run.progress.items() if isinstance(state, dict)}
-    report = Report(
-        by_type={entity: Counter(counts) for entity, counts in by_type.items()},
-        progress={key: Progress(**cast("dict[str, int]", state)) for key, state in progress.items()},
-        failed_by_stage=Counter(losses.by_stage),
-    )
+    report = Report()
+    report.by_type.update({entity: Counter(counts) for entity, counts in by_type.items()})
+    report.progress.update({key: Progress(**cast("dict[str, int]", state)) for key, state in progress.items()})
+    report.failed_by_stage.update(losses.by_stage)
     report.failures.extend(Failure(row.entity, row.name, row.stage, row.cause, row.advice) for row in losses.last)
     return report
 
