@@ -20,7 +20,7 @@ from benchmarks import families, peers, runs, second_run, service_load, slow_api
 from benchmarks.fast_api import fast_api
 from benchmarks.ingesting import definition
 from benchmarks.installed import core_size, install
-from benchmarks.parts import attempt
+from benchmarks.parts import attempt, end_when_told
 from benchmarks.results import Table
 from benchmarks.running import Installation, say, service, source
 from benchmarks.starting import seconds_to_first_query
@@ -94,6 +94,7 @@ def main() -> int:
     parser.add_argument("--large", action="store_true", help="100,000 tables as well, which takes a quarter of an hour")
     large = parser.parse_args().large
     logging.basicConfig(level=logging.WARNING)
+    end_when_told()
     began, table = time.monotonic(), Table()
     folder = Path(tempfile.mkdtemp(prefix="headwater-bench-"))
     folder.chmod(0o755)

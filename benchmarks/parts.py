@@ -3,6 +3,7 @@
 import logging
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
@@ -27,6 +28,15 @@ def attempt(table: Table, name: str, seconds: float, measure: Callable[[], None]
     except (Exception, SystemExit) as error:
         logger.exception("%s cannot be measured", name)
         table.line(f"  {name}: not measured", reason_of(error))
+
+
+def end_when_told() -> None:
+    """Have SIGTERM end this process as Ctrl-C does, so that what it started ends."""
+
+    def leave(_number: int, _frame: object) -> None:
+        sys.exit(1)
+
+    signal.signal(signal.SIGTERM, leave)
 
 
 @contextmanager

@@ -242,7 +242,8 @@ def _forms(value: str) -> Iterator[str]:
     if login := _LOGIN.match(value.strip()):  # an address with a password may be told in parts
         parts += [login[1], unquote(login[1])]
     for part in filter(None, parts):
-        yield from (part, quote(part, safe=""), quote(part), quote_plus(part))
+        written = part.encode("utf-8", "surrogatepass")  # a variable of the environment may hold any bytes
+        yield from (part, quote(written, safe=""), quote(written), quote_plus(written))
         yield from (json.dumps(part)[1:-1], json.dumps(part, ensure_ascii=False)[1:-1], repr(part)[1:-1])
 
 

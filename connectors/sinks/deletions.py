@@ -35,16 +35,16 @@ class DeletionPolicy(msgspec.Struct, frozen=True):
     max_percent: int = 20
     dry_run: bool = False
 
-    def refuses(self, stale: int, seen: int, *, holds: bool = False) -> bool:
-        """Whether that many are too many to believe, of which each may hold others; with a share of 0, any is.
+    def refusal(self, stale: int, seen: int, *, holds: bool = False) -> str | None:
+        """Why that many, of which each may hold others, are too many to believe; with a share of 0, any is.
 
         A few are believed, but not that none is left: who lost a right is often answered with an empty list.
         """
         if stale * 100 <= self.max_percent * (stale + seen):
-            return False
+            return None
         if self.max_percent == 0 or stale > ALWAYS_DELETED:
-            return True
-        return seen == 0 and (stale > 1 or holds)
+            return f"that is more than {self.max_percent} %"
+        return "an empty listing may be a mistake" if seen == 0 and (stale > 1 or holds) else None
 
 
 class Deletions:
@@ -138,11 +138,9 @@ class Deletions:
         _require_inside(scope, names)
         if not names:
             return False
-        if self._policy.refuses(len(names), len(scope.seen), holds=scope.holds):
+        reason = self._policy.refusal(len(names), len(scope.seen), holds=scope.holds)
+        if reason is not None:
             total = len(names) + len(scope.seen)
-            reason = (
-                f"that is more than {self._policy.max_percent} %" if scope.seen else "an empty listing may be a mistake"
-            )
             msg = (
                 f"{len(names)} of {total} entities of the type {scope.entity} are gone from the source; nothing was "
                 f"deleted, because {reason}"

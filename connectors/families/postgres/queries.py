@@ -9,7 +9,6 @@ from functools import lru_cache
 from string import Template
 
 from connectors.families.postgres import ddl_queries
-from connectors.families.postgres.types import MODIFIER_BITS
 
 POSTGRES_14 = 140000
 
@@ -91,7 +90,7 @@ TABLES = """
     FROM unnest(%s::oid[]) AS t (oid) JOIN pg_class c ON c.oid = t.oid
     CROSS JOIN LATERAL (
         SELECT coalesce(array_agg(s.attnum), '{}') AS numbers, coalesce(array_agg(s.attname), '{}') AS names,
-               coalesce(array_agg((s.atttypid::int8 << $modifier_bits) + s.atttypmod + 1), '{}') AS kinds,
+               coalesce(array_agg((s.atttypid::int8 << 32) | (s.atttypmod::int8 & 4294967295)), '{}') AS kinds,
                coalesce(array_agg(s.attnotnull), '{}') AS not_nulls, bool_or(s.special) AS special
         FROM (SELECT a.*, $is_special AS special
               FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -188,7 +187,6 @@ def composed(query: str, version: int, schema: int | None = None, *, ddl: bool =
     columns = {"is_special": ddl_queries.IS_SPECIAL if ddl else "false"}
     values = {
         "ranges": range_types,
-        "modifier_bits": str(MODIFIER_BITS),
         "code": standard_body if newer else "p.prosrc",
         "collated": ddl_queries.COLLATED,
         "schema": "n.oid" if schema is None else str(schema),

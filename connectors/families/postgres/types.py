@@ -40,19 +40,21 @@ OF_EXTENSIONS: dict[str, DataType] = {
 }  # fmt: skip
 ISBN_LENGTH = 13
 TEMPORAL: frozenset[DataType] = frozenset({"DATE", "TIMESTAMP"})
-# A type's oid and, in the bits below it, its modifier plus one: a modifier is -1, for none, to 2**31 - 2.
+# A type's oid, of 32 bits without a sign, and in those below it its modifier, with one: together an int8 of Postgres.
 TypeKey = NewType("TypeKey", int)
-MODIFIER_BITS = 31
+LOW_BITS = 2**32 - 1
 
 
 def type_key(oid: int, modifier: int) -> TypeKey:
     """Both in one number, as queries.TABLES has them."""
-    return TypeKey((oid << MODIFIER_BITS) + modifier + 1)
+    key = oid << 32 | modifier & LOW_BITS
+    return TypeKey(key if oid < 2**31 else key - 2**64)
 
 
 def type_of(key: TypeKey) -> tuple[int, int]:
     """The oid and the modifier of a key."""
-    return key >> MODIFIER_BITS, (key & (1 << MODIFIER_BITS) - 1) - 1
+    modifier = key & LOW_BITS
+    return key >> 32 & LOW_BITS, modifier if modifier < 2**31 else modifier - 2**32
 
 
 class Shape(NamedTuple):

@@ -188,6 +188,7 @@ class TestSecrets:
             ("Grüße!", '"Gr\\u00fc\\u00dfe!"'),
             ("it's\tso", repr("it's\tso")),
             ("abcd\n", "abcd"),
+            ("of bytes \udcff", "q=of%20bytes%20%ED%B3%BF"),
             ("-----BEGIN KEY-----\nMIIEvQIBADANBgkqhkiG\n-----END KEY-----", "line MIIEvQIBADANBgkqhkiG read"),
         ],
     )
