@@ -112,6 +112,27 @@ def test_composite_types_are_told_to_their_last_field(postgres: SourceServer) ->
     assert [child["name"] for child in columns["of_table"]["children"]] == ["x"]
 
 
+MODIFIED = """
+CREATE TYPE my;
+CREATE FUNCTION my_in(cstring) RETURNS my LANGUAGE internal IMMUTABLE STRICT AS 'textin';
+CREATE FUNCTION my_out(my) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT AS 'textout';
+CREATE FUNCTION my_modifier(cstring[]) RETURNS int LANGUAGE sql IMMUTABLE STRICT AS 'select ($1::text[])[1]::int';
+CREATE TYPE my (INPUT = my_in, OUTPUT = my_out, TYPMOD_IN = my_modifier, LIKE = text);
+CREATE TABLE modified (most my(2147483647), zero my(0), none my, least my('-2147483648'));
+"""
+
+
+def test_a_modifier_may_be_any_number(postgres: SourceServer) -> None:
+    columns = ingest(postgres.make_database("modifiers", MODIFIED)).columns("modified")
+    displays = {name: column["dataTypeDisplay"] for name, column in columns.items()}
+    assert displays == {
+        "most": "public.my(2147483647)",
+        "zero": "public.my(0)",
+        "none": "public.my",
+        "least": "public.my",
+    }
+
+
 KEYS = """
 CREATE SCHEMA other;
 CREATE TABLE other.target (a int, b int, PRIMARY KEY (a, b));
