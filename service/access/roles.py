@@ -12,5 +12,7 @@ class Role(StrEnum):
 
     def includes(self, needed: "Role") -> bool:
         """Whether who has this role may do what needs the other."""
-        order = tuple(Role)
-        return order.index(self) >= order.index(needed)
+        return _ORDER.index(self) >= _ORDER.index(needed)
+
+
+_ORDER = tuple(Role)

@@ -59,6 +59,7 @@ class DocumentRoute(APIRoute):
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         self._waits = iscoroutinefunction(unwrap(endpoint))
         super().__init__(path, endpoint if self._waits else _as_coroutine(unwrap(endpoint)), **options)
+        self._needed = required_role(self)
 
     @override
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -77,7 +78,7 @@ class DocumentRoute(APIRoute):
 
     def admit(self, request: Request) -> None:
         """Raises Unauthenticated or Forbidden."""
-        require_role(request, required_role(self))
+        require_role(request, self._needed)
 
 
 class _DocumentRequest(Request):

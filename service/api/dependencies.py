@@ -16,7 +16,8 @@ from service.api.bodies import DEFAULT_MAX_BODY_BYTES, endpoint_stack
 from service.api.callers import READING, caller_of
 from service.api.errors import request_id_of
 from service.api.feed import RunFeed
-from service.database.engine import Asking, Database
+from service.database.engine import Database
+from service.database.questions import Questions
 from service.execution.checks import Checker
 from service.execution.openmetadata import OpenMetadata
 from service.metrics import Metrics
@@ -78,13 +79,12 @@ async def session_of(request: Request, services: ServicesDep) -> Session:
 SessionDep = Annotated[Session, Depends(session_of)]
 
 
-async def asking_of(request: Request) -> Asking:
-    """The driver's connection, as long as the endpoint of a DocumentRoute, for what is asked all the time."""
-    services = await services_of(request)
-    return endpoint_stack(request).enter_context(services.database.asking())
+async def questions_of(request: Request) -> Questions:
+    """For `async` endpoints, which no thread is started for."""
+    return (await services_of(request)).database.questions
 
 
-AskingDep = Annotated[Asking, Depends(asking_of)]
+QuestionsDep = Annotated[Questions, Depends(questions_of)]
 
 
 def actor_of(request: Request) -> Actor:

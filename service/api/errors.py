@@ -92,7 +92,7 @@ class ProblemDocument(Output):
 def install(app: FastAPI) -> None:
     """Answer all errors of the app with problem documents."""
     for error_class, _ in KINDS:
-        app.add_exception_handler(error_class, refusal)
+        app.add_exception_handler(error_class, _refused)
     app.add_exception_handler(RequestValidationError, _misfit)
     # The class that fastapi's own derives from is the one that routing raises.
     for base in HTTPException.__mro__[:2]:
@@ -153,11 +153,16 @@ def headers_of(error: Exception) -> dict[str, str]:
     return {"Retry-After": RETRY_AFTER_SECONDS} if isinstance(error, Unavailable) else {}
 
 
-def _misfit(request: Request, error: Exception) -> JSONResponse:
+# These three are `async`, or a thread would be started for each answer.
+async def _refused(request: Request, error: Exception) -> JSONResponse:
+    return refusal(request, error)
+
+
+async def _misfit(request: Request, error: Exception) -> JSONResponse:
     return refusal(request, Invalid(problems_of(cast("RequestValidationError", error))))
 
 
-def _by_routing(request: Request, error: Exception) -> JSONResponse:
+async def _by_routing(request: Request, error: Exception) -> JSONResponse:
     refusal = cast("HTTPException", error)
     headers = dict(refusal.headers or {})
     if refusal.status_code == HTTPStatus.NOT_FOUND:

@@ -1,5 +1,7 @@
 """Puts the API together."""
 
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from importlib.metadata import version
 
 from fastapi import FastAPI
@@ -24,10 +26,11 @@ from service.api.middleware import RequestMiddleware
 from service.api.pipeline_client.application import mount
 
 OPERATING = (health.router, metrics.router)
+# In the order in which they are tried: what is asked all the time comes first.
 OFFERED = (
+    runs.router,
     workflows.router,
     runs.starting,
-    runs.router,
     events.router,
     connectors.router,
     secrets.router,
@@ -51,6 +54,7 @@ def build_api(services: Services) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        lifespan=_lifespan,
     )
     app.state.services = services
     app.add_middleware(Guard, services=services)
@@ -64,3 +68,9 @@ def build_api(services: Services) -> FastAPI:
         mount(app, services)
         documentation.complete(app, app.state.routes)
     return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
+    yield
+    await app.state.services.database.questions.close()

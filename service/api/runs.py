@@ -15,10 +15,10 @@ from service.api.connectors import connector_named
 from service.api.dependencies import (
     BASE,
     MAX_ID,
-    AskingDep,
     Instant,
     PageDep,
     PageQuery,
+    QuestionsDep,
     SessionDep,
     TrailDep,
     WorkDep,
@@ -149,17 +149,17 @@ def backfill_workflow(
 
 
 @router.get("", summary="List runs", response_model=Page[RunRead])
-def list_runs(asking: AskingDep, which: Annotated[RunQuery, Query()]) -> Response:
+async def list_runs(questions: QuestionsDep, which: Annotated[RunQuery, Query()]) -> Response:
     """The runs that match all conditions, the last queued first."""
     found = RunFilter(which.workflow, which.state, which.since, which.until)
-    page = runs.list_runs(asking, found, which.cursor, which.limit)
+    page = await runs.alist_runs(questions, found, which.cursor, which.limit)
     return Encoded({"data": page.data, "nextCursor": page.next_cursor})
 
 
 @router.get("/{run}", summary="Read a run", response_model=RunRead)
-def read_run(run: RunId, asking: AskingDep) -> Response:
+async def read_run(run: RunId, questions: QuestionsDep) -> Response:
     """Its state, counts and progress, as its worker last told."""
-    return Encoded(runs.read(asking, run))
+    return Encoded(await runs.aread(questions, run))
 
 
 @router.get("/{run}/logs", summary="Read the log of a run")

@@ -7,14 +7,14 @@ from typing import Any, Protocol, cast
 import msgspec
 import psycopg
 from sqlalchemy import event, text
-from sqlalchemy.exc import DBAPIError, DisconnectionError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.orm import Session as OrmSession
 from sqlmodel import Session, create_engine
 
 from service import clock
+from service.database.questions import Questions
+from service.database.unavailable import unavailable
 from service.database.urls import connect_arguments, engine_url
-from service.errors import Unavailable
 
 APPLICATION_NAME = "headwater"
 IDLE_IN_TRANSACTION_SECONDS = 60
@@ -23,8 +23,6 @@ PING_AFTER_SECONDS = 0.1
 LAST_USE = "last_use"
 # The driver's own connection, for modules that are not to know which driver it is.
 Asking = psycopg.Connection
-# By the first two signs of SQLSTATE: connection, read-only after a failover, rollback, resources, operator, system.
-PASSING = frozenset({"08", "25", "40", "53", "57", "58"})
 
 
 class _Connection(Protocol):
@@ -37,22 +35,28 @@ class _Record(Protocol):
 
 
 class Database:
-    """One Postgres database behind a pool of connections; safe to share between threads."""
+    """One Postgres database behind a pool of connections; safe to share between threads.
+
+    But for `questions`, which are asked by one event loop, over connections of their own. Of both there are at most
+    twice `pool_size`.
+    """
 
     def __init__(self, url: str, pool_size: int = 10, pool_timeout_seconds: float = 30) -> None:
         parsed = engine_url(url)
+        asking = max(1, pool_size // 2)
         arguments = connect_arguments(APPLICATION_NAME)
         self.url = parsed.render_as_string(hide_password=False)
         self.engine = create_engine(
             parsed,
             connect_args={name: value for name, value in arguments.items() if name not in parsed.query},
             pool_size=pool_size,
-            max_overflow=pool_size,
+            max_overflow=pool_size - asking,
             pool_timeout=pool_timeout_seconds,
             pool_recycle=1800,
             pool_use_lifo=True,
             json_deserializer=msgspec.json.decode,
         )
+        self.questions = Questions(self.url, APPLICATION_NAME, asking, pool_timeout_seconds)
         self._autocommitting = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         event.listen(self.engine, "connect", _prepare)
         event.listen(self.engine, "checkin", _note_use)
@@ -65,7 +69,7 @@ class Database:
         Objects stay readable after the commit. Raises Unavailable when the database does not answer, has no connection
         to spare, or gave the transaction up (deadlock, timeout): the same block may succeed later.
         """
-        with _unavailable(), Session(self.engine, expire_on_commit=False) as session, session.begin():
+        with unavailable(), Session(self.engine, expire_on_commit=False) as session, session.begin():
             yield session
 
     @contextmanager
@@ -74,31 +78,12 @@ class Database:
 
         No transaction is begun and ended for them, which would be two round trips more.
         """
-        with _unavailable(), Session(self._autocommitting) as session:
+        with unavailable(), Session(self._autocommitting) as session:
             yield session
-
-    @contextmanager
-    def asking(self) -> Generator[Asking]:
-        """The driver's own connection, for what is asked all the time: a session would take most of the time of it.
-
-        As in `reading`, each question sees what was committed before it. Raises Unavailable.
-        """
-        with _unavailable():
-            pooled = self.engine.raw_connection()
-            connection = cast("Asking", pooled.driver_connection)
-            try:
-                connection.autocommit = True
-                yield connection
-            finally:
-                try:
-                    connection.autocommit = False
-                except psycopg.Error as error:  # it is lost, or still busy
-                    pooled.invalidate(error)
-                pooled.close()
 
     def ping(self) -> None:
         """Return if the database answers, else raise Unavailable."""
-        with _unavailable(), self.engine.connect() as connection:
+        with unavailable(), self.engine.connect() as connection:
             connection.execute(text("select 1"))
 
     def dispose(self) -> None:
@@ -109,32 +94,6 @@ class Database:
 def driver_of(session: OrmSession) -> Asking:
     """The driver's own connection that a session has, in the session's transaction if it has begun one."""
     return cast("Asking", session.connection().connection.driver_connection)
-
-
-@contextmanager
-def _unavailable() -> Generator[None]:
-    try:
-        yield
-    except PoolTimeout as error:
-        message = "no connection to the database became free in time"
-        raise Unavailable(message) from error
-    except (DBAPIError, psycopg.Error) as error:
-        cause = error.orig if isinstance(error, DBAPIError) else error
-        if (isinstance(error, DBAPIError) and error.connection_invalidated) or _passes(cause):
-            message = f"the database is not available: {_first_line(cause)}"
-            raise Unavailable(message) from error
-        raise
-
-
-def _passes(cause: BaseException | None) -> bool:
-    if isinstance(cause, psycopg.OperationalError):
-        return True
-    return isinstance(cause, psycopg.Error) and (cause.sqlstate or "")[:2] in PASSING
-
-
-def _first_line(error: BaseException | None) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else "no reason given"
 
 
 def _prepare(connection: _Connection, _: object) -> None:

@@ -56,9 +56,7 @@ def services_on(database: Database, vault: Vault | None = None, **chosen: Any) -
 @contextmanager
 def serving(app: FastAPI | App) -> Generator[str]:
     """The address at which the app is served while inside."""
-    config = uvicorn.Config(
-        app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=5, proxy_headers=False
-    )
+    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=5, proxy_headers=False)
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         thread = threading.Thread(target=server.run, args=([listening],), daemon=True)

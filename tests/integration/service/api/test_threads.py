@@ -1,4 +1,4 @@
-"""A request to a DocumentRoute is the work of one thread, and never of the one that serves all others."""
+"""A request to a DocumentRoute is the work of one thread; only a coroutine is the work of the one that serves all."""
 
 import asyncio
 import logging

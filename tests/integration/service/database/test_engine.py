@@ -68,47 +68,6 @@ def test_a_question_that_no_server_hears_is_unavailable() -> None:
         session.connection()
 
 
-def test_the_driver_is_asked_without_a_transaction_and_has_them_again(things: Database) -> None:
-    state = text("select state from pg_stat_activity where pid = :pid")
-    with things.asking() as asking:
-        pid = asking.execute("select pg_backend_pid()").fetchall()[0][0]
-        with things.session() as session:
-            assert session.connection().execute(state, {"pid": pid}).scalar_one() == "idle"
-    with things.session() as session:
-        assert session.connection().execute(text("select pg_backend_pid()")).scalar_one() == pid
-        session.connection().execute(text("insert into thing values (1)"))
-        assert count(things) == 0
-    assert count(things) == 1
-
-
-def test_a_connection_lost_while_the_driver_is_asked_is_unavailable_and_given_up(things: Database) -> None:
-    with pytest.raises(Unavailable, match="terminat"), things.asking() as asking:
-        asking.execute("select pg_terminate_backend(pg_backend_pid())")
-    with things.asking() as asking:
-        assert asking.execute("select 1").fetchall() == [(1,)]
-
-
-def test_a_wrong_question_to_the_driver_stays_what_it_is_and_the_connection_good(things: Database) -> None:
-    with pytest.raises(psycopg.errors.UndefinedTable), things.asking() as asking:
-        asking.execute("select from nothing")
-    with things.session() as session:
-        session.connection().execute(text("insert into thing values (1)"))
-        assert count(things) == 0
-    assert count(things) == 1
-
-
-def test_a_connection_that_is_busy_when_its_asker_gives_up_is_given_up(things: Database) -> None:
-    with things.asking() as asking:
-        asking.pgconn.send_query(b"select pg_sleep(60)")
-    assert count(things) == 0
-
-
-def test_the_driver_is_unavailable_without_a_server() -> None:
-    database = Database("postgresql://headwater@127.0.0.1:1/headwater")
-    with pytest.raises(Unavailable), database.asking():
-        pass
-
-
 def test_a_broken_invariant_stays_what_it_is(things: Database) -> None:
     with pytest.raises(IntegrityError), things.session() as session:
         session.connection().execute(text("insert into thing values (1), (1)"))
@@ -141,7 +100,7 @@ def test_a_connection_lost_in_use_is_unavailable(things: Database) -> None:
 
 
 def test_an_exhausted_pool_is_unavailable(things: Database) -> None:
-    holding, done = threading.Barrier(5), threading.Event()
+    holding, done = threading.Barrier(4), threading.Event()
 
     def hold() -> None:
         with things.session() as session:
@@ -149,7 +108,7 @@ def test_an_exhausted_pool_is_unavailable(things: Database) -> None:
             holding.wait()
             done.wait()
 
-    holders = [threading.Thread(target=hold) for _ in range(4)]
+    holders = [threading.Thread(target=hold) for _ in range(3)]  # one of the four is the event loop's
     for holder in holders:
         holder.start()
     holding.wait()

@@ -1,11 +1,14 @@
 """Runs are answered as their model says, though no model makes the answers."""
 
+import asyncio
 import json
+from typing import Any
+from uuid import UUID
 
 import msgspec
 import pytest
 
-from service.database.engine import Database
+from service.database.engine import Database, driver_of
 from service.runs import repository
 from service.runs.repository import RunFilter
 from service.runs.schemas import RunRead
@@ -25,25 +28,36 @@ CHANGES = {
 }
 
 
+async def on_the_loop(database: Database, run_id: UUID) -> list[dict[str, Any]]:
+    """The run, read and listed."""
+    try:
+        one = await repository.aread(database.questions, run_id)
+        page = await repository.alist_runs(database.questions, RunFilter(), None, 1)
+    finally:
+        await database.questions.close()
+    return [one, *page.data]
+
+
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_a_run_is_answered_as_its_model_would(database: Database, change: str) -> None:
     make(database)
     run_id = queue(database)
     ask(database, f"update runs set {change}")
     expected = read(database, run_id).model_dump(mode="json")
-    with database.asking() as asking:
-        one = repository.read(asking, run_id)
-        [listed] = repository.list_runs(asking, RunFilter(), None, 1).data
+    with database.reading() as session:
+        one = repository.read(driver_of(session), run_id)
+        [listed] = repository.list_runs(driver_of(session), RunFilter(), None, 1).data
     assert json.loads(msgspec.json.encode(one)) == expected
     assert listed == one
     assert list(one) == list(expected)
     assert RunRead.model_validate(one) == read(database, run_id)
+    assert asyncio.run(on_the_loop(database, run_id)) == [one, one]
 
 
 def test_runs_that_ended_are_answered_as_their_model_would(database: Database) -> None:
     make(database)
     lease = start(database)
     end(database, lease)
-    with database.asking() as asking:
-        one = repository.read(asking, lease.run_id)
+    with database.reading() as session:
+        one = repository.read(driver_of(session), lease.run_id)
     assert json.loads(msgspec.json.encode(one)) == read(database, lease.run_id).model_dump(mode="json")

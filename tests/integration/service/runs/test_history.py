@@ -3,10 +3,10 @@ from uuid import uuid4
 
 import pytest
 
-from service.database.engine import Database
+from service.database.engine import Database, driver_of
 from service.errors import Invalid, NotFound
 from service.runs import operations, repository
-from service.runs.repository import Lease, LogLine, RunFilter, TickRun
+from service.runs.repository import Answers, Lease, LogLine, RunFilter, TickRun
 from service.runs.status import RunState, Trigger
 from service.workflows import operations as definitions
 from service.workflows import repository as workflows
@@ -17,13 +17,15 @@ from tests.integration.service.workflows.makers import ask
 DAY = timedelta(days=1)
 
 
+def page_of(database: Database, which: RunFilter, cursor: str | None, limit: int) -> Answers:
+    with database.reading() as session:
+        return repository.list_runs(driver_of(session), which, cursor, limit)
+
+
 def listed(database: Database, which: RunFilter) -> list[str]:
     """The schedule hours of the runs that match."""
-    with database.asking() as asking:
-        page = repository.list_runs(asking, which, None, 100)
-    return [
-        str(int((run["scheduledFor"] - TICK) / HOUR)) if run["scheduledFor"] else run["workflow"] for run in page.data
-    ]
+    data = page_of(database, which, None, 100).data
+    return [str(int((run["scheduledFor"] - TICK) / HOUR)) if run["scheduledFor"] else run["workflow"] for run in data]
 
 
 def ended(database: Database, count: int, state: RunState = RunState.SUCCEEDED, name: str = "shop") -> list[Lease]:
@@ -65,22 +67,20 @@ class TestList:
             made = repository.enqueue_ticks(session, [TickRun(shop, TICK + HOUR * hour) for hour in range(7)])
         seen: list[object] = []
         cursor = None
-        with database.asking() as asking:
-            for size in (3, 3, 1):
-                page = repository.list_runs(asking, RunFilter(), cursor, 3)
-                assert len(page.data) == size
-                seen += [run["id"] for run in page.data]
-                cursor = page.next_cursor
+        for size in (3, 3, 1):
+            page = page_of(database, RunFilter(), cursor, 3)
+            assert len(page.data) == size
+            seen += [run["id"] for run in page.data]
+            cursor = page.next_cursor
         assert cursor is None
         assert seen == made[::-1], "ticks of one workflow wait in their order"
 
     def test_pages_hold_while_runs_are_added(self, database: Database) -> None:
         make(database, policy=QUEUE)
         old = [queue(database) for _ in range(3)]
-        with database.asking() as asking:
-            first = repository.list_runs(asking, RunFilter(), None, 2)
-            queue(database)
-            second = repository.list_runs(asking, RunFilter(), first.next_cursor, 2)
+        first = page_of(database, RunFilter(), None, 2)
+        queue(database)
+        second = page_of(database, RunFilter(), first.next_cursor, 2)
         assert [run["id"] for run in [*first.data, *second.data]] == old[::-1]
 
     def test_all_conditions_hold_together(self, database: Database) -> None:
@@ -107,8 +107,7 @@ class TestList:
         waiting = queue(database)
         with database.session() as session:
             repository.request_cancel(session, waiting, "by hand")
-        with database.asking() as asking:
-            [found] = repository.list_runs(asking, RunFilter("shop", begun=True), None, 9).data
+        [found] = page_of(database, RunFilter("shop", begun=True), None, 9).data
         assert found["id"] == begun.run_id
 
     def test_history_survives_the_workflow(self, database: Database) -> None:
@@ -122,8 +121,8 @@ class TestList:
         "parts", [("x", str(uuid4())), ("2026-11-22T01:00:00", str(uuid4())), ("2026-11-22T01:00:00Z", "x"), ("x",)]
     )
     def test_cursors_of_another_list_are_refused(self, database: Database, parts: tuple[str, ...]) -> None:
-        with pytest.raises(Invalid, match="cursor"), database.asking() as asking:
-            repository.list_runs(asking, RunFilter(), encode_cursor(*parts), 3)
+        with pytest.raises(Invalid, match="cursor"):
+            page_of(database, RunFilter(), encode_cursor(*parts), 3)
 
 
 def test_counts_by_state(database: Database) -> None:

@@ -1,0 +1,87 @@
+"""Questions that are asked all the time, by the event loop itself.
+
+A thread that asks costs as much again as what it asks: it and the event loop take the interpreter from each other, and
+mostly from one core to another.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import psycopg
+from psycopg.pq import TransactionStatus
+from psycopg.types.json import set_json_loads
+
+from service.database.unavailable import NONE_FREE, unavailable
+from service.database.urls import conninfo
+from service.errors import Unavailable
+
+Row = tuple[Any, ...]
+
+
+class Questions:
+    """Connections of one event loop, at most so many, each made when it is needed first.
+
+    No transaction is begun: each question sees what was committed before it.
+    """
+
+    def __init__(self, url: str, application_name: str, most: int, patience_seconds: float) -> None:
+        self._conninfo = conninfo(url, application_name)
+        self._turns = asyncio.Semaphore(most)
+        self._patience = patience_seconds
+        self._idle: list[psycopg.AsyncConnection] = []
+
+    async def ask(self, query: bytes, values: Sequence[object] = ()) -> list[Row]:
+        """All rows of the answer. Only for what changes nothing: it may be asked twice.
+
+        Raises Unavailable when the database does not answer or has no connection to spare.
+        """
+        await self._take_turn()
+        try:
+            with unavailable():
+                return await self._answer(query, values)
+        finally:
+            self._turns.release()
+
+    async def close(self) -> None:
+        """Close the connections that are not in use."""
+        while self._idle:
+            await self._idle.pop().close()
+
+    async def _take_turn(self) -> None:
+        try:
+            async with asyncio.timeout(self._patience):
+                await self._turns.acquire()
+        except TimeoutError:
+            raise Unavailable(NONE_FREE) from None
+
+    async def _answer(self, query: bytes, values: Sequence[object]) -> list[Row]:
+        while self._idle:
+            connection = self._idle.pop()
+            try:
+                return await self._answer_by(connection, query, values)
+            except psycopg.OperationalError:
+                if not connection.broken:
+                    raise
+                # It was lost while nobody used it: a new one tells whether the database is there.
+        return await self._answer_by(await self._connect(), query, values)
+
+    async def _answer_by(
+        self, connection: psycopg.AsyncConnection, query: bytes, values: Sequence[object]
+    ) -> list[Row]:
+        try:
+            # In binary form: to read instants and ids from text takes half as long again.
+            cursor = await connection.execute(query, values, binary=True)
+            return await cursor.fetchall()
+        finally:
+            if connection.pgconn.transaction_status == TransactionStatus.IDLE:
+                self._idle.append(connection)
+            else:
+                await connection.close()
+
+    async def _connect(self) -> psycopg.AsyncConnection:
+        connection = await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True)
+        set_json_loads(msgspec.json.decode, connection)
+        await connection.execute("set time zone 'UTC'")
+        return connection

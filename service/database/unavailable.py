@@ -1,0 +1,40 @@
+"""Which of the driver's errors pass by: the store does not answer now, and the same may succeed later."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+
+import psycopg
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from service.errors import Unavailable
+
+NONE_FREE = "no connection to the database became free in time"
+# By the first two signs of SQLSTATE: connection, read-only after a failover, rollback, resources, operator, system.
+PASSING = frozenset({"08", "25", "40", "53", "57", "58"})
+
+
+@contextmanager
+def unavailable() -> Generator[None]:
+    """Raises Unavailable in place of an error that passes by."""
+    try:
+        yield
+    except PoolTimeout as error:
+        raise Unavailable(NONE_FREE) from error
+    except (DBAPIError, psycopg.Error) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        if (isinstance(error, DBAPIError) and error.connection_invalidated) or _passes(cause):
+            message = f"the database is not available: {_first_line(cause)}"
+            raise Unavailable(message) from error
+        raise
+
+
+def _passes(cause: BaseException | None) -> bool:
+    if isinstance(cause, psycopg.OperationalError):
+        return True
+    return isinstance(cause, psycopg.Error) and (cause.sqlstate or "")[:2] in PASSING
+
+
+def _first_line(error: BaseException | None) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else "no reason given"

@@ -1,0 +1,144 @@
+"""What the event loop asks by itself, of a real server."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+import psycopg
+import pytest
+
+from service.database.questions import Questions
+from service.errors import Unavailable
+from tests.eventually import eventually
+
+T = TypeVar("T")
+
+PID = b"select pg_backend_pid()"
+KILL = "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'asking'"
+SLEEPING = b"select count(*) from pg_stat_activity where state = 'active' and query = 'select pg_sleep(60)'"
+
+
+@asynccontextmanager
+async def asking(url: str, most: int = 2, patience_seconds: float = 30) -> AsyncGenerator[Questions]:
+    questions = Questions(url, "asking", most, patience_seconds)
+    try:
+        yield questions
+    finally:
+        await questions.close()
+
+
+def ask(url: str, work: Callable[[Questions], Awaitable[T]], most: int = 2, patience_seconds: float = 30) -> T:
+    """What comes of it."""
+
+    async def run() -> T:
+        async with asking(url, most, patience_seconds) as questions:
+            return await work(questions)
+
+    return asyncio.run(run())
+
+
+def count(url: str) -> int:
+    """The connections that are there."""
+    with psycopg.connect(url) as connection:
+        row = connection.execute("select count(*) from pg_stat_activity where application_name = 'asking'").fetchone()
+    return row[0] if row else 0
+
+
+def kill(url: str) -> None:
+    with psycopg.connect(url) as connection:
+        assert connection.execute(KILL).fetchall()
+
+
+def test_rows_come_as_values_and_instants_in_utc(empty_database_url: str) -> None:
+    query = b"select %s::int, '{\"a\": [1]}'::jsonb, '2026-01-01 05:00+05'::timestamptz"
+    [(number, document, instant)] = ask(empty_database_url, lambda questions: questions.ask(query, (7,)))
+    assert (number, document, instant.isoformat()) == (7, {"a": [1]}, "2026-01-01T00:00:00+00:00")
+
+
+def test_a_connection_is_used_again_and_no_transaction_is_left(empty_database_url: str) -> None:
+    state = b"select state from pg_stat_activity where pid = %s"
+
+    async def twice(questions: Questions) -> tuple[object, object, object]:
+        [(first,)] = await questions.ask(PID)
+        with psycopg.connect(empty_database_url) as other:
+            left = other.execute(state, (first,)).fetchone()
+        [(second,)] = await questions.ask(PID)
+        return first, second, left
+
+    first, second, left = ask(empty_database_url, twice)
+    assert first == second
+    assert left == ("idle",)
+
+
+def test_as_many_are_asked_at_a_time_as_there_may_be_and_the_others_wait(empty_database_url: str) -> None:
+    async def many(questions: Questions) -> set[object]:
+        found = await asyncio.gather(*[questions.ask(b"select pg_backend_pid(), pg_sleep(0.01)") for _ in range(9)])
+        return {rows[0][0] for rows in found}
+
+    assert len(ask(empty_database_url, many)) == 2
+
+
+def test_who_waits_too_long_for_a_connection_is_told_so(empty_database_url: str) -> None:
+    async def three(questions: Questions) -> None:
+        sleeping = [asyncio.create_task(questions.ask(b"select pg_sleep(60)")) for _ in range(2)]
+        await asyncio.sleep(0)  # they are the first
+        try:
+            with pytest.raises(Unavailable, match="free in time"):
+                await questions.ask(PID)
+        finally:
+            for task in sleeping:
+                task.cancel()
+            await asyncio.gather(*sleeping, return_exceptions=True)
+        assert await questions.ask(b"select 1") == [(1,)]
+
+    ask(empty_database_url, three, patience_seconds=0.5)
+
+
+def test_connections_lost_while_idle_are_not_noticed(empty_database_url: str) -> None:
+    async def lose(questions: Questions) -> object:
+        await asyncio.gather(questions.ask(b"select pg_sleep(0.05)"), questions.ask(b"select pg_sleep(0.05)"))
+        assert count(empty_database_url) == 2
+        kill(empty_database_url)
+        return await questions.ask(b"select 1")
+
+    assert ask(empty_database_url, lose) == [(1,)]
+
+
+def test_a_connection_lost_in_use_is_unavailable_and_given_up(empty_database_url: str) -> None:
+    async def lose(questions: Questions) -> object:
+        with pytest.raises(Unavailable, match="terminat"):
+            await questions.ask(b"select pg_terminate_backend(pg_backend_pid())")
+        return await questions.ask(b"select 1")
+
+    assert ask(empty_database_url, lose) == [(1,)]
+
+
+def test_a_wrong_question_stays_what_it_is_and_the_connection_good(empty_database_url: str) -> None:
+    async def err(questions: Questions) -> tuple[object, object]:
+        before = await questions.ask(PID)
+        with pytest.raises(psycopg.errors.UndefinedTable):
+            await questions.ask(b"select from nothing")
+        return before, await questions.ask(PID)
+
+    before, after = ask(empty_database_url, err)
+    assert before == after
+
+
+def test_a_question_that_was_given_up_is_ended(empty_database_url: str) -> None:
+    async def give_up(questions: Questions) -> object:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(questions.ask(b"select pg_sleep(60)"), 0.1)
+        return await questions.ask(SLEEPING)
+
+    assert ask(empty_database_url, give_up) == [(0,)]
+
+
+def test_connections_are_closed_at_the_end(empty_database_url: str) -> None:
+    ask(empty_database_url, lambda questions: questions.ask(PID))
+    eventually(lambda: count(empty_database_url) == 0)
+
+
+def test_a_question_that_no_server_hears_is_unavailable() -> None:
+    with pytest.raises(Unavailable, match="not available"):
+        ask("postgresql://headwater@127.0.0.1:1/headwater", lambda questions: questions.ask(PID))
