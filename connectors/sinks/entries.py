@@ -6,9 +6,9 @@ import msgspec
 
 from connectors.decoding import decode
 from connectors.errors import cause_of
-from connectors.models.base import Request
+from connectors.models.base import CreateRequest, Request
 from connectors.models.database import CreateTableRequest
-from connectors.models.names import parent_fqn, split_fqn
+from connectors.models.names import fqn, parent_fqn, split_fqn
 
 OUTERMOST = 2  # parts of the name of what lies directly in a service
 HASH_START, HASH_LENGTH, HASH_END = b',"sourceHash":"', 32, b'"}'
@@ -25,16 +25,23 @@ class Kind(msgspec.Struct, frozen=True):
     joins: bool = False
     nests: bool = False
     listed_by: str = ""
+    below: str = ""
 
     @classmethod
     def of(cls, request: type[Request]) -> "Kind":
         """The kind that a request says it is."""
         said = (request.entity, request.collection, request.rank, request.bulk)
-        return cls(*said, leaf=request.leaf, joins=request.joins, nests=request.nests, listed_by=request.listed_by)
+        kind = cls(*said, leaf=request.leaf, joins=request.joins, nests=request.nests, listed_by=request.listed_by)
+        return msgspec.structs.replace(kind, below=request.below) if issubclass(request, CreateRequest) else kind
 
     def of_entity(self, fqn: str) -> "Kind":
         """The kind of one entity: what lies deeper than others of its collection has a higher rank."""
         return msgspec.structs.replace(self, rank=self.rank + len(split_fqn(fqn)) - OUTERMOST) if self.nests else self
+
+    def parent_of(self, name: str) -> str:
+        """What the entity of that fully qualified name lies in, without the word that may stand between the two."""
+        above = split_fqn(name)[:-1]
+        return fqn(*(above[:-1] if self.below and above[-1:] == (self.below,) else above))
 
     @property
     def service(self) -> bool:

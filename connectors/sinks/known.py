@@ -10,7 +10,7 @@ import msgspec
 
 from connectors.errors import FatalError, SinkUnavailable
 from connectors.http.answers import UnreadableAnswer
-from connectors.models.names import fqn, parent_fqn, split_fqn
+from connectors.models.names import fqn, split_fqn
 from connectors.openmetadata.client import OpenMetadataClient
 from connectors.sinks.entries import Entry, Kind, source_hash
 from connectors.sinks.listings import NotListed, listed
@@ -152,4 +152,4 @@ class Known:
 
 
 def _parent(entry: Entry) -> str:
-    return entry.parent or parent_fqn(entry.fqn)
+    return entry.parent or entry.kind.parent_of(entry.fqn)

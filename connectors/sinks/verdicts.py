@@ -7,7 +7,7 @@ from typing import Any, cast
 import msgspec
 
 from connectors.http.answers import Answer, UnreadableAnswer
-from connectors.models.names import parent_fqn, split_fqn
+from connectors.models.names import split_fqn
 from connectors.sinks.entries import Entry
 
 LOST = frozenset({"failure", "aborted"})
@@ -119,7 +119,7 @@ def _by_request(fields: Mapping[str, Any], entries: Sequence[Entry]) -> int | No
     found = [place for place, entry in enumerate(entries) if split_fqn(entry.fqn)[-1] == name]
     if len(found) > 1:
         texts = {value for value in fields.values() if isinstance(value, str)}
-        found = [place for place in found if parent_fqn(entries[place].fqn) in texts]
+        found = [place for place in found if entries[place].kind.parent_of(entries[place].fqn) in texts]
     return _only(found)
 
 

@@ -1,12 +1,13 @@
 import gzip
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from connectors.errors import ConfigurationError
 from connectors.models.database import CreateDatabaseServiceRequest
 from connectors.sinks.entries import Encoding, Entry, Kind
-from connectors.sinks.lines import entry_of, known_kinds, line_of, read_lines
+from connectors.sinks.lines import Line, entry_of, known_kinds, line_of, read_lines
 
 GOOD = b'{"entity":"table","collection":"tables","fqn":"s.d.x.t","request":{"name":"t"}}\n'
 
@@ -79,3 +80,18 @@ def test_half_a_compressed_file_is_said_to_be_that(tmp_path: Path) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="cannot be read: No such file"):
         list(read_lines(tmp_path / "missing"))
+
+
+@pytest.mark.parametrize(
+    ("collection", "name", "parent"),
+    [
+        ("dashboard/datamodels", 's.model."a.b"', "s"),
+        ("dashboard/datamodels", "model.model.a", "model"),
+        ("dashboards", "s.d", "s"),
+        ("tables", "s.d.model.t", "s.d.model"),
+        ("services/dashboardServices", "s", ""),
+    ],
+)
+def test_a_lines_entity_lies_in_what_its_record_would_say(collection: str, name: str, parent: str) -> None:
+    kind = entry_of(Line("any", collection, name, msgspec.Raw(b"{}")), 1, known_kinds()).kind
+    assert kind.parent_of(name) == parent

@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from connectors.http.answers import Answer
+from connectors.models.dashboard import CreateDashboardDataModelRequest
 from connectors.models.names import fqn
 from connectors.sinks.entries import Entry, Kind
 from connectors.sinks.verdicts import Unclear, read_bulk
@@ -43,6 +44,14 @@ def test_a_refused_entity_is_found_by_what_the_server_calls_it(request_: Any, pl
     failed = [{"request": request_, "status": 400, "message": "no"}]
     verdict = read_bulk(answer(status="partialSuccess", numberOfRowsPassed=2, failedRequest=failed), THREE)
     assert {at: refusal.message for at, refusal in verdict.refused.items()} == {place: "no"}
+
+
+def test_a_refused_data_model_is_told_from_its_namesake_of_another_service() -> None:
+    kind = Kind.of(CreateDashboardDataModelRequest)
+    two = [Entry(number, kind, name, b"{}") for number, name in enumerate(("one.model.a", "two.model.a"))]
+    failed = [{"request": {"name": "a", "service": "two"}, "status": 400, "message": "no"}]
+    verdict = read_bulk(answer(status="partialSuccess", numberOfRowsPassed=1, failedRequest=failed), two)
+    assert list(verdict.refused) == [1]
 
 
 @pytest.mark.parametrize("request_", ["a", "s.d.z.a", 'odd"name', {"name": "a"}, {"name": "z"}, {}, None, 7, []])
