@@ -13,7 +13,6 @@ from pydantic import field_validator
 from connectors.connector import RunContext
 from connectors.definition import FilterPattern, Model, SourceOptions
 from connectors.errors import ConnectorError
-from connectors.families.partial_failures import attempted
 from connectors.families.patterns import EntityFilter
 from connectors.families.service import Item, Listing, service_topology
 from connectors.models.messaging import (
@@ -24,7 +23,6 @@ from connectors.models.messaging import (
 )
 from connectors.models.names import encode_name
 from connectors.models.records import Record
-from connectors.report import Failure
 from connectors.topology import Node
 
 
@@ -120,21 +118,14 @@ class MessagingWalk:
         return service_topology(self._context, CreateMessagingServiceRequest, (topics,))
 
     def topic(self, item: Item[Topic]) -> Iterator[Record]:
-        """The topic's own record; with a schema that cannot be understood, its text alone and a failure.
-
-        What goes wrong is this topic's failure and no error: all were listed, so that those that are gone may go.
-        """
-        row, problem = attempted(item.row.described, item.row) if item.row.described else (item.row, None)
-        problem = problem or row.problem
-        found: FoundSchema | None = None
-        if problem is None:
-            found, problem = attempted(lambda: self._source.schema(row.name), None)
-        if problem is None:
-            yield self._request(item.service, row, found)
-            problem = found.problem if found else None
-        if problem is not None:
-            words = (CreateTopicRequest.entity, item.fqn, "topic", problem.message, problem.advice)
-            self._context.report.failed(Failure(*words))
+        """The topic's own record; with a schema that cannot be understood, its text alone and a failure."""
+        row = item.row.described() if item.row.described else item.row
+        if row.problem is not None:
+            raise row.problem
+        found = self._source.schema(row.name)
+        yield self._request(item.service, row, found)
+        if found is not None and found.problem is not None:
+            raise found.problem
 
     @staticmethod
     def _request(service: str, row: Topic, found: FoundSchema | None) -> CreateTopicRequest:

@@ -129,8 +129,7 @@ def test_a_schema_that_cannot_be_understood(
     schema = walked.sink.by_fqn(CreateTopicRequest)["broker.payments"].message_schema
     assert schema
     assert schema.schema_fields == ()
-    [scope] = walked.sink.only(DeletionScope)
-    assert "broker.payments" in scope.seen, "it is kept, and what is gone may go"
+    assert walked.sink.only(DeletionScope) == []
 
 
 def test_a_language_that_nobody_knows_is_sent_as_text(shop: dict[str, Any], registry: SchemaRegistry) -> None:
@@ -147,8 +146,7 @@ def test_a_subject_that_may_not_be_read(shop: dict[str, Any], registry: SchemaRe
     assert (name, advice) == ("broker.payments", "let the user read it, or leave it out by a filter")
     assert "not for you" in cause
     assert "broker.payments" not in walked.sink.names("topic")
-    [scope] = walked.sink.only(DeletionScope)
-    assert "broker.payments" in scope.seen
+    assert walked.sink.only(DeletionScope) == []
 
 
 def test_a_subject_that_vanishes_while_it_is_read(shop: dict[str, Any], registry: SchemaRegistry) -> None:

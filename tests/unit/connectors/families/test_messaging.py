@@ -133,14 +133,13 @@ def test_nothing_is_deleted_where_the_listing_broke_off() -> None:
         ),
     ],
 )
-def test_what_one_topic_lacks_keeps_it_and_nothing_that_is_gone(source: MemoryTopics, sent: set[str]) -> None:
+def test_one_topic_that_fails_holds_deletions_back_and_no_other_topic(source: MemoryTopics, sent: set[str]) -> None:
     walked = walk(source)
     assert walked.sink.names("topic") == {f'"my.broker".{name}' for name in sent}
     [failure] = walked.report.failures
     assert (failure.name, failure.cause, failure.advice) == ('"my.broker".b', "no right", "grant it")
-    [scope] = walked.sink.only(DeletionScope)
-    assert scope.seen == ('"my.broker".a', '"my.broker".b')
-    assert [failure.entity for failure in walked.report.failures] == ["topic"]
+    assert (failure.entity, failure.stage) == ("topic", "topic")
+    assert walked.sink.only(DeletionScope) == []
 
 
 def test_nothing_is_deleted_unless_it_is_asked_for() -> None:
