@@ -1,7 +1,7 @@
 """Rights without which a system does not list everything: what it leaves out must not be taken for gone."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from connectors.models.records import DeletionScope
 
@@ -25,11 +25,15 @@ class MissingRights:
     def tell(self) -> None:
         """Warn of all of them at once."""
         if self._grants:
-            grants = sorted(self._grants)
-            more = f"; and {len(grants) - MOST_NAMED} more" if len(grants) > MOST_NAMED else ""
             logger.warning(
                 "nothing is deleted where the user may not see everything; give the missing rights, or set the "
-                "markDeleted options to false: %s%s",
-                "; ".join(grants[:MOST_NAMED]),
-                more,
+                "markDeleted options to false: %s",
+                in_words(self._grants),
             )
+
+
+def in_words(grants: Iterable[str]) -> str:
+    """The first few statements, and how many more there are."""
+    named = sorted(grants)
+    more = f"; and {len(named) - MOST_NAMED} more" if len(named) > MOST_NAMED else ""
+    return "; ".join(named[:MOST_NAMED]) + more

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from connectors.cancellation import Cancellation
-from connectors.connector import RunContext
+from connectors.connector import CheckResult, RunContext, run_checks
 from connectors.families.database_options import DatabaseMetadata
 from connectors.families.mysql import queries
 from connectors.families.mysql.config import MariaDBConfig
@@ -156,3 +156,40 @@ def test_rights_that_the_server_does_not_tell_count_as_missing(
     assert not any(deletions(mariadb_server, schema, user).values())
     assert "the user's rights: Access denied" in caplog.text
     assert "so that nothing of this server is deleted" in caplog.text
+
+
+def rights_step(server: MariaDB, user: str, schema: str | None = None) -> CheckResult:
+    """What the connection test says of the user's rights."""
+    connection = {"username": user, "password": PASSWORD, "hostPort": f"127.0.0.1:{server.port}"}
+    config = MariaDBConfig.model_validate(connection | ({"databaseSchema": schema} if schema else {}))
+    [step] = [result for result in run_checks(CONNECTOR.checks, config) if result.name == "CheckRights"]
+    return step
+
+
+def test_the_connection_test_warns_of_missing_rights_and_names_the_grants(mariadb_server: MariaDB) -> None:
+    schema = mariadb_server.make_schema(TWO_TABLES)
+    user = mariadb_server.make_user(f"SELECT ON {schema}.a")
+    step = rights_step(mariadb_server, user)
+    assert step.status == "warning"
+    assert step.message.startswith(f"{user} may not see all of 1 of ")
+    assert step.message.endswith(f" schemas, as {schema}: nothing is deleted there when it is gone")
+    assert step.advice is not None
+    assert step.advice.count("GRANT") == 2
+    mariadb_server.execute(step.advice)
+
+    step = rights_step(mariadb_server, user)
+    assert (step.status, step.advice) == ("passed", None)
+    assert step.message.endswith(f"markDeletedSchemas needs GRANT SHOW DATABASES ON *.* TO '{user}'@'%'")
+    step = rights_step(mariadb_server, user, schema)
+    assert (step.status, step.message) == ("passed", "all of the schemas can be seen")
+
+
+def test_the_connection_test_looks_at_the_schema_of_the_definition_only(mariadb_server: MariaDB) -> None:
+    schema, other = mariadb_server.make_schema(TWO_TABLES), mariadb_server.make_schema(TWO_TABLES)
+    user = mariadb_server.make_user(f"SELECT ON {schema}.*", f"SELECT ON {other}.a", EVERY_ROUTINE)
+    assert rights_step(mariadb_server, user, schema).status == "passed"
+    step = rights_step(mariadb_server, user)
+    assert (step.status, step.advice) == (
+        "warning",
+        f"GRANT SELECT ON `{other.replace('_', chr(92) + '_')}`.* TO '{user}'@'%'",
+    )
