@@ -16,7 +16,15 @@ import msgspec
 from connectors.connector import RunContext
 from connectors.families.database_options import DatabaseConnection, DatabaseMetadata
 from connectors.families.database_rules import DatabaseRules, without_tags
-from connectors.families.database_source import Database, DatabaseSource, ForeignKey, Routine, Schema, Table
+from connectors.families.database_source import (
+    Database,
+    DatabaseSource,
+    ForeignKey,
+    ListedInPart,
+    Routine,
+    Schema,
+    Table,
+)
 from connectors.families.database_tags import NewTags
 from connectors.families.missing_rights import MissingRights
 from connectors.families.service import service_request
@@ -48,7 +56,7 @@ class DatabaseItem(msgspec.Struct, frozen=True):
 
 
 class SchemaItem(msgspec.Struct, frozen=True):
-    """A schema on the walk, and the tables and routines listed below it."""
+    """A schema on the walk, and the tables and routines listed below it; `unlisted` is why not all tables were."""
 
     fqn: str
     database: DatabaseItem
@@ -56,6 +64,7 @@ class SchemaItem(msgspec.Struct, frozen=True):
     owners: tuple[EntityReference, ...]
     seen_tables: list[str] = msgspec.field(default_factory=list[str])
     seen_routines: list[str] = msgspec.field(default_factory=list[str])
+    unlisted: list[ListedInPart] = msgspec.field(default_factory=list[ListedInPart])
 
 
 class TableItem(msgspec.Struct, frozen=True):
@@ -211,7 +220,7 @@ class DatabaseWalk:
         """The tables and views that the options and the filters keep."""
         if not (self._options.include_tables or self._options.include_views):
             return
-        for row in self._source.tables(schema.database.row.name, schema.row.name):
+        for row in self._listed(schema):
             name = child_fqn(schema.fqn, encode_name(row.name))
             schema.seen_tables.append(name)
             if row.only_there:
@@ -219,6 +228,14 @@ class DatabaseWalk:
             included = self._options.include_views if row.type in VIEW_TYPES else self._options.include_tables
             kept = included and not row.left_out and self._rules.tables.keeps(row.name, name)
             yield TableItem(name, schema, row) if kept and not row.unchanged else Filtered(name, unchanged=kept)
+
+    def _listed(self, schema: SchemaItem) -> Iterator[Table]:
+        """What the source lists; that it left some out is a warning, and holds the deletions of tables back."""
+        try:
+            yield from self._source.tables(schema.database.row.name, schema.row.name)
+        except ListedInPart as error:
+            logger.warning("no table of %s is deleted, as not all were looked for: %s", schema.fqn, error)
+            schema.unlisted.append(error)
 
     def table(self, item: TableItem) -> Iterable[Record]:
         """The table's own record."""
@@ -281,7 +298,7 @@ class DatabaseWalk:
     def tables_gone(self, schema: SchemaItem, complete: bool) -> Iterator[Record]:
         """What to delete below a schema: only when every table and view of it was listed."""
         everything = self._options.include_tables or self._options.include_views
-        if self._options.mark_deleted_tables and complete and everything:
+        if self._options.mark_deleted_tables and complete and everything and not schema.unlisted:
             scope = _scope(schema.fqn, "databaseSchema", CreateTableRequest, schema.seen_tables)
             yield from self._missing.unless(schema.row.tables_need, scope)
 

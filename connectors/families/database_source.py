@@ -5,6 +5,7 @@ from typing import Protocol
 
 import msgspec
 
+from connectors.errors import ConnectorError
 from connectors.models.database import (
     Column,
     LifeCycle,
@@ -13,6 +14,10 @@ from connectors.models.database import (
     TablePartition,
     TableType,
 )
+
+
+class ListedInPart(ConnectorError):
+    """Raised at the end of `DatabaseSource.tables`, which left some out by its own limits: a warning of the run."""
 
 
 class Database(msgspec.Struct, frozen=True):
@@ -133,7 +138,11 @@ class DatabaseSource(Protocol):
         ...
 
     def tables(self, database: str, schema: str, /) -> Iterable[Table]:
-        """The tables and views of one schema."""
+        """The tables and views of one schema.
+
+        Raises:
+            ListedInPart: At the end; nothing of the schema counts as gone.
+        """
         ...
 
     def routines(self, database: str, schema: str, /) -> Iterable[Routine]:

@@ -13,7 +13,7 @@ from connectors.families.database import database_topology
 from connectors.families.database_options import DatabaseMetadata
 from connectors.families.database_source import Database, Routine, Schema, Table, Tag
 from connectors.families.deltalake.config import DeltaLakeConfig
-from connectors.families.deltalake.places import Places, opened
+from connectors.families.deltalake.places import Places, opened, too_deep
 from connectors.families.deltalake.tables import table_of
 from connectors.families.left_behind import answered
 from connectors.models.database import TableType
@@ -61,10 +61,17 @@ class DeltaLakeSource:
             yield Schema(name)
 
     def tables(self, _database: str, schema: str) -> Iterator[Table]:
-        """The tables of one schema."""
-        for place in self._places.tables(schema):
+        """The tables of one schema.
+
+        Raises:
+            ListedInPart: At the end, where folders are too deep.
+        """
+        deep: list[str] = []
+        for place in self._places.tables(schema, deep):
             listed = Table(place.name, TableType.REGULAR, ())
             yield Table(place.name, TableType.REGULAR, (), described=partial(self._described, listed, place.uri))
+        if deep:
+            raise too_deep(deep)
 
     def routines(self, _database: str, _schema: str) -> Iterable[Routine]:
         """There are none."""
@@ -99,7 +106,7 @@ def check_tables(config: DeltaLakeConfig) -> str:
     """Find some tables, and read the log of one."""
     stop = Cancellation(STEP_SECONDS)
     with opened(config, Report(), stop) as found:
-        places = (place for schema in found.places.schemas() for place in found.places.tables(schema))
+        places = (place for schema in found.places.schemas() for place in found.places.tables(schema, []))
         some = list(islice(places, ENOUGH))
         for place in some[:1]:
             table_of(Table(place.name, TableType.REGULAR, ()), place.uri, found.places.options())

@@ -10,6 +10,7 @@ import msgspec
 from connectors.cancellation import Cancellation
 from connectors.errors import ConnectorError, FatalError, SourceUnavailable
 from connectors.families.aws import AwsCredentials, AwsService, frozen, listed, named, objects_of
+from connectors.families.database_source import ListedInPart
 from connectors.families.deltalake.config import DeltaLakeConfig
 from connectors.report import Report
 
@@ -29,6 +30,13 @@ class Place(msgspec.Struct, frozen=True):
     uri: str
 
 
+class Left(msgspec.Struct, frozen=True):
+    """What is not looked into below a schema: folders that are too deep, and why others cannot be read."""
+
+    deep: list[str]
+    unread: list[ConnectorError]
+
+
 class Places(Protocol):
     """One run's view of where tables lie; `in_part` says that `schemas` gives only some of them."""
 
@@ -41,8 +49,8 @@ class Places(Protocol):
         """The names of the schemas."""
         ...
 
-    def tables(self, schema: str) -> Iterator[Place]:
-        """The tables of one schema, in the order of their names."""
+    def tables(self, schema: str, deep: list[str]) -> Iterator[Place]:
+        """The tables of one schema, in the order of their names; folders that are too deep are put among the `deep`."""
         ...
 
     def options(self) -> dict[str, str]:
@@ -71,7 +79,7 @@ class Folders:
             if not _is_table(path) and (name := path.name.removesuffix(SUFFIX)) != DEFAULT:
                 yield name
 
-    def tables(self, schema: str) -> Iterator[Place]:
+    def tables(self, schema: str, deep: list[str]) -> Iterator[Place]:
         """See Places.
 
         Raises:
@@ -88,7 +96,7 @@ class Folders:
             raise ConnectorError(message)
         unread: list[ConnectorError] = []
         for path in found:
-            yield from self._below(path, path, 0, unread)
+            yield from self._below(path, path, Left(deep, unread))
         if unread:
             raise _all_of(unread)
 
@@ -107,19 +115,21 @@ class Folders:
             raise SourceUnavailable(message, "correct metastoreFilePath, or see whether its disk is mounted")
         return root
 
-    def _below(self, schema: Path, folder: Path, depth: int, unread: list[ConnectorError]) -> Iterator[Place]:
-        """The tables below a folder; why some of what lies there cannot be read is put among the `unread`."""
+    def _below(self, schema: Path, folder: Path, left: Left, depth: int = 0) -> Iterator[Place]:
         try:
             inside = _folders(folder)
         except ConnectorError as error:
-            unread.append(error)
+            left.unread.append(error)
+            return
+        if inside and depth > DEEPEST:
+            left.deep.append(str(folder))
             return
         for path in inside:
             self._cancellation.check()
             if _is_table(path):
                 yield Place(path.relative_to(schema).as_posix(), path.as_uri())
-            elif depth < DEEPEST:
-                yield from self._below(schema, path, depth + 1, unread)
+            else:
+                yield from self._below(schema, path, left, depth + 1)
 
 
 def _all_of(errors: Sequence[ConnectorError]) -> ConnectorError:
@@ -129,6 +139,14 @@ def _all_of(errors: Sequence[ConnectorError]) -> ConnectorError:
         told.append(f"and {len(errors) - MOST_NAMED} more")
     advice = next((error.advice for error in errors if error.advice), None)
     return ConnectorError("; ".join(told), advice)
+
+
+def too_deep(folders: Sequence[str]) -> ListedInPart:
+    """What says that nothing was looked for below these folders."""
+    more = f" and {len(folders) - MOST_NAMED} more" if len(folders) > MOST_NAMED else ""
+    named = ", ".join(folders[:MOST_NAMED])
+    message = f"what lies below {named}{more} is not looked at: it is over {DEEPEST} folders deep"
+    return ListedInPart(message, f"move tables that lie there to where they are at most {DEEPEST} folders deep")
 
 
 def _folders(folder: Path) -> list[Path]:
@@ -179,16 +197,16 @@ class Buckets:
         rows = listed(self._service.call("list_buckets"), "Buckets", "list_buckets")
         yield from named(rows, "Name", "list_buckets")
 
-    def tables(self, schema: str) -> Iterator[Place]:
+    def tables(self, schema: str, deep: list[str]) -> Iterator[Place]:
         """See Places."""
         prefix = self._source.prefix.strip("/")
-        yield from self._below(schema, f"{prefix}/" if prefix else "", len(prefix) + 1 if prefix else 0, 0)
+        yield from self._below(schema, f"{prefix}/" if prefix else "", len(prefix) + 1 if prefix else 0, deep)
 
     def options(self) -> dict[str, str]:
         """See Places."""
         return {**frozen(self._credentials), **TIMEOUTS}
 
-    def _below(self, bucket: str, folder: str, skipped: int, depth: int) -> Iterator[Place]:
+    def _below(self, bucket: str, folder: str, skipped: int, deep: list[str], depth: int = 0) -> Iterator[Place]:
         self._cancellation.check()
         inside: list[str] = []
         for page in objects_of(self._service, Bucket=bucket, Prefix=folder, Delimiter="/"):
@@ -197,7 +215,9 @@ class Buckets:
             yield Place(folder[skipped:].rstrip("/") or bucket, f"s3://{bucket}/{folder.rstrip('/')}")
         elif depth < DEEPEST:
             for below in inside:
-                yield from self._below(bucket, below, skipped, depth + 1)
+                yield from self._below(bucket, below, skipped, deep, depth + 1)
+        elif inside:
+            deep.append(f"s3://{bucket}/{folder}")
 
 
 def opened(config: DeltaLakeConfig, report: Report, cancellation: Cancellation) -> "closing[OpenPlaces]":

@@ -235,6 +235,39 @@ def test_folders_that_may_not_be_read_keep_no_others_back(outside: Path) -> None
     assert not any(scope.entity == "table" for scope in walked.sink.only(DeletionScope))
 
 
+def assert_too_deep(walked: Walked, caplog: pytest.LogCaptureFixture, folder: str) -> None:
+    [warning] = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert f"what lies below {folder} is not looked at: it is over 16 folders deep" in warning
+    assert list(walked.report.failures) == []
+    assert "deep" not in "".join(walked.sink.names("table"))
+    assert "orders" in {table.name for table in walked.sink.only(CreateTableRequest)}
+
+
+def test_what_lies_too_deep_is_a_warning_and_holds_its_schemas_deletions_back(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for schema in ("sales", "other"):
+        make_tables(str(tmp_path / schema))
+    (tmp_path / "other" / "/".join(["dir"] * 17)).mkdir(parents=True)
+    make_tables(str(tmp_path / "sales" / "/".join(["dir"] * 17) / "deep"))
+    walked = run(context(in_folder(tmp_path)))
+    assert_too_deep(walked, caplog, str(tmp_path / "sales" / "/".join(["dir"] * 17)))
+    scopes = [scope.fqn for scope in walked.sink.only(DeletionScope) if scope.entity == "table"]
+    assert scopes == ["lake.default.other"]
+
+
+def test_what_lies_too_deep_in_a_bucket_is_a_warning_too(moto_server: str, caplog: pytest.LogCaptureFixture) -> None:
+    account = Account.new(moto_server)
+    bucket = f"b-{uuid.uuid4().hex[:12]}"
+    account.client("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    make_tables(f"s3://{bucket}", storage_options(account))
+    deep = "/".join(["dir"] * 16)
+    account.client("s3").put_object(Bucket=bucket, Key=f"{deep}/deep/{LOG}/0.json", Body=b"{}")
+    walked = run(context(in_s3(account, bucketName=bucket)))
+    assert_too_deep(walked, caplog, f"s3://{bucket}/{deep}/")
+    assert not any(scope.entity == "table" for scope in walked.sink.only(DeletionScope))
+
+
 @pytest.mark.parametrize("path", ["/", "/b"])
 def test_what_is_no_listing_is_not_taken_for_an_empty_one(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runner, "LISTING_RETRY_SECONDS", 0.0)
