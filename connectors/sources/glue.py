@@ -2,6 +2,7 @@
 
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -9,7 +10,7 @@ from pydantic import Field
 from connectors.cancellation import Cancellation
 from connectors.connector import Capability, Check, Connector, RunContext
 from connectors.definition import Unused
-from connectors.errors import SourceUnavailable
+from connectors.errors import ConnectorError, SourceUnavailable
 from connectors.families.aws import AwsCredentials, AwsService
 from connectors.families.aws_failures import converted
 from connectors.families.database import database_topology
@@ -17,6 +18,8 @@ from connectors.families.database_options import DatabaseConnection, DatabaseMet
 from connectors.families.database_source import Database, Routine, Schema, Table, Tag
 from connectors.families.glue.tables import GlueTable, table_of
 from connectors.families.no_arguments import NoArguments
+from connectors.families.partial_failures import attempted
+from connectors.models.database import TableType
 from connectors.report import Report
 
 GRANTS = """{
@@ -71,9 +74,22 @@ class GlueSource:
             yield Schema(row["Name"], row.get("Description") or None)
 
     def tables(self, _database: str, schema: str) -> Iterator[Table]:
-        """The tables and views of one of Glue's databases, in the order of their names."""
+        """The tables and views of one of Glue's databases, in the order of their names.
+
+        Raises:
+            ConnectorError: At the end, where a row has no name to fail by.
+        """
+        nameless: list[ConnectorError] = []
         for row in self._service.pages("get_tables", "TableList", DatabaseName=schema):
-            yield table_of(converted(row, GlueTable, "Glue", f"get_tables {schema}"))
+            found, problem = attempted(partial(converted, row, GlueTable, "Glue", f"get_tables {schema}"), None)
+            if found is not None:
+                yield table_of(found)
+            elif problem is not None and isinstance(name := row.get("Name"), str) and name:
+                yield Table(name, TableType.REGULAR, (), described=partial(_broken, problem))
+            elif problem is not None:
+                nameless.append(problem)
+        if nameless:
+            raise nameless[0]
 
     def routines(self, _database: str, _schema: str) -> Iterable[Routine]:
         """Glue has user-defined functions without a text: they are left out."""
@@ -85,6 +101,10 @@ class GlueSource:
                 msg = "get_databases: the answer names a database without Name or CatalogId"
                 raise SourceUnavailable(msg, "give databaseName, or see whether endPointURL is that of Glue")
             yield row
+
+
+def _broken(problem: ConnectorError) -> Table:
+    raise problem
 
 
 @contextmanager
@@ -106,7 +126,8 @@ def check_tables(config: GlueConfig) -> str:
     with closing(AwsService(config.aws_config, "glue", Report(), Cancellation())) as service:
         source = GlueSource(service, config.database_name)
         for schema in source.schemas(""):
-            for table in source.tables("", schema.name):
+            for listed in source.tables("", schema.name):
+                table = listed if listed.described is None else listed.described()
                 return f"{schema.name}.{table.name} can be read"
     return "there are no tables"
 

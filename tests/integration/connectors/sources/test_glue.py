@@ -18,6 +18,7 @@ from connectors.report import Report
 from connectors.sources.glue import GlueSource
 from tests.amazon import Account, columns, fill_glue, gate, sent
 from tests.answering import Answering
+from tests.in_memory import Walked
 from tests.sharing import REPOSITORY
 from tests.whole_runs import walk
 
@@ -99,6 +100,37 @@ def test_a_database_that_is_dropped_while_it_is_read_is_one_failure(account: Acc
         [],
         [(f"svc.{account.number}.empty", True)],
     )
+
+
+def malformed(*rows: dict[str, Any]) -> Walked:
+    """A run on a Glue with one database, which lists these among others."""
+    tables = [{"Name": "first"}, *rows, {"Name": "last"}]
+    answer = {"DatabaseList": [{"Name": "lake", "CatalogId": "1"}], "TableList": tables}
+    with Answering({"POST /": answer}) as server:
+        keys = {"awsAccessKeyId": "k", "awsSecretAccessKey": "s", "endPointURL": server.address}
+        walked = walk("glue", {"type": "Glue", "awsConfig": {"awsRegion": "eu-west-1", **keys}})
+    assert walked.sink.names("table") == {"svc.1.lake.first", "svc.1.lake.last"}
+    assert "table" not in {scope.entity for scope in walked.sink.only(DeletionScope)}
+    return walked
+
+
+def test_a_malformed_table_fails_alone_by_its_name() -> None:
+    columns_of_one = {"Columns": [{"Type": "int"}]}
+    walked = malformed(
+        {"Name": "one", "StorageDescriptor": columns_of_one},
+        {"Name": "two", "Parameters": {"rows": 7}},
+    )
+    assert [(failure.entity, failure.name) for failure in walked.report.failures] == [
+        ("table", "svc.1.lake.one"),
+        ("table", "svc.1.lake.two"),
+    ]
+    assert "the answer is not what Glue tells" in walked.report.failures[0].cause
+
+
+def test_a_table_without_a_name_is_its_databases_failure_after_the_others() -> None:
+    [failure] = malformed({"Owner": "ada"}, {"Owner": "bob"}).report.failures
+    assert (failure.entity, failure.name) == ("table", "svc.1.lake")
+    assert "`Name`" in failure.cause
 
 
 def test_what_is_no_table_is_told_with_its_mend() -> None:
