@@ -119,9 +119,15 @@ class PrefectSource:
         )
 
     def _tasks(self, ran: Ran, deployed: Deployed) -> tuple[Task, ...]:
-        """The tasks of the latest runs, which alone know them; raises why the deployments are not known."""
+        """The tasks of the latest runs, which alone know them; raises why these or the deployments are not known.
+
+        Without its tasks a flow would take from the catalogue those that it was sent with before.
+        """
         if deployed.problem is not None:
             raise deployed.problem
+        if ran.refused is not None:
+            message = f"it is kept as it was sent before, as only its runs tell its tasks: {ran.refused.message}"
+            raise Refused(message, ran.refused.advice)
         names: dict[str, str] = {}
         followers = defaultdict[str, set[str]](set)
         for run in ran.tasks.values():
