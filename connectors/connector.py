@@ -109,6 +109,9 @@ class RunContext(msgspec.Struct, Generic[ConfigT, OptionsT], frozen=True):
     stored_connection: dict[str, Any] | None = None
     changed_since: datetime | None = None
 
+    def __repr__(self) -> str:
+        return f"RunContext({self.service!r}, {self.connection!r}, {self.options!r})"
+
 
 @dataclass(frozen=True, slots=True)
 class Check(Generic[ConfigT]):

@@ -34,6 +34,9 @@ class Connection(msgspec.Struct, frozen=True):
 
     config: dict[str, Any] = {}
 
+    def __repr__(self) -> str:
+        return "Connection()"
+
 
 class Service(msgspec.Struct, frozen=True, rename="camel"):
     """A service as the server knows it; `service_type` is OpenMetadata's name for the kind of system."""

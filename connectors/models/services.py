@@ -15,3 +15,6 @@ class CreateServiceRequest(CreateRequest, frozen=True, kw_only=True):
     service_type: str
     connection: dict[str, Any] | None = None
     owners: tuple[EntityReference, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name!r}, {self.service_type!r})"

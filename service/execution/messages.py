@@ -48,6 +48,9 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     began: datetime | None = None
     defined: datetime | None = None
 
+    def __repr__(self) -> str:
+        return f"Assignment({self.files!r}, {self.sources!r})"
+
 
 class Call(msgspec.Struct, frozen=True, array_like=True):
     """One call of the observer, to be repeated on the other side."""

@@ -16,6 +16,9 @@ class Token(msgspec.Struct):
 
     access_token: str
 
+    def __repr__(self) -> str:
+        return "Token()"
+
 
 class Tag(msgspec.Struct):
     """A tag of a DAG."""

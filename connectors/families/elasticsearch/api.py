@@ -48,6 +48,9 @@ class Access(msgspec.Struct, frozen=True):
     keys: str = "authType"
     refused: tuple[bytes, ...] = ()
 
+    def __repr__(self) -> str:
+        return f"Access({self.system!r}, {self.keys!r})"
+
 
 class Named(msgspec.Struct, frozen=True):
     """An index or a data stream, and the index that tells of it; `timestamp_field` is that of a stream."""

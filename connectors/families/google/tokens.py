@@ -41,6 +41,9 @@ class Reply(msgspec.Struct, frozen=True):
     headers: Mapping[str, str]
     data: bytes
 
+    def __repr__(self) -> str:
+        return f"Reply({self.status})"
+
 
 class Transport:
     """What google-auth asks through."""

@@ -13,6 +13,9 @@ class Token(msgspec.Struct):
 
     access_token: str
 
+    def __repr__(self) -> str:
+        return "Token()"
+
 
 class Person(msgspec.Struct):
     """An owner; data sets name theirs without the address."""
