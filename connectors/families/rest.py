@@ -19,7 +19,7 @@ import msgspec
 from connectors.cancellation import Cancellation
 from connectors.definition import TlsConfig, VerifySsl
 from connectors.errors import ConnectorError, FatalError, SourceUnavailable
-from connectors.families.partial_failures import Refused, Vanished
+from connectors.families.partial_failures import Refused, Vanished, attempted
 from connectors.http.answers import Answer, UnreadableAnswer
 from connectors.http.attempts import Attempts, Trouble, is_busy
 from connectors.http.retry import RetryPolicy, http_date
@@ -168,11 +168,16 @@ class RestClient:
         """
         return self._ask(Call("POST", path, query or {}, body, signed), kind)
 
-    def stranger(self) -> FatalError:
-        """Of what lists nothing, and answers another question, which the system always answers, as it never would."""
-        endpoint = self._endpoint
-        msg = f"what answers at {endpoint.address} is no {endpoint.system}: it only seems to have nothing"
-        return FatalError(msg, f"correct {endpoint.key}")
+    def require(self, known: Callable[[], bool]) -> None:
+        """Many would answer a listing with nothing: `known` asks what only the system answers as it does.
+
+        Raises:
+            FatalError: It is not known by that, or the question is refused.
+        """
+        if not attempted(known, instead=False)[0]:
+            endpoint = self._endpoint
+            msg = f"what answers at {endpoint.address} is no {endpoint.system}: it only seems to have nothing"
+            raise FatalError(msg, f"correct {endpoint.key}")
 
     def ahead(
         self, items: Iterable[ItemT], work: Callable[[ItemT], T], width: int | None = None

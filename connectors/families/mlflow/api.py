@@ -64,17 +64,15 @@ class Mlflow:
         for model in settled(pages, lambda model: model.name):
             yield model
         if model is None:
-            self._require_mlflow()
+            self.registry.require(self._known)
 
-    def _require_mlflow(self) -> None:
-        """Many would answer `{}`; MLflow tells its version and, where that may not be asked, has an experiment."""
+    def _known(self) -> bool:
+        """MLflow tells its version and, where that may not be asked, has an experiment."""
         version, _ = attempted(lambda: self.registry.text("/version"), "")
         if VERSION.match(version):
-            return
+            return True
         query = {"max_results": 1, "view_type": "ALL"}
-        kept, _ = attempted(lambda: self.registry.get(f"{BASE}/experiments/search", Experiments, query), Experiments())
-        if not kept.experiments:
-            raise self.registry.stranger()
+        return bool(self.registry.get(f"{BASE}/experiments/search", Experiments, query).experiments)
 
     def versions(self) -> Iterator[ModelVersion]:
         """The versions of all models, by the model's name, the latest first."""

@@ -9,7 +9,6 @@ import httpx
 import msgspec
 
 from connectors.cancellation import Cancellation
-from connectors.families.partial_failures import attempted
 from connectors.families.prefect.answers import Deployment, Flow, FlowRun, TaskRun
 from connectors.families.prefect.config import PrefectCloudAuthentication, PrefectConfig
 from connectors.families.rest import Endpoint, RestClient, RestLimits
@@ -51,16 +50,11 @@ class Prefect:
         for flow in self._all("flows", list[Flow], {"sort": "NAME_ASC"}, {}):
             yield flow
         if flow is None:
-            self._require_prefect()
+            self.client.require(self._known)
 
-    def _require_prefect(self) -> None:
-        """An empty list many would answer; Prefect counts its flows, and all but its Cloud tells a version."""
-
-        def known() -> bool:
-            return self.count() >= 0 and (self._in_cloud or self._told_version())
-
-        if not attempted(known, instead=False)[0]:
-            raise self.client.stranger()
+    def _known(self) -> bool:
+        """Prefect counts its flows, and all but its Cloud tells a version."""
+        return self.count() >= 0 and (self._in_cloud or self._told_version())
 
     def _told_version(self) -> bool:
         return VERSION.match(self.client.get(f"{self._base}/admin/version", str)) is not None
