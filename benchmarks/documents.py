@@ -150,9 +150,9 @@ def main() -> int:
         return 0
     table = Table()
     for kind in given.kinds or MAKERS:
+        table.part(f"{kind}: a document of {SIZES[1]:,} and of {SIZES[2]:,} entities")
         with tempfile.TemporaryDirectory(prefix="headwater-bench-") as folder:
             nothing, small, large = (cost(kind, size, Path(folder)) for size in SIZES)
-        table.part(f"{kind}: a document of {SIZES[1]:,} and of {SIZES[2]:,} entities")
         for each in (small, large):
             cpu, peak = each.cpu - nothing.cpu, each.peak - nothing.peak
             table.line(f"{each.records:,} records: CPU", f"{cpu:.2f} s")

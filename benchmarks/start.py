@@ -4,6 +4,7 @@ All of an installation as users have it, without what this environment has for d
 them, what Python takes to import the three libraries that neither can do without.
 """
 
+import argparse
 import statistics
 import subprocess
 import sys
@@ -33,6 +34,7 @@ def seconds_of_bare_imports(installed: Installation) -> float:
 
 def main() -> int:
     """Measure and print; the exit code is 0 whatever the figures are."""
+    argparse.ArgumentParser("benchmarks.start", description="Measure starts, and what is installed.").parse_args()
     with tempfile.TemporaryDirectory(prefix="headwater-start-") as name:
         folder = Path(name)
         folder.chmod(0o755)
