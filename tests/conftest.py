@@ -15,7 +15,7 @@ from service.database.engine import Database
 from tests import mariadb, systems
 from tests.postgres import Server, SourceServer, shared_server
 from tests.sharing import REPOSITORY, shared
-from tests.spreading import scheduler
+from tests.spreading import scheduler, turn_to_collect
 from tests.systems import spark
 
 # A busy machine is no fault of the examples.
@@ -28,7 +28,8 @@ def pytest_collection() -> Generator[None, object, object]:
     """What is imported and collected stays to the end: the garbage collector would take a third of the time over it."""
     gc.disable()
     try:
-        return (yield)
+        with turn_to_collect():
+            return (yield)
     finally:
         gc.freeze()
         gc.enable()

@@ -3,8 +3,13 @@
 By the tests' ids alone: the marks of pytest-xdist 3.8 for it have no effect with pytest 9.2, which it renames tests in.
 """
 
+import fcntl
+import os
 import zlib
+from collections.abc import Generator
+from contextlib import contextmanager
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,6 +29,17 @@ WHOLE_MODULES = (
 )
 EMBEDDED = "tests/integration/service/database/"
 CONFORMANCE = "tests/conformance/"
+# Any files will do to wait for each other, one for each processor.
+TURNS = sorted(Path(__file__).parent.glob("*.py"))[: len(os.sched_getaffinity(0))]
+
+
+@contextmanager
+def turn_to_collect() -> Generator[None]:
+    """As many processes collect at once as there are processors: what the first compile, the others find compiled."""
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    with TURNS[number % len(TURNS)].open("rb") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        yield
 
 
 def scheduler(config: pytest.Config, log: Any) -> Any:
