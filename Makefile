@@ -19,10 +19,12 @@ coverage: tools  ## what the tests reach in this process; the service's own proc
 	$(BIN)/python -m pytest tests -n $(WORKERS) --dist loadgroup --ignore tests/acceptance --ignore tests/chaos --cov
 
 # Each by itself, so that `make -j2 check` does them side by side.
-CHECKS := types style imports dependencies dead-code dockerfile chart-lint architecture
-.PHONY: $(CHECKS)
+STATIC := types style imports dependencies dead-code dockerfile chart-lint
+.PHONY: static $(STATIC) architecture
 
-check: $(CHECKS)
+check: static architecture
+
+static: $(STATIC)  ## what of `make check` is not done by `make test`
 
 types: tools
 	$(BIN)/pyright

@@ -15,7 +15,7 @@ from service.database.engine import Database
 from tests import mariadb, systems
 from tests.postgres import Server, SourceServer, shared_server
 from tests.sharing import REPOSITORY, shared
-from tests.spreading import scheduler
+from tests.spreading import longest_first, scheduler, turn_to_collect
 from tests.systems import spark
 
 # A busy machine is no fault of the examples.
@@ -28,7 +28,8 @@ def pytest_collection() -> Generator[None, object, object]:
     """What is imported and collected stays to the end: the garbage collector would take a third of the time over it."""
     gc.disable()
     try:
-        return (yield)
+        with turn_to_collect():
+            return (yield)
     finally:
         gc.freeze()
         gc.enable()
@@ -36,8 +37,8 @@ def pytest_collection() -> Generator[None, object, object]:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What has a time limit of its own takes long: begun last, it would go on when all other processes are idle."""
-    items.sort(key=lambda item: item.get_closest_marker("timeout") is None)
+    """What takes long is begun first."""
+    longest_first(items)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -7,8 +7,8 @@ from typing import TypeVar
 PATIENCE_SECONDS = 60.0
 # Each look costs the one who answers: the longer it has taken, the less a moment more matters.
 PAUSE_SECONDS = 0.02
-LONGEST_PAUSE_SECONDS = 0.1
-PAUSE_SHARE = 0.1
+LONGEST_PAUSE_SECONDS = 0.2
+PAUSE_SHARE = 0.2
 
 T = TypeVar("T")
 

@@ -3,14 +3,20 @@
 By the tests' ids alone: the marks of pytest-xdist 3.8 for it have no effect with pytest 9.2, which it renames tests in.
 """
 
+import fcntl
+import os
 import zlib
+from collections import Counter
+from collections.abc import Generator
+from contextlib import contextmanager
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 # Each starts a service for its tests and loads the commands; these tests wait more than they work.
-ACCEPTANCE = 4
+ACCEPTANCE = 3
 # Short tests: to hand them out one by one costs as much as most of them, and what a module shares is made once.
 WHOLE_MODULES = (
     "tests/architecture/",
@@ -24,13 +30,39 @@ WHOLE_MODULES = (
 )
 EMBEDDED = "tests/integration/service/database/"
 CONFORMANCE = "tests/conformance/"
+# They wait more than they work: begun last, they would go on when all other processes are idle.
+WAITING = ("tests/chaos/", "tests/acceptance/", EMBEDDED, "tests/integration/service/test_")
+# Any files will do to wait for each other, one for each processor.
+TURNS = sorted(Path(__file__).parent.glob("*.py"))[: len(os.sched_getaffinity(0))]
+
+
+@contextmanager
+def turn_to_collect() -> Generator[None]:
+    """As many processes collect at once as there are processors: what the first compile, the others find compiled."""
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    with TURNS[number % len(TURNS)].open("rb") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        yield
 
 
 def scheduler(config: pytest.Config, log: Any) -> Any:
     """Of pytest-xdist, which has no types: the tests of one scope are done by one process, one after the other."""
     made = import_module("xdist.scheduler").LoadScopeScheduling(config, log)
     made._split_scope = scope_of
+    config.option.loadscopereorder = False  # which would count tests only: `longest_first` has put them in order
     return made
+
+
+def longest_first(items: list[pytest.Item]) -> None:
+    """Order them so that the scopes are begun which take long: those that wait or have a time limit, then the large."""
+    sizes = Counter(scope_of(item.nodeid) for item in items)
+    long = {scope_of(item.nodeid) for item in items if item.get_closest_marker("timeout")}
+
+    def order(item: pytest.Item) -> tuple[bool, int]:
+        scope = scope_of(item.nodeid)
+        return not (scope in long or item.nodeid.startswith(WAITING)), -sizes[scope]
+
+    items.sort(key=order)
 
 
 def scope_of(nodeid: str) -> str:

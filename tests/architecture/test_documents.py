@@ -3,6 +3,7 @@
 import ast
 import re
 import tomllib
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,7 @@ def test_the_architecture_has_the_layers_of_the_contracts(package: str) -> None:
     assert f"{package}: {' > '.join(layers)}" in text
 
 
+@cache
 def defined_in(path: str) -> set[str]:
     file = REPOSITORY / path
     tree = ast.parse(file.read_text()) if file.is_file() else ast.Module([], [])

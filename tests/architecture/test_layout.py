@@ -5,6 +5,7 @@ import io
 import subprocess
 import tokenize
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -26,22 +27,35 @@ MUTABLE_LITERALS = (ast.List, ast.Dict, ast.Set, ast.ListComp, ast.DictComp, ast
 MUTABLE_CALLS = {"list", "dict", "set", "bytearray", "Counter", "OrderedDict", "defaultdict", "deque"}
 
 
+@pytest.fixture(scope="module", autouse=True)
+def parsed_once() -> Iterator[None]:
+    """What these tests read is parsed once, and not kept for the others: the garbage collector would walk it."""
+    yield
+    for remembered in (tree, nodes, calls):
+        remembered.cache_clear()
+
+
 def modules(*packages: str) -> list[Path]:
     return sorted(path for package in packages for path in (ROOT / package).rglob("*.py"))
 
 
+@cache
 def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
+def nodes(path: Path) -> list[ast.AST]:
+    return list(ast.walk(tree(path)))
 
 
 def where(path: Path, line: int) -> str:
     return f"{path.relative_to(ROOT)}:{line}"
 
 
-def calls(path: Path) -> Iterator[tuple[str, ast.Call]]:
-    for node in ast.walk(tree(path)):
-        if isinstance(node, ast.Call):
-            yield ast.unparse(node.func), node
+@cache
+def calls(path: Path) -> list[tuple[str, ast.Call]]:
+    return [(ast.unparse(node.func), node) for node in nodes(path) if isinstance(node, ast.Call)]
 
 
 def project_files() -> list[Path]:
@@ -60,7 +74,7 @@ def test_functions_are_short() -> None:
     long = [
         f"{where(path, node.lineno)} {node.name}"
         for path in modules(*MEASURED)
-        for node in ast.walk(tree(path))
+        for node in nodes(path)
         if isinstance(node, Definition) and (node.end_lineno or node.lineno) - node.lineno >= MAX_FUNCTION_LINES
     ]
     assert long == []
@@ -188,7 +202,7 @@ def test_values_are_quick_to_define() -> None:
     plain = [
         f"{where(path, node.lineno)} {node.name}: make it a msgspec.Struct"
         for path in modules(*SOURCE)
-        for node in ast.walk(tree(path))
+        for node in nodes(path)
         if isinstance(node, ast.ClassDef) and is_dataclass(node) and not is_beyond_structs(node)
     ]
     assert plain == []
@@ -224,10 +238,7 @@ def test_modules_hold_no_state() -> None:
         f"{where(path, name.lineno)} {name.id}" for path in modules(*SOURCE) for name in mutable_names(tree(path))
     ]
     rebound = [
-        where(path, node.lineno)
-        for path in modules(*SOURCE)
-        for node in ast.walk(tree(path))
-        if isinstance(node, ast.Global)
+        where(path, node.lineno) for path in modules(*SOURCE) for node in nodes(path) if isinstance(node, ast.Global)
     ]
     assert mutable + rebound == []
 

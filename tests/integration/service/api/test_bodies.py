@@ -35,35 +35,35 @@ POST = f"POST {WORKFLOWS} HTTP/1.1\r\nHost: localhost\r\nContent-Type: applicati
     ],
 )
 def test_a_broken_body_is_told_where(
-    client: httpx.Client, headers: dict[str, str], text: str | bytes, words: str
+    guest: httpx.Client, headers: dict[str, str], text: str | bytes, words: str
 ) -> None:
-    document = problem(client.post(WORKFLOWS, content=text, headers=headers), 400)
+    document = problem(guest.post(WORKFLOWS, content=text, headers=headers), 400)
     assert words in document["detail"]
 
 
 @pytest.mark.parametrize("text", ["[]", '"shop"', "null", "3"])
-def test_a_body_must_be_an_object(client: httpx.Client, text: str) -> None:
-    assert "must be an object" in problems(client.post(WORKFLOWS, content=text, headers=JSON))[""]
+def test_a_body_must_be_an_object(guest: httpx.Client, text: str) -> None:
+    assert "must be an object" in problems(guest.post(WORKFLOWS, content=text, headers=JSON))[""]
 
 
-def test_a_body_is_required(client: httpx.Client) -> None:
-    assert "required" in problems(client.post(WORKFLOWS))[""]
+def test_a_body_is_required(guest: httpx.Client) -> None:
+    assert "required" in problems(guest.post(WORKFLOWS))[""]
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/xml", "multipart/form-data", "application/x-ndjson"])
-def test_other_formats_are_refused(client: httpx.Client, kind: str) -> None:
+def test_other_formats_are_refused(guest: httpx.Client, kind: str) -> None:
     body = json.dumps(definition_of())
-    document = problem(client.post(WORKFLOWS, content=body, headers={"Content-Type": kind}), 415)
+    document = problem(guest.post(WORKFLOWS, content=body, headers={"Content-Type": kind}), 415)
     assert kind in document["detail"]
     assert "application/yaml" in document["detail"]
 
 
-def test_a_body_of_no_format_is_refused(client: httpx.Client) -> None:
-    problem(client.post(WORKFLOWS, content=b"{}"), 415)
+def test_a_body_of_no_format_is_refused(guest: httpx.Client) -> None:
+    problem(guest.post(WORKFLOWS, content=b"{}"), 415)
 
 
-def test_a_compressed_body_is_refused(client: httpx.Client) -> None:
-    problem(client.post(WORKFLOWS, content=b"x", headers=JSON | {"Content-Encoding": "gzip"}), 415)
+def test_a_compressed_body_is_refused(guest: httpx.Client) -> None:
+    problem(guest.post(WORKFLOWS, content=b"x", headers=JSON | {"Content-Encoding": "gzip"}), 415)
 
 
 def test_an_announced_huge_body_is_refused_unread(address: str) -> None:
@@ -74,12 +74,12 @@ def test_an_announced_huge_body_is_refused_unread(address: str) -> None:
         assert connection.recv(100).startswith(b"HTTP/1.1 413")
 
 
-def test_a_huge_body_is_refused(client: httpx.Client) -> None:
-    document = problem(client.post(WORKFLOWS, content=b" " * HUGE, headers=JSON), 413)
+def test_a_huge_body_is_refused(guest: httpx.Client) -> None:
+    document = problem(guest.post(WORKFLOWS, content=b" " * HUGE, headers=JSON), 413)
     assert str(DEFAULT_MAX_BODY_BYTES) in document["detail"]
 
 
-def test_a_huge_body_in_chunks_is_read_to_the_limit_only(client: httpx.Client) -> None:
+def test_a_huge_body_in_chunks_is_read_to_the_limit_only(guest: httpx.Client) -> None:
     sent = 0
 
     def chunks() -> Iterator[bytes]:
@@ -88,33 +88,33 @@ def test_a_huge_body_in_chunks_is_read_to_the_limit_only(client: httpx.Client) -
             sent += 65_536
             yield b" " * 65_536
 
-    problem(client.post(WORKFLOWS, content=chunks(), headers=JSON), 413)
+    problem(guest.post(WORKFLOWS, content=chunks(), headers=JSON), 413)
 
 
-def test_yaml_of_many_parts_is_refused(client: httpx.Client) -> None:
+def test_yaml_of_many_parts_is_refused(guest: httpx.Client) -> None:
     text = "a: [" + "1," * MAX_YAML_EVENTS + "]"
-    problem(client.post(WORKFLOWS, content=text, headers=YAML), 413)
+    problem(guest.post(WORKFLOWS, content=text, headers=YAML), 413)
 
 
 @pytest.mark.parametrize(
     ("headers", "text"),
     [(JSON, '{"a":' * 100_000), (JSON, '{"a":' * 100 + "1" + "}" * 100), (YAML, "[" * 100_000), (YAML, "{a: " * 100)],
 )
-def test_deep_nesting_is_refused(client: httpx.Client, headers: dict[str, str], text: str) -> None:
-    (message,) = problems(client.post(WORKFLOWS, content=text, headers=headers)).values()
+def test_deep_nesting_is_refused(guest: httpx.Client, headers: dict[str, str], text: str) -> None:
+    (message,) = problems(guest.post(WORKFLOWS, content=text, headers=headers)).values()
     assert "nested deeper" in message
 
 
 @pytest.mark.parametrize("text", ["a\0b", "\ud800"])
-def test_a_text_that_postgres_cannot_hold_is_refused(client: httpx.Client, text: str) -> None:
+def test_a_text_that_postgres_cannot_hold_is_refused(guest: httpx.Client, text: str) -> None:
     definition = json.dumps(definition_of(description=text))
-    found = problems(client.post(WORKFLOWS, content=definition, headers=JSON))
+    found = problems(guest.post(WORKFLOWS, content=definition, headers=JSON))
     assert "cannot be stored" in found["description"]
 
 
-def test_numbers_without_end_are_refused(client: httpx.Client) -> None:
-    assert "finite" in problems(client.post(WORKFLOWS, content='{"a": 1e999}', headers=JSON))["a"]
-    assert "digits" in problem(client.post(WORKFLOWS, content=f'{{"a": {"9" * 9999}}}', headers=JSON), 400)["detail"]
+def test_numbers_without_end_are_refused(guest: httpx.Client) -> None:
+    assert "finite" in problems(guest.post(WORKFLOWS, content='{"a": 1e999}', headers=JSON))["a"]
+    assert "digits" in problem(guest.post(WORKFLOWS, content=f'{{"a": {"9" * 9999}}}', headers=JSON), 400)["detail"]
 
 
 @pytest.mark.parametrize("sent", ["Content-Length: 9\r\n\r\n{", "Transfer-Encoding: chunked\r\n\r\nno length\r\n"])
@@ -147,5 +147,5 @@ def test_a_body_that_would_be_passed_over_is_refused(client: httpx.Client, metho
     problem(huge, 413)
 
 
-def test_a_body_of_a_reading_request_is_of_no_interest(client: httpx.Client) -> None:
-    client.request("GET", WORKFLOWS, content=b"x").raise_for_status()
+def test_a_body_of_a_reading_request_is_of_no_interest(guest: httpx.Client) -> None:
+    guest.request("GET", WORKFLOWS, content=b"x").raise_for_status()

@@ -17,8 +17,8 @@ CONNECTORS = "/api/v1/connectors"
 AWAY = connection_of(hostPort="127.0.0.1:1", authType={"password": "hunter2"})
 
 
-def test_all_connectors_are_listed(client: httpx.Client) -> None:
-    listed = client.get(CONNECTORS).json()["data"]
+def test_all_connectors_are_listed(guest: httpx.Client) -> None:
+    listed = guest.get(CONNECTORS).json()["data"]
     assert [found["name"] for found in listed] == registry.names()
     (postgres,) = [found for found in listed if found["name"] == "postgres"]
     assert (postgres["serviceType"], postgres["installed"], postgres["extra"]) == ("Postgres", True, "postgres")
@@ -27,8 +27,8 @@ def test_all_connectors_are_listed(client: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("name", registry.names())
-def test_schemas_are_json_schemas_of_what_people_write(client: httpx.Client, name: str) -> None:
-    read = client.get(f"{CONNECTORS}/{name}").json()
+def test_schemas_are_json_schemas_of_what_people_write(guest: httpx.Client, name: str) -> None:
+    read = guest.get(f"{CONNECTORS}/{name}").json()
     for schema in (read["configSchema"], read["optionsSchema"]):
         Draft202012Validator.check_schema(schema)
     places = {
@@ -38,12 +38,12 @@ def test_schemas_are_json_schemas_of_what_people_write(client: httpx.Client, nam
     assert places & read["configSchema"]["properties"].keys()
 
 
-def test_an_unknown_connector_is_not_found(client: httpx.Client) -> None:
-    assert "'postgres'" in problem(client.get(f"{CONNECTORS}/postgrs"), 404)["detail"]
-    problem(client.post(f"{CONNECTORS}/postgrs/check", json={"connection": {}}), 404)
+def test_an_unknown_connector_is_not_found(guest: httpx.Client) -> None:
+    assert "'postgres'" in problem(guest.get(f"{CONNECTORS}/postgrs"), 404)["detail"]
+    problem(guest.post(f"{CONNECTORS}/postgrs/check", json={"connection": {}}), 404)
 
 
-def test_a_connection_is_tested_step_by_step(client: httpx.Client, source_server: SourceServer) -> None:
+def test_a_connection_is_tested_step_by_step(guest: httpx.Client, source_server: SourceServer) -> None:
     url = urlsplit(source_server.make_database("checked", "create table orders (id int)"))
     connection = connection_of(
         username=url.username,
@@ -51,7 +51,7 @@ def test_a_connection_is_tested_step_by_step(client: httpx.Client, source_server
         hostPort=f"{url.hostname}:{url.port}",
         database=url.path.strip("/"),
     )
-    response = client.post(f"{CONNECTORS}/postgres/check", json={"connection": connection})
+    response = guest.post(f"{CONNECTORS}/postgres/check", json={"connection": connection})
     assert response.status_code == 200, response.text
     report = response.json()
     assert report["passed"] is True
@@ -59,8 +59,8 @@ def test_a_connection_is_tested_step_by_step(client: httpx.Client, source_server
     assert {step["status"] for step in report["steps"]} <= {"passed", "warning"}
 
 
-def test_a_source_away_fails_the_test_with_advice(client: httpx.Client) -> None:
-    response = client.post(f"{CONNECTORS}/postgres/check", json={"connection": AWAY})
+def test_a_source_away_fails_the_test_with_advice(guest: httpx.Client) -> None:
+    response = guest.post(f"{CONNECTORS}/postgres/check", json={"connection": AWAY})
     report = response.json()
     assert (response.status_code, report["passed"]) == (200, False)
     assert report["steps"][0]["status"] == "failed"
@@ -77,13 +77,13 @@ def test_the_connection_of_a_workflow_is_tested(client: httpx.Client) -> None:
     assert "127.0.0.1" in report["steps"][0]["message"]
 
 
-def test_a_connection_that_does_not_fit_is_refused(client: httpx.Client) -> None:
+def test_a_connection_that_does_not_fit_is_refused(guest: httpx.Client) -> None:
     url = f"{CONNECTORS}/postgres/check"
-    assert "connection.hostPrt" in problems(client.post(url, json={"connection": connection_of(hostPrt="x")}))
+    assert "connection.hostPrt" in problems(guest.post(url, json={"connection": connection_of(hostPrt="x")}))
     masked = connection_of(authType={"password": "**********"})
-    assert list(problems(client.post(url, json={"connection": masked}))) == ["connection.authType.password"]
+    assert list(problems(guest.post(url, json={"connection": masked}))) == ["connection.authType.password"]
     missing = connection_of(authType={"password": "secret:nowhere"})
-    found = problems(client.post(url, json={"connection": missing}))
+    found = problems(guest.post(url, json={"connection": missing}))
     assert "nowhere" in found["connection.authType.password"]
 
 

@@ -21,27 +21,27 @@ from tests.integration.service.api.serving import problem, problems, services_on
 from tests.plain_http import NO_TLS
 
 
-def test_an_unknown_path_is_a_problem_too(client: httpx.Client) -> None:
-    document = problem(client.get("/api/v1/nope?x=1"), 404)
+def test_an_unknown_path_is_a_problem_too(guest: httpx.Client) -> None:
+    document = problem(guest.get("/api/v1/nope?x=1"), 404)
     assert document["instance"] == "/api/v1/nope"
     assert document["type"] == "urn:headwater:problem:not-found"
 
 
-def test_a_wrong_method_is_told_the_right_ones(client: httpx.Client) -> None:
-    response = client.put("/api/v1/workflows")
+def test_a_wrong_method_is_told_the_right_ones(guest: httpx.Client) -> None:
+    response = guest.put("/api/v1/workflows")
     assert "GET, POST" in problem(response, 405)["detail"]
     assert response.headers["allow"] == "GET, POST"
 
 
 @pytest.mark.parametrize("given", ["abc-123", "0af7651916cd43dd8448eb211c80319c"])
-def test_the_request_id_of_the_caller_is_kept(client: httpx.Client, given: str) -> None:
-    assert client.get("/health/live", headers={"X-Request-ID": given}).headers["x-request-id"] == given
+def test_the_request_id_of_the_caller_is_kept(guest: httpx.Client, given: str) -> None:
+    assert guest.get("/health/live", headers={"X-Request-ID": given}).headers["x-request-id"] == given
 
 
 @pytest.mark.parametrize("given", ["", "a b", "x" * 129, "<script>", "caf\u00e9"])
-def test_any_other_request_id_is_replaced(client: httpx.Client, given: str) -> None:
+def test_any_other_request_id_is_replaced(guest: httpx.Client, given: str) -> None:
     headers = httpx.Headers([(b"X-Request-ID", given.encode("latin-1"))])
-    answered = client.get("/health/live", headers=headers).headers["x-request-id"]
+    answered = guest.get("/health/live", headers=headers).headers["x-request-id"]
     assert answered != given
     assert len(answered) == 32
 

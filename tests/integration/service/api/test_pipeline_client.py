@@ -6,35 +6,41 @@ from datetime import UTC, datetime
 from typing import Any
 
 import httpx
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.api.dependencies import Services
 from service.api.pipeline_client.logs import chunk_of
 from service.api.pipeline_client.pipelines import AirflowConfig, IngestionPipeline, workflow_name
 from service.api.pipeline_client.prefixes import PREFIXES
 from service.api.router import build_api
+from service.database.engine import Database
 from service.errors import Invalid
-from service.settings import Settings
 from service.workflows.schemas import NAME_PATTERN
-from tests.integration.service.api.serving import serving
+from tests.integration.service.api.serving import services_on, serving
 from tests.plain_http import NO_TLS
 
 CREDENTIALS = ("bøt", "päss:wörd")
 BASE = PREFIXES[0]
 
 
+@pytest.fixture(scope="module")
+def known_address(untouched: Database) -> Iterator[str]:
+    """Where a service answers that has credentials for an OpenMetadata server."""
+    knows = services_on(
+        untouched,
+        openmetadata_username=CREDENTIALS[0],
+        openmetadata_password=CREDENTIALS[1],
+        openmetadata_version="1.9.3",
+    )
+    with serving(build_api(knows)) as address:
+        yield address
+
+
 @pytest.fixture
-def server(services: Services) -> Iterator[httpx.Client]:
-    """A client of a service that has credentials for an OpenMetadata server."""
-    chosen = {"openmetadata_username": "bøt", "openmetadata_password": "päss:wörd", "openmetadata_version": "1.9.3"}
-    settings = Settings.model_validate(chosen)
-    with (
-        serving(build_api(msgspec.structs.replace(services, settings=settings))) as address,
-        httpx.Client(base_url=address, timeout=30, auth=CREDENTIALS, verify=NO_TLS) as client,
-    ):
+def server(known_address: str) -> Iterator[httpx.Client]:
+    """A client of it that has them too."""
+    with httpx.Client(base_url=known_address, timeout=30, auth=CREDENTIALS, verify=NO_TLS) as client:
         yield client
 
 
@@ -51,8 +57,8 @@ def test_broken_credentials_are_refused(server: httpx.Client, header: str) -> No
     assert (answer.status_code, list(answer.json())) == (401, ["error"])
 
 
-def test_a_service_without_credentials_refuses_and_names_the_settings(client: httpx.Client) -> None:
-    answer = client.get(f"{BASE}/health-auth", auth=("", ""))
+def test_a_service_without_credentials_refuses_and_names_the_settings(guest: httpx.Client) -> None:
+    answer = guest.get(f"{BASE}/health-auth", auth=("", ""))
     assert answer.status_code == 403
     assert "HEADWATER_OPENMETADATA_USERNAME" in answer.json()["error"]
 

@@ -81,8 +81,8 @@ def test_runs_are_listed_the_last_first(client: httpx.Client) -> None:
         ("cursor=e30", "cursor"),
     ],
 )
-def test_a_query_that_means_nothing_is_refused(client: httpx.Client, query: str, path: str) -> None:
-    assert list(problems(client.get(f"{RUNS}?{query}"))) == [path]
+def test_a_query_that_means_nothing_is_refused(guest: httpx.Client, query: str, path: str) -> None:
+    assert list(problems(guest.get(f"{RUNS}?{query}"))) == [path]
 
 
 def test_what_a_run_left_behind_can_be_read(client: httpx.Client, database: Database) -> None:
@@ -145,15 +145,15 @@ def test_an_ended_run_can_be_run_again(client: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("path", ["", "/logs", "/failures", "/attempts", "/events"])
-def test_an_unknown_run_is_not_found(client: httpx.Client, path: str) -> None:
+def test_an_unknown_run_is_not_found(guest: httpx.Client, path: str) -> None:
     run_id = uuid4()
-    assert str(run_id) in problem(client.get(f"{RUNS}/{run_id}{path}"), 404)["detail"]
+    assert str(run_id) in problem(guest.get(f"{RUNS}/{run_id}{path}"), 404)["detail"]
 
 
 @pytest.mark.parametrize("action", ["cancel", "retry"])
-def test_an_unknown_run_cannot_be_acted_upon(client: httpx.Client, action: str) -> None:
-    problem(client.post(f"{RUNS}/{uuid4()}/{action}"), 404)
-    assert list(problems(client.post(f"{RUNS}/7/{action}"))) == ["run"]
+def test_an_unknown_run_cannot_be_acted_upon(guest: httpx.Client, action: str) -> None:
+    problem(guest.post(f"{RUNS}/{uuid4()}/{action}"), 404)
+    assert list(problems(guest.post(f"{RUNS}/7/{action}"))) == ["run"]
 
 
 @pytest.mark.parametrize("query", ["after=-1", "after=9223372036854775808", "limit=0"])

@@ -42,8 +42,8 @@ def test_a_secret_can_be_deleted_once(client: httpx.Client) -> None:
         ("-a", {"value": "x"}, "name"),
     ],
 )
-def test_a_misfit_is_refused_without_being_repeated(client: httpx.Client, name: str, body: object, path: str) -> None:
-    response = client.put(f"{SECRETS}/{name}", json=body)
+def test_a_misfit_is_refused_without_being_repeated(guest: httpx.Client, name: str, body: object, path: str) -> None:
+    response = guest.put(f"{SECRETS}/{name}", json=body)
     assert list(problems(response)) == [path]
     assert "hunter2" not in response.text
 

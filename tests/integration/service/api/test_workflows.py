@@ -68,10 +68,10 @@ def test_the_mask_sent_back_leaves_the_secret(client: httpx.Client, services: Se
         assert password_in({"config": services.rules.vault.open(row.config)}) == "hunter2"
 
 
-def test_a_mask_that_stands_for_nothing_is_refused(client: httpx.Client) -> None:
+def test_a_mask_that_stands_for_nothing_is_refused(guest: httpx.Client) -> None:
     definition = definition_of()
     definition["config"]["source"]["serviceConnection"]["config"]["authType"]["password"] = MASK
-    found = problems(client.post(WORKFLOWS, json=definition))
+    found = problems(guest.post(WORKFLOWS, json=definition))
     assert list(found) == ["config.source.serviceConnection.config.authType.password"]
 
 
@@ -117,13 +117,13 @@ def test_a_schedule_without_a_tick_to_come_is_noted(client: httpx.Client) -> Non
     assert create(client, "later", schedule={"cron": "0 2 * * *"})["notes"] == []
 
 
-def test_put_refuses_another_name_than_the_address(client: httpx.Client) -> None:
-    assert list(problems(client.put(f"{WORKFLOWS}/other", json=definition_of()))) == ["name"]
-    problem(client.get(f"{WORKFLOWS}/other"), 404)
+def test_put_refuses_another_name_than_the_address(guest: httpx.Client) -> None:
+    assert list(problems(guest.put(f"{WORKFLOWS}/other", json=definition_of()))) == ["name"]
+    problem(guest.get(f"{WORKFLOWS}/other"), 404)
 
 
-def test_put_names_the_path_of_a_fault(client: httpx.Client) -> None:
-    assert problems(client.put(f"{WORKFLOWS}/shop", json={"policy": {"pool": "-"}, "extra": 1})) == {
+def test_put_names_the_path_of_a_fault(guest: httpx.Client) -> None:
+    assert problems(guest.put(f"{WORKFLOWS}/shop", json={"policy": {"pool": "-"}, "extra": 1})) == {
         "config": "is required",
         "extra": "is not a known key; correct or remove it",
         "policy.pool": "String should match pattern '^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$'",
@@ -172,10 +172,10 @@ def test_patch_checks_the_whole(client: httpx.Client) -> None:
         ({"config": [1]}, "config", "dict"),
     ],
 )
-def test_every_fault_is_named_by_its_path(client: httpx.Client, change: Any, path: str, words: str) -> None:
-    found = problems(client.post(WORKFLOWS, json=definition_of() | change))
+def test_every_fault_is_named_by_its_path(guest: httpx.Client, change: Any, path: str, words: str) -> None:
+    found = problems(guest.post(WORKFLOWS, json=definition_of() | change))
     assert words in found[path]
-    assert client.get(WORKFLOWS).json()["data"] == []
+    assert guest.get(WORKFLOWS).json()["data"] == []
 
 
 @pytest.mark.parametrize(
@@ -193,35 +193,35 @@ def test_every_fault_is_named_by_its_path(client: httpx.Client, change: Any, pat
     ],
 )
 def test_faults_of_the_config_are_found_at_post(
-    client: httpx.Client, at: tuple[str, ...], value: Any, path: str
+    guest: httpx.Client, at: tuple[str, ...], value: Any, path: str
 ) -> None:
     definition = definition_of()
     holder = definition["config"]
     for key in at[:-1]:
         holder = holder[key]
     holder[at[-1]] = value
-    assert path in problems(client.post(WORKFLOWS, json=definition))
+    assert path in problems(guest.post(WORKFLOWS, json=definition))
 
 
-def test_no_answer_repeats_a_secret_that_was_sent(client: httpx.Client) -> None:
+def test_no_answer_repeats_a_secret_that_was_sent(guest: httpx.Client) -> None:
     definition = definition_of(policy={"maxAttempts": "hunter3"})
-    response = client.post(WORKFLOWS, json=definition)
+    response = guest.post(WORKFLOWS, json=definition)
     assert response.status_code == 422
     assert "hunter" not in response.text
 
 
-def test_validate_stores_nothing(client: httpx.Client) -> None:
-    answer = client.post(f"{WORKFLOWS}/validate", json=definition_of(schedule=NIGHTLY))
+def test_validate_stores_nothing(guest: httpx.Client) -> None:
+    answer = guest.post(f"{WORKFLOWS}/validate", json=definition_of(schedule=NIGHTLY))
     assert answer.status_code == 200, answer.text
     assert (answer.json()["connector"], len(answer.json()["ticks"])) == ("postgres", 5)
     assert password_in(answer.json()) == MASK
-    problem(client.get(f"{WORKFLOWS}/shop"), 404)
-    bad = client.post(f"{WORKFLOWS}/validate", json=definition_of(schedule={"cron": "x"}))
+    problem(guest.get(f"{WORKFLOWS}/shop"), 404)
+    bad = guest.post(f"{WORKFLOWS}/validate", json=definition_of(schedule={"cron": "x"}))
     assert list(problems(bad)) == ["schedule.cron"]
 
 
-def test_the_example_of_the_document_is_valid(client: httpx.Client) -> None:
-    response = client.post(f"{WORKFLOWS}/validate", json=examples.SHOP)
+def test_the_example_of_the_document_is_valid(guest: httpx.Client) -> None:
+    response = guest.post(f"{WORKFLOWS}/validate", json=examples.SHOP)
     assert response.status_code == 200, response.text
     assert response.json()["config"] == examples.SHOP["config"]
 
@@ -259,8 +259,8 @@ def test_lists_are_paged_and_filtered(client: httpx.Client) -> None:
         ("colour=red", "colour"),
     ],
 )
-def test_a_query_that_means_nothing_is_refused(client: httpx.Client, query: str, path: str) -> None:
-    assert list(problems(client.get(f"{WORKFLOWS}?{query}"))) == [path]
+def test_a_query_that_means_nothing_is_refused(guest: httpx.Client, query: str, path: str) -> None:
+    assert list(problems(guest.get(f"{WORKFLOWS}?{query}"))) == [path]
 
 
 def test_revisions_can_be_read_and_gone_back_to(client: httpx.Client) -> None:
@@ -320,15 +320,15 @@ def test_deleting_cancels_active_runs_and_keeps_them(client: httpx.Client, datab
         ("POST", "/check"),
     ],
 )
-def test_an_unknown_workflow_is_not_found(client: httpx.Client, method: str, path: str) -> None:
+def test_an_unknown_workflow_is_not_found(guest: httpx.Client, method: str, path: str) -> None:
     bodies = {
         "/rollback": {"revision": 1},
         "/backfill": {"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z"},
     }
     body = bodies.get(path) or ({} if method == "PATCH" else None)
-    document = problem(client.request(method, f"{WORKFLOWS}/nope{path}", json=body), 404)
+    document = problem(guest.request(method, f"{WORKFLOWS}/nope{path}", json=body), 404)
     assert "'nope'" in document["detail"]
 
 
-def test_a_name_with_nul_is_refused(client: httpx.Client) -> None:
-    assert list(problems(client.get(f"{WORKFLOWS}/a%00b"))) == ["name"]
+def test_a_name_with_nul_is_refused(guest: httpx.Client) -> None:
+    assert list(problems(guest.get(f"{WORKFLOWS}/a%00b"))) == ["name"]

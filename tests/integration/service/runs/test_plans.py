@@ -28,8 +28,10 @@ from service.runs.repository import (
 from service.runs.schemas import RunError
 from service.runs.status import ACTIVE, RunState
 from service.workflows.wire import encode_cursor
+from tests.integration.service.api.keyed import migrated
 from tests.integration.service.runs.makers import QUEUE, make
 from tests.integration.service.workflows.makers import ask
+from tests.postgres import Server
 
 GROWING = {"runs", "run_attempts", "run_failures", "run_logs", "run_checkpoints"}
 FILL = (
@@ -56,13 +58,14 @@ FILL = (
 )
 
 
-@pytest.fixture
-def large(database: Database) -> Database:
-    """20,000 runs with what belongs to them."""
-    make(database, policy=QUEUE)
-    for statement in FILL:
-        ask(database, statement)
-    return database
+@pytest.fixture(scope="module")
+def large(postgres_server: Server, migrated_template: str) -> Iterator[Database]:
+    """20,000 runs with what belongs to them; nothing is committed there."""
+    with migrated(postgres_server, migrated_template) as store:
+        make(store, policy=QUEUE)
+        for statement in FILL:
+            ask(store, statement)
+        yield store
 
 
 class Explaining(psycopg.Cursor[Any]):
