@@ -19,12 +19,10 @@ coverage: tools  ## what the tests reach in this process; the service's own proc
 	$(BIN)/python -m pytest tests -n $(WORKERS) --dist loadgroup --ignore tests/acceptance --ignore tests/chaos --cov
 
 # Each by itself, so that `make -j2 check` does them side by side.
-STATIC := types style imports dependencies dead-code dockerfile chart-lint
-.PHONY: static $(STATIC) architecture
+CHECKS := types style imports dependencies dead-code dockerfile chart-lint architecture
+.PHONY: $(CHECKS)
 
-check: static architecture
-
-static: $(STATIC)  ## what of `make check` is not done by `make test`
+check: $(CHECKS)
 
 types: tools
 	$(BIN)/pyright
