@@ -171,14 +171,14 @@ class Service:
             resolver.for_servers(self.settings.openmetadata_secrets),
             metrics,
             journal,
-            Finisher(database, journal),
             reporting,
             data_dir,
             self._tokens,
             self._sources,
             self._environ,
         )
-        worker = Worker(self.settings, database, executor, metrics)
+        finisher = Finisher(database, journal, reporting, metrics)
+        worker = Worker(self.settings, executor, finisher)
         self._parts.callback(worker.stop)
         worker.start()
         return worker

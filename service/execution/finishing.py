@@ -1,119 +1,105 @@
-"""Stores how runs ended, with their last words. Those that end at about the same time share a transaction.
+"""Stores how attempts ended, with their last words: several in one transaction, or one alone.
 
 What they share waits for no lock: a run that somebody else has locked, or whose workflow, is waited for alone.
 """
 
 import logging
-import threading
 from collections.abc import Sequence
-from contextlib import suppress
 
 import msgspec
 
 from service.database.engine import Database
 from service.errors import ServiceError, Unavailable
+from service.execution.attempt import Attempt
 from service.execution.journal import Journal, Words
-from service.runs.repository.endings import Ending, finish, finish_free
-
-# A transaction of many costs little more than one of few, and frees their slots together: one claim fills them again.
-GATHER_SECONDS = 0.02
-GATHERED = 0.5
+from service.execution.outcome import Disowned, Finished, GivenBack, Outcome, TryAgain, error_document
+from service.execution.progress import counts_document, progress_document
+from service.execution.reporting import HEAD_START, Reporting
+from service.metrics import Metrics
+from service.runs.repository import endings
+from service.runs.repository.endings import Ending
+from service.runs.repository.leases import ClaimedRun
+from service.runs.status import RunState, is_terminal
 
 logger = logging.getLogger(__name__)
 
 
-class _End(msgspec.Struct, eq=False):
-    """One that is to be stored: whether it was, or that the store is away, once it is its `turn`.
+class End(msgspec.Struct, frozen=True, eq=False):
+    """What is to be stored of an attempt that ended its run for good."""
 
-    Then it is decided, unless it `leads`: whose it is has to store all that wait, itself among them.
-    """
-
-    words: Words
+    attempt: Attempt
+    outcome: Finished
     ending: Ending
-    leads: bool = False
-    stored: bool | Unavailable = False
-    turn: threading.Event = msgspec.field(default_factory=threading.Event)
+    words: Words
 
 
-class Finisher:
-    """Whoever comes first stores the ends of all who have come by then; safe to use from any thread.
+class Finisher(msgspec.Struct, frozen=True):
+    """Whatever it stores of a run that is not its owner's any more is left out.
 
-    It waits for up to `gather_seconds`, until half of the runs in hand have come. All whose ends are stored go on at
-    once, and one of those who came meanwhile is the next: handed from one to the other, a lock would take each of them
-    as long as others hold the interpreter.
+    Its methods raise Unavailable when the store does not answer: the same call may succeed later.
     """
 
-    def __init__(self, database: Database, journal: Journal, gather_seconds: float = GATHER_SECONDS) -> None:
-        self._database = database
-        self._journal = journal
-        self._gather_seconds = gather_seconds
-        self._waiting: list[_End] = []
-        self._storing = False
-        self._came = threading.Condition()
+    database: Database
+    journal: Journal
+    reporting: Reporting
+    metrics: Metrics
 
-    def finish(self, words: Words, ending: Ending) -> bool:
-        """Return when the end and the last words are stored; false, and nothing stored, if the run is not ours now.
+    def end_of(self, attempt: Attempt, outcome: Finished) -> End:
+        """How it ended, and what it has told since the last time."""
+        progress = progress_document(attempt.report, attempt.seconds) | {"etaSeconds": None}
+        head_start = HEAD_START if self.reporting.tells(attempt.journal) else 0.0
+        counts = counts_document(attempt.report)
+        ending = Ending(outcome.state, counts, progress, outcome.error, head_start=head_start)
+        return End(attempt, outcome, ending, self.journal.last_words(attempt.journal))
 
-        Raises:
-            Unavailable: The store does not answer; the same call may succeed later.
+    def finish_free(self, ends: Sequence[End]) -> list[End]:
+        """Store those that nobody has locked, all or none of them; those that are stored.
+
+        Raises whatever one of them, or what it told, brings about.
         """
-        mine = _End(words, ending)
-        with self._came:
-            self._waiting.append(mine)
-            if not self._storing:
-                self._storing = mine.leads = True
-            elif self._are_enough():
-                self._came.notify()
-        if not mine.leads:
-            mine.turn.wait()
-        if mine.leads:
-            self._store_waiting()
-        if isinstance(mine.stored, Unavailable):
-            raise Unavailable(*mine.stored.args) from mine.stored
-        return mine.stored or self._store_alone(mine)
+        with self.database.session() as session:
+            done = endings.finish_free(session, {end.attempt.claim.lease: end.ending for end in ends})
+            stored = [end for end in ends if end.attempt.claim.lease in done]
+            self.journal.put(session, [end.words for end in stored])
+        for end in stored:
+            self._leave(end.attempt, end.outcome, end.outcome.state)
+        return stored
 
-    def _store_waiting(self) -> None:
-        with self._came:
-            self._came.wait_for(self._are_enough, self._gather_seconds)
-            batch, self._waiting = self._waiting, []
+    def store(self, attempt: Attempt, outcome: Outcome) -> bool:
+        """Store one, waiting for whoever has locked it; false, and nothing stored, if the run is not ours now."""
+        if isinstance(outcome, Disowned):
+            self.drop(attempt)
+            return False
+        state = self._finish(attempt, outcome) if isinstance(outcome, Finished) else self._requeue(attempt, outcome)
+        self._leave(attempt, outcome, state)
+        return state is not None
+
+    def fail(self, claim: ClaimedRun, error: Exception) -> None:
+        """Have a run fail of which nothing else can be stored."""
+        with self.database.session() as session:
+            endings.finish(session, claim.lease, Ending(RunState.FAILED, error=error_document(error)))
+
+    def drop(self, attempt: Attempt) -> None:
+        """Forget an attempt of which nothing is to be written any more."""
+        self.reporting.leave(attempt.journal)
+        self.journal.close(attempt.journal)
+
+    def _finish(self, attempt: Attempt, outcome: Finished) -> RunState | None:
+        """The state that the run has from now on; None if it is not ours any more."""
+        end = self.end_of(attempt, outcome)
         try:
-            self._store_together(batch)
-        finally:
-            self._hand_on()
-            for end in batch:
-                end.turn.set()
+            return outcome.state if self._finished(end) else None
+        except Unavailable:
+            end.words.give_back()
+            raise
 
-    def _hand_on(self) -> None:
-        with self._came:
-            self._storing = bool(self._waiting)
-            for first in self._waiting[:1]:
-                first.leads = True
-                first.turn.set()
-
-    def _store_together(self, batch: Sequence[_End]) -> None:
-        with suppress(Exception):  # of one of them: each is stored alone, and whose it is meets it again
-            try:
-                with self._database.session() as session:
-                    stored = finish_free(session, {end.words.journal.lease: end.ending for end in batch})
-                    ended = [end for end in batch if end.words.journal.lease in stored]
-                    self._journal.put(session, [end.words for end in ended])
-            except Unavailable as error:
-                for end in batch:
-                    end.stored = error
-            else:
-                for end in ended:
-                    end.stored = True
-
-    def _are_enough(self) -> bool:
-        return len(self._waiting) >= GATHERED * self._journal.under_way
-
-    def _store_alone(self, end: _End) -> bool:
-        lease = end.words.journal.lease
+    def _finished(self, end: End) -> bool:
+        lease = end.attempt.claim.lease
         try:
-            with self._database.session() as session:
-                stored = finish(session, lease, end.ending)
+            with self.database.session() as session:
+                stored = endings.finish(session, lease, end.ending)
                 if stored:
-                    self._journal.put(session, [end.words])
+                    self.journal.put(session, [end.words])
         except ServiceError:
             raise
         except Exception:  # of what it told: that it has ended is worth more
@@ -122,5 +108,28 @@ class Finisher:
             logger.exception("The last that run %s told is lost", lease.run_id)
         else:
             return stored
-        with self._database.session() as session:
-            return finish(session, lease, end.ending)
+        with self.database.session() as session:
+            return endings.finish(session, lease, end.ending)
+
+    def _requeue(self, attempt: Attempt, outcome: TryAgain | GivenBack) -> RunState | None:
+        """The same for a run that is to wait again."""
+        lease = attempt.claim.lease
+        try:
+            self.journal.write(attempt.journal)
+        except Unavailable:
+            raise
+        except Exception:  # of what it told: that it waits again is worth more
+            logger.exception("The last that run %s told is lost", lease.run_id)
+        with self.database.session() as session:
+            if isinstance(outcome, TryAgain):
+                counts = counts_document(attempt.report)
+                return endings.retry_later(session, lease, outcome.error, outcome.delay_seconds, counts)
+            return endings.release(session, lease)
+
+    def _leave(self, attempt: Attempt, outcome: Finished | TryAgain | GivenBack, state: RunState | None) -> None:
+        """Tell how it ended, and no more of it; None: nothing is ours to tell."""
+        if state is RunState.QUEUED or (state is not None and isinstance(outcome, Finished)):
+            self.reporting.end(attempt.journal, outcome)
+        self.drop(attempt)  # of a run that was cancelled when it was to go back, whoever comes to it tells
+        if state is not None and is_terminal(state):
+            self.metrics.run_finished(attempt.claim.connector, state.value, attempt.seconds)

@@ -154,12 +154,6 @@ class Journal:
         if not self._thread.is_alive():  # else the store hangs, and would hold us, too
             self._write_all()
 
-    @property
-    def under_way(self) -> int:
-        """How many attempts go on, or end."""
-        with self._lock:
-            return len(self._attempts)
-
     def open(self, lease: Lease, lapsed: Callable[[], bool] = lambda: False) -> RunJournal:
         """The journal of an attempt that begins; while `lapsed` it is written no further."""
         journal = RunJournal(lease, lapsed)

@@ -14,21 +14,19 @@ from connectors.services import completed
 from connectors.source_files import SourceFiles
 from service import clock, logs
 from service.database.engine import Database
-from service.errors import Invalid, Unavailable
-from service.execution.finishing import Finisher
-from service.execution.journal import Journal, RunJournal
+from service.errors import Invalid
+from service.execution.attempt import Attempt
+from service.execution.journal import Journal
 from service.execution.messages import Assignment
 from service.execution.observer import RunObserver
-from service.execution.outcome import Disowned, Finished, GivenBack, Outcome, TryAgain, of_error, of_result, redacted
+from service.execution.outcome import Outcome, of_error, of_result, redacted
 from service.execution.process import ingest_in_process
-from service.execution.progress import counts_document, progress_document
-from service.execution.reporting import HEAD_START, Reporting, Source
+from service.execution.reporting import Reporting, Source
 from service.execution.secrets import SecretResolver, below_connection
 from service.execution.stopping import StopSwitch
 from service.metrics import Metrics
-from service.runs.repository import endings, history
+from service.runs.repository import history
 from service.runs.repository.leases import ClaimedRun
-from service.runs.status import RunState, is_terminal
 from service.workflows.documents import Json, value_at
 from service.workflows.schemas import Isolation
 from service.workflows.vault import Vault, sealed_paths
@@ -36,23 +34,8 @@ from service.workflows.vault import Vault, sealed_paths
 logger = logging.getLogger(__name__)
 
 
-class Attempt(msgspec.Struct, frozen=True):
-    """One attempt of one run; everything it touches is its own."""
-
-    claim: ClaimedRun
-    switch: StopSwitch
-    report: Report
-    journal: RunJournal
-    began: float
-
-    @property
-    def seconds(self) -> float:
-        """How long it has gone on."""
-        return clock.monotonic() - self.began
-
-
 class RunExecutor(msgspec.Struct, frozen=True):
-    """Does attempts and stores how they ended."""
+    """Does attempts; nothing of how they end is stored here."""
 
     database: Database
     vault: Vault
@@ -60,7 +43,6 @@ class RunExecutor(msgspec.Struct, frozen=True):
     resolver_for_servers: SecretResolver
     metrics: Metrics
     journal: Journal
-    finisher: Finisher
     reporting: Reporting
     data_dir: Path
     tokens: Path
@@ -76,11 +58,6 @@ class RunExecutor(msgspec.Struct, frozen=True):
         report.listener = RunObserver(claim.connector, _sink_of(claim), self.metrics, journal)
         journal.report = report
         return Attempt(claim, switch, report, journal, clock.monotonic())
-
-    def drop(self, attempt: Attempt) -> None:
-        """Forget an attempt of which nothing is to be written any more."""
-        self.reporting.leave(attempt.journal)
-        self.journal.close(attempt.journal)
 
     def run(self, attempt: Attempt) -> Outcome:
         """Do it; whatever happens is an outcome."""
@@ -100,47 +77,6 @@ class RunExecutor(msgspec.Struct, frozen=True):
             outcome = redacted(outcome, context.redactor.apply)
             logger.info("Attempt %d ended after %.2f s: %s", claim.attempt, attempt.seconds, outcome)
             return outcome
-
-    def store(self, attempt: Attempt, outcome: Outcome) -> bool:
-        """Write the last of the attempt and how it ended; false, and nothing written, if the run is not ours any more.
-
-        Raises:
-            Unavailable: The store does not answer; the same call may succeed later.
-        """
-        if isinstance(outcome, Disowned):
-            self.drop(attempt)
-            return False
-        state = self._store(attempt, outcome)
-        if state is RunState.QUEUED or (state is not None and isinstance(outcome, Finished)):
-            self.reporting.end(attempt.journal, outcome)
-        self.drop(attempt)  # of a run that was cancelled when it was to go back, whoever comes to it tells
-        if state is not None and is_terminal(state):
-            self.metrics.run_finished(attempt.claim.connector, state.value, attempt.seconds)
-        return state is not None
-
-    def _store(self, attempt: Attempt, outcome: Finished | TryAgain | GivenBack) -> RunState | None:
-        """The state that the run has from now on; None if it is not ours any more."""
-        lease, counts = attempt.claim.lease, counts_document(attempt.report)
-        if isinstance(outcome, Finished):
-            progress = progress_document(attempt.report, attempt.seconds) | {"etaSeconds": None}
-            head_start = HEAD_START if self.reporting.tells(attempt.journal) else 0.0
-            ending = endings.Ending(outcome.state, counts, progress, outcome.error, head_start=head_start)
-            words = self.journal.last_words(attempt.journal)
-            try:
-                return outcome.state if self.finisher.finish(words, ending) else None
-            except Unavailable:
-                words.give_back()
-                raise
-        try:
-            self.journal.write(attempt.journal)
-        except Unavailable:
-            raise
-        except Exception:  # of what it told: that it waits again is worth more
-            logger.exception("The last that run %s told is lost", attempt.claim.lease.run_id)
-        with self.database.session() as session:
-            if isinstance(outcome, TryAgain):
-                return endings.retry_later(session, lease, outcome.error, outcome.delay_seconds, counts)
-            return endings.release(session, lease)
 
     def _ingest(self, attempt: Attempt) -> Result:
         claim = attempt.claim

@@ -2,12 +2,12 @@
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from uuid import UUID
 
 import msgspec
 
-from service.execution.run import Attempt
+from service.execution.attempt import Attempt
 from service.execution.stopping import Stop
 from service.metrics import Metrics
 
@@ -85,11 +85,10 @@ class Slots:
             self._show()
             self._changed.notify_all()
 
-    def release(self, slot: Slot) -> None:
-        """Have one free again."""
+    def release(self, slots: Collection[Slot]) -> None:
+        """Have these free again."""
         with self._changed:
-            if slot in self._taken:
-                self._taken.remove(slot)
+            self._taken = [slot for slot in self._taken if slot not in slots]
             self._show()
             self._changed.notify_all()
 

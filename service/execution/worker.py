@@ -1,7 +1,8 @@
 """The worker role of one replica: claims queued runs, runs each in a thread of its own, keeps their leases.
 
-Three threads. One claims, woken by notifications and by slots that get free. One is the pulse, which speaks to
-the store. One is the watch, which speaks to nobody: it stops runs whose time is over, also while the store is silent.
+Four threads. One claims, woken by notifications and by slots that get free; one stores how runs ended. One is the
+pulse, which keeps the leases. One is the watch, which speaks to nobody: it stops runs whose time is over, also while
+the store is silent.
 """
 
 import logging
@@ -9,23 +10,21 @@ import os
 import socket
 import threading
 from collections.abc import Sequence
-from functools import partial
 from uuid import uuid4
 
-from connectors.errors import ConnectorError, RunCancelled, cause_of
+from connectors.errors import RunCancelled
 from service import clock
-from service.database.engine import Database
-from service.errors import ServiceError, Unavailable
-from service.execution.outcome import Disowned, Outcome, error_document, of_error
+from service.errors import ServiceError
+from service.execution.ends import Ends
+from service.execution.finishing import Finisher
+from service.execution.outcome import of_error
 from service.execution.pulse import Pulse
 from service.execution.run import RunExecutor
 from service.execution.slots import Slot, Slots
 from service.execution.stopping import Stop
 from service.execution.threads import Threads
-from service.metrics import Metrics
 from service.runs.repository import endings, leases, workers
 from service.runs.repository.leases import ClaimedRun, ClaimRequest
-from service.runs.status import RunState
 from service.settings import Settings
 
 STOP_GRACE_SECONDS = 10.0
@@ -45,15 +44,14 @@ class Worker:
     def __init__(
         self,
         settings: Settings,
-        database: Database,
         executor: RunExecutor,
-        metrics: Metrics,
+        finisher: Finisher,
         stop_grace_seconds: float = STOP_GRACE_SECONDS,
     ) -> None:
         self._settings = settings
-        self._database = database
+        self._database, self._metrics = finisher.database, finisher.metrics
         self._executor = executor
-        self._metrics = metrics
+        self._finisher = finisher
         self._stop_grace = stop_grace_seconds
         self._myself = workers.WorkerIdentity(
             id=f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:8]}",
@@ -62,10 +60,11 @@ class Worker:
             pools=settings.worker_pools,
             slots=settings.worker_slots,
         )
-        self._slots = Slots(settings.worker_slots, settings.worker_pools, metrics)
-        self._pulse = Pulse(settings, database, self._myself, self._slots, metrics)
+        self._slots = Slots(settings.worker_slots, settings.worker_pools, self._metrics)
+        self._pulse = Pulse(settings, self._database, self._myself, self._slots, self._metrics)
         self._threads = Threads("run idle")
         self._wake = threading.Event()
+        self._ends = Ends(finisher, self._slots, self._pulse, self._threads, self._wake.set)
         self._draining = threading.Event()
         self._closing = threading.Event()
         self._claimer = threading.Thread(target=self._claim_on, name="headwater-claims", daemon=True)
@@ -84,6 +83,7 @@ class Worker:
     def start(self) -> None:
         """Begin to claim."""
         self._pulse.start()
+        self._ends.start()
         self._watch.start()
         self._claimer.start()
 
@@ -115,6 +115,7 @@ class Worker:
         self._slots.wake()
         if self._watch.ident is not None:
             self._watch.join(self._stop_grace)
+        self._ends.stop()
         self._pulse.stop()
         self._threads.close()
 
@@ -166,61 +167,20 @@ class Worker:
             slot = Slot(self._executor.begin(claim, held_until))
         except Exception as error:
             logger.exception("Run %s cannot begin", claim.lease.run_id)
-            self._fail(claim, error)
+            self._finisher.fail(claim, error)
             return
         self._slots.put(slot)
         try:
-            self._threads.do(f"run-{slot.run_id}", partial(self._run, slot))
+            self._threads.do(f"run-{slot.run_id}", lambda: self._ends.put(slot, self._executor.run(slot.attempt)))
         except RuntimeError:
-            self._executor.drop(slot.attempt)
-            self._slots.release(slot)
+            self._finisher.drop(slot.attempt)
+            self._slots.release([slot])
             raise
-
-    def _fail(self, claim: ClaimedRun, error: Exception) -> None:
-        with self._database.session() as session:
-            endings.finish(session, claim.lease, endings.Ending(RunState.FAILED, error=error_document(error)))
 
     def _give_back(self, claims: Sequence[ClaimedRun]) -> None:
         with self._database.session() as session:
             for claim in claims:
                 endings.release(session, claim.lease)
-
-    # --- Running -------------------------------------------------------------------------------
-
-    def _run(self, slot: Slot) -> None:
-        self._end(slot, self._executor.run(slot.attempt))
-
-    def _end(self, slot: Slot, outcome: Outcome) -> None:
-        """Store how a run ended, unless that is decided already, and free its slot."""
-        if not slot.end():
-            return
-        try:
-            while not self._stored(slot, outcome) and not self._closing.wait(RETRY_SECONDS):
-                pass
-        finally:
-            self._slots.release(slot)
-            self._wake.set()
-
-    def _stored(self, slot: Slot, outcome: Outcome) -> bool:
-        try:
-            if not self._executor.store(slot.attempt, outcome):
-                self._pulse.lose(slot, "the run has another worker, or is gone")
-        except Unavailable as error:
-            logger.warning("How run %s ended could not be stored yet: %s", slot.run_id, error)
-            return False
-        except Exception as error:
-            logger.exception("How run %s ended cannot be stored", slot.run_id)
-            self._store_failure(slot, error)
-        return True
-
-    def _store_failure(self, slot: Slot, error: Exception) -> None:
-        """Have the run fail at least; without even that its lease runs out, and others take it back."""
-        message = f"how the run ended could not be stored: {cause_of(error)}"
-        try:
-            self._fail(slot.attempt.claim, ConnectorError(message, "report this with the log of the service"))
-        except Exception:
-            logger.exception("Run %s is left to be taken back", slot.run_id)
-        self._executor.drop(slot.attempt)
 
     # --- Watching ------------------------------------------------------------------------------
 
@@ -252,8 +212,4 @@ class Worker:
         logger.error("Run %s does not stop; its thread is left behind", slot.run_id)
         error = RunCancelled(switch.cancellation.reason, "set policy.isolation to process, so that it can be killed")
         outcome = of_error(error, switch.by, claim.policy, slot.run_id, claim.attempt)
-        if isinstance(outcome, Disowned):
-            self._end(slot, outcome)
-        else:
-            name = f"end-{slot.run_id}"
-            threading.Thread(target=self._end, args=(slot, outcome), name=name, daemon=True).start()
+        threading.Thread(target=self._ends.put, args=(slot, outcome), name=f"end-{slot.run_id}", daemon=True).start()

@@ -130,14 +130,14 @@ def working(site: Site, **chosen: Any) -> Generator[Worker]:
         secrets,
         metrics,
         journal,
-        Finisher(site.database, journal),
         reporting,
         site.folder,
         tokens,
         SourceFiles((site.folder / "sources",)),
         site.environ,
     )
-    worker = Worker(settings, site.database, executor, metrics, STOP_GRACE_SECONDS)
+    finisher = Finisher(site.database, journal, reporting, metrics)
+    worker = Worker(settings, executor, finisher, STOP_GRACE_SECONDS)
     with heard_by(handler):
         journal.start()
         worker.start()
