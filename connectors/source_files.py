@@ -14,6 +14,11 @@ class SourceFiles(msgspec.Struct, frozen=True):
 
     folders: tuple[Path, ...] | None = None
 
+    def check(self, path: str) -> None:
+        """Return if `path` may be read, without following its folder. Raises ValueError as `place` does."""
+        if self._plainly(path) is None:
+            self.place(path)
+
     def place(self, path: str) -> Path:
         """Where `path` really lies; a relative one begins at the first folder.
 
@@ -22,10 +27,9 @@ class SourceFiles(msgspec.Struct, frozen=True):
         """
         if self.folders is None:
             return _resolved(Path(path))
-        for at, folder in enumerate(self.folders):
-            below = path.removeprefix(f"{folder}{sep}")
-            if (below != path or at == 0) and stays_below(folder, below):
-                return Path(realpath(folder), below)
+        if plainly := self._plainly(path):
+            folder, below = plainly
+            return Path(realpath(folder), below)
         roots = [realpath(folder) for folder in self.folders]
         found = _resolved(Path(*roots[:1], path))
         if not any(lies_below(str(found), root) for root in roots):
@@ -33,6 +37,14 @@ class SourceFiles(msgspec.Struct, frozen=True):
             msg = f"{path!r} does not lie below {allowed}; move it there, or have HEADWATER_SOURCE_DIRS allow its place"
             raise ValueError(msg)
         return found
+
+    def _plainly(self, path: str) -> tuple[Path, str] | None:
+        """The folder that `path` names and stays below, and its place there; None if that takes more to tell."""
+        for at, folder in enumerate(self.folders or ()):
+            below = path.removeprefix(f"{folder}{sep}")
+            if (below != path or at == 0) and stays_below(folder, below):
+                return folder, below
+        return None
 
 
 def lies_below(path: str, folder: str) -> bool:

@@ -70,7 +70,7 @@ class SchemaPlace(Model):
     def _may_be_read(self, info: ValidationInfo) -> "SchemaPlace":
         self._files = allowed_files(info)
         if self.open_api_schema_file_path is not None:
-            self._files.place(self.open_api_schema_file_path)
+            self._files.check(self.open_api_schema_file_path)
         return self
 
     def file(self, config: "RestConfig") -> WholeFile:

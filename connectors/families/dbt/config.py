@@ -107,7 +107,7 @@ class DbtArtefacts(Model):
         self._files = allowed_files(info)
         for artefact, path in self._paths("file").items():
             try:
-                self._files.place(path)
+                self._files.check(path)
             except ValueError as error:
                 msg = f"dbt{_in_keys(artefact)}FilePath: {error}"
                 raise ValueError(msg) from None

@@ -134,7 +134,7 @@ class GcpConfig(Model):
         self._files = allowed_files(info)
         for key, path in self._named_files():
             try:
-                self._files.place(path)
+                self._files.check(path)
             except ValueError as error:
                 msg = f"{key} {error}"
                 raise ValueError(msg) from None

@@ -44,7 +44,7 @@ class SQLiteConfig(DatabaseConnection):
         """Of the two keys the one that says where the file lies."""
         is_path = info.field_name == "database_mode" or info.data.get("database_mode") == MEMORY
         if is_path and value not in {None, MEMORY}:
-            allowed_files(info).place(str(value))
+            allowed_files(info).check(str(value))
         return value
 
     @model_validator(mode="after")

@@ -24,6 +24,7 @@ def folders(tmp_path: Path) -> SourceFiles:
     "path", ["one/shop.db", "two/shop.db", "entrance/shop.db", "one/up/two/shop.db", "one/not-there", "one/./a//b"]
 )
 def test_what_lies_below_a_folder_may_be_read(folders: SourceFiles, tmp_path: Path, path: str) -> None:
+    folders.check(str(tmp_path / path))
     assert folders.place(str(tmp_path / path)) == (tmp_path / path).resolve()
 
 
@@ -31,9 +32,10 @@ def test_what_lies_below_a_folder_may_be_read(folders: SourceFiles, tmp_path: Pa
     "path", ["private.db", "one/../private.db", "one/link.db", "one/up/private.db", "one-more/shop.db", "."]
 )
 def test_what_lies_elsewhere_may_not(folders: SourceFiles, tmp_path: Path, path: str) -> None:
-    with pytest.raises(ValueError, match=r"does not lie below .*HEADWATER_SOURCE_DIRS") as caught:
-        folders.place(f"{tmp_path}/{path}")
-    assert str(tmp_path / "one") in str(caught.value)
+    for ask in (folders.place, folders.check):
+        with pytest.raises(ValueError, match=r"does not lie below .*HEADWATER_SOURCE_DIRS") as caught:
+            ask(f"{tmp_path}/{path}")
+        assert str(tmp_path / "one") in str(caught.value)
 
 
 def test_what_cannot_be_followed_is_no_path(folders: SourceFiles, tmp_path: Path) -> None:
