@@ -1,11 +1,12 @@
 """The engine and the session scope, the only place that commits."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol, cast
 
 import msgspec
 import psycopg
+from psycopg.rows import dict_row
 from sqlalchemy import event, text
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.orm import Session as OrmSession
@@ -94,6 +95,15 @@ class Database:
 def driver_of(session: OrmSession) -> Asking:
     """The driver's own connection that a session has, in the session's transaction if it has begun one."""
     return cast("Asking", session.connection().connection.driver_connection)
+
+
+def rows(session: OrmSession, statement: bytes, values: Mapping[str, object]) -> list[dict[str, Any]]:
+    """What a statement gives, as columns by name; for what every run asks.
+
+    The driver is asked: SQLAlchemy's statement, its parameters and its rows take longer than the question itself.
+    """
+    cursor = driver_of(session).cursor(row_factory=dict_row)
+    return cursor.execute(statement, values).fetchall()
 
 
 def _prepare(connection: _Connection, _: object) -> None:

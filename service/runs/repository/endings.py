@@ -5,9 +5,10 @@ from uuid import UUID
 
 import msgspec
 from pydantic import JsonValue
-from sqlalchemy import TextClause, text
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from service.database.engine import rows
 from service.runs.repository.cancel import ERROR as CANCELLED
 from service.runs.repository.journal import Lease, packed
 from service.runs.repository.queue import CHANNEL
@@ -38,7 +39,7 @@ _FINISH_TEXT = """
     with told as materialized (
         select t.*, w.id is not null and (
             t.state = 'failed' or (t.state <> 'cancelled' and w.consecutive_failures <> 0)) as counting
-        from jsonb_to_recordset(cast(:told as jsonb) -> 'ends') as t(
+        from jsonb_to_recordset(cast(%(told)s as jsonb) -> 'ends') as t(
             run uuid, token bigint, state text, outcome text, counts jsonb, progress jsonb, error jsonb,
             head_start float8)
         join runs r on r.id = t.run and r.token = t.token and r.state = 'running'
@@ -65,14 +66,14 @@ _FINISH_TEXT = """
         where w.id = locked.id and ended.workflow_id = w.id and ended.state <> 'failed'
     )
     select id, token, workflow_id, case when exists (
-        select from runs q where q.pool = ended.pool and q.state = 'queued') then pg_notify(:channel, '') end
+        select from runs q where q.pool = ended.pool and q.state = 'queued') then pg_notify(%(channel)s, '') end
     from ended"""
-_FINISH = text(_FINISH_TEXT.replace("$skip", "").replace("$uncounted", ""))
+_FINISH = _FINISH_TEXT.replace("$skip", "").replace("$uncounted", "").encode()
 # Those whose run, or workflow where it counts, somebody else has locked are left out.
-_FINISH_FREE = text(
-    _FINISH_TEXT.replace("$skip", "skip locked").replace(
-        "$uncounted", "and (not t.counting or r.workflow_id in (select id from locked))"
-    )
+_FINISH_FREE = (
+    _FINISH_TEXT.replace("$skip", "skip locked")
+    .replace("$uncounted", "and (not t.counting or r.workflow_id in (select id from locked))")
+    .encode()
 )
 
 # A run that nobody wants any more does not go back to the queue.
@@ -129,9 +130,9 @@ def finish_free(session: Session, endings: Mapping[Lease, Ending]) -> Set[Lease]
     return _finished(session, _FINISH_FREE, endings)
 
 
-def _finished(session: Session, statement: TextClause, endings: Mapping[Lease, Ending]) -> Set[Lease]:
-    rows = session.execute(statement, {"told": _told(endings), "channel": CHANNEL}).all()
-    ended: dict[Lease, UUID | None] = {Lease(row.id, row.token): row.workflow_id for row in rows}
+def _finished(session: Session, statement: bytes, endings: Mapping[Lease, Ending]) -> Set[Lease]:
+    found = rows(session, statement, {"told": _told(endings), "channel": CHANNEL})
+    ended: dict[Lease, UUID | None] = {Lease(row["id"], row["token"]): row["workflow_id"] for row in found}
     failed = {
         workflow: lease.run_id
         for lease, workflow in ended.items()

@@ -6,9 +6,10 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Row, text
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from service.database.engine import rows
 from service.runs.repository import history
 from service.runs.repository.cancel import ERROR as CANCELLED
 from service.runs.repository.endings import count_failures
@@ -79,12 +80,12 @@ _LOCK_POOLS = text("""
 # What is before a run is looked for by its workflow: `|| ''` keeps the planner from the index of the pool, which is the
 # whole queue. Statistics know little of queues.
 # Locking the workflow by its number lets one claim at a time decide about it; the other goes on without waiting.
-_PICK = text("""
+_PICK = b"""
     with asked as (
-        select a.pool, least(:limit, coalesce(l.most - (
-            select count(*) from runs b where b.pool = a.pool and b.state = 'running'), :limit)) as room
-        from unnest(cast(:pools as text[])) as a(pool)
-        left join unnest(cast(:limited as text[]), cast(:most as integer[])) as l(pool, most) on l.pool = a.pool
+        select a.pool, least(%(limit)s, coalesce(l.most - (
+            select count(*) from runs b where b.pool = a.pool and b.state = 'running'), %(limit)s)) as room
+        from unnest(cast(%(pools)s as text[])) as a(pool)
+        left join unnest(cast(%(limited)s as text[]), cast(%(most)s as integer[])) as l(pool, most) on l.pool = a.pool
     ), picked as materialized (
         select p.* from asked cross join lateral (
             select r.id, r.workflow_id, r.priority, r.queued_at from runs r
@@ -99,27 +100,28 @@ _PICK = text("""
             for update of r skip locked
         ) p
     )
-    select id, workflow_id, pg_try_advisory_xact_lock(:space, hashtext(cast(workflow_id as text))) as free
-    from picked order by priority desc, queued_at, id""")
+    select id, workflow_id, pg_try_advisory_xact_lock(%(space)s, hashtext(cast(workflow_id as text))) as free
+    from picked order by priority desc, queued_at, id"""
 
 # Begun after the locks were taken, this sees every claim that was decided before. What _PICK locked is queued: to ask
 # for that again would have the planner read the index of the queue.
-_TAKE = text("""
+_TAKE = b"""
     with taken as (
-        update runs r set state = 'running', worker = :worker, token = token + 1, attempt = attempt + 1,
-            started_at = coalesce(started_at, clock_timestamp()), lease_until = now() + make_interval(secs => :seconds),
+        update runs r set state = 'running', worker = %(worker)s, token = token + 1, attempt = attempt + 1,
+            started_at = coalesce(started_at, clock_timestamp()),
+            lease_until = now() + make_interval(secs => %(seconds)s),
             progress = '{}', error = null, told = null
-        where r.id = any(:ids)
+        where r.id = any(%(ids)s)
         and not exists (select from runs b where b.workflow_id = r.workflow_id and b.state = 'running')
         returning r.id, r.token, r.workflow, r.workflow_id, r.connector, r.revision, r.trigger, r.scheduled_for,
             r.queued_at, r.available_at, r.started_at, r.attempt, r.losses, r.overrides, r.policy, r.priority
     ), noted as (
         insert into run_attempts (run_id, token, attempt, worker, outcome)
-        select id, token, attempt, :worker, 'running' from taken
+        select id, token, attempt, %(worker)s, 'running' from taken
     )
     select t.*, v.snapshot -> 'config' as config from taken t
     join workflow_revisions v on v.workflow_id = t.workflow_id and v.revision = t.revision
-    order by t.priority desc, t.queued_at, t.id""")
+    order by t.priority desc, t.queued_at, t.id"""
 
 _RENEW = text("""
     with mine as (
@@ -169,27 +171,26 @@ def claim(session: Session, request: ClaimRequest) -> list[ClaimedRun]:
     limited = sorted(set(request.pools) & set(request.pool_limits))
     if limited:
         session.execute(_LOCK_POOLS, {"space": POOL_LOCKS, "limited": limited})
-    picked = session.execute(
-        _PICK,
-        {
-            "space": WORKFLOW_LOCKS,
-            "limit": request.limit,
-            "pools": list(dict.fromkeys(request.pools)),
-            "limited": limited,
-            "most": [request.pool_limits[pool] for pool in limited],
-        },
-    ).all()
-    chosen = list({row.workflow_id: row.id for row in reversed(picked) if row.free}.values())[::-1][: request.limit]
+    values = {
+        "space": WORKFLOW_LOCKS,
+        "limit": request.limit,
+        "pools": list(dict.fromkeys(request.pools)),
+        "limited": limited,
+        "most": [request.pool_limits[pool] for pool in limited],
+    }
+    picked = rows(session, _PICK, values)
+    first = {row["workflow_id"]: row["id"] for row in reversed(picked) if row["free"]}
+    chosen = list(first.values())[::-1][: request.limit]
     if len(chosen) < len(picked):
         # Others passed over the rows that were locked here for nothing.
         workflows.notify(session, CHANNEL)
     if not chosen:
         return []
     values = {"ids": chosen, "worker": request.worker, "seconds": request.lease_seconds}
-    taken = session.execute(_TAKE, values).all()
-    again = [row.id for row in taken if row.token > 1]
+    taken = rows(session, _TAKE, values)
+    again = [row["id"] for row in taken if row["token"] > 1]
     done = history.checkpoints(session, again) if again else {}
-    return [_claimed(row, done.get(row.id, {})) for row in taken]
+    return [_claimed(row, done.get(row["id"], {})) for row in taken]
 
 
 def renew(session: Session, worker: str, tokens: Mapping[UUID, int], lease_seconds: float) -> dict[UUID, str | None]:
@@ -215,22 +216,22 @@ def reap(session: Session, max_losses: int = 3) -> list[LostRun]:
     return [LostRun(row.id, row.workflow, row.connector, row.was, RunState(row.state)) for row in moved]
 
 
-def _claimed(row: Row[*tuple[Any, ...]], done: Mapping[str, Json]) -> ClaimedRun:
+def _claimed(row: Mapping[str, Any], done: Mapping[str, Json]) -> ClaimedRun:
     return ClaimedRun(
-        lease=Lease(row.id, row.token),
-        workflow=row.workflow,
-        workflow_id=row.workflow_id,
-        connector=row.connector,
-        revision=row.revision,
-        trigger=Trigger(row.trigger),
-        scheduled_for=row.scheduled_for,
-        queued_at=row.queued_at,
-        available_at=row.available_at,
-        started_at=row.started_at,
-        attempt=row.attempt,
-        losses=row.losses,
-        config=row.config,
-        overrides=row.overrides,
-        policy=read_policy(row.policy),
+        lease=Lease(row["id"], row["token"]),
+        workflow=row["workflow"],
+        workflow_id=row["workflow_id"],
+        connector=row["connector"],
+        revision=row["revision"],
+        trigger=Trigger(row["trigger"]),
+        scheduled_for=row["scheduled_for"],
+        queued_at=row["queued_at"],
+        available_at=row["available_at"],
+        started_at=row["started_at"],
+        attempt=row["attempt"],
+        losses=row["losses"],
+        config=row["config"],
+        overrides=row["overrides"],
+        policy=read_policy(row["policy"]),
         checkpoints=done,
     )
