@@ -73,6 +73,7 @@ class Buffers:
         self._most = most
         self._open: dict[str, Batch] = {}
         self._full: list[Batch] = []
+        self._none_due_before = 0.0
 
     def fits(self, entry: Entry) -> bool:
         """Whether the open batch of its collection has room for the entry."""
@@ -85,7 +86,7 @@ class Buffers:
         batch = self._open.get(collection)
         if batch is not None and entry.fqn in batch.names:
             return True
-        return any(entry.fqn in each.names for each in self._full if each.kind.collection == collection)
+        return bool(self._full) and any(entry.fqn in full.names for full in self._full if full.kind == entry.kind)
 
     def add(self, entry: Entry, now: float) -> Batch:
         """Put the entry in its batch."""
@@ -110,8 +111,11 @@ class Buffers:
 
     def due(self, now: float) -> list[str]:
         """The collections of which a batch has waited long enough."""
-        waiting = self._all() if self._full else self._open.values()
-        return [batch.kind.collection for batch in waiting if now - batch.opened > self._age_seconds]
+        if now <= self._none_due_before:  # asked for each record
+            return []
+        batches = self._all()
+        self._none_due_before = min([now, *(batch.opened for batch in batches)]) + self._age_seconds
+        return [batch.kind.collection for batch in batches if now - batch.opened > self._age_seconds]
 
     def take(self, collection: str) -> Iterator[Batch]:
         """The batches of a collection, and first those its entries may depend on; all are then gone from here."""

@@ -192,9 +192,12 @@ class MetadataRestSink:
         if kind is None:
             kind = self._kinds[type(record)] = Kind.of(type(record))
         name = record.fqn
-        if kind.service and not self._connection.force_entity_overwriting and self._exists(kind, name):
-            return
-        record = self._as_wanted(kind, record)
+        if kind.service:
+            if not self._connection.force_entity_overwriting and self._exists(kind, name):
+                return
+            record = self._as_stored(record)
+        if "owners" in record.__struct_fields__ and (owners := cast("Owned", record).owners):
+            record = msgspec.structs.replace(record, owners=self._references.resolved(owners))
         try:
             body = self._encoding.body(record)
         except Unencodable as error:
@@ -208,13 +211,10 @@ class MetadataRestSink:
             else:
                 self._gather(entry)
 
-    def _as_wanted(self, kind: Kind, record: Request) -> Request:
-        """With owners by their ids, and a service's connection only where it is to be stored."""
-        fields = record.__struct_fields__
-        if kind.service and "connection" in fields and not self._connection.store_service_connection:
-            record = msgspec.structs.replace(record, connection=None)
-        if "owners" in fields and (owners := cast("Owned", record).owners):
-            record = msgspec.structs.replace(record, owners=self._references.resolved(owners))
+    def _as_stored(self, record: Request) -> Request:
+        """A service's connection only where it is to be stored."""
+        if "connection" in record.__struct_fields__ and not self._connection.store_service_connection:
+            return msgspec.structs.replace(record, connection=None)
         return record
 
     def _exists(self, kind: Kind, fqn: str) -> bool:
