@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from math import inf
 
 from connectors.errors import RunCancelled
 
@@ -25,6 +26,7 @@ class Cancellation:
         self._deadline = deadline
         self._timeout_seconds = timeout_seconds
         self._held_until: float | None = None
+        self._first_end = self._earliest_end()
         self._lapsed = False
         self._timed_out = False
 
@@ -36,7 +38,8 @@ class Cancellation:
     @property
     def requested(self) -> bool:
         """Whether the run has to stop."""
-        return self._event.is_set() or self._expired()
+        # Asked several times for each table.
+        return self._event.is_set() or (time.monotonic() >= self._first_end and self._expired())
 
     @property
     def timed_out(self) -> bool:
@@ -54,6 +57,7 @@ class Cancellation:
         That is how a lease ends for a process that was stopped meanwhile and cannot be told.
         """
         self._held_until = moment
+        self._first_end = self._earliest_end()
 
     def cancel(self, reason: str) -> None:
         """Ask the run to stop and interrupt what registered itself with `interrupting`."""
@@ -68,7 +72,7 @@ class Cancellation:
 
     def check(self) -> None:
         """Raise RunCancelled when the run has to stop."""
-        if self._event.is_set() or self._expired():
+        if self.requested:
             raise RunCancelled(self._reason)
 
     def wait(self, seconds: float) -> None:
@@ -103,9 +107,11 @@ class Cancellation:
             with self._lock:
                 del self._callbacks[key]
 
+    def _earliest_end(self) -> float:
+        return min(inf if end is None else end for end in (self._held_until, self._deadline))
+
     def _expired(self) -> bool:
-        # Asked several times for each table: the clock is read once, and not at all where nothing depends on it.
-        now = time.monotonic() if self._held_until is not None or self._deadline is not None else 0.0
+        now = time.monotonic()
         if self._lapsed or (self._held_until is not None and now >= self._held_until):
             self._lapsed = True
             self.cancel("the lease of the run was not renewed in time")

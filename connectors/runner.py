@@ -300,7 +300,6 @@ class Walk(msgspec.Struct, eq=False):
             self.runner.report.expected(entity, count)
 
     def _emit(self, node: Node[ParentT, ItemT], stage: str, name: str, make: Callable[[], Iterable[Record]]) -> bool:
-        self._check()
         began = time.monotonic()
         try:
             for record in make():

@@ -4,7 +4,8 @@ import logging
 import re
 import time
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
+from functools import lru_cache
 from http import HTTPStatus
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -20,6 +21,7 @@ from connectors.definition import OpenMetadataConnection
 from connectors.errors import ConfigurationError, FatalError, SinkUnavailable
 from connectors.http.answers import Answer, UnreadableAnswer
 from connectors.http.attempts import Attempts, Trouble
+from connectors.http.proxies import proxy_of
 from connectors.http.retry import RetryPolicy
 from connectors.openmetadata.tls import advice_on_tls, tls_context
 from connectors.openmetadata.token import Token
@@ -29,6 +31,7 @@ from connectors.report import Observer
 logger = logging.getLogger(__name__)
 HIGHEST_PORT = 65535
 MAX_ANSWER_BYTES = 64 * 1024**2
+KEPT_URLS = 32  # those of bulk requests, which come again and again
 JSON_PATCH = "application/json-patch+json"
 # Shorter ones are no secrets, and would be found in ordinary words.
 SHORTEST_SECRET = 8
@@ -78,14 +81,17 @@ class OpenMetadataClient:
         self._limits = limits or Limits()
         self._token = Token(connection, tokens)
         self._extra = {name: value.get_secret_value() for name, value in connection.extra_headers.items()}
-        self._check_settings()
+        self._always = _always(self._extra)
+        address = self._address()
         self._attempts = Attempts(self._limits.retry, cancellation)
         self._version: Version | None = None
         self._base = f"{connection.host_port}/{connection.api_version}"
-        self._http = httpx.Client(
+        self._url = lru_cache(KEPT_URLS)(httpx.URL)
+        # Without httpx's client around it, whose cookies, redirects and merged settings cost more than all the rest.
+        self._transport = httpx.HTTPTransport(
             verify=tls_context(connection),
-            headers={"User-Agent": f"headwater/{_own_version()}", "Accept": "application/json"},
             limits=httpx.Limits(max_connections=self._limits.connections, keepalive_expiry=30.0),
+            proxy=proxy_of(address),
         )
         self._stack = ExitStack()
         self._stack.enter_context(cancellation.interrupting(self.abandon))
@@ -101,7 +107,7 @@ class OpenMetadataClient:
     def close(self) -> None:
         """Give the connections back."""
         self._stack.close()
-        self._http.close()
+        self._transport.close()
 
     def abandon(self) -> None:
         """Break off every request and every wait of this client; there will be no more."""
@@ -178,14 +184,14 @@ class OpenMetadataClient:
 
     def _exchange(self, call: Call, token: str) -> tuple[Answer, httpx.Headers]:
         timeout = self._attempts.timeout(self._limits.connect_seconds, self._limits.read_seconds)
-        with self._http.stream(
+        request = httpx.Request(
             call.method,
-            self._base + call.path,
+            self._url(self._base + call.path),
             content=call.body,
             headers=self._headers(token, call),
-            timeout=timeout,
-            extensions={"trace": self._trace},
-        ) as response:
+            extensions={"timeout": timeout.as_dict(), "trace": self._trace},
+        )
+        with closing(self._transport.handle_request(request)) as response:
             body = bytearray()
             for part in response.iter_bytes():
                 self._attempts.check()
@@ -258,23 +264,36 @@ class OpenMetadataClient:
             own["Content-Type"] = JSON_PATCH if call.method == "PATCH" else "application/json"
         for name, value in self._extra.items():
             own[name] = REFERENCE.sub(lambda found: own.get(found[1], ""), value)
-        return own
+        return self._always | own
 
-    def _check_settings(self) -> None:
+    def _address(self) -> httpx.URL:
         address = self._connection.host_port
         try:
-            port = httpx.URL(address).port
+            url = httpx.URL(address)
         except httpx.InvalidURL as error:
             path = f"{CONNECTION_KEY}.hostPort"
             raise ConfigurationError.at(path, f"{address!r} is not an address: {error}") from error
-        if port is not None and not 0 < port <= HIGHEST_PORT:
+        if url.port is not None and not 0 < url.port <= HIGHEST_PORT:
             path = f"{CONNECTION_KEY}.hostPort"
-            raise ConfigurationError.at(path, f"{address!r} is not an address: there is no port {port}")
+            raise ConfigurationError.at(path, f"{address!r} is not an address: there is no port {url.port}")
+        return url
 
 
 def by_name(collection: str, name: str) -> str:
     """The path of the entity that `name`, fully qualified, names."""
     return f"/{collection}/name/{quote(name, safe='')}"
+
+
+def _always(extra: Mapping[str, str]) -> dict[str, str]:
+    """The headers of every request, but for those that the definition has as its own."""
+    headers = {
+        "Accept": "application/json",
+        "Accept-Encoding": "gzip, deflate",
+        "Connection": "keep-alive",
+        "User-Agent": f"headwater/{_own_version()}",
+    }
+    given = set(map(str.lower, extra))
+    return {name: value for name, value in headers.items() if name.lower() not in given}
 
 
 def _own_version() -> str:

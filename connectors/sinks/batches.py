@@ -1,6 +1,6 @@
 """What one request carries, and how records are gathered for it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 
@@ -60,23 +60,33 @@ class Batch(msgspec.Struct, eq=False):
 
 
 class Buffers:
-    """The batches that are not full yet, one per collection; for use in one thread."""
+    """The batches that are not sent yet, one per collection that takes more, and full ones; for use in one thread.
 
-    def __init__(self, count: int, size: int, age_seconds: float) -> None:
+    Up to `most` full ones gather before any is sent, as long as what their entries lie in is not sent either: that
+    then goes in one request, where it would be one for each.
+    """
+
+    def __init__(self, count: int, size: int, age_seconds: float, most: int = 1) -> None:
         self._count = count
         self._size = size
         self._age_seconds = age_seconds
+        self._most = most
         self._open: dict[str, Batch] = {}
+        self._full: list[Batch] = []
+        self._none_due_before = 0.0
 
     def fits(self, entry: Entry) -> bool:
-        """Whether the entry may join the batch of its collection, which holds a name once."""
+        """Whether the open batch of its collection has room for the entry."""
         batch = self._open.get(entry.kind.collection)
-        return batch is None or (batch.size + len(entry.body) < self._size and entry.fqn not in batch.names)
+        return batch is None or batch.size + len(entry.body) < self._size
 
     def repeated(self, entry: Entry) -> bool:
-        """Whether the batch of its collection holds this very entity."""
-        batch = self._open.get(entry.kind.collection)
-        return batch is not None and entry.fqn in batch.names
+        """Whether a batch holds this very entity, of which each holds one form."""
+        collection = entry.kind.collection
+        batch = self._open.get(collection)
+        if batch is not None and entry.fqn in batch.names:
+            return True
+        return bool(self._full) and any(entry.fqn in full.names for full in self._full if full.kind == entry.kind)
 
     def add(self, entry: Entry, now: float) -> Batch:
         """Put the entry in its batch."""
@@ -86,28 +96,45 @@ class Buffers:
         batch.add(entry)
         return batch
 
-    def full(self, batch: Batch, *, single: bool) -> bool:
-        """Whether it is time to send the batch."""
-        return single or len(batch.entries) >= self._count or batch.size >= self._size
+    def full(self, batch: Batch) -> bool:
+        """Whether the batch takes no more."""
+        return len(batch.entries) >= self._count or batch.size >= self._size
+
+    def waits(self, collection: str) -> bool:
+        """Let the open batch of a collection wait for others; tell whether it does, or is to be sent."""
+        batch = self._open[collection]
+        parents = any(each.rank < batch.rank for each in self._open.values())
+        if not parents or not batch.kind.leaf or len(self._full) + 1 >= self._most:
+            return False
+        self._full.append(self._open.pop(collection))
+        return True
 
     def due(self, now: float) -> list[str]:
-        """The collections whose batch has waited long enough."""
-        return [name for name, batch in self._open.items() if now - batch.opened > self._age_seconds]
+        """The collections of which a batch has waited long enough."""
+        if now <= self._none_due_before:  # asked for each record
+            return []
+        batches = self._all()
+        self._none_due_before = min([now, *(batch.opened for batch in batches)]) + self._age_seconds
+        return [batch.kind.collection for batch in batches if now - batch.opened > self._age_seconds]
 
     def take(self, collection: str) -> Iterator[Batch]:
-        """The batch of a collection, and first those its entries may depend on; all are then gone from here."""
-        batch = self._open.get(collection)
-        if batch is not None:
-            yield from self.take_below(batch.rank)
-            yield self._open.pop(collection)
-
-    def take_below(self, rank: int) -> Iterator[Batch]:
-        """The batches of lower rank, lowest first."""
-        for batch in sorted(self._open.values(), key=lambda each: each.rank):
-            if batch.rank < rank:
-                yield self._open.pop(batch.kind.collection)
+        """The batches of a collection, and first those its entries may depend on; all are then gone from here."""
+        rank = next((batch.rank for batch in self._all() if batch.kind.collection == collection), None)
+        if rank is not None:
+            yield from self._taken(lambda batch: batch.rank < rank or batch.kind.collection == collection)
 
     def take_all(self) -> Iterator[Batch]:
         """All batches, parents first."""
-        for batch in sorted(self._open.values(), key=lambda each: each.rank):
-            yield self._open.pop(batch.kind.collection)
+        yield from self._taken(lambda _: True)
+
+    def _all(self) -> list[Batch]:
+        return [*self._full, *self._open.values()]
+
+    def _taken(self, wanted: Callable[[Batch], bool]) -> Iterator[Batch]:
+        """Lowest rank first; one that is not asked for any more stays here."""
+        for batch in sorted(filter(wanted, self._all()), key=lambda each: each.rank):
+            if batch in self._full:
+                self._full.remove(batch)
+            else:
+                del self._open[batch.kind.collection]
+            yield batch

@@ -126,7 +126,7 @@ class MetadataRestSink:
         self._deletions = Deletions(self._client, report, self._ledger, self._known, policy)
         self._sender = Sender(self._client, report, self._ledger, self._dead_letters, query)
         self._references = self._sender.references
-        self._buffers = Buffers(config.bulk_sink_batch_size, config.batch_bytes, BUFFER_SECONDS)
+        self._buffers = Buffers(config.bulk_sink_batch_size, config.batch_bytes, BUFFER_SECONDS, config.in_flight)
         self._dispatcher = Dispatcher(self._work, _rank, cancellation, config.in_flight)
         self._encoding = Encoding()
         self._kinds: dict[type[Request], Kind] = {}
@@ -192,9 +192,12 @@ class MetadataRestSink:
         if kind is None:
             kind = self._kinds[type(record)] = Kind.of(type(record))
         name = record.fqn
-        if kind.service and not self._connection.force_entity_overwriting and self._exists(kind, name):
-            return
-        record = self._as_wanted(kind, record)
+        if kind.service:
+            if not self._connection.force_entity_overwriting and self._exists(kind, name):
+                return
+            record = self._as_stored(record)
+        if "owners" in record.__struct_fields__ and (owners := cast("Owned", record).owners):
+            record = msgspec.structs.replace(record, owners=self._references.resolved(owners))
         try:
             body = self._encoding.body(record)
         except Unencodable as error:
@@ -208,13 +211,10 @@ class MetadataRestSink:
             else:
                 self._gather(entry)
 
-    def _as_wanted(self, kind: Kind, record: Request) -> Request:
-        """With owners by their ids, and a service's connection only where it is to be stored."""
-        fields = record.__struct_fields__
-        if kind.service and "connection" in fields and not self._connection.store_service_connection:
-            record = msgspec.structs.replace(record, connection=None)
-        if "owners" in fields and (owners := cast("Owned", record).owners):
-            record = msgspec.structs.replace(record, owners=self._references.resolved(owners))
+    def _as_stored(self, record: Request) -> Request:
+        """A service's connection only where it is to be stored."""
+        if "connection" in record.__struct_fields__ and not self._connection.store_service_connection:
+            return msgspec.structs.replace(record, connection=None)
         return record
 
     def _exists(self, kind: Kind, fqn: str) -> bool:
@@ -236,23 +236,29 @@ class MetadataRestSink:
     def _gather(self, entry: Entry, *, late: bool = False) -> None:
         now = time.monotonic()
         collection = entry.kind.collection
-        if not self._buffers.fits(entry):
-            repeated = self._buffers.repeated(entry)
+        if self._buffers.repeated(entry):  # two forms of one entity must not overtake each other
             self._put_all(collection)
-            if repeated:  # two forms of one entity must not overtake each other
-                self._dispatcher.drain()
+            self._dispatcher.drain()
+        elif not self._buffers.fits(entry):
+            self._put_full(collection)
         batch = self._buffers.add(entry, now)
         batch.late = late
         if len(batch.entries) == 1 and not late:
             self._ledger.opened(entry.number)
-        if self._buffers.full(batch, single=self._sender.single(batch)):
+        if self._sender.single(batch):
             self._put_all(collection)
+        elif self._buffers.full(batch):
+            self._put_full(collection)
         for due in self._buffers.due(now):
             self._put_all(due)
 
     def _put_all(self, collection: str) -> None:
         for batch in self._buffers.take(collection):
             self._put(batch)
+
+    def _put_full(self, collection: str) -> None:
+        if not self._buffers.waits(collection):
+            self._put_all(collection)
 
     def _put(self, batch: Batch) -> None:
         try:

@@ -60,6 +60,19 @@ def test_parents_are_answered_before_their_children_are_sent(fake: FakeOpenMetad
     assert fake.max_in_flight <= 3
 
 
+@pytest.mark.parametrize(("in_flight", "schemas"), [(1, [1] * 8), (4, [4, 4])])
+def test_full_batches_share_the_request_for_what_they_lie_in(
+    fake: FakeOpenMetadata, run: Run, in_flight: int, schemas: list[int]
+) -> None:
+    run.deliver([service(), database(), *(
+        record
+        for number in range(8)
+        for record in (schema(f"x{number}"), *(table(f"t{each}", f"s.d.x{number}") for each in range(5)))
+    )], bulk_sink_batch_size=5, inFlight=in_flight)  # fmt: skip
+    assert [len(request.bodies) for request in fake.sent("PUT", "/databaseSchemas/bulk")] == schemas
+    assert [len(request.bodies) for request in fake.sent("PUT", "/tables/bulk")] == [5] * 8
+
+
 def test_several_requests_are_in_flight_but_never_too_many(fake: FakeOpenMetadata, run: Run) -> None:
     fake.seconds = 0.02
     run.deliver(tree(100), bulk_sink_batch_size=5, inFlight=4)

@@ -79,6 +79,25 @@ def test_says_who_it_is_and_shows_its_token(fake: FakeOpenMetadata) -> None:
     assert request.headers["x-copy"] == "again Bearer token !"
 
 
+def test_a_header_of_the_definition_goes_before_its_own(fake: FakeOpenMetadata) -> None:
+    with client_of(fake, extraHeaders={"user-agent": "mine"}) as client:
+        client.request("get", "GET", "/users/name/nobody")
+    (request,) = fake.requests
+    assert request.headers["user-agent"] == "mine"
+    assert request.headers["accept-encoding"] == "gzip, deflate"
+
+
+def test_goes_by_the_proxy_of_the_environment(fake: FakeOpenMetadata, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", fake.host_port.removesuffix("/api"))
+    monkeypatch.setenv("NO_PROXY", "")
+    monkeypatch.delenv("http_proxy", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    with client_of("http://catalogue.invalid:8585/api") as client:
+        assert client.request("get", "GET", "/users/name/nobody").status == 404
+    (request,) = fake.requests
+    assert request.headers["host"] == "catalogue.invalid:8585"
+
+
 def test_asks_for_the_version_once(fake: FakeOpenMetadata) -> None:
     with client_of(fake) as client:
         assert client.version() == client.version() == (2, 0, 7)
