@@ -83,5 +83,9 @@ class Questions:
     async def _connect(self) -> psycopg.AsyncConnection:
         connection = await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True)
         set_json_loads(msgspec.json.decode, connection)
-        await connection.execute("set time zone 'UTC'")
+        try:
+            await connection.execute("set time zone 'UTC'")
+        except BaseException:
+            await connection.close()
+            raise
         return connection

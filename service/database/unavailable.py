@@ -12,6 +12,8 @@ from service.errors import Unavailable
 NONE_FREE = "no connection to the database became free in time"
 # By the first two signs of SQLSTATE: connection, read-only after a failover, rollback, resources, operator, system.
 PASSING = frozenset({"08", "25", "40", "53", "57", "58"})
+# More than Postgres can ever take, as a key of an index that is too long.
+TOO_LARGE = "54"
 
 
 @contextmanager
@@ -30,9 +32,10 @@ def unavailable() -> Generator[None]:
 
 
 def _passes(cause: BaseException | None) -> bool:
-    if isinstance(cause, psycopg.OperationalError):
-        return True
-    return isinstance(cause, psycopg.Error) and (cause.sqlstate or "")[:2] in PASSING
+    if not isinstance(cause, psycopg.Error):
+        return False
+    kind = (cause.sqlstate or "")[:2]
+    return kind in PASSING or (isinstance(cause, psycopg.OperationalError) and kind != TOO_LARGE)
 
 
 def _first_line(error: BaseException | None) -> str:

@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from functools import partial
 
 from connectors.errors import ConnectorError, cause_of
@@ -25,8 +25,9 @@ logger = logging.getLogger(__name__)
 class Ends:
     """One thread stores together the ends for good that have come; safe to use from any thread.
 
-    It waits for up to GATHER_SECONDS until half of the runs in hand have ended. One that cannot be stored with
-    others is stored in a thread of its own. `freed` is called whenever slots are free again.
+    It waits for up to GATHER_SECONDS until half of the runs in hand have ended. Those that cannot be stored with others
+    are stored each in a thread of its own, so that none holds up another. `freed` is called whenever slots are free
+    again.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Ends:
             self._came.notify()
         if self._thread.ident is not None:
             self._thread.join(JOIN_SECONDS)
+        self._slots.wait_until_idle(JOIN_SECONDS)
 
     def put(self, slot: Slot, outcome: Outcome) -> None:
         """Have it stored how a run ended, unless that is decided already, and its slot freed after that.
@@ -66,10 +68,10 @@ class Ends:
         """
         if not slot.end():
             return
-        if not isinstance(outcome, Finished):
+        end = self._end_of(slot, outcome)
+        if end is None:
             self._store_alone(slot, outcome)
             return
-        end = self._finisher.end_of(slot.attempt, outcome)
         with self._came:
             left = not self._closing.is_set()
             if left:
@@ -81,9 +83,20 @@ class Ends:
 
     # --- Together ------------------------------------------------------------------------------
 
+    def _end_of(self, slot: Slot, outcome: Outcome) -> End | None:
+        """What can be stored with others, if anything."""
+        try:
+            return self._finisher.end_of(slot.attempt, outcome) if isinstance(outcome, Finished) else None
+        except Exception:  # whoever stores it alone meets it again
+            logger.debug("Run %s cannot end with others", slot.run_id, exc_info=True)
+            return None
+
     def _store_on(self) -> None:
         while batch := self._next():
-            self._store(batch)
+            try:
+                self._store(batch)
+            except Exception:  # nothing may end this loop: no slot would ever be free again
+                logger.exception("Could not store how runs ended")
 
     def _next(self) -> Sequence[tuple[Slot, End]]:
         """Those that have come; none once no more are taken."""
@@ -97,29 +110,31 @@ class Ends:
         return len(self._waiting) >= GATHERED * len(self._slots.taken())
 
     def _store(self, batch: Sequence[tuple[Slot, End]]) -> None:
-        stored: Sequence[End] = ()
+        stored: Set[End] = frozenset()
         try:
             stored = self._finisher.finish_free([end for _, end in batch])
-        except Unavailable as error:
-            for slot, _ in batch:
-                _tell(slot, error)
-            if not self._closing.wait(RETRY_SECONDS):
-                with self._came:
-                    self._waiting[:0] = batch
-                return
-        except Exception:  # of one of them: each is stored alone, and whose it is meets it again
+        except Exception:  # of the store, or of one of them: each is stored alone, and whose it is meets it again
             logger.debug("%d runs cannot end together", len(batch), exc_info=True)
-        self._free([slot for slot, end in batch if end in stored])
+        for end in stored:
+            self._leave(end)
+        self._free({slot for slot, end in batch if end in stored})
         for slot, end in batch:
             if end not in stored:
                 self._set_apart(slot, end)
+
+    def _leave(self, end: End) -> None:
+        try:
+            self._finisher.leave(end.attempt, end.outcome, end.ending.state)
+        except Exception:  # it has ended all the same
+            logger.exception("That run %s ended could not be told", end.attempt.claim.lease.run_id)
 
     def _set_apart(self, slot: Slot, end: End) -> None:
         end.words.give_back()
         store = partial(self._store_alone, slot, end.outcome)
         try:
             self._threads.do(f"end-{slot.run_id}", store)
-        except RuntimeError:  # no thread is to be had: the others wait
+        except Exception:  # no thread is to be had: the others wait
+            logger.warning("Without a thread of its own, run %s has the others wait", slot.run_id, exc_info=True)
             store()
 
     # --- Alone ---------------------------------------------------------------------------------
@@ -128,15 +143,17 @@ class Ends:
         try:
             while not self._stored(slot, outcome) and not self._closing.wait(RETRY_SECONDS):
                 pass
+        except Exception:
+            logger.exception("Run %s is left to be taken back", slot.run_id)
         finally:
-            self._free([slot])
+            self._free({slot})
 
     def _stored(self, slot: Slot, outcome: Outcome) -> bool:
         try:
             if not self._finisher.store(slot.attempt, outcome):
                 self._pulse.lose(slot, "the run has another worker, or is gone")
         except Unavailable as error:
-            _tell(slot, error)
+            logger.warning("How run %s ended could not be stored yet: %s", slot.run_id, error)
             return False
         except Exception as error:
             logger.exception("How run %s ended cannot be stored", slot.run_id)
@@ -148,14 +165,9 @@ class Ends:
         message = f"how the run ended could not be stored: {cause_of(error)}"
         try:
             self._finisher.fail(slot.attempt.claim, ConnectorError(message, "report this with the log of the service"))
-        except Exception:
-            logger.exception("Run %s is left to be taken back", slot.run_id)
-        self._finisher.drop(slot.attempt)
+        finally:
+            self._finisher.drop(slot.attempt)
 
-    def _free(self, slots: Sequence[Slot]) -> None:
+    def _free(self, slots: Set[Slot]) -> None:
         self._slots.release(slots)
         self._freed()
-
-
-def _tell(slot: Slot, error: Unavailable) -> None:
-    logger.warning("How run %s ended could not be stored yet: %s", slot.run_id, error)

@@ -4,7 +4,7 @@ What they share waits for no lock: a run that somebody else has locked, or whose
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 import msgspec
 
@@ -52,8 +52,8 @@ class Finisher(msgspec.Struct, frozen=True):
         ending = Ending(outcome.state, counts, progress, outcome.error, head_start=head_start)
         return End(attempt, outcome, ending, self.journal.last_words(attempt.journal))
 
-    def finish_free(self, ends: Sequence[End]) -> list[End]:
-        """Store those that nobody has locked, all or none of them; those that are stored.
+    def finish_free(self, ends: Sequence[End]) -> Set[End]:
+        """Store those that nobody has locked, all or none of them; those that are stored, each of which is to `leave`.
 
         Raises whatever one of them, or what it told, brings about.
         """
@@ -61,9 +61,7 @@ class Finisher(msgspec.Struct, frozen=True):
             done = endings.finish_free(session, {end.attempt.claim.lease: end.ending for end in ends})
             stored = [end for end in ends if end.attempt.claim.lease in done]
             self.journal.put(session, [end.words for end in stored])
-        for end in stored:
-            self._leave(end.attempt, end.outcome, end.outcome.state)
-        return stored
+        return frozenset(stored)
 
     def store(self, attempt: Attempt, outcome: Outcome) -> bool:
         """Store one, waiting for whoever has locked it; false, and nothing stored, if the run is not ours now."""
@@ -71,8 +69,16 @@ class Finisher(msgspec.Struct, frozen=True):
             self.drop(attempt)
             return False
         state = self._finish(attempt, outcome) if isinstance(outcome, Finished) else self._requeue(attempt, outcome)
-        self._leave(attempt, outcome, state)
+        self.leave(attempt, outcome, state)
         return state is not None
+
+    def leave(self, attempt: Attempt, outcome: Finished | TryAgain | GivenBack, state: RunState | None) -> None:
+        """Tell how it ended, and no more of it; None: nothing is ours to tell."""
+        if state is RunState.QUEUED or (state is not None and isinstance(outcome, Finished)):
+            self.reporting.end(attempt.journal, outcome)
+        self.drop(attempt)  # of a run that was cancelled when it was to go back, whoever comes to it tells
+        if state is not None and is_terminal(state):
+            self.metrics.run_finished(attempt.claim.connector, state.value, attempt.seconds)
 
     def fail(self, claim: ClaimedRun, error: Exception) -> None:
         """Have a run fail of which nothing else can be stored."""
@@ -125,11 +131,3 @@ class Finisher(msgspec.Struct, frozen=True):
                 counts = counts_document(attempt.report)
                 return endings.retry_later(session, lease, outcome.error, outcome.delay_seconds, counts)
             return endings.release(session, lease)
-
-    def _leave(self, attempt: Attempt, outcome: Finished | TryAgain | GivenBack, state: RunState | None) -> None:
-        """Tell how it ended, and no more of it; None: nothing is ours to tell."""
-        if state is RunState.QUEUED or (state is not None and isinstance(outcome, Finished)):
-            self.reporting.end(attempt.journal, outcome)
-        self.drop(attempt)  # of a run that was cancelled when it was to go back, whoever comes to it tells
-        if state is not None and is_terminal(state):
-            self.metrics.run_finished(attempt.claim.connector, state.value, attempt.seconds)

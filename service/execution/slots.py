@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence, Set
 from uuid import UUID
 
 import msgspec
@@ -85,7 +85,7 @@ class Slots:
             self._show()
             self._changed.notify_all()
 
-    def release(self, slots: Collection[Slot]) -> None:
+    def release(self, slots: Set[Slot]) -> None:
         """Have these free again."""
         with self._changed:
             self._taken = [slot for slot in self._taken if slot not in slots]

@@ -174,7 +174,7 @@ class Worker:
             self._threads.do(f"run-{slot.run_id}", lambda: self._ends.put(slot, self._executor.run(slot.attempt)))
         except RuntimeError:
             self._finisher.drop(slot.attempt)
-            self._slots.release([slot])
+            self._slots.release({slot})
             raise
 
     def _give_back(self, claims: Sequence[ClaimedRun]) -> None:
@@ -212,4 +212,5 @@ class Worker:
         logger.error("Run %s does not stop; its thread is left behind", slot.run_id)
         error = RunCancelled(switch.cancellation.reason, "set policy.isolation to process, so that it can be killed")
         outcome = of_error(error, switch.by, claim.policy, slot.run_id, claim.attempt)
-        threading.Thread(target=self._ends.put, args=(slot, outcome), name=f"end-{slot.run_id}", daemon=True).start()
+        # What it still does may hold up its end, but not those who watch the others.
+        self._threads.do(f"end-{slot.run_id}", lambda: self._ends.put(slot, outcome))

@@ -15,8 +15,9 @@ from tests.eventually import eventually
 T = TypeVar("T")
 
 PID = b"select pg_backend_pid()"
-KILL = "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'asking'"
-SLEEPING = b"select count(*) from pg_stat_activity where state = 'active' and query = 'select pg_sleep(60)'"
+OURS = "pg_stat_activity where datname = current_database() and application_name = 'asking'"
+KILL = f"select pg_terminate_backend(pid) from {OURS}"
+SLEEPING = f"select count(*) from {OURS} and state = 'active' and query = 'select pg_sleep(60)'".encode()
 
 
 @asynccontextmanager
@@ -41,7 +42,7 @@ def ask(url: str, work: Callable[[Questions], Awaitable[T]], most: int = 2, pati
 def count(url: str) -> int:
     """The connections that are there."""
     with psycopg.connect(url) as connection:
-        row = connection.execute("select count(*) from pg_stat_activity where application_name = 'asking'").fetchone()
+        row = connection.execute(f"select count(*) from {OURS}").fetchone()
     return row[0] if row else 0
 
 
