@@ -17,7 +17,7 @@ from service.api.dependencies import BASE, MAX_ID, Services, ServicesDep
 from service.api.guard import still_admitted
 from service.api.runs import RunId
 from service.clock import monotonic
-from service.database.engine import driver_of
+from service.database.engine import answer
 from service.errors import Invalid, NotFound, Problem, Unavailable
 from service.runs import repository as runs
 from service.runs.schemas import LogRead, RunRead
@@ -146,7 +146,7 @@ async def _look_again(services: Services, stream: _Stream) -> _Snapshot | None:
 def _look(services: Services, run_id: UUID, after: int) -> _Snapshot:
     with services.database.reading() as session:
         # The run first: once it has ended, no line comes after those read here.
-        run = RunRead.model_validate(runs.read(driver_of(session), run_id))
+        run = RunRead.model_validate(answer(session, runs.read(run_id)))
         return _Snapshot(run, runs.list_logs(session, run_id, after, LINES_AT_ONCE))
 
 

@@ -152,14 +152,14 @@ def backfill_workflow(
 async def list_runs(questions: QuestionsDep, which: Annotated[RunQuery, Query()]) -> Response:
     """The runs that match all conditions, the last queued first."""
     found = RunFilter(which.workflow, which.state, which.since, which.until)
-    page = await runs.alist_runs(questions, found, which.cursor, which.limit)
+    page = await questions.ask(runs.list_runs(found, which.cursor, which.limit))
     return Encoded({"data": page.data, "nextCursor": page.next_cursor})
 
 
 @router.get("/{run}", summary="Read a run", response_model=RunRead)
 async def read_run(run: RunId, questions: QuestionsDep) -> Response:
     """Its state, counts and progress, as its worker last told."""
-    return Encoded(await runs.aread(questions, run))
+    return Encoded(await questions.ask(runs.read(run)))
 
 
 @router.get("/{run}/logs", summary="Read the log of a run")

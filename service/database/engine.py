@@ -2,7 +2,7 @@
 
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, TypeVar, cast
 
 import msgspec
 import psycopg
@@ -13,9 +13,11 @@ from sqlalchemy.orm import Session as OrmSession
 from sqlmodel import Session, create_engine
 
 from service import clock
-from service.database.questions import Questions
+from service.database.questions import Question, Questions
 from service.database.unavailable import unavailable
 from service.database.urls import connect_arguments, engine_url
+
+T = TypeVar("T")
 
 APPLICATION_NAME = "headwater"
 IDLE_IN_TRANSACTION_SECONDS = 60
@@ -95,6 +97,12 @@ class Database:
 def driver_of(session: OrmSession) -> Asking:
     """The driver's own connection that a session has, in the session's transaction if it has begun one."""
     return cast("Asking", session.connection().connection.driver_connection)
+
+
+def answer(session: OrmSession, question: Question[T]) -> T:
+    """The answer, asked by a thread."""
+    cursor = driver_of(session).execute(question.query, question.values, binary=True)
+    return question.read(cursor.fetchall())
 
 
 def rows(session: OrmSession, statement: bytes, values: Mapping[str, object]) -> list[dict[str, Any]]:

@@ -5,8 +5,8 @@ mostly from one core to another.
 """
 
 import asyncio
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, TypeVar
 
 import msgspec
 import psycopg
@@ -18,6 +18,15 @@ from service.database.urls import conninfo
 from service.errors import Unavailable
 
 Row = tuple[Any, ...]
+T = TypeVar("T")
+
+
+class Question(msgspec.Struct, Generic[T], frozen=True):
+    """A statement that changes nothing, its values, and what its rows say; of Postgres' binary form."""
+
+    query: bytes
+    values: Sequence[object]
+    read: Callable[[Sequence[Row]], T]
 
 
 class Questions:
@@ -32,15 +41,15 @@ class Questions:
         self._patience = patience_seconds
         self._idle: list[psycopg.AsyncConnection] = []
 
-    async def ask(self, query: bytes, values: Sequence[object] = ()) -> list[Row]:
-        """All rows of the answer. Only for what changes nothing: it may be asked twice.
+    async def ask(self, question: Question[T]) -> T:
+        """The answer; it may be asked twice for it.
 
         Raises Unavailable when the database does not answer or has no connection to spare.
         """
         await self._take_turn()
         try:
             with unavailable():
-                return await self._answer(query, values)
+                return question.read(await self._answer(question))
         finally:
             self._turns.release()
 
@@ -56,23 +65,21 @@ class Questions:
         except TimeoutError:
             raise Unavailable(NONE_FREE) from None
 
-    async def _answer(self, query: bytes, values: Sequence[object]) -> list[Row]:
+    async def _answer(self, question: Question[T]) -> list[Row]:
         while self._idle:
             connection = self._idle.pop()
             try:
-                return await self._answer_by(connection, query, values)
+                return await self._answer_by(connection, question)
             except psycopg.OperationalError:
                 if not connection.broken:
                     raise
                 # It was lost while nobody used it: a new one tells whether the database is there.
-        return await self._answer_by(await self._connect(), query, values)
+        return await self._answer_by(await self._connect(), question)
 
-    async def _answer_by(
-        self, connection: psycopg.AsyncConnection, query: bytes, values: Sequence[object]
-    ) -> list[Row]:
+    async def _answer_by(self, connection: psycopg.AsyncConnection, question: Question[T]) -> list[Row]:
         try:
             # In binary form: to read instants and ids from text takes half as long again.
-            cursor = await connection.execute(query, values, binary=True)
+            cursor = await connection.execute(question.query, question.values, binary=True)
             return await cursor.fetchall()
         finally:
             if connection.pgconn.transaction_status == TransactionStatus.IDLE:

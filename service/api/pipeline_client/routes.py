@@ -22,7 +22,7 @@ from service.api.pipeline_client.pipelines import (
     require_supported,
     workflow_name,
 )
-from service.database.engine import driver_of
+from service.database.engine import answer
 from service.errors import Invalid, NotFound, Problem
 from service.execution.pipeline_states import STATES
 from service.runs import operations as run_operations
@@ -178,7 +178,7 @@ def status(
     """The last runs, the newest first."""
     workflow = _deployed(session, dag_id)
     states = (RunState.QUEUED,) if only_queued else tuple(STATES)
-    found = runs.list_runs(driver_of(session), RunFilter(workflow.name, states), None, RUNS_TOLD)
+    found = answer(session, runs.list_runs(RunFilter(workflow.name, states), None, RUNS_TOLD))
     return [Status.of(RunRead.model_validate(run)) for run in found.data]
 
 
@@ -193,7 +193,7 @@ def last_dag_logs(
     workflow = _deployed(session, dag_id)
     if task_id not in TASKS:
         raise Invalid([Problem("task_id", f"{task_id!r} is no task; there are: {', '.join(TASKS)}")])
-    last = runs.list_runs(driver_of(session), RunFilter(workflow.name, begun=True), None, 1).data
+    last = answer(session, runs.list_runs(RunFilter(workflow.name, begun=True), None, 1)).data
     if not last:
         message = f"no run of the workflow {workflow.name!r} has begun yet"
         raise NotFound(message)

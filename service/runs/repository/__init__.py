@@ -3,7 +3,7 @@
 Whoever locks workflows and runs locks workflows first, then runs, each kind in the order of their ids.
 """
 
-from service.runs.repository.answers import Answers, RunFilter, alist_runs, aread, list_runs, read
+from service.runs.repository.answers import Answers, RunFilter, list_runs, read
 from service.runs.repository.cancel import CHANNEL as CANCEL_CHANNEL
 from service.runs.repository.cancel import cancel_active, request_cancel
 from service.runs.repository.endings import Ending, finish, finish_free, release, retry_later
@@ -51,8 +51,6 @@ __all__ = [
     "WorkerIdentity",
     "add_failures",
     "add_logs",
-    "alist_runs",
-    "aread",
     "beat",
     "cancel_active",
     "checkpoint",

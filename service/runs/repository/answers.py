@@ -12,8 +12,7 @@ from uuid import UUID
 
 import msgspec
 
-from service.database.engine import Asking
-from service.database.questions import Questions, Row
+from service.database.questions import Question, Row
 from service.runs.repository.history import unknown
 from service.runs.schemas import Counts, RunError, RunRead
 from service.runs.status import RunState
@@ -22,7 +21,6 @@ from service.workflows.vault import mask
 from service.workflows.wire import decode_cursor_as, encode_cursor
 
 _SELECT = b"select %b from runs where " % ", ".join(RunRead.model_fields).encode()
-_ONE = _SELECT + b"id = %s"
 _ALIASES = tuple(field.alias or name for name, field in RunRead.model_fields.items())
 _COUNTS: Json = Counts().model_dump(mode="json")
 _ERROR: Json = RunError(title="").model_dump(mode="json")
@@ -48,38 +46,24 @@ class Answers(msgspec.Struct, frozen=True):
     next_cursor: str | None
 
 
-def read(asking: Asking, run_id: UUID) -> dict[str, Any]:
-    """The run as it is now, in the form of RunRead. Raises NotFound."""
-    return _the_one(asking.execute(_ONE, (run_id,), binary=True).fetchall(), run_id)
+def read(run_id: UUID) -> Question[dict[str, Any]]:
+    """The run as it is now, in the form of RunRead. To ask it raises NotFound."""
+
+    def the_one(rows: Sequence[Row]) -> dict[str, Any]:
+        if not rows:
+            raise unknown(run_id)
+        return _answer(rows[0])
+
+    return Question(_SELECT + b"id = %s", (run_id,), the_one)
 
 
-async def aread(questions: Questions, run_id: UUID) -> dict[str, Any]:
-    """The same, for the event loop."""
-    return _the_one(await questions.ask(_ONE, (run_id,)), run_id)
-
-
-def list_runs(asking: Asking, which: RunFilter, cursor: str | None, limit: int) -> Answers:
-    """The runs that match, the last queued first."""
-    query, values = _listing(which, cursor, limit)
-    return _page(asking.execute(query, values, binary=True).fetchall(), limit)
-
-
-async def alist_runs(questions: Questions, which: RunFilter, cursor: str | None, limit: int) -> Answers:
-    """The same, for the event loop."""
-    return _page(await questions.ask(*_listing(which, cursor, limit)), limit)
-
-
-def _the_one(rows: Sequence[Row], run_id: UUID) -> dict[str, Any]:
-    if not rows:
-        raise unknown(run_id)
-    return _answer(rows[0])
-
-
-def _listing(which: RunFilter, cursor: str | None, limit: int) -> tuple[bytes, Sequence[object]]:
+def list_runs(which: RunFilter, cursor: str | None, limit: int) -> Question[Answers]:
+    """The runs that match, the last queued first. Raises Invalid for a cursor of another list."""
     found = dict(_conditions(which, cursor))
     conditions = b" and ".join(found) or b"true"
     values = [value for given in found.values() for value in given]
-    return _SELECT + conditions + b" order by queued_at desc, id desc limit %s", (*values, limit + 1)
+    query = _SELECT + conditions + b" order by queued_at desc, id desc limit %s"
+    return Question(query, (*values, limit + 1), lambda rows: _page(rows, limit))
 
 
 def _page(rows: Sequence[Row], limit: int) -> Answers:

@@ -8,7 +8,7 @@ from typing import TypeVar
 import psycopg
 import pytest
 
-from service.database.questions import Questions
+from service.database.questions import Question, Questions, Row
 from service.errors import Unavailable
 from tests.eventually import eventually
 
@@ -18,6 +18,11 @@ PID = b"select pg_backend_pid()"
 OURS = "pg_stat_activity where datname = current_database() and application_name = 'asking'"
 KILL = f"select pg_terminate_backend(pid) from {OURS}"
 SLEEPING = f"select count(*) from {OURS} and state = 'active' and query = 'select pg_sleep(60)'".encode()
+
+
+def question(query: bytes, *values: object) -> Question[list[Row]]:
+    """Of which the rows are asked."""
+    return Question(query, values, list)
 
 
 @asynccontextmanager
@@ -53,7 +58,7 @@ def kill(url: str) -> None:
 
 def test_rows_come_as_values_and_instants_in_utc(empty_database_url: str) -> None:
     query = b"select %s::int, '{\"a\": [1]}'::jsonb, '2026-01-01 05:00+05'::timestamptz"
-    [(number, document, instant)] = ask(empty_database_url, lambda questions: questions.ask(query, (7,)))
+    [(number, document, instant)] = ask(empty_database_url, lambda questions: questions.ask(question(query, 7)))
     assert (number, document, instant.isoformat()) == (7, {"a": [1]}, "2026-01-01T00:00:00+00:00")
 
 
@@ -61,10 +66,10 @@ def test_a_connection_is_used_again_and_no_transaction_is_left(empty_database_ur
     state = b"select state from pg_stat_activity where pid = %s"
 
     async def twice(questions: Questions) -> tuple[object, object, object]:
-        [(first,)] = await questions.ask(PID)
+        [(first,)] = await questions.ask(question(PID))
         with psycopg.connect(empty_database_url) as other:
             left = other.execute(state, (first,)).fetchone()
-        [(second,)] = await questions.ask(PID)
+        [(second,)] = await questions.ask(question(PID))
         return first, second, left
 
     first, second, left = ask(empty_database_url, twice)
@@ -74,7 +79,9 @@ def test_a_connection_is_used_again_and_no_transaction_is_left(empty_database_ur
 
 def test_as_many_are_asked_at_a_time_as_there_may_be_and_the_others_wait(empty_database_url: str) -> None:
     async def many(questions: Questions) -> set[object]:
-        found = await asyncio.gather(*[questions.ask(b"select pg_backend_pid(), pg_sleep(0.01)") for _ in range(9)])
+        found = await asyncio.gather(
+            *[questions.ask(question(b"select pg_backend_pid(), pg_sleep(0.01)")) for _ in range(9)]
+        )
         return {rows[0][0] for rows in found}
 
     assert len(ask(empty_database_url, many)) == 2
@@ -82,26 +89,28 @@ def test_as_many_are_asked_at_a_time_as_there_may_be_and_the_others_wait(empty_d
 
 def test_who_waits_too_long_for_a_connection_is_told_so(empty_database_url: str) -> None:
     async def three(questions: Questions) -> None:
-        sleeping = [asyncio.create_task(questions.ask(b"select pg_sleep(60)")) for _ in range(2)]
+        sleeping = [asyncio.create_task(questions.ask(question(b"select pg_sleep(60)"))) for _ in range(2)]
         await asyncio.sleep(0)  # they are the first
         try:
             with pytest.raises(Unavailable, match="free in time"):
-                await questions.ask(PID)
+                await questions.ask(question(PID))
         finally:
             for task in sleeping:
                 task.cancel()
             await asyncio.gather(*sleeping, return_exceptions=True)
-        assert await questions.ask(b"select 1") == [(1,)]
+        assert await questions.ask(question(b"select 1")) == [(1,)]
 
     ask(empty_database_url, three, patience_seconds=0.5)
 
 
 def test_connections_lost_while_idle_are_not_noticed(empty_database_url: str) -> None:
     async def lose(questions: Questions) -> object:
-        await asyncio.gather(questions.ask(b"select pg_sleep(0.05)"), questions.ask(b"select pg_sleep(0.05)"))
+        await asyncio.gather(
+            questions.ask(question(b"select pg_sleep(0.05)")), questions.ask(question(b"select pg_sleep(0.05)"))
+        )
         assert count(empty_database_url) == 2
         kill(empty_database_url)
-        return await questions.ask(b"select 1")
+        return await questions.ask(question(b"select 1"))
 
     assert ask(empty_database_url, lose) == [(1,)]
 
@@ -109,18 +118,18 @@ def test_connections_lost_while_idle_are_not_noticed(empty_database_url: str) ->
 def test_a_connection_lost_in_use_is_unavailable_and_given_up(empty_database_url: str) -> None:
     async def lose(questions: Questions) -> object:
         with pytest.raises(Unavailable, match="terminat"):
-            await questions.ask(b"select pg_terminate_backend(pg_backend_pid())")
-        return await questions.ask(b"select 1")
+            await questions.ask(question(b"select pg_terminate_backend(pg_backend_pid())"))
+        return await questions.ask(question(b"select 1"))
 
     assert ask(empty_database_url, lose) == [(1,)]
 
 
 def test_a_wrong_question_stays_what_it_is_and_the_connection_good(empty_database_url: str) -> None:
     async def err(questions: Questions) -> tuple[object, object]:
-        before = await questions.ask(PID)
+        before = await questions.ask(question(PID))
         with pytest.raises(psycopg.errors.UndefinedTable):
-            await questions.ask(b"select from nothing")
-        return before, await questions.ask(PID)
+            await questions.ask(question(b"select from nothing"))
+        return before, await questions.ask(question(PID))
 
     before, after = ask(empty_database_url, err)
     assert before == after
@@ -129,17 +138,17 @@ def test_a_wrong_question_stays_what_it_is_and_the_connection_good(empty_databas
 def test_a_question_that_was_given_up_is_ended(empty_database_url: str) -> None:
     async def give_up(questions: Questions) -> object:
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(questions.ask(b"select pg_sleep(60)"), 0.1)
-        return await questions.ask(SLEEPING)
+            await asyncio.wait_for(questions.ask(question(b"select pg_sleep(60)")), 0.1)
+        return await questions.ask(question(SLEEPING))
 
     assert ask(empty_database_url, give_up) == [(0,)]
 
 
 def test_connections_are_closed_at_the_end(empty_database_url: str) -> None:
-    ask(empty_database_url, lambda questions: questions.ask(PID))
+    ask(empty_database_url, lambda questions: questions.ask(question(PID)))
     eventually(lambda: count(empty_database_url) == 0)
 
 
 def test_a_question_that_no_server_hears_is_unavailable() -> None:
     with pytest.raises(Unavailable, match="not available"):
-        ask("postgresql://headwater@127.0.0.1:1/headwater", lambda questions: questions.ask(PID))
+        ask("postgresql://headwater@127.0.0.1:1/headwater", lambda questions: questions.ask(question(PID)))

@@ -7,6 +7,7 @@ from threading import Event, Thread
 from typing import LiteralString
 
 import pytest
+from pydantic import JsonValue
 
 from connectors.report import Report
 from service.database.engine import Database
@@ -176,7 +177,7 @@ def test_one_whose_end_cannot_be_told_fails_and_gives_its_slot_back(
     here = ending("a", "b")
     broken = here.begun[0].attempt
 
-    def counts(report: Report) -> dict[str, object]:
+    def counts(report: Report) -> dict[str, JsonValue]:
         if report is broken.report:
             raise LookupError
         return counts_document(report)

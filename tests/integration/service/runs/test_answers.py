@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from service.database.engine import Database, driver_of
+from service.database.engine import Database, answer
 from service.runs import repository
 from service.runs.repository import RunFilter
 from service.runs.schemas import RunRead
@@ -31,8 +31,8 @@ CHANGES = {
 async def on_the_loop(database: Database, run_id: UUID) -> list[dict[str, Any]]:
     """The run, read and listed."""
     try:
-        one = await repository.aread(database.questions, run_id)
-        page = await repository.alist_runs(database.questions, RunFilter(), None, 1)
+        one = await database.questions.ask(repository.read(run_id))
+        page = await database.questions.ask(repository.list_runs(RunFilter(), None, 1))
     finally:
         await database.questions.close()
     return [one, *page.data]
@@ -45,8 +45,8 @@ def test_a_run_is_answered_as_its_model_would(database: Database, change: str) -
     ask(database, f"update runs set {change}")
     expected = read(database, run_id).model_dump(mode="json")
     with database.reading() as session:
-        one = repository.read(driver_of(session), run_id)
-        [listed] = repository.list_runs(driver_of(session), RunFilter(), None, 1).data
+        one = answer(session, repository.read(run_id))
+        [listed] = answer(session, repository.list_runs(RunFilter(), None, 1)).data
     assert json.loads(msgspec.json.encode(one)) == expected
     assert listed == one
     assert list(one) == list(expected)
@@ -59,7 +59,7 @@ def test_runs_that_ended_are_answered_as_their_model_would(database: Database) -
     lease = start(database)
     end(database, lease)
     with database.reading() as session:
-        one = repository.read(driver_of(session), lease.run_id)
+        one = answer(session, repository.read(lease.run_id))
     assert json.loads(msgspec.json.encode(one)) == read(database, lease.run_id).model_dump(mode="json")
 
 
@@ -70,7 +70,7 @@ def test_what_was_edited_to_be_no_object_ends_no_page(database: Database, edited
     expected = read(database, run_id).model_dump(mode="json")
     ask(database, f"update runs set counts = '{edited}', error = '{edited}'")
     with database.reading() as session:
-        [listed] = repository.list_runs(driver_of(session), RunFilter(), None, 1).data
+        [listed] = answer(session, repository.list_runs(RunFilter(), None, 1)).data
     answered = json.loads(msgspec.json.encode(listed))
     assert answered["counts"] == expected["counts"]
     assert (answered["error"] or {"title": ""})["title"] == ""

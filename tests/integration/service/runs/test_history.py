@@ -3,7 +3,7 @@ from uuid import uuid4
 
 import pytest
 
-from service.database.engine import Database, driver_of
+from service.database.engine import Database, answer
 from service.errors import Invalid, NotFound
 from service.runs import operations, repository
 from service.runs.repository import Answers, Lease, LogLine, RunFilter, TickRun
@@ -19,7 +19,7 @@ DAY = timedelta(days=1)
 
 def page_of(database: Database, which: RunFilter, cursor: str | None, limit: int) -> Answers:
     with database.reading() as session:
-        return repository.list_runs(driver_of(session), which, cursor, limit)
+        return answer(session, repository.list_runs(which, cursor, limit))
 
 
 def listed(database: Database, which: RunFilter) -> list[str]:
