@@ -13,7 +13,7 @@ import psycopg
 from psycopg.pq import TransactionStatus
 from psycopg.types.json import set_json_loads
 
-from service.database.unavailable import NONE_FREE, unavailable
+from service.database.unavailable import unavailable
 from service.database.urls import conninfo
 from service.errors import Unavailable
 
@@ -44,26 +44,20 @@ class Questions:
     async def ask(self, question: Question[T]) -> T:
         """The answer; it may be asked twice for it.
 
-        Raises Unavailable when the database does not answer or has no connection to spare.
+        Raises Unavailable when the database does not answer in time or has no connection to spare.
         """
-        await self._take_turn()
         try:
-            with unavailable():
-                return question.read(await self._answer(question))
-        finally:
-            self._turns.release()
+            async with asyncio.timeout(self._patience), self._turns:
+                with unavailable():
+                    return question.read(await self._answer(question))
+        except TimeoutError:
+            message = f"the database gave no answer within {self._patience:g} s, or had no connection to spare"
+            raise Unavailable(message) from None
 
     async def close(self) -> None:
         """Close the connections that are not in use."""
         while self._idle:
             await self._idle.pop().close()
-
-    async def _take_turn(self) -> None:
-        try:
-            async with asyncio.timeout(self._patience):
-                await self._turns.acquire()
-        except TimeoutError:
-            raise Unavailable(NONE_FREE) from None
 
     async def _answer(self, question: Question[T]) -> list[Row]:
         while self._idle:

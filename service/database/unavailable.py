@@ -9,7 +9,6 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from service.errors import Unavailable
 
-NONE_FREE = "no connection to the database became free in time"
 # By the first two signs of SQLSTATE: connection, read-only after a failover, rollback, resources, operator, system.
 PASSING = frozenset({"08", "25", "40", "53", "57", "58"})
 # More than Postgres can ever take, as a key of an index that is too long.
@@ -22,7 +21,8 @@ def unavailable() -> Generator[None]:
     try:
         yield
     except PoolTimeout as error:
-        raise Unavailable(NONE_FREE) from error
+        message = "no connection to the database became free in time"
+        raise Unavailable(message) from error
     except (DBAPIError, psycopg.Error) as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
         if (isinstance(error, DBAPIError) and error.connection_invalidated) or _passes(cause):

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
+import msgspec
 from sqlalchemy.orm import Session
 
-from service.errors import Conflict, Invalid
+from service.errors import WHOLE, Conflict, Invalid
 from service.runs import repository
 from service.runs.repository import NewRun, TickRun, automations, reports
 from service.runs.schemas import RunCreate
@@ -18,6 +19,9 @@ from service.workflows.documents import Json, merge_patch, value_at
 from service.workflows.operations import Rules, problems_under
 from service.workflows.schemas import Overlap
 from service.workflows.vault import Vault, merge_masked
+
+# They are part of each list of runs.
+MAX_OVERRIDES_BYTES = 64 * 1024
 
 
 def run_now(session: Session, name: str, wanted: RunCreate, rules: Rules, idempotency_key: str | None = None) -> RunRow:
@@ -103,6 +107,10 @@ def _checked(overrides: Json, stored: Json, rules: Rules) -> tuple[Json, str | N
     if not overrides:
         return {}, None
     with problems_under("overrides"):
+        size = len(msgspec.json.encode(overrides))
+        if size > MAX_OVERRIDES_BYTES:
+            message = f"is {size:,} bytes as JSON, of {MAX_OVERRIDES_BYTES:,} at most; change the workflow for more"
+            raise Invalid.at(WHOLE, message)
         merge_masked(overrides, {})
         checked = rules.checker.check(merge_patch(rules.vault.open(stored), overrides))
         own = [path for path in checked.secret_paths if value_at(overrides, path) is not None]

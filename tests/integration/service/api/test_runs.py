@@ -38,6 +38,14 @@ def test_a_repeated_request_starts_no_second_run(client: httpx.Client) -> None:
     assert list(problems(too_long)) == ["Idempotency-Key"]
 
 
+def test_overrides_that_a_list_could_not_hold_are_refused(client: httpx.Client) -> None:
+    create(client)
+    large = {"source": {"sourceConfig": {"config": {"tableFilterPattern": {"includes": ["x" * 65_536]}}}}}
+    response = client.post("/api/v1/workflows/shop/runs", json={"overrides": large})
+    message = "is 65,615 bytes as JSON, of 65,536 at most; change the workflow for more"
+    assert problems(response) == {"overrides": message}
+
+
 def test_overrides_are_checked_with_the_definition(client: httpx.Client) -> None:
     create(client)
     url = "/api/v1/workflows/shop/runs"

@@ -92,7 +92,7 @@ def test_who_waits_too_long_for_a_connection_is_told_so(empty_database_url: str)
         sleeping = [asyncio.create_task(questions.ask(question(b"select pg_sleep(60)"))) for _ in range(2)]
         await asyncio.sleep(0)  # they are the first
         try:
-            with pytest.raises(Unavailable, match="free in time"):
+            with pytest.raises(Unavailable, match="no connection to spare"):
                 await questions.ask(question(PID))
         finally:
             for task in sleeping:
@@ -101,6 +101,15 @@ def test_who_waits_too_long_for_a_connection_is_told_so(empty_database_url: str)
         assert await questions.ask(question(b"select 1")) == [(1,)]
 
     ask(empty_database_url, three, patience_seconds=0.5)
+
+
+def test_a_question_that_takes_too_long_is_given_up(empty_database_url: str) -> None:
+    async def wait(questions: Questions) -> object:
+        with pytest.raises(Unavailable, match=r"no answer within 0\.2 s"):
+            await questions.ask(question(b"select pg_sleep(60)"))
+        return await questions.ask(question(SLEEPING))
+
+    assert ask(empty_database_url, wait, patience_seconds=0.2) == [(0,)]
 
 
 def test_connections_lost_while_idle_are_not_noticed(empty_database_url: str) -> None:
