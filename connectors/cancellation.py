@@ -38,7 +38,7 @@ class Cancellation:
     @property
     def requested(self) -> bool:
         """Whether the run has to stop."""
-        # Asked several times for each table.
+        # Asked several times for each table: for nearly all of them the clock and one comparison do.
         return self._event.is_set() or (time.monotonic() >= self._first_end and self._expired())
 
     @property

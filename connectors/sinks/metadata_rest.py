@@ -142,12 +142,13 @@ class MetadataRestSink:
         self._number += 1
         if isinstance(record, Request):
             self._write_request(record)
-        elif isinstance(record, ScopeEnd):
+            return
+        if isinstance(record, ScopeEnd):
             self._ledger.end(self._number, record)
-            self._advance()
         else:
             self._ledger.deletion(self._number, record)
-            self._advance()
+        self._put_due(time.monotonic())
+        self._advance()
 
     def write_line(self, line: Line) -> None:
         """Take a line of a file in place of a record."""
@@ -249,8 +250,12 @@ class MetadataRestSink:
             self._put_all(collection)
         elif self._buffers.full(batch):
             self._put_full(collection)
-        for due in self._buffers.due(now):
-            self._put_all(due)
+        self._put_due(now)
+
+    def _put_due(self, now: float) -> None:
+        """Send what is old enough. Only what is written asks for it: while the source is silent, nothing is sent."""
+        for collection in self._buffers.due(now):
+            self._put_all(collection)
 
     def _put_all(self, collection: str) -> None:
         for batch in self._buffers.take(collection):

@@ -1,6 +1,6 @@
 """AWS Glue's Data Catalog: its databases are schemas, in one database named like the account."""
 
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
 from typing import Annotated, Any, Literal
@@ -89,7 +89,7 @@ class GlueSource:
             elif problem is not None:
                 nameless.append(problem)
         if nameless:
-            raise nameless[0]
+            raise _all_of(nameless)
 
     def routines(self, _database: str, _schema: str) -> Iterable[Routine]:
         """Glue has user-defined functions without a text: they are left out."""
@@ -101,6 +101,14 @@ class GlueSource:
                 msg = "get_databases: the answer names a database without Name or CatalogId"
                 raise SourceUnavailable(msg, "give databaseName, or see whether endPointURL is that of Glue")
             yield row
+
+
+def _all_of(nameless: Sequence[ConnectorError]) -> ConnectorError:
+    """The error of the first, which also says how many tables are lost: there is no name to tell them by."""
+    first = nameless[0]
+    if len(nameless) == 1:
+        return first
+    return ConnectorError(f"{first.message}; so {len(nameless)} tables without a name are left out", first.advice)
 
 
 def _broken(problem: ConnectorError) -> Table:

@@ -140,6 +140,32 @@ def test_a_slow_source_shows_progress(fake: FakeOpenMetadata, run: Run, monkeypa
     sink.close()
 
 
+@pytest.mark.parametrize("next_one", [ScopeEnd("s.d.x", {"table": 2}), deletion("t0", "t1")])
+def test_after_a_pause_full_batches_are_sent_whatever_comes_next(
+    fake: FakeOpenMetadata, run: Run, monkeypatch: pytest.MonkeyPatch, next_one: Record
+) -> None:
+    monkeypatch.setattr("connectors.sinks.metadata_rest.BUFFER_SECONDS", 0.05)
+    sink = run.sink(bulk_sink_batch_size=2)
+    for record in tree(2):
+        sink.write(record)
+    time.sleep(0.1)
+    assert fake.sent("PUT", "/tables/bulk") == []
+    sink.write(next_one)
+    eventually(lambda: fake.entities("tables").keys() == {"s.d.x.t0", "s.d.x.t1"}, "the full batch is sent")
+    if isinstance(next_one, ScopeEnd):
+        eventually(lambda: run.report.scopes == ["s.d.x"], "its scope is done before the source is")
+    sink.close()
+
+
+def test_after_a_pause_the_close_sends_full_batches(fake: FakeOpenMetadata, run: Run) -> None:
+    sink = run.sink(bulk_sink_batch_size=2)
+    for record in [*tree(2), ScopeEnd("s.d.x", {"table": 2})]:
+        sink.write(record)
+    assert (fake.sent("PUT", "/tables/bulk"), run.report.scopes) == ([], [])
+    sink.close()
+    assert (len(fake.entities("tables")), run.report.scopes) == (2, ["s.d.x"])
+
+
 def test_writing_waits_for_a_slow_server(fake: FakeOpenMetadata, run: Run) -> None:
     sink = run.sink(bulk_sink_batch_size=1, inFlight=2)
     for record in tree(0):

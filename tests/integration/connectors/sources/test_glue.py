@@ -131,6 +131,14 @@ def test_a_table_without_a_name_is_its_databases_failure_after_the_others() -> N
     [failure] = malformed({"Owner": "ada"}, {"Owner": "bob"}).report.failures
     assert (failure.entity, failure.name) == ("table", "svc.1.lake")
     assert "`Name`" in failure.cause
+    assert failure.cause.endswith("; so 2 tables without a name are left out")
+    assert failure.advice == "see whether endPointURL is the address of Glue"
+
+
+def test_of_a_single_table_without_a_name_no_number_is_told() -> None:
+    [failure] = malformed({"Owner": "ada"}).report.failures
+    assert "`Name`" in failure.cause
+    assert "are left out" not in failure.cause
 
 
 def test_what_is_no_table_is_told_with_its_mend() -> None:

@@ -1,6 +1,7 @@
 import httpx
 import pytest
 
+from connectors.errors import ConfigurationError
 from connectors.http.proxies import proxy_of
 
 NAMES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
@@ -26,6 +27,15 @@ def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"ALL_PROXY": "http://gate", "NO_PROXY": "om:8586"}, "http://om:8585/api", "http://gate"),
         ({"ALL_PROXY": "http://gate", "NO_PROXY": "example.org"}, "https://om.example.org", None),
         ({"ALL_PROXY": "http://gate", "NO_PROXY": "*"}, "https://om", None),
+        ({"ALL_PROXY": "http://gate", "NO_PROXY": "::1"}, "http://[::1]/api", None),
+        ({"ALL_PROXY": "http://gate", "NO_PROXY": "::1"}, "http://[::1]:8585/api", None),
+        ({"ALL_PROXY": "http://gate", "NO_PROXY": "[::1]"}, "http://[::1]/api", None),
+        ({"ALL_PROXY": "http://gate", "NO_PROXY": "[::1]"}, "http://[::1]:8585/api", None),
+        ({"ALL_PROXY": "http://gate", "NO_PROXY": "[::1]:8585"}, "http://[::1]:8585/api", None),
+        ({"ALL_PROXY": "http://gate", "NO_PROXY": "[::1]:8586"}, "http://[::1]:8585/api", "http://gate"),
+        ({"ALL_PROXY": "http://gate", "NO_PROXY": "::2"}, "http://[::1]:8585/api", "http://gate"),
+        ({"ALL_PROXY": "socks5://gate", "NO_PROXY": "om"}, "http://om:8585/api", None),
+        ({"ALL_PROXY": "socks5://gate", "HTTP_PROXY": "gate"}, "http://om:8585/api", "http://gate"),
     ],
 )
 def test_takes_the_proxy_of_the_environment(
@@ -34,3 +44,26 @@ def test_takes_the_proxy_of_the_environment(
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
     assert proxy_of(httpx.URL(address)) == proxy
+
+
+@pytest.mark.parametrize(
+    ("variable", "proxy", "fault"),
+    [
+        ("ALL_PROXY", "socks5://u:secret@gate:1080", "names a proxy of socks5://"),
+        ("all_proxy", "socks5://u:secret@gate:1080", "names a proxy of socks5://"),
+        ("HTTP_PROXY", "foo://gate", "names a proxy of foo://"),
+        ("HTTP_PROXY", "http://u:secret@gate:port", "is not the address of a proxy"),
+        ("HTTP_PROXY", "http://", "is not the address of a proxy"),
+    ],
+)
+def test_names_the_variable_of_a_proxy_that_cannot_be_used(
+    monkeypatch: pytest.MonkeyPatch, variable: str, proxy: str, fault: str
+) -> None:
+    monkeypatch.setenv(variable, proxy)
+    with pytest.raises(ConfigurationError) as caught:
+        proxy_of(httpx.URL("http://om:8585/api"))
+    (problem,) = caught.value.problems
+    assert problem.path == variable.upper()
+    assert fault in problem.message
+    assert "set it to the address of an HTTP proxy, like http://gate:3128" in problem.message
+    assert "secret" not in problem.message
