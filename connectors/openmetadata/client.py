@@ -37,6 +37,7 @@ JSON_PATCH = "application/json-patch+json"
 SHORTEST_SECRET = 8
 CONNECTION_KEY = "workflowConfig.openMetadataServerConfig"
 HOST_PORT_HINT = f"{CONNECTION_KEY}.hostPort must be the address of the API, like http://openmetadata:8585/api"
+AUTHORIZATION, CONTENT_TYPE = "Authorization", "Content-Type"
 REFERENCE = re.compile(r"%\(([^)]+)\)s")
 
 
@@ -80,8 +81,11 @@ class OpenMetadataClient:
         self._report = report
         self._limits = limits or Limits()
         self._token = Token(connection, tokens)
-        self._extra = {name: value.get_secret_value() for name, value in connection.extra_headers.items()}
-        self._always = _always(self._extra)
+        self._always = _always()
+        ours = {name.lower(): name for name in (*self._always, AUTHORIZATION, CONTENT_TYPE)}
+        # One that is meant to stand for one of ours does so, however it is written.
+        extra = connection.extra_headers.items()
+        self._extra = {ours.get(name.lower(), name): value.get_secret_value() for name, value in extra}
         address = self._address()
         self._attempts = Attempts(self._limits.retry, cancellation)
         self._version: Version | None = None
@@ -259,9 +263,9 @@ class OpenMetadataClient:
         return FatalError(f"{self._connection.host_port} is not the API of an OpenMetadata server", HOST_PORT_HINT)
 
     def _headers(self, token: str, call: Call) -> dict[str, str]:
-        own = {"Authorization": f"Bearer {token}"} if token else {}
+        own = {AUTHORIZATION: f"Bearer {token}"} if token else {}
         if call.body is not None:
-            own["Content-Type"] = JSON_PATCH if call.method == "PATCH" else "application/json"
+            own[CONTENT_TYPE] = JSON_PATCH if call.method == "PATCH" else "application/json"
         for name, value in self._extra.items():
             own[name] = REFERENCE.sub(lambda found: own.get(found[1], ""), value)
         return self._always | own
@@ -284,16 +288,14 @@ def by_name(collection: str, name: str) -> str:
     return f"/{collection}/name/{quote(name, safe='')}"
 
 
-def _always(extra: Mapping[str, str]) -> dict[str, str]:
-    """The headers of every request, but for those that the definition has as its own."""
-    headers = {
+def _always() -> dict[str, str]:
+    """The headers of every request."""
+    return {
         "Accept": "application/json",
         "Accept-Encoding": "gzip, deflate",
         "Connection": "keep-alive",
         "User-Agent": f"headwater/{_own_version()}",
     }
-    given = set(map(str.lower, extra))
-    return {name: value for name, value in headers.items() if name.lower() not in given}
 
 
 def _own_version() -> str:

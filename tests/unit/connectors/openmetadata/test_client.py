@@ -1,6 +1,6 @@
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -79,11 +79,14 @@ def test_says_who_it_is_and_shows_its_token(fake: FakeOpenMetadata) -> None:
     assert request.headers["x-copy"] == "again Bearer token !"
 
 
-def test_a_header_of_the_definition_goes_before_its_own(fake: FakeOpenMetadata) -> None:
-    with client_of(fake, extraHeaders={"user-agent": "mine"}) as client:
+@pytest.mark.parametrize("spelling", [str, str.lower, str.upper])
+def test_a_header_of_the_definition_stands_for_its_own(fake: FakeOpenMetadata, spelling: Callable[[str], str]) -> None:
+    given = {spelling("User-Agent"): "mine", spelling("Authorization"): "Bearer token"}
+    with client_of(fake, extraHeaders=given) as client:
         client.request("get", "GET", "/users/name/nobody")
     (request,) = fake.requests
-    assert request.headers["user-agent"] == "mine"
+    assert request.headers.get_all("user-agent") == ["mine"]
+    assert request.headers.get_all("authorization") == ["Bearer token"]
     assert request.headers["accept-encoding"] == "gzip, deflate"
 
 
