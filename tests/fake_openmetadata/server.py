@@ -202,7 +202,7 @@ class Handler(BaseHTTPRequestHandler):
         fake = self._fake
         raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         parts = urlsplit(self.path)
-        headers = {name.lower(): value for name, value in self.headers.items()}
+        headers = {name.lower(): ", ".join(self.headers.get_all(name, ())) for name in self.headers}
         request = Request(self.command, unquote(parts.path), dict(parse_qsl(parts.query, True)), headers, raw)
         fault = fake.arrived(request)
         try:
