@@ -75,8 +75,8 @@ def _page(rows: Sequence[Row], limit: int) -> Answers:
 def _answer(row: Row) -> dict[str, Any]:
     run = dict(zip(_ALIASES, row, strict=True))
     run["counts"] = _COUNTS | _object(run["counts"])
-    run["error"] = run["error"] and _ERROR | _object(run["error"])
-    run["overrides"] = run["overrides"] and mask(run["overrides"])
+    run["error"] = _ERROR | error if (error := _object(run["error"])) else None
+    run["overrides"] = mask(_object(run["overrides"]))
     return run
 
 
