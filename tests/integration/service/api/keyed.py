@@ -59,9 +59,11 @@ def migrated(server: Server, template: str) -> Generator[Database]:
     """A store of one's own."""
     name = f"test_{uuid.uuid4().hex}"
     store = Database(server.create(name, template), pool_size=5)
-    yield store
-    store.dispose()
-    server.drop(name)
+    try:
+        yield store
+    finally:
+        store.dispose()
+        server.drop(name)
 
 
 @contextmanager
