@@ -24,11 +24,11 @@ settings.load_profile("shared machine")
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_collection() -> Generator[None, object, object]:
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
     """What is imported and collected stays to the end: the garbage collector would take a third of the time over it."""
     gc.disable()
     try:
-        with turn_to_collect():
+        with turn_to_collect(session.config):
             return (yield)
     finally:
         gc.freeze()

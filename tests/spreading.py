@@ -32,15 +32,18 @@ EMBEDDED = "tests/integration/service/database/"
 CONFORMANCE = "tests/conformance/"
 # They wait more than they work: begun last, they would go on when all other processes are idle.
 WAITING = ("tests/chaos/", "tests/acceptance/", EMBEDDED, "tests/integration/service/test_")
-# Any files will do to wait for each other, one for each processor.
-TURNS = sorted(Path(__file__).parent.glob("*.py"))[: len(os.sched_getaffinity(0))]
 
 
 @contextmanager
-def turn_to_collect() -> Generator[None]:
+def turn_to_collect(config: pytest.Config) -> Generator[None]:
     """As many processes collect at once as there are processors: what the first compile, the others find compiled."""
-    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    with TURNS[number % len(TURNS)].open("rb") as turn:
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    if worker is None:
+        yield
+        return
+    number = int(worker.removeprefix("gw")) % (os.cpu_count() or 1)
+    # Beside this process's folder are those of the run's others only: runs do not wait for each other.
+    with Path(config.option.basetemp).with_name(f"turn-{number}").open("w") as turn:
         fcntl.flock(turn, fcntl.LOCK_EX)
         yield
 
