@@ -31,6 +31,9 @@ class Source(msgspec.Struct, frozen=True):
     connector: Connector[Any, Any]
     config: Mapping[str, Any]
 
+    def __repr__(self) -> str:
+        return f"Source({self.connector!r})"
+
 
 class Reporting:
     """The reporters of this replica's attempts, each known by the attempt's lease."""

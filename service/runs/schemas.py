@@ -15,7 +15,7 @@ from service.workflows.wire import Input, Output
 class RunCreate(Input):
     """A run by hand: `overrides` is a JSON merge patch of the config for this run only."""
 
-    overrides: Document = Field(default_factory=dict)
+    overrides: Document = Field(default_factory=dict, repr=False)
     priority: int | None = Field(default=None, ge=-1000, le=1000)
 
 

@@ -28,6 +28,9 @@ class CheckedDefinition(msgspec.Struct, frozen=True):
     secret_paths: tuple[Path, ...] = ()
     notes: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        return f"CheckedDefinition({self.connector!r}, {self.secret_paths!r}, {self.notes!r})"
+
 
 class DefinitionChecker(Protocol):
     """Knows the connectors."""

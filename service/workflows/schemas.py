@@ -114,7 +114,7 @@ class WorkflowCreate(Input):
     enabled: bool = True
     schedule: Schedule | None = None
     policy: Policy = Policy()
-    config: Document
+    config: Document = Field(repr=False)
 
     @model_validator(mode="before")
     @classmethod
@@ -133,7 +133,7 @@ class WorkflowPatch(Input):
     enabled: bool = True
     schedule: Schedule | None = None
     policy: dict[str, JsonValue] = Field(default_factory=dict)
-    config: Document = Field(default_factory=dict)
+    config: Document = Field(default_factory=dict, repr=False)
 
 
 class Rollback(Input):
@@ -225,7 +225,7 @@ class Snapshot(Output):
     enabled: bool
     schedule: Schedule | None
     policy: Policy
-    config: dict[str, JsonValue]
+    config: dict[str, JsonValue] = Field(repr=False)
     connector: str
 
 
