@@ -143,7 +143,7 @@ class Ends:
         try:
             while not self._stored(slot, outcome) and not self._closing.wait(RETRY_SECONDS):
                 pass
-        except Exception:
+        except Exception:  # nothing of it could be stored: its lease runs out
             logger.exception("Run %s is left to be taken back", slot.run_id)
         finally:
             self._free({slot})
