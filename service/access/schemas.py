@@ -1,28 +1,19 @@
 """Keys and changes as people send and read them."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from service.access.roles import Role
 from service.access.tables import ApiKeyRow, AuditRow
 from service.workflows.documents import Json
-from service.workflows.wire import Input, Output
+from service.workflows.wire import Input, Instant, Output
 
 Via: TypeAlias = Literal["api", "openmetadata", "command-line"]
 
 
-def _in_utc(instant: datetime) -> datetime:
-    try:
-        return instant.astimezone(UTC)
-    except OverflowError as error:
-        message = "is out of range"
-        raise ValueError(message) from error
-
-
 KeyName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._@/-]*$", max_length=128)]
-Instant = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 
 
 class KeyCreate(Input):

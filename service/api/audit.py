@@ -11,8 +11,8 @@ from service.access.roles import Role
 from service.access.schemas import AuditRead
 from service.api.bodies import DocumentRoute
 from service.api.callers import needs
-from service.api.dependencies import BASE, Instant, PageQuery, SessionDep
-from service.workflows.wire import Page
+from service.api.dependencies import BASE, PageQuery, SessionDep
+from service.workflows.wire import Instant, Page
 
 router = APIRouter(prefix=f"{BASE}/audit", tags=["audit"], route_class=DocumentRoute)
 

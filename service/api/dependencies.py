@@ -1,13 +1,12 @@
 """What endpoints are given: the parts of the service, a session per request, checked parameters."""
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from threading import BoundedSemaphore
 from typing import Annotated
 
 import msgspec
 from fastapi import Depends, Path, Query, Request
-from pydantic import AfterValidator, AwareDatetime, Field
+from pydantic import Field
 from sqlalchemy.orm import Session
 
 from service.access.audit import Actor, Trail
@@ -22,9 +21,8 @@ from service.execution.checks import Checker
 from service.execution.openmetadata import OpenMetadata
 from service.metrics import Metrics
 from service.settings import Settings
-from service.workflows.documents import UNSTORABLE, is_storable
 from service.workflows.operations import Rules
-from service.workflows.wire import Input
+from service.workflows.wire import Input, Storable
 
 BASE = "/api/v1"
 MAX_PAGE = 500
@@ -119,23 +117,6 @@ async def work_of(request: Request, session: SessionDep, services: ServicesDep, 
 WorkDep = Annotated[Work, Depends(work_of)]
 
 
-def _storable(text: str) -> str:
-    if not is_storable(text):
-        message = f"is a text {UNSTORABLE}"
-        raise ValueError(message)
-    return text
-
-
-def _in_utc(instant: datetime) -> datetime:
-    try:
-        return instant.astimezone(UTC)
-    except OverflowError as error:
-        message = "is out of range"
-        raise ValueError(message) from error
-
-
-Storable = AfterValidator(_storable)
-Instant = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 WorkflowName = Annotated[str, Path(description="The workflow's name.", max_length=128), Storable]
 
 

@@ -15,7 +15,6 @@ from service.api.connectors import connector_named
 from service.api.dependencies import (
     BASE,
     MAX_ID,
-    Instant,
     PageDep,
     PageQuery,
     QuestionsDep,
@@ -35,7 +34,7 @@ from service.scheduling.triggers import ticks_between
 from service.workflows import repository as workflows
 from service.workflows.documents import Json, value_at
 from service.workflows.schedule import read_schedule
-from service.workflows.wire import Input, Output, Page
+from service.workflows.wire import Input, Instant, Output, Page
 
 MAX_BACKFILL = 1000
 MAX_LOG_LINES = 2000
@@ -43,6 +42,7 @@ MAX_LOG_LINES = 2000
 router = APIRouter(prefix=f"{BASE}/runs", tags=["runs"], route_class=DocumentRoute)
 starting = APIRouter(prefix=f"{BASE}/workflows", tags=["runs"], route_class=DocumentRoute)
 
+AS_IT_IS = RunCreate()
 RunId = Annotated[UUID, Path(description="The run's id.")]
 IdempotencyKey = Annotated[
     str | None,
@@ -97,7 +97,7 @@ def start_run(
     name: WorkflowName,
     work: WorkDep,
     response: Response,
-    request: Annotated[RunCreate | None, Body(examples=[examples.RUN_NOW])] = None,
+    wanted: Annotated[RunCreate, Body(examples=[examples.RUN_NOW])] = AS_IT_IS,
     idempotency_key: IdempotencyKey = None,
 ) -> RunRead:
     """Queue a run. `overrides` is a JSON merge patch of the config, for this run only; the whole must be valid.
@@ -105,7 +105,6 @@ def start_run(
     An operator may override `source.sourceConfig`, but for a connection in it; all else could send stored secrets
     elsewhere and is for an admin.
     """
-    wanted = request or RunCreate()
     if not work.caller.role.includes(Role.ADMIN):
         _require_harmless(wanted.overrides, workflows.get(work.session, name).connector)
     row = operations.run_now(work.session, name, wanted, work.rules, idempotency_key)

@@ -9,14 +9,14 @@ from service.runs.status import AttemptOutcome, RunState, Trigger
 from service.runs.tables import AttemptRow, FailureRow, LogRow, RunRow
 from service.workflows.schemas import Document
 from service.workflows.vault import mask
-from service.workflows.wire import Input, Output
+from service.workflows.wire import Input, Integer, Output
 
 
 class RunCreate(Input):
     """A run by hand: `overrides` is a JSON merge patch of the config for this run only."""
 
     overrides: Document = Field(default_factory=dict, repr=False)
-    priority: int | None = Field(default=None, ge=-1000, le=1000)
+    priority: Integer | None = Field(default=None, ge=-1000, le=1000)
 
 
 class RunError(Output):

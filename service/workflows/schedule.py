@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Annotated, TypeAlias, cast
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, AwareDatetime, Discriminator, Field, JsonValue, Tag, TypeAdapter, model_validator
+from pydantic import AfterValidator, Discriminator, Field, JsonValue, Tag, TypeAdapter, model_validator
 
 from service.workflows.documents import Json
-from service.workflows.wire import Input
+from service.workflows.wire import Input, Integer, ZonedInstant
 
 MAX_INTERVAL_SECONDS = 366 * 24 * 3600
 # Files beside the zones that are not the same everywhere.
@@ -31,9 +31,9 @@ TimeZone = Annotated[str, Field(max_length=64), AfterValidator(_known_zone)]
 
 class _Recurring(Input):
     timezone: TimeZone = "UTC"
-    jitter_seconds: int = Field(default=0, ge=0, le=24 * 3600)
-    start: AwareDatetime | None = None
-    end: AwareDatetime | None = None
+    jitter_seconds: Integer = Field(default=0, ge=0, le=24 * 3600)
+    start: ZonedInstant | None = None
+    end: ZonedInstant | None = None
 
     @model_validator(mode="after")
     def _ends_after_its_start(self) -> "_Recurring":
@@ -52,14 +52,14 @@ class CronSchedule(_Recurring):
 class IntervalSchedule(_Recurring):
     """Due every so many seconds, counted from `anchor` (by default the Unix epoch)."""
 
-    interval_seconds: int = Field(ge=1, le=MAX_INTERVAL_SECONDS)
-    anchor: AwareDatetime | None = None
+    interval_seconds: Integer = Field(ge=1, le=MAX_INTERVAL_SECONDS)
+    anchor: ZonedInstant | None = None
 
 
 class AtSchedule(Input):
     """Due once."""
 
-    at: AwareDatetime
+    at: ZonedInstant
 
 
 def _kind(value: object) -> str | None:

@@ -17,11 +17,11 @@ from pydantic import (
 )
 
 from service.errors import Invalid
-from service.workflows.documents import UNSTORABLE, Json, check_document, is_storable
+from service.workflows.documents import Json, check_document
 from service.workflows.schedule import Schedule, read_schedule
 from service.workflows.tables import RevisionRow, WorkflowRow
 from service.workflows.vault import mask
-from service.workflows.wire import Input, Output
+from service.workflows.wire import Boolean, Input, Integer, Number, Output, Storable
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
 DAY = 24 * 3600
@@ -51,13 +51,6 @@ class Isolation(StrEnum):
     PROCESS = "process"
 
 
-def _storable(text: str) -> str:
-    if not is_storable(text):
-        message = f"is a text {UNSTORABLE}"
-        raise ValueError(message)
-    return text
-
-
 def _document(document: Json) -> Json:
     try:
         return check_document(document)
@@ -65,7 +58,6 @@ def _document(document: Json) -> Json:
         raise ValueError(error.message) from error
 
 
-Storable = AfterValidator(_storable)
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 Description = Annotated[str, StringConstraints(max_length=4000), Storable]
 LabelKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._/-]{0,62}[A-Za-z0-9])?$")]
@@ -79,19 +71,19 @@ class Policy(Input):
 
     overlap: Overlap = Overlap.SKIP
     misfire: Misfire = Misfire.LATEST
-    misfire_grace_seconds: int = Field(default=3600, ge=0, le=31 * DAY)
-    catch_up_limit: int = Field(default=100, ge=1, le=1000, description="Most runs made at once by misfire: all.")
-    max_attempts: int = Field(default=3, ge=1, le=100)
-    retry_delay_seconds: float = Field(default=60, ge=0, le=DAY)
-    retry_backoff: float = Field(default=2.0, ge=1, le=10)
-    timeout_seconds: int | None = Field(default=7200, ge=1, le=31 * DAY, description="Of one attempt; null: none.")
-    priority: int = Field(default=0, ge=-1000, le=1000, description="Higher is claimed first.")
+    misfire_grace_seconds: Integer = Field(default=3600, ge=0, le=31 * DAY)
+    catch_up_limit: Integer = Field(default=100, ge=1, le=1000, description="Most runs made at once by misfire: all.")
+    max_attempts: Integer = Field(default=3, ge=1, le=100)
+    retry_delay_seconds: Number = Field(default=60, ge=0, le=DAY)
+    retry_backoff: Number = Field(default=2.0, ge=1, le=10)
+    timeout_seconds: Integer | None = Field(default=7200, ge=1, le=31 * DAY, description="Of one attempt; null: none.")
+    priority: Integer = Field(default=0, ge=-1000, le=1000, description="Higher is claimed first.")
     pool: Name = "default"
     isolation: Isolation = Isolation.THREAD
-    memory_limit_mb: int | None = Field(
+    memory_limit_mb: Integer | None = Field(
         default=None, ge=128, le=1_048_576, description="MiB that a run may allocate; needs isolation: process."
     )
-    pause_after_failures: int | None = Field(default=None, ge=1, le=1000)
+    pause_after_failures: Integer | None = Field(default=None, ge=1, le=1000)
 
     @field_validator("memory_limit_mb")
     @classmethod
@@ -111,7 +103,7 @@ class WorkflowCreate(Input):
     name: Name
     description: Description = ""
     labels: Labels = Field(default_factory=dict)
-    enabled: bool = True
+    enabled: Boolean = True
     schedule: Schedule | None = None
     policy: Policy = Policy()
     config: Document = Field(repr=False)
@@ -130,7 +122,7 @@ class WorkflowPatch(Input):
 
     description: Description = ""
     labels: dict[LabelKey, LabelValue | None] = Field(default_factory=dict, max_length=2 * MAX_LABELS)
-    enabled: bool = True
+    enabled: Boolean = True
     schedule: Schedule | None = None
     policy: dict[str, JsonValue] = Field(default_factory=dict)
     config: Document = Field(default_factory=dict, repr=False)
@@ -139,7 +131,7 @@ class WorkflowPatch(Input):
 class Rollback(Input):
     """The revision to go back to."""
 
-    revision: int = Field(ge=1, le=2**31 - 1)
+    revision: Integer = Field(ge=1, le=2**31 - 1)
 
 
 class WorkflowRead(Output):

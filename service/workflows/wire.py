@@ -3,21 +3,74 @@
 import base64
 import binascii
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Generic, TypeVar, cast
+from datetime import UTC, datetime
+from typing import Annotated, Generic, TypeVar, cast
 
-from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    JsonValue,
+    Strict,
+    ValidationError,
+)
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails
 
 from service.errors import Invalid, Problem
-from service.workflows.documents import dotted, is_storable
+from service.workflows.documents import UNSTORABLE, dotted, is_storable
 
 MAX_INTEGER = 2**63 - 1
+NO_NUMBERS: Mapping[type[object], str] = {bool: "a boolean", str: "a text"}
+SECONDS = re.compile(r"\s*[+-]?\d*\.?\d*\s*")
 
 T = TypeVar("T")
 RowT = TypeVar("RowT")
 ModelT = TypeVar("ModelT", bound=BaseModel)
+
+
+def _a_number(value: object) -> object:
+    other = NO_NUMBERS.get(type(value))
+    if other is not None:
+        message = f"must be a number, not {other}"
+        raise ValueError(message)
+    return value
+
+
+def _an_instant(value: object) -> object:
+    """Pydantic takes a number for seconds since 1970, which nobody means who writes 20260131."""
+    if not isinstance(value, str | datetime) or (isinstance(value, str) and SECONDS.fullmatch(value)):
+        message = "must be an instant as a text, like 2026-01-31T02:00:00Z"
+        raise ValueError(message)
+    return value
+
+
+def _in_utc(instant: datetime) -> datetime:
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError as error:
+        message = "is out of range"
+        raise ValueError(message) from error
+
+
+def _storable(text: str) -> str:
+    if not is_storable(text):
+        message = f"is a text {UNSTORABLE}"
+        raise ValueError(message)
+    return text
+
+
+Storable = AfterValidator(_storable)
+# As documents have them; pydantic would also take "yes" or 1 for true, and true for 1.
+Boolean = Annotated[bool, Strict()]
+Integer = Annotated[int, BeforeValidator(_a_number)]
+Number = Annotated[float, BeforeValidator(_a_number)]
+ZonedInstant = Annotated[AwareDatetime, BeforeValidator(_an_instant)]
+Instant = Annotated[ZonedInstant, AfterValidator(_in_utc)]
 
 
 class Input(BaseModel):

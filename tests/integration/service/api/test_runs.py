@@ -57,6 +57,7 @@ def test_overrides_are_checked_with_the_definition(client: httpx.Client) -> None
     assert right.json()["priority"] == 7
     assert password_in({"config": right.json()["overrides"]}) == "**********"
     assert list(problems(client.post(url, json={"priority": 10**6, "overides": {}}))) == ["priority", "overides"]
+    assert problems(client.post(url, json={"priority": True}))["priority"] == "must be a number, not a boolean"
 
 
 def test_runs_are_listed_the_last_first(client: httpx.Client) -> None:
@@ -84,6 +85,7 @@ def test_runs_are_listed_the_last_first(client: httpx.Client) -> None:
         ("state=asleep", "state.0"),
         ("since=yesterday", "since"),
         ("since=2026-01-01T00:00:00", "since"),
+        ("since=0", "since"),
         ("until=0001-01-01T00:00:00%2B14:00", "until"),
         ("limit=-1", "limit"),
         ("cursor=e30", "cursor"),
