@@ -25,20 +25,11 @@ from service.errors import Invalid, Problem
 from service.workflows.documents import UNSTORABLE, dotted, is_storable
 
 MAX_INTEGER = 2**63 - 1
-NO_NUMBERS: Mapping[type[object], str] = {bool: "a boolean", str: "a text"}
 SECONDS = re.compile(r"\s*[+-]?\d*\.?\d*\s*")
 
 T = TypeVar("T")
 RowT = TypeVar("RowT")
 ModelT = TypeVar("ModelT", bound=BaseModel)
-
-
-def _a_number(value: object) -> object:
-    other = NO_NUMBERS.get(type(value))
-    if other is not None:
-        message = f"must be a number, not {other}"
-        raise ValueError(message)
-    return value
 
 
 def _an_instant(value: object) -> object:
@@ -67,8 +58,8 @@ def _storable(text: str) -> str:
 Storable = AfterValidator(_storable)
 # As documents have them; pydantic would also take "yes" or 1 for true, and true for 1.
 Boolean = Annotated[bool, Strict()]
-Integer = Annotated[int, BeforeValidator(_a_number)]
-Number = Annotated[float, BeforeValidator(_a_number)]
+Integer = Annotated[int, Strict()]
+Number = Annotated[float, Strict()]
 ZonedInstant = Annotated[AwareDatetime, BeforeValidator(_an_instant)]
 Instant = Annotated[ZonedInstant, AfterValidator(_in_utc)]
 
