@@ -35,7 +35,8 @@ class TestClaim:
         assert (run.workflow_id, run.workflow, run.connector, run.revision) == (shop, "shop", "postgres", 1)
         assert (run.attempt, run.losses, run.policy.max_attempts, run.checkpoints) == (1, 0, 7, {})
         assert "hunter2" not in str(run)
-        assert run.definition(RULES.vault) == {"source": {"password": "hunter2", "user": "x"}, "threads": 1}
+        config, secrets = run.definition(RULES.vault)
+        assert (config, secrets) == ({"source": {"password": "hunter2", "user": "x"}, "threads": 1}, ["hunter2"])
         shown = read(database, run_id)
         assert (shown.state, shown.worker, shown.attempt) == (RunState.RUNNING, "w9", 1)
         assert shown.started_at == run.started_at
