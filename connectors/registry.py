@@ -53,7 +53,13 @@ class Plan(msgspec.Struct, frozen=True):
     connection: BaseModel | None
     options: SourceOptions
     sink: Destination
-    secret_paths: tuple[Path, ...]
+
+    @property
+    def secret_paths(self) -> tuple[Path, ...]:
+        """Where the secret texts of the definition stand, which may be references."""
+        place = self.connector.connection_path
+        found = secret_paths(self.connection) if self.connection is not None else ()
+        return (*((*place, *path) for path in found), *secret_paths(self.definition, without=place))
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -125,7 +131,7 @@ def plan(raw: Mapping[str, Any], *, confined: bool = False, files: SourceFiles =
         problems.extend(error.problems)
     if problems or options is None or sink is None:
         raise ConfigurationError(problems)
-    return Plan(definition, connector, connection, options, sink, tuple(_secrets(definition, connection, path)))
+    return Plan(definition, connector, connection, options, sink)
 
 
 def _connection_problems(definition: WorkflowDefinition, connector: Connector[Any, Any]) -> Iterator[Problem]:
@@ -233,11 +239,6 @@ def _notes(prefix: str, part: BaseModel) -> list[str]:
     own = [f"{prefix}{note}" for note in part.notes()] if isinstance(part, Model) else []
     below = [note for key, _, value in given if isinstance(value, Model) for note in _notes(f"{prefix}{key}.", value)]
     return [*unused, *own, *below]
-
-
-def _secrets(definition: WorkflowDefinition, connection: BaseModel | None, below: Path) -> list[Path]:
-    found = [(*below, *path) for path in secret_paths(connection)] if connection is not None else []
-    return [*found, *secret_paths(definition, without=below)]
 
 
 def connection_secrets(name: str, connection: Mapping[str, Any]) -> tuple[Path, ...]:

@@ -83,7 +83,7 @@ class RunExecutor(msgspec.Struct, frozen=True):
         config, planned = self._definition(attempt)
         folders = Folders(
             files=self.data_dir / "files",
-            dead_letters=self.data_dir / "dead-letters" / f"{claim.lease.run_id}.jsonl",
+            dead_letters=self.data_dir / f"dead-letters/{claim.lease.run_id}.jsonl",
             tokens=self.tokens,
             sources=self.sources,
         )

@@ -42,6 +42,12 @@ class TestClaim:
         assert shown.started_at == run.started_at
         assert outcomes(database, run.lease) == [(1, "running")]
 
+    def test_a_secret_that_an_override_removes_is_told_as_it_was(self, database: Database) -> None:
+        make(database)
+        queue(database, overrides={"source": {"password": None}})
+        [run] = claim(database)
+        assert run.definition(RULES.vault) == ({"source": {"type": "postgres"}, "threads": 1}, ["hunter2"])
+
     def test_urgency_then_age(self, database: Database) -> None:
         for name, priority in (("a", 0), ("b", 5), ("c", 5), ("d", -1)):
             make(database, name, policy={"priority": priority})
