@@ -80,7 +80,7 @@ def carry_out(
     runner = TopologyRunner(report, cancellation, planned.options.threads, beginning.finished)
     require_service(definition, cancellation, folders.tokens)
     with planned.connector.topology(context) as root:
-        sink = open_sink(definition, planned.options, report, cancellation, folders)
+        sink = open_sink(planned.sink, planned.options, report, cancellation, folders)
         try:
             # A service that the server has is not overwritten: a connection that never worked must not become one.
             runner.run(msgspec.structs.replace(root, held=True), sink.write)

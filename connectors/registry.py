@@ -30,7 +30,7 @@ from connectors.definition import (
 from connectors.errors import ConfigurationError, Problem, cause_of
 from connectors.secret_texts import Path, secret_paths
 from connectors.sinks.opening import CONFIG as SINK
-from connectors.sinks.opening import check_sink_config
+from connectors.sinks.opening import Destination, destination
 from connectors.source_files import EVERY_FILE, SourceFiles
 
 logger = logging.getLogger(__name__)
@@ -52,15 +52,21 @@ class Plan(msgspec.Struct, frozen=True):
     connector: Connector[Any, Any]
     connection: BaseModel | None
     options: SourceOptions
-    sink: BaseModel
-    secret_paths: tuple[Path, ...]
+    sink: Destination
+
+    @property
+    def secret_paths(self) -> tuple[Path, ...]:
+        """Where the secret texts of the definition stand, which may be references."""
+        place = self.connector.connection_path
+        found = secret_paths(self.connection) if self.connection is not None else ()
+        return (*((*place, *path) for path in found), *secret_paths(self.definition, without=place))
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What the author is to know of keys that are accepted and change nothing."""
         parts: list[tuple[str, BaseModel | None]] = [
             ("", self.definition),
-            (f"{SINK}.", self.sink),
+            (f"{SINK}.", self.sink.config),
             (f"{'.'.join(self.connector.connection_path)}.", self.connection),
             (f"{OPTIONS}.", self.options),
         ]
@@ -118,14 +124,14 @@ def plan(raw: Mapping[str, Any], *, confined: bool = False, files: SourceFiles =
     path, given = connector.connection_path, _value_at(raw, connector.connection_path)
     connection = part(".".join(path), connector.config, given) if given is not None else None
     options = part(OPTIONS, connector.options, source.source_config.config)
-    sink: Model | None = None
+    sink: Destination | None = None
     try:
-        sink = check_sink_config(definition, confined=confined)
+        sink = destination(definition, confined=confined)
     except ConfigurationError as error:
         problems.extend(error.problems)
     if problems or options is None or sink is None:
         raise ConfigurationError(problems)
-    return Plan(definition, connector, connection, options, sink, tuple(_secrets(definition, connection, path)))
+    return Plan(definition, connector, connection, options, sink)
 
 
 def _connection_problems(definition: WorkflowDefinition, connector: Connector[Any, Any]) -> Iterator[Problem]:
@@ -233,12 +239,6 @@ def _notes(prefix: str, part: BaseModel) -> list[str]:
     own = [f"{prefix}{note}" for note in part.notes()] if isinstance(part, Model) else []
     below = [note for key, _, value in given if isinstance(value, Model) for note in _notes(f"{prefix}{key}.", value)]
     return [*unused, *own, *below]
-
-
-def _secrets(definition: WorkflowDefinition, connection: BaseModel | None, below: Path) -> list[Path]:
-    found = [(*below, *path) for path in secret_paths(connection)] if connection is not None else []
-    found += [path for path in secret_paths(definition) if path[: len(below)] != below]
-    return found
 
 
 def connection_secrets(name: str, connection: Mapping[str, Any]) -> tuple[Path, ...]:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from connectors.cancellation import Cancellation
-from connectors.definition import Model, SourceOptions, WorkflowConfig, WorkflowDefinition, parse
+from connectors.definition import OpenMetadataConnection, SourceOptions, WorkflowConfig, WorkflowDefinition, parse
 from connectors.definition import Sink as SinkDefinition
 from connectors.errors import ConfigurationError
 from connectors.report import Observer
@@ -38,28 +38,30 @@ class Folders(msgspec.Struct, frozen=True):
     sources: SourceFiles = EVERY_FILE
 
 
-def check_sink_config(definition: WorkflowDefinition, *, confined: bool) -> Model:
-    """The config of the sink, which can be opened, as far as that can be told without opening it.
+class Destination(msgspec.Struct, frozen=True):
+    """Where the records of a definition go: to a file, or to the `server`."""
+
+    config: FileConfig | MetadataRestConfig
+    server: OpenMetadataConnection | None
+
+
+def destination(definition: WorkflowDefinition, *, confined: bool) -> Destination:
+    """What a definition says of its sink, which can be opened, as far as that can be told without opening it.
 
     A `confined` run writes its files below a folder that is not known yet.
 
     Raises:
         ConfigurationError: Names the path of every offending key.
     """
-    if definition.sink.type == "metadata-rest":
-        return parse(MetadataRestConfig, definition.sink.config, CONFIG)
-    config = parse(FileConfig, definition.sink.config, CONFIG)
-    if confined and Path(config.filename).is_absolute():
+    sink = definition.sink
+    config = parse(MetadataRestConfig if sink.type == "metadata-rest" else FileConfig, sink.config, CONFIG)
+    if confined and isinstance(config, FileConfig) and Path(config.filename).is_absolute():
         raise ConfigurationError.at(FILENAME, "must be relative: it is taken below the service's folder for files")
-    return config
+    return Destination(config, definition.workflow_config.open_metadata_server_config)
 
 
 def open_sink(
-    definition: WorkflowDefinition,
-    options: SourceOptions,
-    report: Observer,
-    cancellation: Cancellation,
-    folders: Folders,
+    where: Destination, options: SourceOptions, report: Observer, cancellation: Cancellation, folders: Folders
 ) -> Sink:
     """The sink of a run.
 
@@ -67,15 +69,14 @@ def open_sink(
         ConfigurationError: It cannot be opened as configured.
         SinkUnavailable, FatalError: The server does not answer, or is none that we can use.
     """
-    if definition.sink.type == "file":
-        return FileSink(file_path(parse(FileConfig, definition.sink.config, CONFIG), folders.files), report)
-    connection = definition.workflow_config.open_metadata_server_config
-    if connection is None:
+    config, server = where.config, where.server
+    if isinstance(config, FileConfig):
+        return FileSink(file_path(config, folders.files), report)
+    if server is None:
         raise ConfigurationError.at(SERVER, "is required by the sink metadata-rest")
-    config = parse(MetadataRestConfig, definition.sink.config, CONFIG)
     if config.api_endpoint:
         logger.warning("sink.config.api_endpoint is not used: the server is the one of openMetadataServerConfig")
-    target = Target(connection, config, folders.dead_letters, options.override_metadata, tokens=folders.tokens)
+    target = Target(server, config, folders.dead_letters, options.override_metadata, tokens=folders.tokens)
     return MetadataRestSink(target, report, cancellation)
 
 

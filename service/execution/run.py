@@ -29,7 +29,7 @@ from service.runs.repository import history
 from service.runs.repository.leases import ClaimedRun
 from service.workflows.documents import Json, value_at
 from service.workflows.schemas import Isolation
-from service.workflows.vault import Vault, sealed_paths
+from service.workflows.vault import Vault
 
 logger = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ class RunExecutor(msgspec.Struct, frozen=True):
         config, planned = self._definition(attempt)
         folders = Folders(
             files=self.data_dir / "files",
-            dead_letters=self.data_dir / "dead-letters" / f"{claim.lease.run_id}.jsonl",
+            dead_letters=self.data_dir / f"dead-letters/{claim.lease.run_id}.jsonl",
             tokens=self.tokens,
             sources=self.sources,
         )
@@ -122,11 +122,10 @@ class RunExecutor(msgspec.Struct, frozen=True):
         """The config with its secrets in place, and what it comes to."""
         claim = attempt.claim
         try:
-            opened = claim.definition(self.vault)
+            opened, values = claim.definition(self.vault)
         except Invalid as error:
             raise ConfigurationError(Problem(problem.path, problem.message) for problem in error.problems) from error
-        sealed = {*sealed_paths(claim.config), *sealed_paths(claim.overrides)}
-        logs.redact(str(value_at(opened, path)) for path in sealed)
+        logs.redact(values)
         planned = plan(opened, files=self.sources)
         if planned.definition.ingestion_pipeline_fqn is not None:
             self._report(attempt, opened, planned)

@@ -51,18 +51,24 @@ class Vault:
 
     def open(self, config: Mapping[str, JsonValue]) -> Json:
         """`config` with its sealed values in plain text. Raises Invalid with every path whose key is not here."""
+        return self.unseal(config)[0]
+
+    def unseal(self, config: Mapping[str, JsonValue]) -> tuple[Json, list[str]]:
+        """The same and the values themselves, as texts, for who has to keep them out of sight."""
         problems: list[Problem] = []
+        values: list[str] = []
         opened: JsonValue = dict(config)
-        for path in sealed_paths(config):
+        for path, token in _sealed(config.items(), ()):
             try:
-                text = self.decrypt((_token(value_at(opened, path)) or "").encode())
+                value = json.loads(self.decrypt(token.encode()))
             except Invalid:
                 problems.append(Problem(dotted(path), _OTHER_KEY))
             else:
-                opened = replaced(opened, path, json.loads(text))
+                opened = replaced(opened, path, value)
+                values.append(str(value))
         if problems:
             raise Invalid(problems)
-        return cast("Json", opened)
+        return cast("Json", opened), values
 
     def reseal(self, config: Mapping[str, JsonValue]) -> Json:
         """`config` with its sealed values under the first key, so that older keys can be dropped."""
@@ -112,7 +118,7 @@ def refers_to_secrets(value: JsonValue) -> bool:
 
 def sealed_paths(config: Mapping[str, JsonValue]) -> tuple[Path, ...]:
     """Where the sealed values stand."""
-    return tuple(_sealed_paths(config.items(), ()))
+    return tuple(path for path, _ in _sealed(config.items(), ()))
 
 
 def _unusable(reason: str) -> Invalid:
@@ -158,12 +164,13 @@ def _unmasked(new: JsonValue, old: JsonValue, path: Path, problems: list[Problem
     return new
 
 
-def _sealed_paths(items: Iterable[tuple[str | int, JsonValue]], path: Path) -> Iterator[Path]:
+def _sealed(items: Iterable[tuple[str | int, JsonValue]], path: Path) -> Iterator[tuple[Path, str]]:
     for key, item in items:
         if isinstance(item, dict):
-            if _token(item) is None:
-                yield from _sealed_paths(item.items(), (*path, key))
+            token = _token(item)
+            if token is None:
+                yield from _sealed(item.items(), (*path, key))
             else:
-                yield (*path, key)
+                yield (*path, key), token
         elif isinstance(item, list):
-            yield from _sealed_paths(enumerate(item), (*path, key))
+            yield from _sealed(enumerate(item), (*path, key))

@@ -57,9 +57,11 @@ class ClaimedRun(msgspec.Struct, frozen=True):
     policy: Policy
     checkpoints: Mapping[str, Json]
 
-    def definition(self, vault: Vault) -> Json:
-        """The config to run, its secrets in plain text. Raises Invalid for those that cannot be opened."""
-        return merge_patch(vault.open(self.config), vault.open(self.overrides))
+    def definition(self, vault: Vault) -> tuple[Json, list[str]]:
+        """The config to run, its secrets in plain text, and these. Raises Invalid for those that cannot be opened."""
+        config, secrets = vault.unseal(self.config)
+        overrides, others = vault.unseal(self.overrides)
+        return merge_patch(config, overrides), secrets + others
 
 
 class LostRun(msgspec.Struct, frozen=True):

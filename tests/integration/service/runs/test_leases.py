@@ -35,11 +35,18 @@ class TestClaim:
         assert (run.workflow_id, run.workflow, run.connector, run.revision) == (shop, "shop", "postgres", 1)
         assert (run.attempt, run.losses, run.policy.max_attempts, run.checkpoints) == (1, 0, 7, {})
         assert "hunter2" not in str(run)
-        assert run.definition(RULES.vault) == {"source": {"password": "hunter2", "user": "x"}, "threads": 1}
+        config, secrets = run.definition(RULES.vault)
+        assert (config, secrets) == ({"source": {"password": "hunter2", "user": "x"}, "threads": 1}, ["hunter2"])
         shown = read(database, run_id)
         assert (shown.state, shown.worker, shown.attempt) == (RunState.RUNNING, "w9", 1)
         assert shown.started_at == run.started_at
         assert outcomes(database, run.lease) == [(1, "running")]
+
+    def test_a_secret_that_an_override_removes_is_told_as_it_was(self, database: Database) -> None:
+        make(database)
+        queue(database, overrides={"source": {"password": None}})
+        [run] = claim(database)
+        assert run.definition(RULES.vault) == ({"source": {"type": "postgres"}, "threads": 1}, ["hunter2"])
 
     def test_urgency_then_age(self, database: Database) -> None:
         for name, priority in (("a", 0), ("b", 5), ("c", 5), ("d", -1)):

@@ -38,7 +38,9 @@ class TestRunNow:
         assert run.overrides == {"source": {"type": "mysql", "password": MASK}, "threads": 8}
         assert "hunter" not in json.dumps(ask(database, "select row_to_json(r) from runs r"))
         [claimed] = claim(database)
-        assert claimed.definition(RULES.vault) == {"source": {"type": "mysql", "password": "hunter9"}, "threads": 8}
+        config, secrets = claimed.definition(RULES.vault)
+        assert config == {"source": {"type": "mysql", "password": "hunter9"}, "threads": 8}
+        assert secrets == ["hunter2", "hunter9"]
 
     def test_the_outcome_is_checked_like_a_definition(self, database: Database) -> None:
         make(database)
@@ -162,6 +164,7 @@ def test_an_old_key_can_be_dropped_once_all_secrets_are_under_the_new_one(databa
         [lost] = automations.take_lost(session)
         assert vault.open(lost.document) == {"name": "t", "token": "hunter7"}
     [claimed] = claim(database)
-    assert claimed.definition(vault)["source"] == {"type": "postgres", "password": "hunter9"}
+    config, _ = claimed.definition(vault)
+    assert config["source"] == {"type": "postgres", "password": "hunter9"}
     with pytest.raises(Invalid, match="HEADWATER_SECRET_KEY does not have"), database.session() as session:
         operations.reseal(session, RULES.vault)

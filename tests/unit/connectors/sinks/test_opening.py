@@ -9,7 +9,7 @@ from connectors.errors import ConfigurationError
 from connectors.report import Report
 from connectors.sinks.file import FileSink
 from connectors.sinks.metadata_rest import MetadataRestSink
-from connectors.sinks.opening import Folders, check_sink_config, open_sink, replay_file
+from connectors.sinks.opening import Folders, destination, open_sink, replay_file
 from tests.fake_openmetadata import FakeOpenMetadata
 
 
@@ -43,7 +43,7 @@ def definition(
     ],
 )
 def test_takes_the_keys_of_openmetadata_and_its_own(config: dict[str, Any]) -> None:
-    check_sink_config(definition("metadata-rest", config), confined=False)
+    destination(definition("metadata-rest", config), confined=False)
 
 
 @pytest.mark.parametrize(
@@ -62,25 +62,28 @@ def test_takes_the_keys_of_openmetadata_and_its_own(config: dict[str, Any]) -> N
 )
 def test_names_the_key_that_is_wrong(kind: str, config: dict[str, Any], path: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        check_sink_config(definition(kind, config), confined=False)
+        destination(definition(kind, config), confined=False)
     assert [problem.path for problem in caught.value.problems] == [path]
 
 
 def test_opens_a_file_below_the_folder(tmp_path: Path) -> None:
     report, cancellation = Report(), Cancellation()
     folders = Folders(tmp_path, tmp_path / "dead")
-    sink = open_sink(definition("file", {"filename": "a.jsonl"}), SourceOptions(), report, cancellation, folders)
+    here, elsewhere = (
+        destination(definition("file", {"filename": name}), confined=False) for name in ("a.jsonl", "/etc/a")
+    )
+    sink = open_sink(here, SourceOptions(), report, cancellation, folders)
     sink.close()
     assert isinstance(sink, FileSink)
     assert [each.name for each in tmp_path.iterdir()] == ["a.jsonl"]
     with pytest.raises(ConfigurationError, match="filename"):
-        open_sink(definition("file", {"filename": "/etc/a"}), SourceOptions(), report, cancellation, folders)
+        open_sink(elsewhere, SourceOptions(), report, cancellation, folders)
 
 
 def test_a_confined_file_is_named_relative_to_the_folder() -> None:
-    check_sink_config(definition("file", {"filename": "below/a.jsonl"}), confined=True)
+    destination(definition("file", {"filename": "below/a.jsonl"}), confined=True)
     with pytest.raises(ConfigurationError, match="filename: must be relative"):
-        check_sink_config(definition("file", {"filename": "/a.jsonl"}), confined=True)
+        destination(definition("file", {"filename": "/a.jsonl"}), confined=True)
 
 
 @pytest.mark.parametrize("override", [False, True])
@@ -91,7 +94,7 @@ def test_opens_a_server_and_leaves_nothing_behind(
         asked = definition("metadata-rest", {"api_endpoint": "http://other/api"}, fake.host_port, override)
         folders = Folders(tmp_path, tmp_path / "dead.jsonl")
         options = SourceOptions.model_validate({"overrideMetadata": override})
-        sink = open_sink(asked, options, Report(), Cancellation(), folders)
+        sink = open_sink(destination(asked, confined=False), options, Report(), Cancellation(), folders)
         sink.close()
     assert isinstance(sink, MetadataRestSink)
     assert list(tmp_path.iterdir()) == []

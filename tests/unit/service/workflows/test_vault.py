@@ -42,6 +42,35 @@ def test_whatever_stands_at_a_secret_path_is_hidden(value: JsonValue) -> None:
         assert mask(sealed) == {"key": MASK}
 
 
+DOCUMENTS = st.dictionaries(
+    st.sampled_from("abc"),
+    st.recursive(
+        st.booleans() | st.text(),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("abc"), inner, max_size=3),
+        max_leaves=10,
+    ),
+)
+
+
+def texts(value: JsonValue, path: Path = ()) -> list[Path]:
+    """Where texts stand that can be sealed."""
+    if isinstance(value, dict):
+        return [found for key, item in value.items() for found in texts(item, (*path, key))]
+    if isinstance(value, list):
+        return [found for at, item in enumerate(value) for found in texts(item, (*path, at))]
+    return [path] if isinstance(value, str) and value and not value.startswith("secret:") else []
+
+
+@given(DOCUMENTS, st.data())
+def test_what_is_opened_is_told_with_each_value(config: Json, data: st.DataObject) -> None:
+    found = texts(config)
+    paths = [path for path in found if data.draw(st.booleans())]
+    vault = Vault([OLD])
+    sealed = vault.seal(config, paths)
+    assert sealed_paths(sealed) == tuple(paths)
+    assert vault.unseal(sealed) == (config, [value_at(config, path) for path in paths])
+
+
 def test_references_sealed_absent_and_empty_values_stay() -> None:
     vault = Vault([OLD])
     once = vault.seal(CONFIG, PATHS)
