@@ -20,16 +20,15 @@ class SourceFiles(msgspec.Struct, frozen=True):
             self.place(path)
 
     def place(self, path: str) -> Path:
-        """Where `path` really lies; a relative one begins at the first folder.
+        """Where `path` lies, without a link on the way from its folder; a relative one begins at the first folder.
 
         Raises:
             ValueError: It lies below none of the folders; says what to do.
         """
         if self.folders is None:
             return _resolved(Path(path))
-        if plainly := self._plainly(path):
-            folder, below = plainly
-            return Path(realpath(folder), below)
+        if plain := self._plainly(path):
+            return Path(plain).absolute()
         roots = [realpath(folder) for folder in self.folders]
         found = _resolved(Path(*roots[:1], path))
         if not any(lies_below(str(found), root) for root in roots):
@@ -38,12 +37,12 @@ class SourceFiles(msgspec.Struct, frozen=True):
             raise ValueError(msg)
         return found
 
-    def _plainly(self, path: str) -> tuple[Path, str] | None:
-        """The folder that `path` names and stays below, and its place there; None if that takes more to tell."""
+    def _plainly(self, path: str) -> str | None:
+        """Where `path` lies, if it names a folder and stays below it; None if that takes more to tell."""
         for at, folder in enumerate(self.folders or ()):
             below = path.removeprefix(f"{folder}{sep}")
             if (below != path or at == 0) and stays_below(folder, below):
-                return folder, below
+                return f"{folder}{sep}{below}"
         return None
 
 

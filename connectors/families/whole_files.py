@@ -66,7 +66,7 @@ class LocalFile(msgspec.Struct, frozen=True):
         return self.path
 
     def place(self) -> Path:
-        """Where it really lies.
+        """Where it lies.
 
         Raises:
             ValueError: Not where the service may read; says what to do.

@@ -2,14 +2,13 @@
 
 import gzip
 import logging
-import os
-from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import suppress
+from os import fsync, sep, urandom
 from os.path import realpath
 from pathlib import Path, PurePath
-from typing import BinaryIO, TypeVar, cast
-from uuid import uuid4
+from typing import BinaryIO
 
+import msgspec
 from pydantic import Field, field_validator
 
 from connectors.definition import Model
@@ -17,16 +16,17 @@ from connectors.errors import ConfigurationError, FatalError
 from connectors.models.base import Request
 from connectors.models.records import Record
 from connectors.report import Failure, Observer
-from connectors.sinks.entries import Encoding, Entry, Kind, Unencodable
-from connectors.sinks.lines import line_of
+from connectors.sinks.entries import Encoding, Unencodable
+from connectors.sinks.lines import Line, encoded
 from connectors.source_files import lies_below, stays_below
 
-T = TypeVar("T")
 FILENAME = "sink.config.filename"
 # Less than file systems take, as a suffix is added while the file is written.
 LONGEST_NAME = 200
 STAGE = "sink"
 PARTIAL = ".partial"
+# Said, as `open` asks the kernel before it chooses one.
+BUFFER_BYTES = 64 * 1024
 logger = logging.getLogger(__name__)
 
 
@@ -58,9 +58,9 @@ def file_path(config: FileConfig, folder: Path | None) -> Path:
         ConfigurationError: It would lie elsewhere, or is a folder.
     """
     path = Path(config.filename) if folder is None else folder / config.filename
-    if folder is not None and not (
-        stays_below(folder, config.filename) or lies_below(realpath(path), realpath(folder))
-    ):
+    # What lies there already is replaced, not followed: only the way there has to stay below.
+    way = config.filename.rpartition(sep)[0]
+    if folder is not None and not (stays_below(folder, way) or lies_below(realpath(path.parent), realpath(folder))):
         raise ConfigurationError.at(FILENAME, f"must lie below {folder}; write a name relative to it")
     if path.is_dir():
         raise ConfigurationError.at(FILENAME, f"{path} is a folder; name a file")
@@ -76,11 +76,15 @@ class FileSink:
 
     def __init__(self, path: Path, report: Observer) -> None:
         self._path = path
-        self._writing = path.with_name(f"{path.name}.{uuid4().hex[:8]}{PARTIAL}")
+        self._writing = Path(f"{path}.{urandom(4).hex()}{PARTIAL}")
         self._report = report
         self._encoding = Encoding()
-        self._stack = ExitStack()
-        self._stream = self._guarded(self._open)
+        try:
+            self._file = _opened(self._writing)
+        except OSError as error:
+            raise self._unwritable(error) from error
+        compressed = path.suffix == ".gz"
+        self._stream = gzip.GzipFile(fileobj=self._file, mode="wb", filename="") if compressed else self._file
 
     def write(self, record: Record) -> None:
         """See Sink."""
@@ -91,47 +95,49 @@ class FileSink:
         except Unencodable as error:
             self._report.failed(Failure(record.entity, record.fqn, STAGE, str(error)))
             return
-        entry = Entry(0, Kind.of(type(record)), record.fqn, body)
-        self._guarded(lambda: self._stream.write(line_of(entry)))
+        line = encoded(Line(record.entity, record.collection, record.fqn, msgspec.Raw(body)))
+        try:
+            self._stream.write(line)
+        except OSError as error:
+            raise self._unwritable(error) from error
         self._report.counted(record.entity, "written")
 
     def close(self) -> None:
         """See Sink."""
-        self._guarded(self._finish)
+        try:
+            self._finish()
+            self._writing.replace(self._path)
+        except OSError as error:
+            raise self._unwritable(error) from error
 
     def abort(self) -> None:
         """See Sink; what was written stays under the name that ends in .partial."""
-        partial = self._path.with_name(f"{self._path.name}{PARTIAL}")
+        partial = Path(f"{self._path}{PARTIAL}")
         try:
-            self._stack.close()
-            if self._writing.exists():
+            with suppress(FileNotFoundError):  # it was aborted before
+                self._finish()
                 self._writing.replace(partial)
         except OSError:
             logger.warning("%s may be incomplete", partial, exc_info=True)
 
-    def _open(self) -> BinaryIO:
-        try:
-            stream = self._stack.enter_context(self._writing.open("wb"))
-        except FileNotFoundError:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            stream = self._stack.enter_context(self._writing.open("wb"))
-        self._stack.callback(_sync, stream)
-        if self._path.suffix != ".gz":
-            return stream
-        return cast("BinaryIO", self._stack.enter_context(gzip.GzipFile(fileobj=stream, mode="wb", filename="")))
-
     def _finish(self) -> None:
-        self._stack.close()
-        self._writing.replace(self._path)
+        """Have all of it on the disk; nothing is left to do the second time."""
+        if self._file.closed:
+            return
+        with self._file:
+            if self._stream is not self._file:  # the end of what is compressed
+                self._stream.close()
+            self._file.flush()
+            fsync(self._file.fileno())
 
-    def _guarded(self, action: Callable[[], T]) -> T:
-        try:
-            return action()
-        except OSError as error:
-            msg = f"{self._path} cannot be written: {error.strerror or error}"
-            raise FatalError(msg, "check that the folder may be written to and that the disk has room") from error
+    def _unwritable(self, error: OSError) -> FatalError:
+        message = f"{self._path} cannot be written: {error.strerror or error}"
+        return FatalError(message, "check that the folder may be written to and that the disk has room")
 
 
-def _sync(stream: BinaryIO) -> None:
-    stream.flush()
-    os.fsync(stream.fileno())
+def _opened(path: Path) -> BinaryIO:
+    try:
+        return path.open("wb", BUFFER_BYTES)
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("wb", BUFFER_BYTES)

@@ -14,7 +14,7 @@ from connectors.decoding import decode, decoder_of
 from connectors.errors import ConfigurationError
 from connectors.models.kinds import REQUESTS
 from connectors.models.names import split_fqn
-from connectors.sinks.entries import Entry, Kind
+from connectors.sinks.entries import SERVICES, Entry, Kind
 
 COLLECTION = re.compile(r"[A-Za-z]+(/[A-Za-z]+)*")
 GZIP_MAGIC = b"\x1f\x8b"
@@ -32,9 +32,15 @@ class Line(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def line_of(entry: Entry, reason: str | None = None) -> bytes:
-    """The entry as a line; what a service connects with stays out, because it holds secrets."""
-    body = without_connection(entry.body) if entry.kind.service else entry.body
-    line = Line(entry.kind.entity, entry.kind.collection, entry.fqn, msgspec.Raw(body), reason)
+    """The entry as a line of a file."""
+    return encoded(Line(entry.kind.entity, entry.kind.collection, entry.fqn, msgspec.Raw(entry.body), reason))
+
+
+def encoded(line: Line) -> bytes:
+    """The bytes of a line; what a service connects with stays out, because it holds secrets."""
+    if line.collection.startswith(SERVICES):
+        request = msgspec.Raw(without_connection(bytes(line.request)))
+        line = msgspec.structs.replace(line, request=request)
     return msgspec.json.encode(line) + b"\n"
 
 

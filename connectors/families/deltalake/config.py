@@ -1,5 +1,6 @@
 """How users say where the tables of Delta Lake lie, in OpenMetadata's words."""
 
+from os.path import realpath
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -93,7 +94,7 @@ class DeltaLakeConfig(DatabaseConnection):
 
     def folder(self) -> Path:
         """Where the warehouse lies. Raises ValueError where it may not be read."""
-        return self.place("")
+        return Path(realpath(self.place("")))
 
     def place(self, below: str) -> Path:
         """Where something below the warehouse really lies. Raises ValueError where it may not be read."""

@@ -154,7 +154,7 @@ class GcpConfig(Model):
         return self._files.place(path).read_text(encoding="utf-8")
 
     def place(self, path: str) -> str:
-        """Where a file really lies; raises ValueError where it may not be read."""
+        """Where a file lies; raises ValueError where it may not be read."""
         return str(self._files.place(path))
 
     @property

@@ -26,4 +26,3 @@ FOREIGN_KEYS = """
     ORDER BY n.name COLLATE BINARY, f.id, f.seq
 """
 PRIMARY_KEY = "SELECT name FROM pragma_table_info(?, 'main') WHERE pk > 0 ORDER BY pk"
-COUNT = "SELECT count(*) FROM main.sqlite_schema m WHERE $own"

@@ -32,7 +32,7 @@ class SQLiteSource:
     def __init__(self, reader: Reader, name: str = DATABASE) -> None:
         self._reader = reader
         self._name = name
-        self._count = Once(self._counted)
+        self._names = Once(self._listed)
 
     @property
     def lists_all_databases(self) -> bool:
@@ -41,16 +41,15 @@ class SQLiteSource:
 
     def databases(self) -> Iterable[Database]:
         """The one database, once the file was opened."""
-        self.counts(self._name)
+        self._names()
         return [Database(self._name)]
 
     def counts(self, _database: str) -> Mapping[str, Mapping[str, int]]:
-        """The count of tables and views."""
-        return {SCHEMA: {"table": self._count()}}
+        """The count of tables and views, by their names, which are kept for `tables`."""
+        return {SCHEMA: {"table": len(self._names())}}
 
-    def _counted(self) -> int:
-        [(count,)] = self._reader.answer(queries.COUNT)
-        return count
+    def _listed(self) -> list[str]:
+        return [str(name) for (name,) in self._reader.answer(queries.NAMES)]
 
     def tags(self, _database: str) -> Iterable[Tag]:
         """There are none."""
@@ -62,7 +61,7 @@ class SQLiteSource:
 
     def tables(self, database: str, _schema: str) -> Iterator[Table]:
         """The tables and views; those of a piece are as they are at the same moment."""
-        names = [str(name) for (name,) in self._reader.answer(queries.NAMES)]
+        names, self._names = self._names(), Once(self._listed)  # a listing that is tried again asks again
         for first in range(0, len(names), PIECE_TABLES):
             piece = names[first : first + PIECE_TABLES]
             with self._reader.opened() as connection:

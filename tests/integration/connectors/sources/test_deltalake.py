@@ -197,6 +197,13 @@ def test_a_folder_that_is_not_there_or_not_allowed(tmp_path: Path) -> None:
         list(source.schemas("default"))
 
 
+def test_tables_are_located_where_the_warehouse_really_lies(tmp_path: Path) -> None:
+    (tmp_path / "real" / "lake").mkdir(parents=True)
+    (tmp_path / "entrance").symlink_to(tmp_path / "real")
+    config = parse(DeltaLakeConfig, in_folder(Path("lake")), files=SourceFiles((tmp_path / "entrance",)))
+    assert config.folder() == tmp_path / "real" / "lake"
+
+
 @pytest.fixture
 def outside() -> Iterator[Path]:
     """A folder that everybody may go through, unlike those of pytest's."""

@@ -10,6 +10,7 @@ import pytest
 from connectors import runner
 from connectors.cancellation import Cancellation
 from connectors.errors import ConnectorError, FatalError, SourceUnavailable
+from connectors.families.sqlite import reader as opening
 from connectors.families.sqlite.config import SQLiteConfig
 from connectors.families.sqlite.reader import Reader
 from connectors.families.sqlite.source import PIECE_TABLES, SQLiteSource
@@ -91,6 +92,43 @@ def test_a_writer_waits_for_no_run(filled: Path, reader: Reader) -> None:
         next(tables)
         writer.execute("CREATE TABLE new (id INT)")
         assert len(list(tables)) == PIECE_TABLES + 49
+
+
+def test_a_listing_that_is_tried_again_asks_again(
+    filled: Path, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opening, "BUSY_SECONDS", 0.0)
+    source = SQLiteSource(reader)
+    assert source.counts("default") == {"main": {"table": PIECE_TABLES + 50}}
+    with closing(sqlite3.connect(filled, timeout=0)) as writer:
+        writer.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(SourceUnavailable, match="locked"):
+            next(source.tables("default", "main"))
+        writer.execute("CREATE TABLE new (id INT)")
+        writer.execute("COMMIT")
+    assert "new" in [table.name for table in source.tables("default", "main")]
+
+
+class Queries(Report):
+    """Counts what a source is asked."""
+
+    asked = 0
+
+    def queried(self, seconds: float) -> None:
+        self.asked += 1
+
+
+def test_the_names_are_asked_for_once(tmp_path: Path) -> None:
+    place = tmp_path / "shop.db"
+    with closing(sqlite3.connect(place)) as made:
+        made.execute("PRAGMA user_version = 1")
+    config, report = SQLiteConfig.model_validate({"databaseMode": str(place)}), Queries()
+    with closing(Reader(config, report, Cancellation())) as opened:
+        source = SQLiteSource(opened)
+        assert [database.name for database in source.databases()] == ["default"]
+        assert source.counts("default") == {"main": {"table": 0}}
+        assert list(source.tables("default", "main")) == []
+    assert report.asked == 1
 
 
 def test_a_table_that_is_dropped_meanwhile_is_left_to_the_deletions(filled: Path, reader: Reader) -> None:

@@ -1,6 +1,5 @@
 import gzip
 from pathlib import Path
-from uuid import UUID
 
 import msgspec
 import pytest
@@ -108,10 +107,11 @@ def test_two_runs_that_write_the_same_file_do_not_mix(tmp_path: Path) -> None:
     assert [each.name for each in tmp_path.iterdir()] == ["a.jsonl"]
 
 
-def test_says_when_the_disk_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("connectors.sinks.file.uuid4", lambda: UUID(int=0))
-    (tmp_path / "a.jsonl.00000000.partial").symlink_to("/dev/full")
-    sink = FileSink(tmp_path / "a.jsonl", Report())
+@pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz"])
+def test_says_when_the_disk_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr("connectors.sinks.file.urandom", bytes)
+    (tmp_path / f"{name}.00000000.partial").symlink_to("/dev/full")
+    sink = FileSink(tmp_path / name, Report())
     sink.write(TABLE)
     with pytest.raises(FatalError, match="No space left on device"):
         sink.close()
@@ -134,6 +134,18 @@ def test_a_link_does_not_lead_out_of_the_folder(tmp_path: Path) -> None:
     (tmp_path / "out").symlink_to("/usr")
     with pytest.raises(ConfigurationError, match="must lie below"):
         file_path(FileConfig(filename="out/a.jsonl"), tmp_path)
+
+
+@pytest.mark.parametrize("absolute", [False, True])
+def test_a_link_in_the_place_of_the_file_is_replaced_and_not_followed(tmp_path: Path, absolute: bool) -> None:
+    outside, folder = tmp_path / "outside", tmp_path / "files"
+    outside.write_text("of somebody else", encoding="utf-8")
+    folder.mkdir()
+    (folder / "a.jsonl").symlink_to(outside)
+    named = FileConfig(filename=str(folder / "a.jsonl") if absolute else "a.jsonl")
+    written(file_path(named, folder)).close()
+    assert not (folder / "a.jsonl").is_symlink()
+    assert outside.read_text(encoding="utf-8") == "of somebody else"
 
 
 def test_without_a_folder_any_name_will_do(tmp_path: Path) -> None:
