@@ -39,7 +39,7 @@ class Cancellation:
     def requested(self) -> bool:
         """Whether the run has to stop."""
         # Asked several times for each table: for nearly all of them the clock and one comparison do.
-        return self._event.is_set() or (time.monotonic() >= self._first_end and self._expired())
+        return time.monotonic() >= self._first_end and self._expired()
 
     @property
     def timed_out(self) -> bool:
@@ -56,8 +56,9 @@ class Cancellation:
 
         That is how a lease ends for a process that was stopped meanwhile and cannot be told.
         """
-        self._held_until = moment
-        self._first_end = self._earliest_end()
+        with self._lock:
+            self._held_until = moment
+            self._first_end = self._earliest_end()
 
     def cancel(self, reason: str) -> None:
         """Ask the run to stop and interrupt what registered itself with `interrupting`."""
@@ -66,6 +67,7 @@ class Cancellation:
                 return
             self._reason = reason
             self._event.set()
+            self._first_end = self._earliest_end()
             callbacks = list(self._callbacks.values())
         for callback in callbacks:
             callback()
@@ -108,9 +110,13 @@ class Cancellation:
                 del self._callbacks[key]
 
     def _earliest_end(self) -> float:
+        if self._event.is_set():
+            return -inf
         return min(inf if end is None else end for end in (self._held_until, self._deadline))
 
     def _expired(self) -> bool:
+        if self._event.is_set():
+            return True
         now = time.monotonic()
         if self._lapsed or (self._held_until is not None and now >= self._held_until):
             self._lapsed = True

@@ -1,7 +1,7 @@
 """What a run tells about itself while it goes on, and what is left of it at the end."""
 
 import threading
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Mapping
 from typing import Literal, Protocol
 
@@ -77,7 +77,7 @@ class Report:
 
     def __init__(self, listener: Observer | None = None) -> None:
         self.listener = listener
-        self.by_type: dict[str, Counter[str]] = {}
+        self.by_type = defaultdict[str, Counter[str]](Counter)
         self.progress: dict[str, Progress] = {}
         self.stage_seconds: dict[str, float] = {}
         self.failures = deque[Failure](maxlen=MAX_FAILURES_KEPT)
@@ -106,7 +106,7 @@ class Report:
     def counted(self, entity: str, outcome: Outcome, count: int = 1) -> None:
         """See Observer."""
         with self._lock:
-            self.by_type.setdefault(entity, Counter())[outcome] += count
+            self.by_type[entity][outcome] += count
         if self.listener:
             self.listener.counted(entity, outcome, count)
 
@@ -114,7 +114,7 @@ class Report:
         """Count the failure and keep it among the latest."""
         with self._lock:
             self.failures.append(failure)
-            self.by_type.setdefault(failure.entity, Counter())["failed"] += 1
+            self.by_type[failure.entity]["failed"] += 1
             self.undeleted += not failure.lost
             self.failed_by_stage[failure.stage] += 1
         if self.listener:

@@ -11,6 +11,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -82,10 +83,10 @@ class TopologyRunner(msgspec.Struct, frozen=True):
         """
         deliver = self._delivering(write)
         if self.threads <= 1:
-            Walk(self, deliver).node(root, None, "")
+            Walk(self, deliver).tree(root)
             return
         with Crew("sink", deliver, threads=1, backlog=CHANNEL_RECORDS) as channel:
-            Walk(self, channel.put).node(root, None, "")
+            Walk(self, channel.put).tree(root)
 
     def _delivering(self, write: Callable[[Record], None]) -> Callable[[Record], None]:
         """`write`, ended by a stop; what a sink may not raise is the run's error and no entity's, in both flows."""
@@ -121,29 +122,34 @@ class Walk(msgspec.Struct, eq=False):
     held: list[Record] | None = None
     begun: list[Begun[Any, Any]] = msgspec.field(default_factory=list[Begun[Any, Any]])
 
-    def node(self, node: Node[ParentT, ItemT], parent: ParentT, parent_name: str) -> bool:
-        """Walk the items of `node` below `parent`; tell whether everything succeeded."""
-        listing = Listing()
+    def tree(self, root: Node[None, Any]) -> None:
+        """Walk everything below `root`."""
         try:
-            with (
-                closing(self._listed(node, parent, parent_name, listing)) as listed,
-                closing(self._one_ahead(node, parent, listed)) as items,
-            ):
-                if node.parallel and self.runner.threads > 1 and self.crew is None:
-                    self._in_threads(node, items, listing)
-                else:
-                    for item in items:
-                        if not self.item(node, item):
-                            listing.complete = False
-            return self._finish(node, parent, parent_name, listing.complete)
+            self.node(root, None, "")
         finally:
             self.tell_seconds()
 
+    def node(self, node: Node[ParentT, ItemT], parent: ParentT, parent_name: str) -> bool:
+        """Walk the items of `node` below `parent`; tell whether everything succeeded."""
+        listing = Listing()
+        items = self._listed(node, parent, parent_name, listing)
+        if node.ahead is not None and node.children and self.runner.threads <= 1:
+            items = self._one_ahead(node, node.ahead, parent, items)
+        try:
+            if node.parallel and self.runner.threads > 1 and self.crew is None:
+                self._in_threads(node, items, listing)
+            else:
+                for item in items:
+                    if not self.item(node, item):
+                        listing.complete = False
+        finally:
+            items.close()
+        return self._finish(node, parent, parent_name, listing.complete)
+
     def tell_seconds(self) -> None:
-        """Once for each listing: the report has a lock, which would be taken twice for each item."""
+        """Once for each thread's walk: the report has a lock, which would be taken several times for each item."""
         for stage, seconds in self.seconds.items():
             self.runner.report.timed(stage, seconds)
-        self.seconds.clear()
 
     def item(self, node: Node[ParentT, ItemT], item: ItemT) -> bool:
         """Make the records of one item and walk what lies below it; tell whether everything succeeded."""
@@ -158,7 +164,7 @@ class Walk(msgspec.Struct, eq=False):
         complete = True
         try:
             for stage in node.stages:
-                complete = self._emit(node, stage.__name__, name, lambda stage=stage: stage(item)) and complete
+                complete = self._emit(node, stage.__name__, name, partial(stage, item)) and complete
         except SkipEntity as skipped:
             logger.info("%s %s is left out: %s", node.entity, name, skipped)
             self.runner.report.counted(node.entity, "filtered")
@@ -179,9 +185,10 @@ class Walk(msgspec.Struct, eq=False):
 
     def _release(self) -> None:
         """Hand over what was held: the source has answered."""
-        held, self.held = self.held, None
-        for record in held or ():
-            self.write(record)
+        if self.held is not None:
+            held, self.held = self.held, None
+            for record in held:
+                self.write(record)
 
     def _check(self) -> None:
         """Stop with the run, and with the other threads of the walk."""
@@ -190,11 +197,10 @@ class Walk(msgspec.Struct, eq=False):
             self.crew.check()
 
     def _finish(self, node: Node[ParentT, ItemT], parent: ParentT, parent_name: str, complete: bool) -> bool:
-        finish = node.finish
-        if finish is None:
+        if node.finish is None:
             return complete
         try:
-            return self._emit(node, "finish", parent_name, lambda: finish(parent, complete)) and complete
+            return self._emit(node, "finish", parent_name, partial(node.finish, parent, complete)) and complete
         except SkipEntity:
             return complete
 
@@ -215,20 +221,20 @@ class Walk(msgspec.Struct, eq=False):
         if incomplete.is_set():
             listing.complete = False
 
-    def _one_ahead(self, node: Node[ParentT, ItemT], parent: ParentT, items: Generator[ItemT]) -> Generator[ItemT]:
-        """The same items; while one is walked, the first listing below the next is begun, where that is allowed."""
-        if self.runner.threads > 1 or not node.children or node.ahead is None:
-            yield from items
-            return
-        try:
-            for item, following in with_next(items):
-                wanted = following is not None and node.name(following) not in self.runner.finished
-                if wanted and node.ahead(parent):
-                    self.begun.append(Begun(node.children[0], following))
-                yield item
-                self._drop_begun(item)
-        finally:
-            self._drop_begun()
+    def _one_ahead(
+        self, node: Node[ParentT, ItemT], allowed: Callable[[ParentT], bool], parent: ParentT, items: Generator[ItemT]
+    ) -> Generator[ItemT]:
+        """The same items; while one is walked, the first listing below the next is begun, where that is `allowed`."""
+        with closing(items):
+            try:
+                for item, following in with_next(items):
+                    wanted = following is not None and node.name(following) not in self.runner.finished
+                    if wanted and allowed(parent):
+                        self.begun.append(Begun(node.children[0], following))
+                    yield item
+                    self._drop_begun(item)
+            finally:
+                self._drop_begun()
 
     def _drop_begun(self, parent: object = None) -> None:
         """Give up what was begun below `parent`, or all, and not asked for."""

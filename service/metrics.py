@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotInTime
 from datetime import datetime
+from functools import cache
 from importlib.metadata import version
 from threading import Lock
 
@@ -68,6 +69,12 @@ class Metrics:
         self._retries = Counter("headwater_sink_retries", "Requests of sinks sent again.", registry=registry)
         self._leases = Counter("headwater_leases_lost", "Runs this worker lost to a late heartbeat.", registry=registry)
         self._http = _histogram("http_request_seconds", "Requests answered.", _FAST, "route", "method", "status")
+        # Asked for with each table and each request, these are kept: to find the series of some labels takes a lock and
+        # several times as long as to count.
+        self._records_of = cache(self._records.labels)
+        self._queries_of = cache(self._queries.labels)
+        self._sink_of = cache(self._sink.labels)
+        self._http_of = cache(self._http.labels)
         for histogram in (self._run_duration, self._run_queue, self._lag, self._queries, self._sink, self._http):
             registry.register(histogram)
         build = Info("headwater_build", "This release.", registry=registry)
@@ -110,15 +117,15 @@ class Metrics:
 
     def record(self, connector: str, entity: str, outcome: str, count: int = 1) -> None:
         """This many entities of a type came to this outcome."""
-        self._records.labels(connector, entity, outcome).inc(count)
+        self._records_of(connector, entity, outcome).inc(count)
 
     def source_queried(self, connector: str, seconds: float) -> None:
         """One query or call to a source took this long."""
-        self._queries.labels(connector).observe(seconds)
+        self._queries_of(connector).observe(seconds)
 
     def sink_requested(self, sink: str, operation: str, status: str, seconds: float) -> None:
         """One request of a sink took this long."""
-        self._sink.labels(sink, operation, status).observe(seconds)
+        self._sink_of(sink, operation, status).observe(seconds)
 
     def sink_retried(self) -> None:
         """One request of a sink is sent again."""
@@ -130,7 +137,7 @@ class Metrics:
 
     def http_answered(self, route: str, method: str, status: int, seconds: float) -> None:
         """A request was answered; `route` is the template, never the path itself."""
-        self._http.labels(route, method, str(status)).observe(seconds)
+        self._http_of(route, method, str(status)).observe(seconds)
 
     def render(self) -> bytes:
         """All metrics in the text format of Prometheus, which CONTENT_TYPE names."""

@@ -251,7 +251,7 @@ class DatabaseWalk:
             table_type=row.type,
             database_schema=item.schema.fqn,
             columns=row.columns if self._options.include_tags else without_tags(row.columns),
-            table_constraints=(*row.constraints, *(self._foreign_key(key) for key in row.foreign_keys)),
+            table_constraints=(*row.constraints, *map(self._foreign_key, row.foreign_keys)),
             table_partition=row.partition,
             schema_definition=definition,
             location_path=row.location,

@@ -65,7 +65,9 @@ class RunExecutor(msgspec.Struct, frozen=True):
         lease = claim.lease
         with logs.bind_run(str(lease.run_id), claim.workflow, claim.attempt, level, lease.token) as context:
             attempt.journal.redactor = context.redactor
-            logger.info("Attempt %d of workflow %s begins", claim.attempt, claim.workflow)
+            told = context.wants(logging.INFO)
+            if told:
+                logger.info("Attempt %d of workflow %s begins", claim.attempt, claim.workflow)
             try:
                 result = self._ingest(attempt)
             except BaseException as error:  # a connector may raise anything, SystemExit too: it ends this attempt only
@@ -75,7 +77,8 @@ class RunExecutor(msgspec.Struct, frozen=True):
             else:
                 outcome = of_result(result, attempt.report.total("failed"))
             outcome = redacted(outcome, context.redactor.apply)
-            logger.info("Attempt %d ended after %.2f s: %s", claim.attempt, attempt.seconds, outcome)
+            if told:
+                logger.info("Attempt %d ended after %.2f s: %s", claim.attempt, attempt.seconds, outcome)
             return outcome
 
     def _ingest(self, attempt: Attempt) -> Result:

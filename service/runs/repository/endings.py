@@ -34,22 +34,27 @@ class Ending(msgspec.Struct, frozen=True):
 
 # One document tells of all: quotes in an array of texts are escaped one by one, which took longer than the rest.
 # Workflows are locked before the runs, as by everybody else; most successes change nothing and wait for nobody.
+# `offset 0` and `|| ''` keep the planner from the index of what runs: for that it reads every run that has ended since
+# the last vacuum.
 # Whatever waited for the workflows of these runs or for room in their pools is woken: it may run now.
 _FINISH_TEXT = """
     with told as materialized (
-        select t.*, w.id is not null and (
+        select t.*, w.id as workflow_id, w.id is not null and (
             t.state = 'failed' or (t.state <> 'cancelled' and w.consecutive_failures <> 0)) as counting
         from jsonb_to_recordset(cast(%(told)s as jsonb) -> 'ends') as t(
             run uuid, token bigint, state text, outcome text, counts jsonb, progress jsonb, error jsonb,
             head_start float8)
-        join runs r on r.id = t.run and r.token = t.token and r.state = 'running'
+        cross join lateral (
+            select workflow_id from runs where id = t.run and token = t.token and state = 'running' offset 0
+        ) r
         left join workflows w on w.id = r.workflow_id
     ), locked as materialized (
-        select w.id from workflows w join runs r on r.workflow_id = w.id join told t on t.run = r.id
-        where t.counting order by w.id for no key update of w $skip
+        select id from workflows where id = any(array(select workflow_id from told where counting))
+        order by id for no key update $skip
     ), held as materialized (
         select t.* from runs r join told t on t.run = r.id and t.token = r.token
-        where r.state = 'running' and (select count(*) from locked) >= 0 $uncounted
+        where r.id = any(array(select run from told)) and r.state || '' = 'running'
+        and (select count(*) from locked) >= 0 $uncounted
         order by r.id for update of r $skip
     ), ended as (
         update runs r set state = held.state, finished_at = now(), lease_until = null,
@@ -65,8 +70,10 @@ _FINISH_TEXT = """
         update workflows w set consecutive_failures = 0 from locked, ended
         where w.id = locked.id and ended.workflow_id = w.id and ended.state <> 'failed'
     )
-    select id, token, workflow_id, case when exists (
-        select from runs q where q.pool = ended.pool and q.state = 'queued') then pg_notify(%(channel)s, '') end
+    select id, token, workflow_id, case when pool in (
+        select p.pool from (select distinct pool from ended) p
+        where exists (select from runs q where q.pool = p.pool and q.state = 'queued')
+    ) then pg_notify(%(channel)s, '') end
     from ended"""
 _FINISH = _FINISH_TEXT.replace("$skip", "").replace("$uncounted", "").encode()
 # Those whose run, or workflow where it counts, somebody else has locked are left out.

@@ -81,18 +81,21 @@ _LOCK_POOLS = text("""
 # The oldest of the most urgent runs of each workflow that has none running, by pool, so that an index gives the order.
 # What is before a run is looked for by its workflow: `|| ''` keeps the planner from the index of the pool, which is the
 # whole queue. Statistics know little of queues.
+# What runs of a workflow is looked up for each by itself: `offset 0` keeps the planner from joining it to all that run,
+# for which it reads every run that has ended since the last vacuum. Those of a pool are counted for a limit alone.
 # Locking the workflow by its number lets one claim at a time decide about it; the other goes on without waiting.
 _PICK = b"""
     with asked as (
-        select a.pool, least(%(limit)s, coalesce(l.most - (
-            select count(*) from runs b where b.pool = a.pool and b.state = 'running'), %(limit)s)) as room
+        select a.pool, case when l.most is null then %(limit)s else least(%(limit)s, l.most - (
+            select count(*) from runs busy where busy.pool = a.pool and busy.state = 'running')) end as room
         from unnest(cast(%(pools)s as text[])) as a(pool)
         left join unnest(cast(%(limited)s as text[]), cast(%(most)s as integer[])) as l(pool, most) on l.pool = a.pool
     ), picked as materialized (
         select p.* from asked cross join lateral (
             select r.id, r.workflow_id, r.priority, r.queued_at from runs r
             where r.pool = asked.pool and r.state = 'queued' and r.available_at <= now() and r.workflow_id is not null
-            and not exists (select from runs b where b.workflow_id = r.workflow_id and b.state = 'running')
+            and not exists (
+                select from runs b where b.workflow_id = r.workflow_id and b.state = 'running' offset 0)
             and not exists (
                 select from runs e where e.workflow_id = r.workflow_id and e.state = 'queued' and e.pool || '' = r.pool
                 and e.available_at <= now()
@@ -114,7 +117,7 @@ _TAKE = b"""
             lease_until = now() + make_interval(secs => %(seconds)s),
             progress = '{}', error = null, told = null
         where r.id = any(%(ids)s)
-        and not exists (select from runs b where b.workflow_id = r.workflow_id and b.state = 'running')
+        and not exists (select from runs b where b.workflow_id = r.workflow_id and b.state = 'running' offset 0)
         returning r.id, r.token, r.workflow, r.workflow_id, r.connector, r.revision, r.trigger, r.scheduled_for,
             r.queued_at, r.available_at, r.started_at, r.attempt, r.losses, r.overrides, r.policy, r.priority
     ), noted as (
