@@ -22,6 +22,7 @@ from connectors.errors import ConnectorError, FatalError, SourceUnavailable
 from connectors.families.partial_failures import Refused, Vanished, attempted
 from connectors.http.answers import Answer, UnreadableAnswer
 from connectors.http.attempts import Attempts, Trouble, is_busy
+from connectors.http.proxies import proxy_of
 from connectors.http.retry import RetryPolicy, http_date
 from connectors.http.tls import KEYS, TlsKeys, advice_on_tls, tls_context
 from connectors.report import Observer
@@ -110,6 +111,8 @@ class RestClient:
             verify=tls_context(endpoint.address, endpoint.verify_ssl, endpoint.certificates, self._tls_keys),
             headers={"User-Agent": "headwater", "Accept": "application/json", **endpoint.headers},
             auth=endpoint.auth,
+            proxy=proxy_of(httpx.URL(endpoint.address)),
+            trust_env=False,
             limits=httpx.Limits(max_connections=self._limits.connections, keepalive_expiry=30.0),
         )
         self._ahead = ThreadPoolExecutor(self._limits.connections, thread_name_prefix="ahead")

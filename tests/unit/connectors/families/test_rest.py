@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from connectors.cancellation import Cancellation
-from connectors.errors import ConnectorError, FatalError, RunCancelled, SourceUnavailable
+from connectors.errors import ConfigurationError, ConnectorError, FatalError, RunCancelled, SourceUnavailable
 from connectors.families.partial_failures import Refused, Vanished
 from connectors.families.rest import Call, Endpoint, RestClient, RestLimits
 from connectors.families.whole_files import HttpFile
@@ -82,6 +82,20 @@ def test_asks_again_where_that_may_help(opened: Opened, fault: Fault) -> None:
     opened.api.faults.add(fault)
     assert opened.client().get("/things", Thing).name == "one"
     assert opened.api.paths() == ["/things"] * 2
+
+
+@pytest.mark.parametrize("proxy", ["socks5://gate:1080", "http://u:secret@gate:port"])
+def test_a_proxy_that_cannot_be_used_is_named_by_its_variable(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    monkeypatch.setenv("http_proxy", proxy)
+    monkeypatch.setenv("https_proxy", proxy)
+    monkeypatch.setenv("no_proxy", "127.0.0.0/8")
+    opened.api.answers["GET /things"] = {"name": "one"}
+    assert opened.client().get("/things", Thing).name == "one", "it goes by no proxy"
+    with pytest.raises(ConfigurationError, match=r"^HTTPS_PROXY: .*set it to the address of an HTTP proxy") as caught:
+        opened.client(address="https://acme.invalid")
+    assert "secret" not in str(caught.value)
 
 
 def test_an_api_may_say_later_in_words_of_its_own(opened: Opened) -> None:
