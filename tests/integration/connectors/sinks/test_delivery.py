@@ -18,7 +18,7 @@ from connectors.models.pipeline import (
 from connectors.models.records import Record, ScopeEnd
 from connectors.models.tags import CreateClassificationRequest, CreateTagRequest
 from tests.eventually import PATIENCE_SECONDS, eventually
-from tests.fake_openmetadata import FakeOpenMetadata, Fault, Manners
+from tests.fake_openmetadata import FakeOpenMetadata, Fault, Manners, Request
 from tests.integration.connectors.sinks.harness import Run, database, deletion, schema, service, table, tree
 
 
@@ -166,13 +166,19 @@ def test_after_a_pause_the_close_sends_full_batches(fake: FakeOpenMetadata, run:
     assert (len(fake.entities("tables")), run.report.scopes) == (2, ["s.d.x"])
 
 
-def test_writing_waits_for_a_slow_server(fake: FakeOpenMetadata, run: Run) -> None:
+def test_writing_waits_for_a_slow_server(fake: FakeOpenMetadata, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     sink = run.sink(bulk_sink_batch_size=1, inFlight=2)
     for record in tree(0):
         sink.write(record)
     sink.flush()
-    fake.faults.add(Fault("/tables/bulk", "slow", seconds=0.5, times=2))
-    written = threading.Event()
+    arrived, answer, written = fake.arrived, threading.Event(), threading.Event()
+
+    def hold(request: Request) -> Fault | None:
+        fault = arrived(request)
+        answer.wait(PATIENCE_SECONDS)
+        return fault
+
+    monkeypatch.setattr(fake, "arrived", hold)
 
     def write() -> None:
         for number in range(6):
@@ -181,7 +187,9 @@ def test_writing_waits_for_a_slow_server(fake: FakeOpenMetadata, run: Run) -> No
 
     thread = threading.Thread(target=write)
     thread.start()
+    eventually(lambda: fake.in_flight == 2, "as many are sent as may be")
     assert not written.wait(0.2)
+    answer.set()
     assert written.wait(PATIENCE_SECONDS)
     thread.join()
     sink.close()

@@ -144,11 +144,12 @@ def test_a_server_that_is_not_there_is_unavailable() -> None:
 
 
 @pytest.mark.parametrize(
-    "limits", [RestLimits(retry=QUICK, read_seconds=0.05), RestLimits(retry=QUICK, answer_seconds=0.05)]
+    ("limits", "seconds"),
+    [(RestLimits(retry=QUICK, read_seconds=0.05), 30), (RestLimits(retry=QUICK, answer_seconds=0.05), 0.3)],
 )
-def test_a_server_that_hangs_or_drips_is_unavailable(opened: Opened, limits: RestLimits) -> None:
+def test_a_server_that_hangs_or_drips_is_unavailable(opened: Opened, limits: RestLimits, seconds: float) -> None:
     opened.api.answers["GET /things"] = {"name": "one"}
-    opened.api.faults.add(Fault("/things", "slow", seconds=0.3, times=9))
+    opened.api.faults.add(Fault("/things", "slow", seconds=seconds, times=9))
     with pytest.raises(SourceUnavailable, match=r"tried 2 times\): no answer within .* or not all of it within "):
         opened.client(limits=limits).get("/things", Thing)
 
