@@ -22,7 +22,7 @@ from connectors.errors import ConnectorError, FatalError, SourceUnavailable
 from connectors.families.partial_failures import Refused, Vanished, attempted
 from connectors.http.answers import Answer, UnreadableAnswer
 from connectors.http.attempts import Attempts, Trouble, is_busy
-from connectors.http.proxies import proxy_of
+from connectors.http.proxies import by_way_of, proxy_of
 from connectors.http.retry import RetryPolicy, http_date
 from connectors.http.tls import KEYS, TlsKeys, advice_on_tls, tls_context
 from connectors.report import Observer
@@ -228,7 +228,7 @@ class RestClient:
             return outcome
         advice = f"see whether {self._endpoint.key} is right and can be reached from here, and the server is up"
         message = f"{self._named(call)} {outcome}"
-        raise SourceUnavailable(message, advice)
+        raise SourceUnavailable(message, advice + by_way_of(httpx.URL(self._endpoint.address)))
 
     def _try(self, call: Call) -> Answer | Trouble:
         """One try; a session that is refused counts only when a new one is refused too."""

@@ -21,14 +21,17 @@ def proxy_of(address: httpx.URL) -> str | None:
     Raises:
         ConfigurationError: It is no proxy that can be used; names the variable.
     """
-    named = getproxies()
-    key = address.scheme if named.get(address.scheme) else "all"
-    found = named.get(key)
+    variable, found = _named_for(address)
     if not found or _bypassed(address):
         return None
     proxy = found if "://" in found else f"http://{found}"
-    _require_usable(proxy, f"{key.upper()}_PROXY")
+    _require_usable(proxy, variable)
     return proxy
+
+
+def by_way_of(address: httpx.URL) -> str:
+    """What advice about an address that does not answer has to add: which variable names the proxy, if one does."""
+    return f"; it is asked by way of the proxy that {_named_for(address)[0]} names" if proxy_of(address) else ""
 
 
 class Proxied(httpx.BaseTransport):
@@ -53,6 +56,13 @@ class Proxied(httpx.BaseTransport):
         """Give the connections back."""
         for way in self._ways.values():
             way.close()
+
+
+def _named_for(address: httpx.URL) -> tuple[str, str | None]:
+    """The variable, and its text."""
+    named = getproxies()
+    key = address.scheme if named.get(address.scheme) else "all"
+    return f"{key.upper()}_PROXY", named.get(key)
 
 
 def _bypassed(address: httpx.URL) -> bool:

@@ -98,6 +98,15 @@ def test_a_proxy_that_cannot_be_used_is_named_by_its_variable(
     assert "secret" not in str(caught.value)
 
 
+def test_a_proxy_that_does_not_answer_is_named_by_its_variable(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    monkeypatch.setenv("no_proxy", "")
+    client = opened.client(address="http://acme.invalid")
+    with pytest.raises(SourceUnavailable) as caught:
+        client.get("/things", Thing)
+    assert str(caught.value.advice).endswith("it is asked by way of the proxy that HTTP_PROXY names")
+
+
 def test_an_api_may_say_later_in_words_of_its_own(opened: Opened) -> None:
     opened.api.answers["GET /things"] = {"name": "one"}
     opened.api.faults.add(Fault("/things", status=403, message="slow down"))
