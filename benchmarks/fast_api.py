@@ -1,5 +1,6 @@
 """A catalogue that answers every request at once, so that its own cost is not ours, or after a given time."""
 
+import argparse
 import contextlib
 import http.server
 import json
@@ -74,7 +75,9 @@ def fast_api_apart(seconds: float = 0.0) -> Generator[str]:
 
 def main() -> None:
     """One until nobody writes to its input any more."""
-    with fast_api(float(sys.argv[1])) as address:
+    parser = argparse.ArgumentParser("python -m benchmarks.fast_api", description=__doc__)
+    parser.add_argument("seconds", type=float, nargs="?", default=0.0, help="how long each answer takes (default: 0)")
+    with fast_api(parser.parse_args().seconds) as address:
         print(address, flush=True)
         sys.stdin.read()
 

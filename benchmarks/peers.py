@@ -6,6 +6,7 @@ measured over catalogues of two sizes, that give what a start costs and what a t
 that ours is run over.
 """
 
+import argparse
 import json
 import resource
 import subprocess
@@ -219,6 +220,8 @@ class Beside:
 
 def main() -> None:
     """By itself."""
+    description = "Measure OpenMetadata's and DataHub's own ingestion beside ours; installs them first."
+    argparse.ArgumentParser("python -m benchmarks.peers", description=description).parse_args()
     folder = Path(tempfile.mkdtemp(prefix="headwater-peers-"))
     folder.chmod(0o755)
     with source(folder / "source") as server:

@@ -1,5 +1,6 @@
 """A second run in which nothing changed: what goes over the wire, and what it costs."""
 
+import argparse
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,6 +58,8 @@ def report(table: Table, first: Cost, second: Cost) -> None:
 
 def main() -> None:
     """By itself."""
+    description = "Measure a second run in which nothing changed."
+    argparse.ArgumentParser("python -m benchmarks.second_run", description=description).parse_args()
     folder = Path(tempfile.mkdtemp(prefix="headwater-second-"))
     folder.chmod(0o755)
     with source(folder / "source") as url:

@@ -1,5 +1,6 @@
-"""Stand-ins of systems with so many entities, answered by arithmetic: `python -m benchmarks.services_api SIZE`."""
+"""Stand-ins of systems with so many entities, answered by arithmetic."""
 
+import argparse
 import json
 import re
 import sys
@@ -269,8 +270,11 @@ class Handler(BaseHTTPRequestHandler):
 
 def main() -> None:
     """Serve until it is ended; the first line that it prints is its port."""
-    name, size = sys.argv[1], int(sys.argv[2])
-    handler = type("Bound", (Handler,), {"system": staticmethod(SYSTEMS[name]), "size": size})
+    parser = argparse.ArgumentParser("python -m benchmarks.services_api", description=__doc__)
+    parser.add_argument("system", choices=sorted(SYSTEMS), help="whose API is answered")
+    parser.add_argument("size", type=int, help="how many entities it has")
+    given = parser.parse_args()
+    handler = type("Bound", (Handler,), {"system": staticmethod(SYSTEMS[given.system]), "size": given.size})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     sys.stdout.write(f"{server.server_port}\n")
     sys.stdout.flush()

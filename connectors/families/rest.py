@@ -22,6 +22,7 @@ from connectors.errors import ConnectorError, FatalError, SourceUnavailable
 from connectors.families.partial_failures import Refused, Vanished, attempted
 from connectors.http.answers import Answer, UnreadableAnswer
 from connectors.http.attempts import Attempts, Trouble, is_busy
+from connectors.http.proxies import by_way_of, proxy_of
 from connectors.http.retry import RetryPolicy, http_date
 from connectors.http.tls import KEYS, TlsKeys, advice_on_tls, tls_context
 from connectors.report import Observer
@@ -110,6 +111,8 @@ class RestClient:
             verify=tls_context(endpoint.address, endpoint.verify_ssl, endpoint.certificates, self._tls_keys),
             headers={"User-Agent": "headwater", "Accept": "application/json", **endpoint.headers},
             auth=endpoint.auth,
+            proxy=proxy_of(httpx.URL(endpoint.address)),
+            trust_env=False,
             limits=httpx.Limits(max_connections=self._limits.connections, keepalive_expiry=30.0),
         )
         self._ahead = ThreadPoolExecutor(self._limits.connections, thread_name_prefix="ahead")
@@ -225,7 +228,7 @@ class RestClient:
             return outcome
         advice = f"see whether {self._endpoint.key} is right and can be reached from here, and the server is up"
         message = f"{self._named(call)} {outcome}"
-        raise SourceUnavailable(message, advice)
+        raise SourceUnavailable(message, advice + by_way_of(httpx.URL(self._endpoint.address)))
 
     def _try(self, call: Call) -> Answer | Trouble:
         """One try; a session that is refused counts only when a new one is refused too."""

@@ -1,8 +1,12 @@
 """The proxy that this process's environment names."""
 
+import ssl
+import threading
+from ipaddress import ip_address, ip_network
 from urllib.request import getproxies, proxy_bypass
 
 import httpx
+from typing_extensions import override
 
 from connectors.errors import ConfigurationError
 
@@ -12,23 +16,67 @@ SCHEMES = ("http", "https")
 def proxy_of(address: httpx.URL) -> str | None:
     """The proxy between here and an address, from HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY; None for none.
 
+    NO_PROXY may name hosts, domains and, for addresses of numbers, networks like 10.0.0.0/8.
+
     Raises:
         ConfigurationError: It is no proxy that can be used; names the variable.
     """
-    named = getproxies()
-    key = address.scheme if named.get(address.scheme) else "all"
-    found = named.get(key)
+    variable, found = _named_for(address)
     if not found or _bypassed(address):
         return None
     proxy = found if "://" in found else f"http://{found}"
-    _require_usable(proxy, f"{key.upper()}_PROXY")
+    _require_usable(proxy, variable)
     return proxy
 
 
+def by_way_of(address: httpx.URL) -> str:
+    """What advice about an address that does not answer has to add: which variable names the proxy, if one does."""
+    return f"; it is asked by way of the proxy that {_named_for(address)[0]} names" if proxy_of(address) else ""
+
+
+class Proxied(httpx.BaseTransport):
+    """Thread-safe. For requests to many addresses: each goes the way that `proxy_of` finds, or raises what it does."""
+
+    def __init__(self, verify: ssl.SSLContext) -> None:
+        self._verify = verify
+        self._ways: dict[str | None, httpx.HTTPTransport] = {}
+        self._making = threading.Lock()
+
+    @override
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send it."""
+        proxy = proxy_of(request.url)
+        with self._making:
+            if proxy not in self._ways:
+                self._ways[proxy] = httpx.HTTPTransport(verify=self._verify, proxy=proxy)
+        return self._ways[proxy].handle_request(request)
+
+    @override
+    def close(self) -> None:
+        """Give the connections back."""
+        for way in self._ways.values():
+            way.close()
+
+
+def _named_for(address: httpx.URL) -> tuple[str, str | None]:
+    """The variable, and its text."""
+    named = getproxies()
+    key = address.scheme if named.get(address.scheme) else "all"
+    return f"{key.upper()}_PROXY", named.get(key)
+
+
 def _bypassed(address: httpx.URL) -> bool:
-    """An IPv6 address may be named with brackets or without."""
+    """An IPv6 address may be named with brackets or without, and any as one of a network."""
     hosts = [address.host, f"[{address.host}]"] if ":" in address.host else [address.host]
-    return any(proxy_bypass(f"{host}:{address.port}" if address.port else host) for host in hosts)
+    named = any(proxy_bypass(f"{host}:{address.port}" if address.port else host) for host in hosts)
+    return named or any(_lies_in(address.host, each.strip()) for each in getproxies().get("no", "").split(","))
+
+
+def _lies_in(host: str, network: str) -> bool:
+    try:
+        return ip_address(host) in ip_network(network, strict=False)
+    except ValueError:
+        return False
 
 
 def _require_usable(proxy: str, variable: str) -> None:

@@ -21,7 +21,7 @@ from connectors.definition import OpenMetadataConnection
 from connectors.errors import ConfigurationError, FatalError, SinkUnavailable
 from connectors.http.answers import Answer, UnreadableAnswer
 from connectors.http.attempts import Attempts, Trouble
-from connectors.http.proxies import proxy_of
+from connectors.http.proxies import by_way_of, proxy_of
 from connectors.http.retry import RetryPolicy
 from connectors.openmetadata.tls import advice_on_tls, tls_context
 from connectors.openmetadata.token import Token
@@ -160,6 +160,7 @@ class OpenMetadataClient:
             return self._acceptable(call, outcome)
         message = f"OpenMetadata at {self._connection.host_port} {outcome}"
         advice = "check that the server runs and that its address and port can be reached from here"
+        advice += by_way_of(self._url(self._base))
         raise (TookTooLong if outcome.trouble.too_slow else SinkUnavailable)(message, advice)
 
     def _try(self, call: Call) -> Answer | Trouble:

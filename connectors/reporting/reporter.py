@@ -58,6 +58,9 @@ class Reported(msgspec.Struct, frozen=True):
     tokens: Path | None = None
     pace: Pace = Pace()
 
+    def __repr__(self) -> str:
+        return f"Reported({self.subject!r})"
+
 
 class PipelineReporter:
     """Thread-safe; no method waits for the server or raises."""

@@ -41,6 +41,9 @@ class Standing(msgspec.Struct, frozen=True):
     source_config: Mapping[str, Any]
     with_logs: bool = False
 
+    def __repr__(self) -> str:
+        return f"Standing({self.subject!r}, {self.end!r})"
+
 
 def service_of(pipeline: str) -> str:
     """The name of the service that a pipeline belongs to."""

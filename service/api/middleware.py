@@ -1,5 +1,6 @@
 """What happens to every request: it gets an id, is measured and logged, and never ends without an answer."""
 
+import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -8,13 +9,15 @@ from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
 
-from fastapi import Request
+from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
 from service.access.keys import hide_keys
 from service.api.bodies import BrokenOffError
-from service.api.errors import REQUEST_ID, internal_error
+from service.api.callers import READING
+from service.api.errors import REQUEST_ID, internal_error, refusal, request_id_of
 from service.clock import monotonic
+from service.errors import Unavailable
 from service.metrics import Metrics
 
 Scope = MutableMapping[str, Any]
@@ -79,11 +82,11 @@ class RequestMiddleware:
             await self._app(scope, receive, sending)
         except BrokenOffError:  # nobody is there to be answered
             status = CLIENT_CLOSED
-        except Exception:
-            logger.exception("Request %s failed: %s %s", request_id, scope["method"], quote(hide_keys(scope["path"])))
+        except (Exception, asyncio.CancelledError) as error:
+            answer = _told(error, Request(scope))
             if status:
                 raise
-            await internal_error(Request(scope))(scope, receive, sending)
+            await answer(scope, receive, sending)
         finally:
             self._note(scope, request_id, status, monotonic() - began)
 
@@ -102,6 +105,19 @@ class RequestMiddleware:
             request_id,
             extra={"request_id": request_id, "method": method, "path": path, "status": status, "seconds": seconds},
         )
+
+
+def _told(error: BaseException, request: Request) -> Response:
+    """What a request is answered that ended by an error; that, or why, is logged."""
+    what = (request_id_of(request), request.method, quote(hide_keys(request.url.path)))
+    if not isinstance(error, asyncio.CancelledError):
+        logger.error("Request %s failed: %s %s", *what, exc_info=error)
+        return internal_error(request)
+    logger.warning("Request %s had no answer when the service ended: %s %s", *what)
+    if request.method in READING:
+        message = "the service ended before it had an answer; ask again, as others or the next one may have it"
+        return refusal(request, Unavailable(message))
+    return internal_error(request)  # nobody knows whether it was done: who asks again is to look first
 
 
 def _given_id(scope: Scope) -> str | None:

@@ -1,9 +1,18 @@
 """What people read about runs, and what the queue passes to workers."""
 
+from collections.abc import Callable
 from datetime import datetime
+from typing import Annotated
 from uuid import UUID
 
-from pydantic import Field, JsonValue
+from pydantic import (
+    AfterValidator,
+    Field,
+    JsonValue,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 from service.runs.status import AttemptOutcome, RunState, Trigger
 from service.runs.tables import AttemptRow, FailureRow, LogRow, RunRow
@@ -38,6 +47,23 @@ class Counts(Output):
     by_type: dict[str, dict[str, int]] = Field(default_factory=dict)
 
 
+def _or(none: Callable[[], object]) -> WrapValidator:
+    """Takes what somebody made something else in the database, which must not end a page, for none."""
+
+    def read(stored: object, validate: ValidatorFunctionWrapHandler) -> object:
+        try:
+            return validate(stored)
+        except ValidationError:
+            return none()
+
+    return WrapValidator(read)
+
+
+StoredCounts = Annotated[Counts, _or(Counts)]
+StoredError = Annotated[RunError | None, _or(lambda: None)]
+StoredObject = Annotated[dict[str, JsonValue], _or(dict)]
+
+
 class RunRead(Output):
     """A run."""
 
@@ -58,37 +84,15 @@ class RunRead(Output):
     worker: str | None
     cancel_requested_at: datetime | None
     cancel_reason: str | None
-    counts: Counts
-    progress: dict[str, JsonValue]
-    error: RunError | None
-    overrides: dict[str, JsonValue]
+    counts: StoredCounts
+    progress: StoredObject
+    error: StoredError
+    overrides: Annotated[StoredObject, AfterValidator(mask)]
 
     @classmethod
     def of(cls, row: RunRow) -> "RunRead":
         """The row as answered."""
-        return cls(
-            id=row.id,
-            workflow=row.workflow,
-            connector=row.connector,
-            revision=row.revision,
-            trigger=row.trigger,
-            scheduled_for=row.scheduled_for,
-            state=row.state,
-            priority=row.priority,
-            pool=row.pool,
-            attempt=row.attempt,
-            queued_at=row.queued_at,
-            available_at=row.available_at,
-            started_at=row.started_at,
-            finished_at=row.finished_at,
-            worker=row.worker,
-            cancel_requested_at=row.cancel_requested_at,
-            cancel_reason=row.cancel_reason,
-            counts=Counts.model_validate(row.counts),
-            progress=row.progress,
-            error=None if row.error is None else RunError.model_validate(row.error),
-            overrides=mask(row.overrides),
-        )
+        return cls.model_validate(row, from_attributes=True)
 
 
 class AttemptRead(Output):
@@ -99,21 +103,13 @@ class AttemptRead(Output):
     started_at: datetime
     finished_at: datetime | None
     outcome: AttemptOutcome
-    error: RunError | None
-    counts: Counts
+    error: StoredError
+    counts: StoredCounts
 
     @classmethod
     def of(cls, row: AttemptRow) -> "AttemptRead":
         """The row as answered."""
-        return cls(
-            attempt=row.attempt,
-            worker=row.worker,
-            started_at=row.started_at,
-            finished_at=row.finished_at,
-            outcome=row.outcome,
-            error=None if row.error is None else RunError.model_validate(row.error),
-            counts=Counts.model_validate(row.counts),
-        )
+        return cls.model_validate(row, from_attributes=True)
 
 
 class FailureRead(Output):

@@ -10,8 +10,8 @@ from tests.acceptance.sources import SERVICE, Source
 
 
 def shortly() -> dict[str, str]:
-    """A schedule that is due in a moment."""
-    return {"at": (datetime.now(UTC) + timedelta(seconds=2)).isoformat()}
+    """A schedule that is due in a moment, but not before a busy machine has taken and shown it."""
+    return {"at": (datetime.now(UTC) + timedelta(seconds=5)).isoformat()}
 
 
 def test_a_scheduled_workflow_fills_the_catalogue(api: Api, name: str, shop: Source, catalogue: Catalogue) -> None:

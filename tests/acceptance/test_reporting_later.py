@@ -98,7 +98,7 @@ def test_a_run_that_was_lost_too_often_has_failed(
     catalogue.wait_until_held()
     first.kill()
     with psycopg.connect(database_url) as store:
-        store.execute("update runs set losses = 3 where id = %s", [uuid.UUID(run)])
+        store.execute("update runs set losses = 3, lease_until = now() where id = %s", [uuid.UUID(run)])
     catalogue.release()
     client_of(start_replica()).until(run, "failed")
     told = told_last(catalogue, run, "failed")

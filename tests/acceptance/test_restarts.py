@@ -11,6 +11,7 @@ from tests.acceptance.sources import Source
 from tests.eventually import eventually
 
 ISOLATIONS = ("thread", "process")
+LAPSING = {"lease_seconds": "5"}
 
 
 def outcomes(api: Api, run: str) -> list[tuple[int, str]]:
@@ -66,7 +67,7 @@ def test_within_the_grace_a_run_ends_and_none_begins(
 def test_the_runs_of_a_killed_replica_are_taken_over(
     start_replica: StartReplica, client_of: ClientOf, shop: Source, catalogue: Catalogue
 ) -> None:
-    first = start_replica()
+    first = start_replica(**LAPSING)
     runs = [held_run(client_of(first), shop, catalogue, isolation) for isolation in ISOLATIONS]
     owner, children = client_of(first).run(runs[0])["worker"], runs_of(first.process.pid)
     assert len(children) == 1
@@ -84,7 +85,7 @@ def test_the_runs_of_a_killed_replica_are_taken_over(
 def test_a_replica_that_stood_still_writes_nothing_when_it_goes_on(
     start_replica: StartReplica, client_of: ClientOf, shop: Source, catalogue: Catalogue
 ) -> None:
-    first = start_replica()
+    first = start_replica(**LAPSING)
     run = held_run(client_of(first), shop, catalogue)
     api = client_of(start_replica())
     os.kill(first.process.pid, signal.SIGSTOP)

@@ -18,7 +18,7 @@ from service.workflows.schemas import Snapshot, WorkflowCreate, WorkflowPatch
 
 MARK = "hunter2"
 # Whatever is decoded from a driver's or a server's answer is named as there: those of these names are secrets, too.
-SECRET = re.compile(r"(\w+_)?(access_token|api_key|auth|connection|headers|passphrase|password|secrets?)")
+SECRET = re.compile(r"(\w+_)?(access_token|api_key|auth|connection|headers|passphrase|password|secrets?|source_config)")
 # A text or a document that may hold one; models hide theirs themselves.
 PLAIN = re.compile(r"str|bytes|dict|Mapping|Auth\b")
 # In the service a config is a whole definition; these have it from the store, where its secrets are sealed.

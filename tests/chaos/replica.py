@@ -13,7 +13,9 @@ from tests.acceptance.forking import Forked
 from tests.acceptance.processes import environment_with
 from tests.plain_http import NO_TLS
 
-READY_SECONDS = 60.0
+READY_SECONDS = 120.0
+# As long as a busy machine needs: one that is gone refuses connections at once.
+ANSWER_SECONDS = 60.0
 LOOK_SECONDS = 0.05
 
 
@@ -24,7 +26,8 @@ class Replica:
         self._environment = {**environment, "HEADWATER_PORT": str(port)}
         self._log = log
         self._process: Forked | None = None
-        self.client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=5, trust_env=False, verify=NO_TLS)
+        url = f"http://127.0.0.1:{port}"
+        self.client = httpx.Client(base_url=url, timeout=ANSWER_SECONDS, trust_env=False, verify=NO_TLS)
 
     @property
     def pid(self) -> int:

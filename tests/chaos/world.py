@@ -31,6 +31,7 @@ LATE = "create table sales.late (id int)"
 # What a process that is killed has written stays with the system; only a power cut would lose it.
 STORE_PARAMETERS = {"fsync": "off", "full_page_writes": "off"}
 REQUEST_SECONDS = 0.1
+SECONDS_TO_CREATE = 0.5
 NOTICE_STEPS = 2
 PATIENCE_SECONDS = 120.0
 
@@ -137,7 +138,7 @@ class World:
 
     def create_workflows(self) -> None:
         """Both flows, all overlap policies but the one that cancels, some in processes of their own."""
-        self.start = datetime.now(UTC) + timedelta(seconds=3)
+        self.start = datetime.now(UTC) + timedelta(seconds=3 + SECONDS_TO_CREATE * self.scale.workflows)
         for number, name in enumerate(self.names):
             policy = {
                 "overlap": "queue" if number % 2 else "skip",
@@ -148,6 +149,7 @@ class World:
             }
             schedule = {"intervalSeconds": self.scale.interval_seconds, "start": self.start.isoformat()}
             self.create(name, schedule=schedule, policy=policy, config=self.config(name, 1 + number % 3))
+        assert datetime.now(UTC) < self.start, "the machine is too busy: ticks would count that came before a workflow"
 
     def end_schedules(self) -> dict[str, datetime]:
         """Let no tick come after a moment between two ticks, one for each workflow, and wait for the last of them."""

@@ -38,6 +38,7 @@ from connectors.families.rest import AT_ONCE, Endpoint, RestClient, RestLimits
 from connectors.families.rest_pages import by_cursor
 from connectors.http.answers import Answer
 from connectors.http.attempts import is_busy
+from connectors.http.proxies import Proxied
 from connectors.http.tls import tls_context
 from connectors.report import Report
 
@@ -259,7 +260,7 @@ def _opened(
     config: BigQueryConfig, report: Report, cancellation: Cancellation, limits: RestLimits
 ) -> Generator[BigQuery]:
     with ExitStack() as stack:
-        http = stack.enter_context(httpx.Client(verify=tls_context("https://", "no-ssl", None)))
+        http = stack.enter_context(httpx.Client(transport=Proxied(tls_context("https://", "no-ssl", None))))
         tokens = GoogleTokens(config.credentials, report, cancellation, http)
         key = config.credentials.gcp_config.private_key
         of_bigquery = Endpoint(

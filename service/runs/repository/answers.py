@@ -75,6 +75,7 @@ def _page(rows: Sequence[Row], limit: int) -> Answers:
 def _answer(row: Row) -> dict[str, Any]:
     run = dict(zip(_ALIASES, row, strict=True))
     run["counts"] = _COUNTS | _object(run["counts"])
+    run["progress"] = _object(run["progress"])
     run["error"] = _ERROR | error if (error := _object(run["error"])) else None
     run["overrides"] = mask(_object(run["overrides"]))
     return run

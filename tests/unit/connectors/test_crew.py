@@ -179,7 +179,7 @@ def test_an_error_in_the_block_drops_what_waits_and_wins() -> None:
             for item in range(5):
                 crew.put(item)
             started.wait(LONG)
-            threading.Timer(0.2, left.set).start()
+            threading.Timer(1.0, left.set).start()  # long after the error has left the block
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):

@@ -61,8 +61,10 @@ def lose(what: str) -> None:
 def handler(callback: RunLogCallback) -> Generator[None]:
     added = RunLogHandler(callback)
     logger.addHandler(added)
-    yield
-    logger.removeHandler(added)
+    try:
+        yield
+    finally:
+        logger.removeHandler(added)
 
 
 def lines(output: io.StringIO) -> list[dict[str, str]]:

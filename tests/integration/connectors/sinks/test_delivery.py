@@ -2,7 +2,6 @@
 
 import re
 import threading
-import time
 
 import pytest
 
@@ -17,8 +16,9 @@ from connectors.models.pipeline import (
 )
 from connectors.models.records import Record, ScopeEnd
 from connectors.models.tags import CreateClassificationRequest, CreateTagRequest
+from connectors.sinks.metadata_rest import BUFFER_SECONDS
 from tests.eventually import PATIENCE_SECONDS, eventually
-from tests.fake_openmetadata import FakeOpenMetadata, Fault, Manners
+from tests.fake_openmetadata import FakeOpenMetadata, Fault, Manners, Request
 from tests.integration.connectors.sinks.harness import Run, database, deletion, schema, service, table, tree
 
 
@@ -128,12 +128,23 @@ def test_a_name_that_comes_twice_is_not_in_one_request(fake: FakeOpenMetadata, r
     assert fake.entities("tables")["s.d.x.t1"]["description"] == "again"
 
 
+class Clock:
+    """Stands still but for what a test adds: on a busy machine records might be old as soon as they are written."""
+
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+
 def test_a_slow_source_shows_progress(fake: FakeOpenMetadata, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("connectors.sinks.metadata_rest.BUFFER_SECONDS", 0.05)
+    clock = Clock()
+    monkeypatch.setattr("connectors.sinks.metadata_rest.time", clock)
     sink = run.sink()
     for record in tree(3):
         sink.write(record)
-    time.sleep(0.1)
+    clock.seconds += 2 * BUFFER_SECONDS
     sink.write(table("late"))
     early = {"s.d.x.t0", "s.d.x.t1", "s.d.x.t2"}
     eventually(lambda: early <= set(fake.entities("tables")), "what was held arrives before the source is done")
@@ -144,11 +155,12 @@ def test_a_slow_source_shows_progress(fake: FakeOpenMetadata, run: Run, monkeypa
 def test_after_a_pause_full_batches_are_sent_whatever_comes_next(
     fake: FakeOpenMetadata, run: Run, monkeypatch: pytest.MonkeyPatch, next_one: Record
 ) -> None:
-    monkeypatch.setattr("connectors.sinks.metadata_rest.BUFFER_SECONDS", 0.05)
+    clock = Clock()
+    monkeypatch.setattr("connectors.sinks.metadata_rest.time", clock)
     sink = run.sink(bulk_sink_batch_size=2)
     for record in tree(2):
         sink.write(record)
-    time.sleep(0.1)
+    clock.seconds += 2 * BUFFER_SECONDS
     assert fake.sent("PUT", "/tables/bulk") == []
     sink.write(next_one)
     eventually(lambda: fake.entities("tables").keys() == {"s.d.x.t0", "s.d.x.t1"}, "the full batch is sent")
@@ -166,13 +178,19 @@ def test_after_a_pause_the_close_sends_full_batches(fake: FakeOpenMetadata, run:
     assert (len(fake.entities("tables")), run.report.scopes) == (2, ["s.d.x"])
 
 
-def test_writing_waits_for_a_slow_server(fake: FakeOpenMetadata, run: Run) -> None:
+def test_writing_waits_for_a_slow_server(fake: FakeOpenMetadata, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     sink = run.sink(bulk_sink_batch_size=1, inFlight=2)
     for record in tree(0):
         sink.write(record)
     sink.flush()
-    fake.faults.add(Fault("/tables/bulk", "slow", seconds=0.5, times=2))
-    written = threading.Event()
+    arrived, answer, written = fake.arrived, threading.Event(), threading.Event()
+
+    def hold(request: Request) -> Fault | None:
+        fault = arrived(request)
+        answer.wait(PATIENCE_SECONDS)
+        return fault
+
+    monkeypatch.setattr(fake, "arrived", hold)
 
     def write() -> None:
         for number in range(6):
@@ -181,7 +199,9 @@ def test_writing_waits_for_a_slow_server(fake: FakeOpenMetadata, run: Run) -> No
 
     thread = threading.Thread(target=write)
     thread.start()
+    eventually(lambda: fake.in_flight == 2, "as many are sent as may be")
     assert not written.wait(0.2)
+    answer.set()
     assert written.wait(PATIENCE_SECONDS)
     thread.join()
     sink.close()

@@ -321,14 +321,14 @@ def test_a_cancel_ends_a_run_at_once(run: Run, fake: FakeOpenMetadata) -> None:
 
 
 def test_what_is_under_way_when_the_time_is_over_is_named(run: Run, fake: FakeOpenMetadata) -> None:
-    run.cancellation = Cancellation(timeout_seconds=0.5)
+    run.cancellation = Cancellation(timeout_seconds=2)
     fake.faults.add(Fault("/tables/bulk", "slow", seconds=30, times=9))
     with pytest.raises(RunCancelled, match="timed out"):
         run.deliver([*tree(8), *tree(8)], bulk_sink_batch_size=2)
     lost = {failure.name for failure in run.report.lost}
     assert lost == {line.fqn for line in run.dead()}
     assert lost
-    assert all("timed out after 0.5 s" in failure.cause for failure in run.report.lost)
+    assert all("timed out after 2 s" in failure.cause for failure in run.report.lost)
 
 
 def test_failures_carry_no_connection(run: Run, caplog: pytest.LogCaptureFixture) -> None:

@@ -219,7 +219,7 @@ def test_a_cancel_ends_a_question_without_an_answer(answers: Callable[..., str])
     given = context(answers(200, b"", OWN, threading.Event()), None, cancellation)
     timer = threading.Timer(0.2, cancellation.cancel, ["enough"])
     timer.start()
-    with open_source(given) as source, pytest.raises(RunCancelled, match="enough"):
+    with pytest.raises(RunCancelled, match="enough"), open_source(given) as source:
         source.schemas("default")
     timer.join()
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from connectors import registry
@@ -23,7 +24,8 @@ from tests.s3 import make_bucket
 from tests.whole_runs import SINK, source_of, walk
 
 PLACE = "source.sourceConfig.config.dbtConfigSource"
-QUICK = RestLimits(read_seconds=0.3, retry=RetryPolicy(tries=2, few_tries=2, first_seconds=0.001))
+QUICK = RestLimits(read_seconds=20, retry=RetryPolicy(tries=2, few_tries=2, first_seconds=0.001))
+HASTY = msgspec.structs.replace(QUICK, read_seconds=0.3)
 TOKEN = {"dbtHttpHeaders": {"Authorization": "Bearer a-token-of-tests"}}
 ANSWERS = {f"GET /target/{name}.json": Status(200, (GOLDEN / f"{name}.json").read_bytes()) for name in KEYS}
 
@@ -131,7 +133,6 @@ def test_another_artefact_that_is_named_has_to_be_there_and_in_order(tmp_path: P
         (Fault("", status=404), SourceUnavailable, "is not there"),
         (Fault("", status=503, times=9), SourceUnavailable, "503"),
         (Fault("", "reset", times=9), SourceUnavailable, "not available|disconnected|reset"),
-        (Fault("", "slow", seconds=30, times=9), SourceUnavailable, "no answer within 0.3 s"),
     ],
 )
 def test_a_server_that_goes_wrong(fault: Fault, error: type[ConnectorError], message: str) -> None:
@@ -140,6 +141,14 @@ def test_a_server_that_goes_wrong(fault: Fault, error: type[ConnectorError], mes
             walk("dbt", at_addresses(server.address, **TOKEN))
         assert caught.value.advice
         assert "a-token-of-tests" not in str(caught.value)
+
+
+def test_a_server_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("connectors.sources.dbt.LIMITS", HASTY)
+    with Answering(ANSWERS, [Fault("", "slow", seconds=30, times=9)]) as server:
+        with pytest.raises(SourceUnavailable, match=r"no answer within 0\.3 s") as caught:
+            walk("dbt", at_addresses(server.address, **TOKEN))
+        assert caught.value.advice
 
 
 def test_a_key_that_may_not_read_the_bucket(moto_server: str) -> None:

@@ -113,7 +113,7 @@ def test_a_cancel_ends_a_question_without_an_answer(silent: int) -> None:
     given = context(connection(f"127.0.0.1:{silent}"), cancellation)
     timer = threading.Timer(0.2, cancellation.cancel, ["enough"])
     timer.start()
-    with open_source(given) as source, pytest.raises(RunCancelled, match="enough"):
+    with pytest.raises(RunCancelled, match="enough"), open_source(given) as source:
         list(source.schemas("default"))
     timer.join()
 

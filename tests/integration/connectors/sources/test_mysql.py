@@ -249,7 +249,7 @@ def test_a_cancel_ends_a_hanging_connect(answering: Callable[[bytes], int]) -> N
     given = context(f"127.0.0.1:{answering(b'')}", "u", None, cancellation)
     timer = threading.Timer(0.2, cancellation.cancel, ["enough"])
     timer.start()
-    with open_source(given) as source, pytest.raises(RunCancelled, match="enough"):
+    with pytest.raises(RunCancelled, match="enough"), open_source(given) as source:
         source.schemas("default")
     timer.join()
 

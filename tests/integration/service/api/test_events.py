@@ -122,7 +122,7 @@ def test_a_client_that_leaves_leaves_nothing_behind(client: httpx.Client, servic
 
 
 def test_an_idle_stream_holds_no_connection_of_the_store(database_url: str) -> None:
-    database = Database(database_url, pool_size=1, pool_timeout_seconds=2)
+    database = Database(database_url, pool_size=1)
     with serving(build_api(services_on(database))) as address, ExitStack() as streams:
         client = streams.enter_context(httpx.Client(base_url=address, timeout=60, verify=NO_TLS))
         create(client)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TypeVar
 
 import psycopg
@@ -42,6 +42,14 @@ def ask(url: str, work: Callable[[Questions], Awaitable[T]], most: int = 2, pati
             return await work(questions)
 
     return asyncio.run(run())
+
+
+async def at_last(questions: Questions) -> list[Row]:
+    """The answer to a question, when these that have little patience wait long enough for a busy machine."""
+    for _ in range(20):
+        with suppress(Unavailable):
+            return await questions.ask(question(b"select 1"))
+    return []
 
 
 def count(url: str) -> int:
@@ -92,7 +100,7 @@ def test_who_waits_too_long_for_a_connection_is_told_so(empty_database_url: str)
         # Each keeps the connection for so long that a third is too late, whoever gives it up first.
         slow = question(b"select 1 from pg_sleep(0.4)")
         answers = await asyncio.gather(*[questions.ask(slow) for _ in range(6)], return_exceptions=True)
-        assert await questions.ask(question(b"select 1")) == [(1,)]
+        assert await at_last(questions) == [(1,)]
         return answers
 
     answers = ask(empty_database_url, six, most=1, patience_seconds=1)
@@ -106,7 +114,8 @@ def test_a_question_that_takes_too_long_is_given_up(empty_database_url: str) -> 
     async def wait(questions: Questions) -> object:
         with pytest.raises(Unavailable, match=r"no answer within 0\.2 s"):
             await questions.ask(question(b"select pg_sleep(60)"))
-        return await questions.ask(question(SLEEPING))
+        async with asking(empty_database_url) as patient:
+            return await patient.ask(question(SLEEPING))
 
     assert ask(empty_database_url, wait, patience_seconds=0.2) == [(0,)]
 

@@ -42,7 +42,7 @@ def test_an_end_is_stored_when_the_store_is_back(
 
 
 def test_an_outage_longer_than_the_lease_stops_the_run_cleanly(site: Site, postgres_server: Server) -> None:
-    with working(site, lease_seconds=1.0) as worker:
+    with working(site, lease_seconds=2.0) as worker:
         run_id = site.queue("gate")
         eventually(lambda: site.ready)
         with outage(postgres_server, site.database):

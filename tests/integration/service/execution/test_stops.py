@@ -76,7 +76,7 @@ def test_a_run_taken_over_by_another_stops_without_a_word(site: Site) -> None:
 @pytest.mark.parametrize("isolation", ["thread", "process"])
 def test_a_lease_that_cannot_be_renewed_ends_the_run_by_the_local_clock(site: Site, isolation: str) -> None:
     """The pulse is held up by a lock, as it would be by a store that hangs."""
-    with working(site, lease_seconds=1.0) as worker:
+    with working(site, lease_seconds=2.0) as worker:
         run_id = site.queue("gate", policy={"isolation": isolation})
         eventually(lambda: site.ready)
         with site.database.engine.begin() as connection:
@@ -91,7 +91,7 @@ def test_a_lease_that_cannot_be_renewed_ends_the_run_by_the_local_clock(site: Si
 
 
 def test_leases_are_renewed_while_a_run_goes_on(site: Site) -> None:
-    with working(site, lease_seconds=1.0):
+    with working(site, lease_seconds=2.0):
         run_id = site.queue("gate")
         eventually(lambda: site.ready)
         [(first,)] = ask(site.database, "select lease_until from runs")

@@ -66,8 +66,28 @@ def test_runs_that_ended_are_answered_as_their_model_would(database: Database) -
 @pytest.mark.parametrize("edited", ["[1]", "7", "null", '"none"', "[]", '""', "0"])
 def test_what_was_edited_to_be_no_object_is_answered_as_if_there_were_none(database: Database, edited: str) -> None:
     make(database)
-    expected = read(database, queue(database)).model_dump(mode="json")
-    ask(database, f"update runs set counts = '{edited}', error = '{edited}', overrides = '{edited}'")
+    run_id = queue(database)
+    expected = read(database, run_id)
+    changes = [f"{column} = '{edited}'" for column in ("counts", "error", "overrides", "progress")]
+    ask(database, f"update runs set {', '.join(changes)}")
     with database.reading() as session:
         [listed] = answer(session, repository.list_runs(RunFilter(), None, 1)).data
-    assert json.loads(msgspec.json.encode(listed)) == expected
+    assert json.loads(msgspec.json.encode(listed)) == expected.model_dump(mode="json")
+    assert read(database, run_id) == expected
+
+
+@pytest.mark.parametrize("counts", ["[1]", "null", '{"written": "many"}', '{"byType": 7}'])
+@pytest.mark.parametrize("error", ["[1]", '{"title": 7}', '{"detail": "no title"}'])
+def test_what_was_edited_to_be_no_counts_and_no_error_is_read_as_if_there_were_none(
+    database: Database, counts: str, error: str
+) -> None:
+    make(database)
+    lease = start(database)
+    for table in ("runs", "run_attempts"):
+        ask(database, f"update {table} set counts = '{counts}', error = '{error}'")
+    with database.reading() as session:
+        one = answer(session, repository.read(lease.run_id))
+        [attempt] = repository.list_attempts(session, lease.run_id)
+    for shown in (RunRead.model_validate(one), read(database, lease.run_id), attempt):
+        assert (shown.counts.written, shown.counts.by_type) == (0, {})
+        assert shown.error is None or not shown.error.title

@@ -89,14 +89,14 @@ class TestChangesAreHeard:
         eventually(lambda: ticks(database) and ticks(database, "paused"))
 
     def test_a_paused_a_deleted_and_an_edited_one_are_silent(self, database: Database) -> None:
-        schedule = soon(database, 3)
+        schedule = soon(database, 5)
         for name in ("paused", "deleted", "edited"):
             make(database, name, schedule=schedule)
         pause(database, "paused")
         edit(database, "edited", schedule=None)
         with database.session() as session:
             run_operations.delete_workflow(session, "deleted")
-        make(database, "later", schedule=soon(database, 3.1))
+        make(database, "later", schedule=soon(database, 5.1))
         eventually(lambda: bool(ticks(database, "later")))
         assert ask(database, "select distinct workflow from runs") == [("later",)]
 

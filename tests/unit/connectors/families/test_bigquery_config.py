@@ -5,7 +5,11 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from connectors.cancellation import Cancellation
+from connectors.errors import ConfigurationError
+from connectors.families.bigquery.api import open_bigquery
 from connectors.families.bigquery.config import BigQueryConfig
+from connectors.report import Report
 
 OWN = {"gcpConfig": {"privateKey": "k", "clientEmail": "a@b"}}
 ADC = {"gcpConfig": {"type": "gcp_adc"}}
@@ -61,3 +65,11 @@ def test_a_token_of_the_service_is_told_to_google() -> None:
 def test_projects_are_one_or_many(given: Any, projects: tuple[str, ...]) -> None:
     named = config(credentials={"gcpConfig": {**OWN["gcpConfig"], "projectId": given}})
     assert named.credentials.gcp_config.projects == projects
+
+
+def test_a_proxy_that_cannot_be_used_is_named_by_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", "socks5://gate:1080")
+    monkeypatch.setenv("no_proxy", "")
+    refused = pytest.raises(ConfigurationError, match=r"^HTTPS_PROXY: .*set it to the address of an HTTP proxy")
+    with refused, open_bigquery(config(), Report(), Cancellation()):
+        pass

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from connectors.cancellation import Cancellation
-from connectors.errors import ConnectorError, FatalError, RunCancelled, SourceUnavailable
+from connectors.errors import ConfigurationError, ConnectorError, FatalError, RunCancelled, SourceUnavailable
 from connectors.families.partial_failures import Refused, Vanished
 from connectors.families.rest import Call, Endpoint, RestClient, RestLimits
 from connectors.families.whole_files import HttpFile
@@ -84,6 +84,29 @@ def test_asks_again_where_that_may_help(opened: Opened, fault: Fault) -> None:
     assert opened.api.paths() == ["/things"] * 2
 
 
+@pytest.mark.parametrize("proxy", ["socks5://gate:1080", "http://u:secret@gate:port"])
+def test_a_proxy_that_cannot_be_used_is_named_by_its_variable(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    monkeypatch.setenv("http_proxy", proxy)
+    monkeypatch.setenv("https_proxy", proxy)
+    monkeypatch.setenv("no_proxy", "127.0.0.0/8")
+    opened.api.answers["GET /things"] = {"name": "one"}
+    assert opened.client().get("/things", Thing).name == "one", "it goes by no proxy"
+    with pytest.raises(ConfigurationError, match=r"^HTTPS_PROXY: .*set it to the address of an HTTP proxy") as caught:
+        opened.client(address="https://acme.invalid")
+    assert "secret" not in str(caught.value)
+
+
+def test_a_proxy_that_does_not_answer_is_named_by_its_variable(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    monkeypatch.setenv("no_proxy", "")
+    client = opened.client(address="http://acme.invalid")
+    with pytest.raises(SourceUnavailable) as caught:
+        client.get("/things", Thing)
+    assert str(caught.value.advice).endswith("it is asked by way of the proxy that HTTP_PROXY names")
+
+
 def test_an_api_may_say_later_in_words_of_its_own(opened: Opened) -> None:
     opened.api.answers["GET /things"] = {"name": "one"}
     opened.api.faults.add(Fault("/things", status=403, message="slow down"))
@@ -130,11 +153,12 @@ def test_a_server_that_is_not_there_is_unavailable() -> None:
 
 
 @pytest.mark.parametrize(
-    "limits", [RestLimits(retry=QUICK, read_seconds=0.05), RestLimits(retry=QUICK, answer_seconds=0.05)]
+    ("limits", "seconds"),
+    [(RestLimits(retry=QUICK, read_seconds=0.05), 30), (RestLimits(retry=QUICK, answer_seconds=0.05), 0.3)],
 )
-def test_a_server_that_hangs_or_drips_is_unavailable(opened: Opened, limits: RestLimits) -> None:
+def test_a_server_that_hangs_or_drips_is_unavailable(opened: Opened, limits: RestLimits, seconds: float) -> None:
     opened.api.answers["GET /things"] = {"name": "one"}
-    opened.api.faults.add(Fault("/things", "slow", seconds=0.3, times=9))
+    opened.api.faults.add(Fault("/things", "slow", seconds=seconds, times=9))
     with pytest.raises(SourceUnavailable, match=r"tried 2 times\): no answer within .* or not all of it within "):
         opened.client(limits=limits).get("/things", Thing)
 

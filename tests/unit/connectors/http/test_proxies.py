@@ -2,7 +2,9 @@ import httpx
 import pytest
 
 from connectors.errors import ConfigurationError
-from connectors.http.proxies import proxy_of
+from connectors.http.proxies import Proxied, proxy_of
+from tests.answering import Answering
+from tests.plain_http import NO_TLS
 
 NAMES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 
@@ -34,6 +36,11 @@ def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"ALL_PROXY": "http://gate", "NO_PROXY": "[::1]:8585"}, "http://[::1]:8585/api", None),
         ({"ALL_PROXY": "http://gate", "NO_PROXY": "[::1]:8586"}, "http://[::1]:8585/api", "http://gate"),
         ({"ALL_PROXY": "http://gate", "NO_PROXY": "::2"}, "http://[::1]:8585/api", "http://gate"),
+        ({"ALL_PROXY": "http://gate", "NO_PROXY": "om, 10.0.0.0/8"}, "http://10.1.2.3:8585/api", None),
+        ({"ALL_PROXY": "http://gate", "NO_PROXY": "10.0.0.0/8"}, "http://11.1.2.3:8585/api", "http://gate"),
+        ({"ALL_PROXY": "http://gate", "NO_PROXY": "10.9.9.9/8,fd00::/8"}, "http://10.1.2.3/api", None),
+        ({"ALL_PROXY": "http://gate", "NO_PROXY": "10.0.0.0/8,fd00::/8"}, "http://[fd12::1]:8585/api", None),
+        ({"ALL_PROXY": "http://gate", "NO_PROXY": "10.0.0.0/8,10.0.0.0/99"}, "http://om.10/api", "http://gate"),
         ({"ALL_PROXY": "socks5://gate", "NO_PROXY": "om"}, "http://om:8585/api", None),
         ({"ALL_PROXY": "socks5://gate", "HTTP_PROXY": "gate"}, "http://om:8585/api", "http://gate"),
     ],
@@ -44,6 +51,22 @@ def test_takes_the_proxy_of_the_environment(
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
     assert proxy_of(httpx.URL(address)) == proxy
+
+
+def test_each_request_goes_the_way_of_its_own_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    with (
+        Answering({"GET /far": {"by": "the proxy"}}) as proxy,
+        Answering({"GET /near": {"by": "itself"}}) as near,
+        httpx.Client(transport=Proxied(NO_TLS)) as client,
+    ):
+        monkeypatch.setenv("HTTP_PROXY", proxy.address)
+        monkeypatch.setenv("NO_PROXY", "127.0.0.0/8")
+        assert client.get(f"{near.address}/near").json() == {"by": "itself"}
+        client.get("http://catalogue.invalid/far")
+        assert [asked.headers["host"] for asked in proxy.asked] == ["catalogue.invalid"]
+        monkeypatch.setenv("HTTP_PROXY", "http://gate:port")
+        with pytest.raises(ConfigurationError, match=r"^HTTP_PROXY: "):
+            client.get("http://catalogue.invalid/far")
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import pytest
 
 from connectors.cancellation import Cancellation
 from connectors.definition import OpenMetadataConnection
-from connectors.errors import ConfigurationError
+from connectors.errors import ConfigurationError, SinkUnavailable
 from connectors.http.retry import RetryPolicy
 from connectors.openmetadata.client import Limits, OpenMetadataClient
 from connectors.openmetadata.versions import Version
@@ -127,3 +127,10 @@ def test_a_proxy_of_another_protocol_is_refused_by_its_variable(monkeypatch: pyt
     monkeypatch.setenv("ALL_PROXY", "socks5://gate:1080")
     with pytest.raises(ConfigurationError, match=r"^ALL_PROXY: .*socks5://.* NO_PROXY$"):
         asked("http://catalogue.invalid:8585/api")
+
+
+def test_a_proxy_that_does_not_answer_is_named_by_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
+    with pytest.raises(SinkUnavailable) as caught:
+        asked("http://catalogue.invalid:8585/api")
+    assert str(caught.value.advice).endswith("it is asked by way of the proxy that ALL_PROXY names")

@@ -1,11 +1,13 @@
 import asyncio
 import threading
+from collections.abc import Callable
 from contextlib import ExitStack
 
 from service.api.feed import RunFeed
+from tests.eventually import eventually
 
 
-async def waits(feed: RunFeed, run_id: str, seconds: float = 5.0) -> bool:
+async def waits(feed: RunFeed, run_id: str, seconds: float = 60.0) -> bool:
     """Whether the follower was woken before the time was up."""
     with feed.follow(run_id) as follower:
         loop = asyncio.get_running_loop()
@@ -14,10 +16,20 @@ async def waits(feed: RunFeed, run_id: str, seconds: float = 5.0) -> bool:
         return loop.time() - began < seconds
 
 
+async def once_followed(feed: RunFeed, followers: int, act: Callable[..., None], *given: str) -> bool:
+    """Do it in another thread as soon as there are so many followers."""
+
+    def work() -> None:
+        eventually(lambda: feed.followers == followers)
+        act(*given)
+
+    await asyncio.to_thread(work)
+    return True
+
+
 def test_a_follower_hears_of_its_run_from_any_thread() -> None:
     async def follow() -> bool:
-        threading.Timer(0.05, feed.notify, ["one"]).start()
-        return await waits(feed, "one")
+        return (await asyncio.gather(waits(feed, "one"), once_followed(feed, 1, feed.notify, "one")))[0]
 
     feed = RunFeed()
     assert asyncio.run(follow())
@@ -35,10 +47,12 @@ def test_a_follower_hears_nothing_of_other_runs() -> None:
 
 def test_an_empty_id_and_the_end_wake_everybody() -> None:
     async def follow() -> list[bool]:
-        threading.Timer(0.05, feed.notify, [""]).start()
-        first = await asyncio.gather(waits(feed, "one"), waits(feed, "two"), waits(feed, "two"))
-        threading.Timer(0.05, feed.close).start()
-        return [*first, await waits(feed, "one"), feed.closed]
+        names = ("one", "two", "two")
+        *first, _ = await asyncio.gather(
+            *(waits(feed, name) for name in names), once_followed(feed, 3, feed.notify, "")
+        )
+        last, _ = await asyncio.gather(waits(feed, "one"), once_followed(feed, 1, feed.close))
+        return [*first, last, feed.closed]
 
     feed = RunFeed()
     assert asyncio.run(follow()) == [True] * 5
