@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import httpx
@@ -22,7 +23,7 @@ from service.scheduling.firing import look
 from tests.acceptance.processes import Replica, replica
 
 DUE, LARGE = 10_000, 50_000
-RUNS = 2_000
+CROWDS, RUNS = 3, 2_000
 SPARSE, SPARSE_SECONDS = 100, 0.1
 LOOK_SECONDS = 0.1
 # A look at the runs opens a connection and reads them all, on the cores that are measured.
@@ -114,7 +115,7 @@ def measure_many(table: Table, here: Site) -> None:
 
 
 def measure_empty_runs(table: Table, here: Site) -> None:
-    """One replica: a crowd of empty runs, and before it a few, one after another, with slots free."""
+    """One replica: a few empty runs, one after another, with slots free, and crowds of them."""
     with here.replica("worker", HEADWATER_WORKER_SLOTS="16") as (running, api):
         add_pattern(api, here.folder)
         first = datetime.now(UTC) + timedelta(seconds=20)
@@ -123,16 +124,24 @@ def measure_empty_runs(table: Table, here: Site) -> None:
             add_workflows(here.store, f"sparse-{number}", 1, every_hour(at))
         until(lambda: here.ask(RAN, "sparse-%")[0] >= SPARSE)
         lag = here.ask(RAN, "sparse-%")[3]
-        add_workflows(here.store, "crowd", RUNS, every_hour(datetime.now(UTC) + timedelta(seconds=10)))
-        until(lambda: here.ask(RAN, "crowd-%")[1] >= RUNS)
-        before = process_cpu_seconds(running.process.pid), here.ask(RAN, "crowd-%")[0]
-        until(lambda: here.ask(RAN, "crowd-%")[0] >= RUNS, SELDOM_SECONDS)
-        cpu = process_cpu_seconds(running.process.pid) - before[0]
-        done, _, seconds, _ = here.ask(RAN, "crowd-%")
+        crowds = sorted(_crowd(here, running, f"crowd{number}") for number in range(CROWDS))
     table.part("Empty runs through the queue, one replica of 16 slots")
-    table.line("  runs a second", f"{done / seconds:.0f}", ">= 200")
-    table.line("  CPU per run", f"{1000 * cpu / max(1, done - before[1]):.1f} ms")
+    rates = [rate for rate, _ in crowds]
+    table.line(f"  runs a second, the middle of {CROWDS} crowds of {RUNS:,}", f"{median(rates):.0f}", ">= 200")
+    table.line("  the slowest and the fastest of them", f"{rates[0]:.0f} and {rates[-1]:.0f}")
+    table.line("  CPU per run", f"{1000 * median(cpu for _, cpu in crowds):.1f} ms")
     table.line("  tick to started with slots free, p99", f"{1000 * lag:.0f} ms", "< 500 ms")
+
+
+def _crowd(here: Site, running: Replica, name: str) -> tuple[float, float]:
+    """Runs a second of very many that are due at once, and seconds of CPU for each."""
+    add_workflows(here.store, name, RUNS, every_hour(datetime.now(UTC) + timedelta(seconds=10)))
+    until(lambda: here.ask(RAN, f"{name}-%")[1] >= RUNS)
+    before, ran = process_cpu_seconds(running.process.pid), here.ask(RAN, f"{name}-%")[0]
+    until(lambda: here.ask(RAN, f"{name}-%")[0] >= RUNS, SELDOM_SECONDS)
+    cpu = process_cpu_seconds(running.process.pid) - before
+    done, _, seconds, _ = here.ask(RAN, f"{name}-%")
+    return done / seconds, cpu / max(1, done - ran)
 
 
 def until(done: Callable[[], object], look_seconds: float = LOOK_SECONDS) -> None:
