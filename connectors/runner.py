@@ -147,7 +147,7 @@ class Walk(msgspec.Struct, eq=False):
         return self._finish(node, parent, parent_name, listing.complete)
 
     def tell_seconds(self) -> None:
-        """Once for each thread's walk: the report has a lock, which would be taken several times for each item."""
+        """Not at each item: the report has a lock, which would be taken several times for it."""
         for stage, seconds in self.seconds.items():
             self.runner.report.timed(stage, seconds)
 

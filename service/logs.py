@@ -80,10 +80,6 @@ class RunContext(msgspec.Struct, frozen=True):
     token: int = 0
     redactor: Redactor = msgspec.field(default_factory=Redactor)
 
-    def wants(self, severity: int) -> bool:
-        """Whether a line so severe can be of use: a record takes a while to make, and is made before it is dropped."""
-        return self.level is None or severity >= self.level
-
 
 RunLogCallback = Callable[[RunContext, datetime, str, str, str], None]
 

@@ -54,8 +54,9 @@ class Proxied(httpx.BaseTransport):
     @override
     def close(self) -> None:
         """Give the connections back."""
-        for way in self._ways.values():
-            way.close()
+        with self._making:
+            for way in self._ways.values():
+                way.close()
 
 
 def _named_for(address: httpx.URL) -> tuple[str, str | None]:

@@ -10,9 +10,13 @@ from connectors.models.base import CreateRequest, Request
 from connectors.models.database import CreateTableRequest
 from connectors.models.names import fqn, parent_fqn, split_fqn
 
-SERVICES = "services/"  # what their collections begin with
 OUTERMOST = 2  # parts of the name of what lies directly in a service
 HASH_START, HASH_LENGTH, HASH_END = b',"sourceHash":"', 32, b'"}'
+
+
+def is_of_services(collection: str) -> bool:
+    """Whether a collection is one of services."""
+    return collection.startswith("services/")
 
 
 class Kind(msgspec.Struct, frozen=True):
@@ -47,7 +51,7 @@ class Kind(msgspec.Struct, frozen=True):
     @property
     def service(self) -> bool:
         """Whether it is a service, which holds a connection and is the user's own."""
-        return self.collection.startswith(SERVICES)
+        return is_of_services(self.collection)
 
 
 class Entry(msgspec.Struct, frozen=True):

@@ -114,11 +114,14 @@ class FileSink:
         """See Sink; what was written stays under the name that ends in .partial."""
         partial = Path(f"{self._path}{PARTIAL}")
         try:
-            with suppress(FileNotFoundError):  # it was aborted before
-                self._finish()
-                self._writing.replace(partial)
+            self._finish()
         except OSError:
             logger.warning("%s may be incomplete", partial, exc_info=True)
+        try:
+            with suppress(FileNotFoundError):  # it was aborted before
+                self._writing.replace(partial)
+        except OSError:
+            logger.warning("What was written stays in %s", self._writing, exc_info=True)
 
     def _finish(self) -> None:
         """Have all of it on the disk; nothing is left to do the second time."""

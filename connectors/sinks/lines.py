@@ -14,7 +14,7 @@ from connectors.decoding import decode, decoder_of
 from connectors.errors import ConfigurationError
 from connectors.models.kinds import REQUESTS
 from connectors.models.names import split_fqn
-from connectors.sinks.entries import SERVICES, Entry, Kind
+from connectors.sinks.entries import Entry, Kind, is_of_services
 
 COLLECTION = re.compile(r"[A-Za-z]+(/[A-Za-z]+)*")
 GZIP_MAGIC = b"\x1f\x8b"
@@ -38,7 +38,7 @@ def line_of(entry: Entry, reason: str | None = None) -> bytes:
 
 def encoded(line: Line) -> bytes:
     """The bytes of a line; what a service connects with stays out, because it holds secrets."""
-    if line.collection.startswith(SERVICES):
+    if is_of_services(line.collection):
         request = msgspec.Raw(without_connection(bytes(line.request)))
         line = msgspec.structs.replace(line, request=request)
     return msgspec.json.encode(line) + b"\n"

@@ -82,7 +82,7 @@ class RequestMiddleware:
             await self._app(scope, receive, sending)
         except BrokenOffError:  # nobody is there to be answered
             status = CLIENT_CLOSED
-        except (Exception, asyncio.CancelledError) as error:
+        except (Exception, asyncio.CancelledError) as error:  # the server alone cancels, when it waits no longer
             answer = _told(error, Request(scope))
             if status:
                 raise
@@ -113,7 +113,7 @@ def _told(error: BaseException, request: Request) -> Response:
     if not isinstance(error, asyncio.CancelledError):
         logger.error("Request %s failed: %s %s", *what, exc_info=error)
         return internal_error(request)
-    logger.warning("Request %s had no answer when the service ended: %s %s", *what)
+    logger.warning("Request %s was cut off by the end of the service: %s %s", *what)
     if request.method in READING:
         message = "the service ended before it had an answer; ask again, as others or the next one may have it"
         return refusal(request, Unavailable(message))

@@ -42,7 +42,6 @@ MAX_LOG_LINES = 2000
 router = APIRouter(prefix=f"{BASE}/runs", tags=["runs"], route_class=DocumentRoute)
 starting = APIRouter(prefix=f"{BASE}/workflows", tags=["runs"], route_class=DocumentRoute)
 
-AS_IT_IS = RunCreate()
 RunId = Annotated[UUID, Path(description="The run's id.")]
 IdempotencyKey = Annotated[
     str | None,
@@ -97,7 +96,7 @@ def start_run(
     name: WorkflowName,
     work: WorkDep,
     response: Response,
-    wanted: Annotated[RunCreate, Body(examples=[examples.RUN_NOW])] = AS_IT_IS,
+    wanted: Annotated[RunCreate, Body(default_factory=RunCreate, examples=[examples.RUN_NOW])],
     idempotency_key: IdempotencyKey = None,
 ) -> RunRead:
     """Queue a run. `overrides` is a JSON merge patch of the config, for this run only; the whole must be valid.

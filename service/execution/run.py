@@ -65,9 +65,7 @@ class RunExecutor(msgspec.Struct, frozen=True):
         lease = claim.lease
         with logs.bind_run(str(lease.run_id), claim.workflow, claim.attempt, level, lease.token) as context:
             attempt.journal.redactor = context.redactor
-            told = context.wants(logging.INFO)
-            if told:
-                logger.info("Attempt %d of workflow %s begins", claim.attempt, claim.workflow)
+            logger.info("Attempt %d of workflow %s begins", claim.attempt, claim.workflow)
             try:
                 result = self._ingest(attempt)
             except BaseException as error:  # a connector may raise anything, SystemExit too: it ends this attempt only
@@ -77,8 +75,7 @@ class RunExecutor(msgspec.Struct, frozen=True):
             else:
                 outcome = of_result(result, attempt.report.total("failed"))
             outcome = redacted(outcome, context.redactor.apply)
-            if told:
-                logger.info("Attempt %d ended after %.2f s: %s", claim.attempt, attempt.seconds, outcome)
+            logger.info("Attempt %d ended after %.2f s: %s", claim.attempt, attempt.seconds, outcome)
             return outcome
 
     def _ingest(self, attempt: Attempt) -> Result:

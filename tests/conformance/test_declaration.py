@@ -5,16 +5,15 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from typing import Any, cast, get_args
+from typing import Any, cast
 
 import jsonschema
 import pytest
-from pydantic import BaseModel
 
 from connectors import registry
 from connectors.connector import Check, Connector
-from connectors.definition import SourceOptions, WorkflowDefinition
-from connectors.secret_texts import SECRET_KEY, searched_fields
+from connectors.definition import SourceOptions
+from connectors.secret_texts import SECRET_KEY
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 CAMEL = re.compile(r"[a-z][A-Za-z0-9]*")
@@ -93,33 +92,6 @@ def test_its_schema_hides_secrets(connector: Connector[Any, Any]) -> None:
         if not (way.get("format") == "password" and way.get("writeOnly"))
     ]
     assert shown == []
-
-
-def models(kind: object) -> Iterator[type[BaseModel]]:
-    """All that a declared type is made of."""
-    if isinstance(kind, type) and issubclass(kind, BaseModel):
-        yield kind
-        for info in kind.model_fields.values():
-            yield from models(info.annotation)
-    for part in get_args(kind):
-        yield from models(part)
-
-
-def is_harmless(schema: Schema) -> bool:
-    """Whether a schema allows only numbers, texts that are no secrets, and lists of them."""
-    ways = schema.get("anyOf")
-    if ways is not None:
-        return all(map(is_harmless, ways))
-    if schema.get("type") == "array":
-        return is_harmless(schema["items"])
-    return schema.get("type") in {"string", "integer", "number", "boolean", "null"} and "writeOnly" not in schema
-
-
-def test_secrets_are_looked_for_wherever_they_may_stand(connector: Connector[Any, Any]) -> None:
-    for model in {*models(connector.config), *models(connector.options), *models(WorkflowDefinition)}:
-        described = cast("dict[str, Schema]", model.model_json_schema().get("properties", {}))
-        harmful = {key for key, schema in described.items() if not is_harmless(schema)}
-        assert harmful <= {key for _, key in searched_fields(model)}, model
 
 
 def test_all_can_be_looked_at_without_any_driver() -> None:

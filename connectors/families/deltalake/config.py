@@ -93,11 +93,11 @@ class DeltaLakeConfig(DatabaseConnection):
         return self.config_source.connection.security_config
 
     def folder(self) -> Path:
-        """Where the warehouse lies. Raises ValueError where it may not be read."""
+        """Where the warehouse really lies: its tables' locations begin with it. Raises ValueError as `place` does."""
         return Path(realpath(self.place("")))
 
     def place(self, below: str) -> Path:
-        """Where something below the warehouse really lies. Raises ValueError where it may not be read."""
+        """Where something below the warehouse lies. Raises ValueError where it may not be read."""
         path = Path(self.config_source.connection.metastore_file_path or "") / below
         try:
             return self._files.place(str(path))

@@ -67,7 +67,7 @@ def test_a_read_is_told_to_ask_again(cut: Cut, caplog: pytest.LogCaptureFixture,
     document = problem(response, 503)
     assert document["detail"].startswith("the service ended before it had an answer; ask again")
     assert response.headers["retry-after"] == "5"
-    assert f"Request {document['requestId']} had no answer when the service ended" in caplog.text
+    assert f"Request {document['requestId']} was cut off by the end of the service" in caplog.text
     assert not any(record.exc_info for record in caplog.records if record.name == "service.api.access")
 
 
@@ -78,4 +78,4 @@ def test_a_change_that_may_have_been_made_is_not(
         response = cut("POST", "/api/v1/workflows/shop/pause")
     problem(response, 500)
     assert "retry-after" not in response.headers
-    assert "had no answer when the service ended: POST /api/v1/workflows/shop/pause" in caplog.text
+    assert "was cut off by the end of the service: POST /api/v1/workflows/shop/pause" in caplog.text

@@ -116,6 +116,7 @@ def test_says_when_the_disk_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with pytest.raises(FatalError, match="No space left on device"):
         sink.close()
     sink.abort()
+    assert [each.name for each in tmp_path.iterdir()] == [f"{name}.partial"]
 
 
 @pytest.mark.parametrize("name", ["a.jsonl", "deep/a.jsonl"])
