@@ -23,6 +23,7 @@ from connectors.source_files import lies_below, stays_below
 FILENAME = "sink.config.filename"
 # Less than file systems take, as a suffix is added while the file is written.
 LONGEST_NAME = 200
+LONGEST_PATH = 2000
 STAGE = "sink"
 PARTIAL = ".partial"
 # Said, as `open` asks the kernel before it chooses one.
@@ -38,15 +39,22 @@ class FileConfig(Model):
     @field_validator("filename")
     @classmethod
     def _stays_below(cls, value: str) -> str:
-        parts = PurePath(value).parts
+        path = PurePath(value)
+        parts = path.parts
         if ".." in parts or "\0" in value:
             msg = "must not contain '..'"
             raise ValueError(msg)
-        if value.endswith(PARTIAL):
+        if not path.name:
+            msg = "is no name of a file"
+            raise ValueError(msg)
+        if path.name.endswith(PARTIAL):
             msg = f"must not end in {PARTIAL}: so are files called that are not finished"
             raise ValueError(msg)
         if any(len(part.encode("utf-8", "replace")) > LONGEST_NAME for part in parts):
             msg = f"holds a name that is longer than {LONGEST_NAME} bytes"
+            raise ValueError(msg)
+        if len(value.encode("utf-8", "replace")) > LONGEST_PATH:
+            msg = f"is longer than {LONGEST_PATH} bytes"
             raise ValueError(msg)
         return value
 

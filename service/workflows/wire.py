@@ -3,7 +3,6 @@
 import base64
 import binascii
 import json
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Generic, TypeVar, cast
@@ -12,11 +11,12 @@ from pydantic import (
     AfterValidator,
     AwareDatetime,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     JsonValue,
     Strict,
     ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
 )
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails
@@ -25,19 +25,29 @@ from service.errors import Invalid, Problem
 from service.workflows.documents import UNSTORABLE, dotted, is_storable
 
 MAX_INTEGER = 2**63 - 1
-SECONDS = re.compile(r"\s*[+-]?\d*\.?\d*\s*")
 
 T = TypeVar("T")
 RowT = TypeVar("RowT")
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
-def _an_instant(value: object) -> object:
-    """Pydantic takes a number for seconds since 1970, which nobody means who writes 20260131."""
-    if not isinstance(value, str | datetime) or (isinstance(value, str) and SECONDS.fullmatch(value)):
-        message = "must be an instant as a text, like 2026-01-31T02:00:00Z"
-        raise ValueError(message)
-    return value
+def _an_instant(value: object, validate: ValidatorFunctionWrapHandler) -> object:
+    """Pydantic takes a number, also in a text, for seconds since 1970, which nobody means who writes 20260131."""
+    if isinstance(value, datetime) or (isinstance(value, str) and not _is_a_number(value)):
+        try:
+            return validate(value)
+        except ValidationError:
+            pass
+    message = "must be an instant with its offset from UTC, like 2026-01-31T02:00:00Z"
+    raise ValueError(message)
+
+
+def _is_a_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _in_utc(instant: datetime) -> datetime:
@@ -60,7 +70,7 @@ Storable = AfterValidator(_storable)
 Boolean = Annotated[bool, Strict()]
 Integer = Annotated[int, Strict()]
 Number = Annotated[float, Strict()]
-ZonedInstant = Annotated[AwareDatetime, BeforeValidator(_an_instant)]
+ZonedInstant = Annotated[AwareDatetime, WrapValidator(_an_instant)]
 Instant = Annotated[ZonedInstant, AfterValidator(_in_utc)]
 
 

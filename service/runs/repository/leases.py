@@ -121,8 +121,8 @@ _TAKE = b"""
         returning r.id, r.token, r.workflow, r.workflow_id, r.connector, r.revision, r.trigger, r.scheduled_for,
             r.queued_at, r.available_at, r.started_at, r.attempt, r.losses, r.overrides, r.policy, r.priority
     ), noted as (
-        insert into run_attempts (run_id, token, attempt, worker, outcome)
-        select id, token, attempt, %(worker)s, 'running' from taken
+        insert into run_attempts (run_id, token, attempt, worker, outcome, started_at)
+        select id, token, attempt, %(worker)s, 'running', clock_timestamp() from taken
     )
     select t.*, v.snapshot -> 'config' as config from taken t
     join workflow_revisions v on v.workflow_id = t.workflow_id and v.revision = t.revision

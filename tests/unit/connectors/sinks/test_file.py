@@ -3,6 +3,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from pydantic import ValidationError
 
 from connectors.errors import ConfigurationError, FatalError
 from connectors.models.base import EntityReference
@@ -153,3 +154,19 @@ def test_without_a_folder_any_name_will_do(tmp_path: Path) -> None:
     assert file_path(FileConfig(filename=str(tmp_path / "a")), None) == tmp_path / "a"
     with pytest.raises(ConfigurationError, match="is a folder"):
         file_path(FileConfig(filename=str(tmp_path)), None)
+
+
+@pytest.mark.parametrize(
+    ("filename", "words"),
+    [
+        (".", "is no name of a file"),
+        ("./", "is no name of a file"),
+        ("a.partial", "must not end in .partial"),
+        ("a.partial/", "must not end in .partial"),
+        ("/".join(["d" * 190] * 30), "is longer than 2000 bytes"),
+        ("d" * 201, "longer than 200 bytes"),
+    ],
+)
+def test_what_can_be_no_name_of_a_file_is_refused_with_the_definition(filename: str, words: str) -> None:
+    with pytest.raises(ValidationError, match=words):
+        FileConfig(filename=filename)
