@@ -42,6 +42,14 @@ class TestClaim:
         assert shown.started_at == run.started_at
         assert outcomes(database, run.lease) == [(1, "running")]
 
+    def test_no_attempt_begins_before_its_run(self, database: Database) -> None:
+        make(database)
+        queue(database)
+        [run] = claim(database)
+        with database.session() as session:
+            [attempt] = repository.list_attempts(session, run.lease.run_id)
+        assert attempt.started_at >= run.started_at
+
     def test_a_secret_that_an_override_removes_is_told_as_it_was(self, database: Database) -> None:
         make(database)
         queue(database, overrides={"source": {"password": None}})
