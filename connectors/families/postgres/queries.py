@@ -79,14 +79,14 @@ ANY_ROUTINE = "SELECT n.oid, EXISTS (SELECT $routines) FROM pg_namespace n WHERE
 # reader several times as much. A table without columns has its array too. A column's type and modifier
 # are one number, types.TypeKey: it is faster to decode and to look up than a pair.
 TABLES = """
-    SELECT coalesce(json_agg(json_build_array(
-        a.kinds, c.relname, c.relkind, m.comment, pg_get_userbyid(c.relowner),
+    SELECT coalesce(json_agg(json_build_array(a.kinds, json_build_array(
+        c.relname, c.relkind, m.comment, pg_get_userbyid(c.relowner),
         CASE WHEN c.relkind IN ('v', 'm') THEN pg_get_viewdef(c.oid, true) END,
         c.oid::regclass::text, c.reloptions,
         json_build_array(a.numbers, a.names, a.not_nulls, m.numbers, m.comments),
         coalesce(($keys), '[]'), CASE WHEN c.relkind = 'p' THEN ($partition_key) END,
         ARRAY(SELECT p.polname FROM pg_policy p WHERE p.polrelid = c.oid ORDER BY p.polname),
-        $ddl) ORDER BY c.oid), '[]')
+        $ddl)) ORDER BY c.oid), '[]')
     FROM unnest(%s::oid[]) AS t (oid) JOIN pg_class c ON c.oid = t.oid
     CROSS JOIN LATERAL (
         SELECT coalesce(array_agg(s.attnum), '{}') AS numbers, coalesce(array_agg(s.attname), '{}') AS names,

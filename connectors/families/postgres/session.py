@@ -215,14 +215,13 @@ class Snapshot:
 
         cursor = psycopg.ClientCursor(self._connection)
         cursor.execute(f"{beginning}; {query}".encode(), texts)
-        while cursor.nextset():
-            pass
+        cursor.set_result(-1)
         return cursor.fetchall()
 
     def end(self) -> bool:
         """Close the transaction and every stream of it; tell whether the session can be used again."""
         try:
-            self._run(lambda: self._connection.execute(b"ROLLBACK"))
+            self._run(self._connection.rollback)
         except ConnectorError:
             logger.debug("a session is closed instead of used again", exc_info=True)
             return False

@@ -12,7 +12,7 @@ from connectors.families.postgres.columns import ColumnRows, constraints, descri
 from connectors.families.postgres.ddl import table_statements
 from connectors.families.postgres.session import Snapshot
 from connectors.families.postgres.statements import TableFacts, view_statement
-from connectors.families.postgres.types import TEMPORAL, TypeKey, Types, type_of
+from connectors.families.postgres.types import TEMPORAL, Shape, TypeKey, Types, type_of
 from connectors.models.database import (
     ColumnConstraint,
     ConstraintType,
@@ -54,9 +54,8 @@ class PartitionKey(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class TableRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A row of queries.TABLES; `kinds` are its columns', `quoted` is the name as SQL writes it, with its schema."""
+    """What a row of queries.TABLES says of a table; `quoted` is the name as SQL writes it, with its schema."""
 
-    kinds: list[TypeKey]
     name: str
     kind: str
     description: str | None
@@ -78,14 +77,18 @@ class TableRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return view_statement(kind, self.quoted, self.options, self.view)
 
 
-class Kinds(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """The beginning of such a row."""
+class ListedTable(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A row of queries.TABLES: the types of its columns, asked for first, and a TableRow that is not read yet.
+
+    It is read when its table is made: a whole piece of decoded tables takes more memory, and makes the garbage
+    collector run.
+    """
 
     kinds: list[TypeKey]
+    rest: msgspec.Raw
 
 
-read_rows = decoder_of(list[msgspec.Raw]).decode
-read_kinds = decoder_of(list[Kinds]).decode
+read_listed = decoder_of(list[ListedTable]).decode
 read_row = decoder_of(TableRow).decode
 
 
@@ -104,25 +107,20 @@ class Tables(msgspec.Struct, frozen=True):
     wanted: Wanted
     types: Types
 
-    def read(self, oids: Sequence[int]) -> list[msgspec.Raw]:
-        """The rows of these oids; the types of their columns are then known.
-
-        The rest of a row is decoded when its table is made: a whole piece of decoded tables takes more memory, and
-        makes the garbage collector run.
-        """
+    def read(self, oids: Sequence[int]) -> list[ListedTable]:
+        """The rows of these oids; the types of their columns are then known."""
         version = self.snapshot.version
         query = queries.composed(queries.TABLES, version, ddl=self.wanted.ddl)
-        document = self.snapshot.document(query, [f"{{{','.join(map(str, oids))}}}"])
-        kinds = {kind for row in read_kinds(document) for kind in row.kinds}
-        if missing := kinds - self.types.shapes.keys():
+        rows = read_listed(self.snapshot.document(query, [f"{{{','.join(map(str, oids))}}}"]))
+        if missing := set[TypeKey]().union(*[row.kinds for row in rows]) - self.types.shapes.keys():
             pairs = [list(each) for each in zip(*map(type_of, missing), strict=True)]
             self.types.add(self.snapshot.rows(queries.composed(queries.TYPES, version), pairs))
-        return read_rows(document)
+        return rows
 
-    def made(self, raw: msgspec.Raw) -> Table:
+    def made(self, listed: ListedTable) -> Table:
         """One table or view."""
-        row = read_row(raw)
-        columns, keys, facts, kinds = row.columns, Keys(row.keys), row.facts, row.kinds
+        row, kinds = read_row(listed.rest), listed.kinds
+        columns, keys, facts = row.columns, Keys(row.keys), row.facts
         types, classification = self.types, self.wanted.classification
         names = dict(zip(columns.numbers, columns.names, strict=True)) if keys.are_the_tables else {}
         shapes = list(map(types.shapes.__getitem__, kinds))
@@ -132,7 +130,7 @@ class Tables(msgspec.Struct, frozen=True):
             columns=described(columns, shapes, constraints(columns, kinds, types, keys.on_columns())),
             constraints=tuple(keys.constraints(names)) if names else (),
             foreign_keys=tuple(keys.foreign_keys(names, self.database)) if names else (),
-            partition=partition(row.partition_key, row, types) if row.partition_key else None,
+            partition=partition(row.partition_key, columns, shapes) if row.partition_key else None,
             definition=row.definition(),
             ddl=partial(table_statements, row.name, row.quoted, facts, columns, shapes) if facts else None,
             description=row.description,
@@ -194,15 +192,15 @@ def _named(key: KeyRow, names: Mapping[int, str]) -> tuple[str, ...]:
     return tuple(names[number] for number in key.columns)
 
 
-def partition(key: PartitionKey, row: TableRow, types: Types) -> TablePartition:
+def partition(key: PartitionKey, columns: ColumnRows, shapes: Sequence[Shape]) -> TablePartition:
     """How a table is partitioned; a column that stands in an expression carries the expression's text."""
-    strategy, columns = key.strategy, row.columns
+    strategy = key.strategy
     numbers = [number for number in key.columns if number]
 
     def column(number: int, text: str | None) -> PartitionColumn:
         place = columns.numbers.index(number)
         name = encode_name(columns.names[place])
-        kind = types.shapes[row.kinds[place]].data_type
+        kind = shapes[place].data_type
         interval_type = "COLUMN-VALUE"
         if strategy == "r" and kind in TEMPORAL:
             interval_type = "TIME-UNIT"
