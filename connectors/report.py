@@ -61,6 +61,10 @@ class Observer(Protocol):
         """One request of the sink is sent again."""
         ...
 
+    def timed(self, entity: str, stage: str, seconds: float) -> None:
+        """So much more time went into one stage of this entity type: told for some items at once."""
+        ...
+
 
 class Progress(msgspec.Struct):
     """Items done and, where the source could tell, items to come."""
@@ -79,7 +83,7 @@ class Report:
         self.listener = listener
         self.by_type = defaultdict[str, Counter[str]](Counter)
         self.progress: dict[str, Progress] = {}
-        self.stage_seconds: dict[str, float] = {}
+        self.stage_seconds: dict[tuple[str, str], float] = {}
         self.failures = deque[Failure](maxlen=MAX_FAILURES_KEPT)
         self.undeleted = 0
         self.failed_by_stage = Counter[str]()
@@ -141,10 +145,12 @@ class Report:
         if self.listener:
             self.listener.retried()
 
-    def timed(self, stage: str, seconds: float) -> None:
-        """Add to the time spent in one stage of the topology."""
+    def timed(self, entity: str, stage: str, seconds: float) -> None:
+        """See Observer."""
         with self._lock:
-            self.stage_seconds[stage] = self.stage_seconds.get(stage, 0.0) + seconds
+            self.stage_seconds[entity, stage] = self.stage_seconds.get((entity, stage), 0.0) + seconds
+        if self.listener:
+            self.listener.timed(entity, stage, seconds)
 
     def snapshot_counts(self) -> dict[str, dict[str, int]]:
         """The counts of each entity type by outcome, as they are at one moment."""

@@ -118,7 +118,9 @@ class Walk(msgspec.Struct, eq=False):
     write: Callable[[Record], None]
     crew: Crew[Any] | None = None
     scope_records: Counter[str] = msgspec.field(default_factory=Counter[str])
-    seconds: defaultdict[str, float] = msgspec.field(default_factory=lambda: defaultdict[str, float](float))
+    seconds: defaultdict[tuple[str, str], float] = msgspec.field(
+        default_factory=lambda: defaultdict[tuple[str, str], float](float)
+    )
     held: list[Record] | None = None
     begun: list[Begun[Any, Any]] = msgspec.field(default_factory=list[Begun[Any, Any]])
 
@@ -148,8 +150,9 @@ class Walk(msgspec.Struct, eq=False):
 
     def tell_seconds(self) -> None:
         """Not at each item: the report has a lock, which would be taken several times for it."""
-        for stage, seconds in self.seconds.items():
-            self.runner.report.timed(stage, seconds)
+        for (entity, stage), seconds in self.seconds.items():
+            self.runner.report.timed(entity, stage, seconds)
+        self.seconds.clear()
 
     def item(self, node: Node[ParentT, ItemT], item: ItemT) -> bool:
         """Make the records of one item and walk what lies below it; tell whether everything succeeded."""
@@ -170,8 +173,8 @@ class Walk(msgspec.Struct, eq=False):
             self.runner.report.counted(node.entity, "filtered")
         else:
             complete = self._below(node, item, name) and complete
-            if node.scope and complete:
-                self.write(ScopeEnd(name, dict(self.scope_records)))
+            if node.scope:
+                self._end_scope(name, complete)
         self.runner.report.processed(node.entity)
         return complete
 
@@ -182,6 +185,11 @@ class Walk(msgspec.Struct, eq=False):
         if node.held:
             self.held = None
         return complete
+
+    def _end_scope(self, name: str, complete: bool) -> None:
+        if complete:
+            self.write(ScopeEnd(name, dict(self.scope_records)))
+        self.tell_seconds()
 
     def _release(self) -> None:
         """Hand over what was held: the source has answered."""
@@ -273,7 +281,7 @@ class Walk(msgspec.Struct, eq=False):
                 return
 
     def _produced(self, node: Node[ParentT, ItemT], parent: ParentT, listing: Listing) -> Generator[ItemT]:
-        report, stage = self.runner.report, f"{node.entity}.produce"
+        report, stage = self.runner.report, (node.entity, "produce")
         began = time.monotonic()
         for item in self._items(node, parent):
             self.seconds[stage] += time.monotonic() - began
@@ -324,7 +332,7 @@ class Walk(msgspec.Struct, eq=False):
             self._fail(node, stage, name, error)
             return False
         finally:
-            self.seconds[f"{node.entity}.{stage}"] += time.monotonic() - began
+            self.seconds[node.entity, stage] += time.monotonic() - began
         return True
 
     def _fail(self, node: Node[ParentT, ItemT], stage: str, name: str, error: Exception) -> None:

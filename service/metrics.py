@@ -64,6 +64,12 @@ class Metrics:
         self._records = Counter(
             "headwater_records", "Entities by outcome.", ("connector", "entity", "outcome"), registry=registry
         )
+        self._stages = Counter(
+            "headwater_stage_seconds",
+            "Time in the stages of runs: producing waits for the source, all others for the sink.",
+            ("connector", "entity", "stage"),
+            registry=registry,
+        )
         self._queries = _histogram("source_queries_seconds", "Queries and calls to sources.", _FAST, "connector")
         self._sink = _histogram("sink_request_seconds", "Requests of sinks.", _FAST, "sink", "operation", "status")
         self._retries = Counter("headwater_sink_retries", "Requests of sinks sent again.", registry=registry)
@@ -118,6 +124,10 @@ class Metrics:
     def record(self, connector: str, entity: str, outcome: str, count: int = 1) -> None:
         """This many entities of a type came to this outcome."""
         self._records_of(connector, entity, outcome).inc(count)
+
+    def stage_took(self, connector: str, entity: str, stage: str, seconds: float) -> None:
+        """So much more time went into one stage of this entity type."""
+        self._stages.labels(connector, entity, stage).inc(seconds)
 
     def source_queried(self, connector: str, seconds: float) -> None:
         """One query or call to a source took this long."""

@@ -82,6 +82,10 @@ class Teller:
         """See Observer."""
         self.tell("retried")
 
+    def timed(self, entity: str, stage: str, seconds: float) -> None:
+        """See Observer."""
+        self.tell("timed", sendable(entity), sendable(stage), seconds)
+
     def tell(self, method: str, *arguments: object) -> None:
         """Send one call, soon."""
         with self._lock:

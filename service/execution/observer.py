@@ -46,3 +46,7 @@ class RunObserver(msgspec.Struct, frozen=True):
     def retried(self) -> None:
         """Count it for Prometheus."""
         self.metrics.sink_retried()
+
+    def timed(self, entity: str, stage: str, seconds: float) -> None:
+        """Add it up for Prometheus."""
+        self.metrics.stage_took(self.connector, entity, stage, seconds)

@@ -226,5 +226,6 @@ def _repeat(call: Call, report: Report) -> None:
         "queried": report.queried,
         "requested": report.requested,
         "retried": report.retried,
+        "timed": report.timed,
     }
     calls[call.method](*call.arguments)

@@ -133,6 +133,7 @@ def test_the_metrics_tell_of_a_run(api: Api, name: str, shop: Source, catalogue:
     tables = run["counts"]["byType"]["table"]["written"]
     assert grown('headwater_records_total{connector="postgres",entity="table",outcome="written"}') == tables
     assert grown('headwater_source_queries_seconds_count{connector="postgres"}') > 0
+    assert grown('headwater_stage_seconds_total{connector="postgres",entity="table",stage="produce"}') > 0
     assert [series for series in after if series.startswith("headwater_sink_request_seconds_count{") and grown(series)]
 
 

@@ -47,6 +47,10 @@ class Listener:
         """See Observer."""
         self.heard.append(("retried",))
 
+    def timed(self, entity: str, stage: str, seconds: float) -> None:
+        """See Observer."""
+        self.heard.append(("timed", entity, stage, seconds))
+
 
 EVENTS: list[tuple[Callable[[Report], None], list[tuple[object, ...]]]] = [
     (lambda report: report.expected("table", 3), [("expected", "table", 3)]),
@@ -57,6 +61,7 @@ EVENTS: list[tuple[Callable[[Report], None], list[tuple[object, ...]]]] = [
     (lambda report: report.queried(0.5), [("queried", 0.5)]),
     (lambda report: report.requested("bulk", "200", 0.5), [("requested", "bulk", "200", 0.5)]),
     (lambda report: report.retried(), [("retried",)]),
+    (lambda report: report.timed("table", "produce", 0.5), [("timed", "table", "produce", 0.5)]),
 ]
 
 
@@ -135,10 +140,10 @@ def test_the_share_of_successes(outcomes: Mapping[Outcome, int], percent: float)
 
 def test_time_adds_up_by_stage() -> None:
     report = Report()
-    report.timed("table.table", 0.25)
-    report.timed("table.table", 0.5)
-    report.timed("table.produce", 1.0)
-    assert report.stage_seconds == {"table.table": 0.75, "table.produce": 1.0}
+    report.timed("table", "table", 0.25)
+    report.timed("table", "table", 0.5)
+    report.timed("table", "produce", 1.0)
+    assert report.stage_seconds == {("table", "table"): 0.75, ("table", "produce"): 1.0}
 
 
 @pytest.mark.usefixtures("threads_end")
@@ -151,7 +156,7 @@ def test_nothing_is_lost_between_threads() -> None:
             report.counted("table", "written")
             report.processed("table")
             report.expected("table", 1)
-            report.timed("table.table", 1.0)
+            report.timed("table", "table", 1.0)
             report.failed(FAILURE)
             report.snapshot_counts()
 
@@ -162,4 +167,4 @@ def test_nothing_is_lost_between_threads() -> None:
         thread.join(60)
     assert report.snapshot_counts() == {"table": {"written": 4000, "failed": 4000}}
     assert report.snapshot_progress() == {"table": (4000, 4000)}
-    assert report.stage_seconds == {"table.table": 4000.0}
+    assert report.stage_seconds == {("table", "table"): 4000.0}

@@ -4,10 +4,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from connectors.cancellation import Cancellation
 from connectors.models.base import CreateRequest
 from connectors.models.records import DeletionScope, Record, ScopeEnd
+from connectors.report import Report
+from connectors.runner import TopologyRunner
 from tests.in_memory import contents
-from tests.unit.connectors.forests import Tree, expected, outcome_of, run, scopes_in, trees, wide
+from tests.unit.connectors.forests import Tree, expected, outcome_of, run, scopes_in, topology, trees, wide
 
 FLOWS = pytest.mark.parametrize("threads", [1, 4])
 # The fixture that watches threads looks at the examples of a test as a whole.
@@ -143,8 +146,19 @@ def test_the_standard_flow_is_depth_first() -> None:
 def test_time_is_kept_by_stage(threads: int) -> None:
     seconds = run(wide(3, 2), threads).report.stage_seconds
     assert set(seconds) == {
-        f"{entity}.{stage}"
-        for entity in ("root", "branch", "twig")
-        for stage in ("produce", "first", "second", "finish")
-    } - {"root.finish"} | {"leaf.produce", "leaf.finish"}
+        (entity, stage) for entity in ("root", "branch", "twig") for stage in ("produce", "first", "second", "finish")
+    } - {("root", "finish")} | {("leaf", "produce"), ("leaf", "finish")}
     assert all(value >= 0 for value in seconds.values())
+
+
+def test_time_is_told_whenever_a_scope_ends() -> None:
+    report, told = Report(), list[dict[tuple[str, str], float]]()
+
+    def write(record: Record) -> None:
+        if isinstance(record, ScopeEnd):
+            told.append(dict(report.stage_seconds))
+
+    TopologyRunner(report, Cancellation()).run(topology(wide(2, 2)), write)
+    before_any, after_one = told
+    assert before_any == {}
+    assert ("twig", "first") in after_one

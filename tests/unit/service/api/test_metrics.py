@@ -32,6 +32,7 @@ def test_every_metric_has_its_name_and_labels() -> None:
     metrics.tick_fired(0.1)
     metrics.slots(busy=3, free=1, pools=("default", "heavy"))
     metrics.record("postgres", "table", "written", 800)
+    metrics.stage_took("postgres", "table", "produce", 1.5)
     metrics.source_queried("postgres", 0.2)
     metrics.sink_requested("metadata-rest", "bulk", "200", 0.3)
     metrics.sink_retried()
@@ -50,6 +51,8 @@ def test_every_metric_has_its_name_and_labels() -> None:
     assert value(found, "headwater_pool_runs", pool="heavy", state="queued") == 2
     assert value(found, "headwater_pool_runs", pool="heavy", state="running") == 1
     assert value(found, "headwater_records_total", connector="postgres", entity="table", outcome="written") == 800
+    stage = {"connector": "postgres", "entity": "table", "stage": "produce"}
+    assert value(found, "headwater_stage_seconds_total", **stage) == 1.5
     assert value(found, "headwater_source_queries_seconds_count", connector="postgres") == 1
     sink = {"sink": "metadata-rest", "operation": "bulk", "status": "200"}
     assert value(found, "headwater_sink_request_seconds_sum", **sink) == 0.3

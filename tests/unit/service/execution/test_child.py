@@ -49,6 +49,7 @@ def test_all_that_a_report_hears_is_told(ends: tuple[socket.socket, socket.socke
     report.queried(0.5)
     report.requested("put", "200", 0.25)
     report.retried()
+    report.timed("table", "produce", 0.75)
     TellingHandler(teller).emit(logging.makeLogRecord({"name": "x", "levelno": 20, "msg": "hello %d", "args": (1,)}))
     teller.close(Ended(result="succeeded"))
     assert heard(here) == [
@@ -60,6 +61,7 @@ def test_all_that_a_report_hears_is_told(ends: tuple[socket.socket, socket.socke
         ["queried", 0.5],
         ["requested", "put", "200", 0.25],
         ["retried"],
+        ["timed", "table", "produce", 0.75],
         ["log", "x", 20, "hello 1"],
         ["ended", "succeeded"],
     ]
