@@ -110,7 +110,10 @@ class Buffers:
         return True
 
     def due(self, now: float) -> list[str]:
-        """The collections of which a batch has waited long enough."""
+        """The collections of which a batch has waited long enough.
+
+        Only what is written asks for them: while the source is silent, nothing is sent.
+        """
         if now <= self._none_due_before:  # asked for each record
             return []
         batches = self._all()
