@@ -59,7 +59,7 @@ class Kind(msgspec.Struct, frozen=True):
         return fqn(*(above[:-1] if self.below and above[-1:] == (self.below,) else above))
 
 
-class Entry(msgspec.Struct, frozen=True):
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """One request as it goes over the wire.
 
     `number` counts what the sink was given. What it was made of is not kept: held until it is sent, the columns of so
