@@ -20,7 +20,10 @@ def is_of_services(collection: str) -> bool:
 
 
 class Kind(msgspec.Struct, frozen=True):
-    """What the sink has to know of an entity's type; a `service` holds a connection and is the user's own."""
+    """What the sink has to know of an entity's type.
+
+    A `service` holds a connection and is the user's own; requests for what may be `owned` have the field `owners`.
+    """
 
     entity: str
     collection: str
@@ -32,6 +35,7 @@ class Kind(msgspec.Struct, frozen=True):
     listed_by: str = ""
     below: str = ""
     service: bool = False
+    owned: bool = False
 
     @classmethod
     def of(cls, request: type[Request]) -> "Kind":
@@ -47,6 +51,7 @@ class Kind(msgspec.Struct, frozen=True):
             listed_by=request.listed_by,
             below=request.below if issubclass(request, CreateRequest) else "",
             service=is_of_services(request.collection),
+            owned="owners" in request.__struct_fields__,
         )
 
     def of_entity(self, fqn: str) -> "Kind":

@@ -5,7 +5,7 @@ import time
 from contextlib import ExitStack
 from http import HTTPStatus
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Protocol, cast
 
 import msgspec
 from pydantic import Field
@@ -15,7 +15,7 @@ from connectors.definition import Model, OpenMetadataConnection, Unused
 from connectors.errors import SinkUnavailable, advice_of, cause_of
 from connectors.http.answers import Answer, UnreadableAnswer
 from connectors.http.retry import RetryPolicy
-from connectors.models.base import CreateRequest, Request
+from connectors.models.base import CreateRequest, EntityReference, Request
 from connectors.models.records import DeletionScope, Record, ScopeEnd
 from connectors.openmetadata.client import Limits, OpenMetadataClient, by_name
 from connectors.openmetadata.versions import FIRST_WITH_OVERRIDE
@@ -82,6 +82,15 @@ class Deletion(msgspec.Struct, frozen=True):
 
 
 Task = Batch | Deletion
+
+
+class Owned(Protocol):
+    """A request of one of the types that have owners."""
+
+    @property
+    def owners(self) -> tuple[EntityReference, ...]:
+        """By name or id."""
+        ...
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -189,7 +198,7 @@ class MetadataRestSink:
             if not self._connection.force_entity_overwriting and self._exists(kind, name):
                 return
             record = self._as_stored(record)
-        if owners := getattr(record, "owners", ()):
+        if kind.owned and (owners := cast("Owned", record).owners):
             record = msgspec.structs.replace(record, owners=self._references.resolved(owners))
         try:
             body = self._encoding.body(record)
