@@ -5,7 +5,7 @@ import re
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack, closing
-from functools import lru_cache
+from functools import cache, lru_cache
 from http import HTTPStatus
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -37,7 +37,7 @@ JSON_PATCH = "application/json-patch+json"
 SHORTEST_SECRET = 8
 CONNECTION_KEY = "workflowConfig.openMetadataServerConfig"
 HOST_PORT_HINT = f"{CONNECTION_KEY}.hostPort must be the address of the API, like http://openmetadata:8585/api"
-AUTHORIZATION, CONTENT_TYPE = "Authorization", "Content-Type"
+AUTHORIZATION, CONTENT_TYPE, CONTENT_LENGTH = "Authorization", "Content-Type", "Content-Length"
 REFERENCE = re.compile(r"%\(([^)]+)\)s")
 
 
@@ -81,12 +81,12 @@ class OpenMetadataClient:
         self._report = report
         self._limits = limits or Limits()
         self._token = Token(connection, tokens)
-        self._always = _always()
-        ours = {name.lower(): name for name in (*self._always, AUTHORIZATION, CONTENT_TYPE)}
+        address = self._address()
+        self._always = _always(address)
+        ours = {name.lower(): name for name in (*self._always, AUTHORIZATION, CONTENT_TYPE, CONTENT_LENGTH)}
         # One that is meant to stand for one of ours does so, however it is written.
         extra = connection.extra_headers.items()
         self._extra = {ours.get(name.lower(), name): value.get_secret_value() for name, value in extra}
-        address = self._address()
         self._attempts = Attempts(self._limits.retry, cancellation)
         self._version: Version | None = None
         self._base = f"{connection.host_port}/{connection.api_version}"
@@ -192,8 +192,8 @@ class OpenMetadataClient:
         request = httpx.Request(
             call.method,
             self._url(self._base + call.path),
-            content=call.body,
             headers=self._headers(token, call),
+            stream=httpx.ByteStream(call.body or b""),  # as `content`, httpx would make the headers three times
             extensions={"timeout": timeout.as_dict(), "trace": self._trace},
         )
         with closing(self._transport.handle_request(request)) as response:
@@ -267,6 +267,7 @@ class OpenMetadataClient:
         own = {AUTHORIZATION: f"Bearer {token}"} if token else {}
         if call.body is not None:
             own[CONTENT_TYPE] = JSON_PATCH if call.method == "PATCH" else "application/json"
+            own[CONTENT_LENGTH] = str(len(call.body))
         for name, value in self._extra.items():
             own[name] = REFERENCE.sub(lambda found: own.get(found[1], ""), value)
         return self._always | own
@@ -289,9 +290,10 @@ def by_name(collection: str, name: str) -> str:
     return f"/{collection}/name/{quote(name, safe='')}"
 
 
-def _always() -> dict[str, str]:
+def _always(address: httpx.URL) -> dict[str, str]:
     """The headers of every request."""
     return {
+        "Host": address.netloc.decode(),
         "Accept": "application/json",
         "Accept-Encoding": "gzip, deflate",
         "Connection": "keep-alive",
@@ -299,6 +301,7 @@ def _always() -> dict[str, str]:
     }
 
 
+@cache
 def _own_version() -> str:
     try:
         return version("headwater")

@@ -1,5 +1,6 @@
 """What one request carries, and how records are gathered for it."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 
 import msgspec
@@ -21,7 +22,6 @@ class Batch(msgspec.Struct, eq=False):
     tries: int = 0
     slow: int = 0
     late: bool = False
-    names: set[str] = msgspec.field(default_factory=set[str])
 
     @property
     def rank(self) -> int:
@@ -36,7 +36,6 @@ class Batch(msgspec.Struct, eq=False):
     def add(self, entry: Entry) -> None:
         """Take one more entry."""
         self.entries.append(entry)
-        self.names.add(entry.fqn)
         self.size += len(entry.body) + 1
 
     def part(self, entries: list[Entry], tries: int = 0) -> "Batch":
@@ -56,7 +55,10 @@ class Batch(msgspec.Struct, eq=False):
 
     def body(self) -> bytes:
         """A JSON array of the entries."""
-        return b"[%b]" % b",".join([entry.body for entry in self.entries])
+        bodies = [entry.body for entry in self.entries]
+        bodies[0] = b"[" + bodies[0]
+        bodies[-1] += b"]"
+        return b",".join(bodies)  # the one copy of them all
 
 
 class Buffers:
@@ -73,6 +75,7 @@ class Buffers:
         self._most = most
         self._open: dict[str, Batch] = {}
         self._full: list[Batch] = []
+        self._names = defaultdict[str, set[str]](set)
         self._none_due_before = 0.0
 
     def fits(self, entry: Entry) -> bool:
@@ -82,11 +85,7 @@ class Buffers:
 
     def repeated(self, entry: Entry) -> bool:
         """Whether a batch holds this very entity, of which each holds one form."""
-        collection = entry.kind.collection
-        batch = self._open.get(collection)
-        if batch is not None and entry.fqn in batch.names:
-            return True
-        return bool(self._full) and any(entry.fqn in full.names for full in self._full if full.kind == entry.kind)
+        return entry.fqn in self._names[entry.kind.collection]
 
     def add(self, entry: Entry, now: float) -> Batch:
         """Put the entry in its batch."""
@@ -94,6 +93,7 @@ class Buffers:
         if batch is None:
             batch = self._open[entry.kind.collection] = Batch(entry.kind, opened=now)
         batch.add(entry)
+        self._names[entry.kind.collection].add(entry.fqn)
         return batch
 
     def full(self, batch: Batch) -> bool:
@@ -110,7 +110,10 @@ class Buffers:
         return True
 
     def due(self, now: float) -> list[str]:
-        """The collections of which a batch has waited long enough."""
+        """The collections of which a batch has waited long enough.
+
+        Only what is written asks for them: while the source is silent, nothing is sent.
+        """
         if now <= self._none_due_before:  # asked for each record
             return []
         batches = self._all()
@@ -137,4 +140,5 @@ class Buffers:
                 self._full.remove(batch)
             else:
                 del self._open[batch.kind.collection]
+            self._names[batch.kind.collection].difference_update([entry.fqn for entry in batch.entries])
             yield batch

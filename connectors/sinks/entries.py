@@ -20,7 +20,10 @@ def is_of_services(collection: str) -> bool:
 
 
 class Kind(msgspec.Struct, frozen=True):
-    """What the sink has to know of an entity's type."""
+    """What the sink has to know of an entity's type.
+
+    A `service` holds a connection and is the user's own; requests for what may be `owned` have the field `owners`.
+    """
 
     entity: str
     collection: str
@@ -31,13 +34,25 @@ class Kind(msgspec.Struct, frozen=True):
     nests: bool = False
     listed_by: str = ""
     below: str = ""
+    service: bool = False
+    owned: bool = False
 
     @classmethod
     def of(cls, request: type[Request]) -> "Kind":
         """The kind that a request says it is."""
-        said = (request.entity, request.collection, request.rank, request.bulk)
-        kind = cls(*said, leaf=request.leaf, joins=request.joins, nests=request.nests, listed_by=request.listed_by)
-        return msgspec.structs.replace(kind, below=request.below) if issubclass(request, CreateRequest) else kind
+        return cls(
+            request.entity,
+            request.collection,
+            request.rank,
+            request.bulk,
+            leaf=request.leaf,
+            joins=request.joins,
+            nests=request.nests,
+            listed_by=request.listed_by,
+            below=request.below if issubclass(request, CreateRequest) else "",
+            service=is_of_services(request.collection),
+            owned="owners" in request.__struct_fields__,
+        )
 
     def of_entity(self, fqn: str) -> "Kind":
         """The kind of one entity: what lies deeper than others of its collection has a higher rank."""
@@ -48,13 +63,8 @@ class Kind(msgspec.Struct, frozen=True):
         above = split_fqn(name)[:-1]
         return fqn(*(above[:-1] if self.below and above[-1:] == (self.below,) else above))
 
-    @property
-    def service(self) -> bool:
-        """Whether it is a service, which holds a connection and is the user's own."""
-        return is_of_services(self.collection)
 
-
-class Entry(msgspec.Struct, frozen=True):
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """One request as it goes over the wire.
 
     `number` counts what the sink was given. What it was made of is not kept: held until it is sent, the columns of so
@@ -89,6 +99,8 @@ class Encoding:
 
     def __init__(self) -> None:
         self._encoder = msgspec.json.Encoder()
+        self._buffer = bytearray()
+        self._digest = md5(usedforsecurity=False)
 
     def body(self, record: Request) -> bytes:
         """The request's JSON; the hash in it is made of these same bytes, so it changes only with them.
@@ -97,11 +109,15 @@ class Encoding:
             Unencodable: A connector made it of something that is no text or number.
         """
         try:
-            body = self._encoder.encode(record)
+            self._encoder.encode_into(record, self._buffer)
         except (UnicodeError, TypeError, ValueError, OverflowError, RecursionError) as error:
             msg = f"it cannot be written as JSON: {cause_of(error)}"
             raise Unencodable(msg) from error
-        return hashed(body) if record.hashed else body
+        if record.hashed:
+            digest = self._digest.copy()  # a new one is looked up each time
+            digest.update(self._buffer)
+            self._buffer[-1:] = _end(digest.hexdigest())
+        return bytes(self._buffer)
 
     def detached(self, entry: Entry, reason: str) -> Entry | None:
         """The same request without references to entities that may not be there yet; None when it has none."""
@@ -115,8 +131,7 @@ class Encoding:
 
 def hashed(body: bytes) -> bytes:
     """A JSON object with the digest of its own text as its last field."""
-    digest = md5(body, usedforsecurity=False).hexdigest()
-    return b"%b%b%b%b" % (body[:-1], HASH_START, digest.encode(), HASH_END)
+    return body[:-1] + _end(md5(body, usedforsecurity=False).hexdigest())
 
 
 def source_hash(body: bytes) -> bytes | None:
@@ -134,6 +149,11 @@ def references(entry: Entry) -> set[str]:
         return set()
     columns = (column for constraint in table.table_constraints for column in constraint.referred_columns or ())
     return {parent_fqn(column) for column in columns} - {entry.fqn}
+
+
+def _end(digest: str) -> bytes:
+    """What takes the place of an object's last brace."""
+    return b"%b%b%b" % (HASH_START, digest.encode(), HASH_END)
 
 
 def _table(entry: Entry) -> CreateTableRequest | None:

@@ -85,7 +85,8 @@ def entry_of(line: Line, number: int, kinds: Mapping[str, Kind]) -> Entry:
     """A line as something to send; a collection that we do not know is ordered by the depth of its names."""
     kind = kinds.get(line.collection)
     if kind is None:
-        kind = Kind(line.entity, line.collection, len(split_fqn(line.fqn)) - 1, bulk=False)
+        rank = len(split_fqn(line.fqn)) - 1
+        kind = Kind(line.entity, line.collection, rank, bulk=False, service=is_of_services(line.collection))
     return Entry(number, kind.of_entity(line.fqn), line.fqn, bytes(line.request))
 
 

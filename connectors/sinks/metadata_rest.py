@@ -147,7 +147,8 @@ class MetadataRestSink:
             self._ledger.end(self._number, record)
         else:
             self._ledger.deletion(self._number, record)
-        self._put_due(time.monotonic())
+        for each in self._buffers.due(time.monotonic()):
+            self._put_all(each)
         self._advance()
 
     def write_line(self, line: Line) -> None:
@@ -197,7 +198,7 @@ class MetadataRestSink:
             if not self._connection.force_entity_overwriting and self._exists(kind, name):
                 return
             record = self._as_stored(record)
-        if "owners" in record.__struct_fields__ and (owners := cast("Owned", record).owners):
+        if kind.owned and (owners := cast("Owned", record).owners):
             record = msgspec.structs.replace(record, owners=self._references.resolved(owners))
         try:
             body = self._encoding.body(record)
@@ -250,12 +251,8 @@ class MetadataRestSink:
             self._put_all(collection)
         elif self._buffers.full(batch):
             self._put_full(collection)
-        self._put_due(now)
-
-    def _put_due(self, now: float) -> None:
-        """Send what is old enough. Only what is written asks for it: while the source is silent, nothing is sent."""
-        for collection in self._buffers.due(now):
-            self._put_all(collection)
+        for each in self._buffers.due(now):
+            self._put_all(each)
 
     def _put_all(self, collection: str) -> None:
         for batch in self._buffers.take(collection):

@@ -4,6 +4,7 @@ import logging
 import threading
 from collections.abc import Mapping
 from http import HTTPStatus
+from urllib.parse import urlencode
 
 import msgspec
 
@@ -50,7 +51,7 @@ class Sender:
         self._report = report
         self._ledger = ledger
         self._dead_letters = dead_letters
-        self._query = query
+        self._query = urlencode({"async": "false", **query})
         self._lock = threading.Lock()
         self._without_bulk: set[str] = set()
         self._broken = 0
@@ -107,7 +108,7 @@ class Sender:
         collection = batch.kind.collection
         try:
             answer = self._client.request(
-                f"bulk {collection}", "PUT", f"/{collection}/bulk", {"async": "false", **self._query}, batch.body()
+                f"bulk {collection}", "PUT", f"/{collection}/bulk?{self._query}", body=batch.body()
             )
         except TookTooLong as error:
             if len(batch.entries) == 1 or batch.slow >= SLOW_HALVINGS:
@@ -148,14 +149,13 @@ class Sender:
             self._count(batch, taken, verdict.unchanged)
         again: list[Entry] = []
         detached: list[Entry] = []
-        encoding = Encoding()
         for place, refusal in sorted(verdict.refused.items()):
             entry = batch.entries[place]
             if refusal.passing and batch.tries + 1 < PASSING_TRIES:
                 again.append(entry)
             elif batch.late:
                 _tell_incomplete(entry, refusal.message)
-            elif (other := encoding.detached(entry, refusal.message)) is not None:
+            elif (other := Encoding().detached(entry, refusal.message)) is not None:
                 detached.append(other)
             else:
                 self._give_up(entry, refusal, alone=not taken)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from pydantic import ValidationError
 
@@ -88,6 +89,17 @@ def test_a_header_of_the_definition_stands_for_its_own(fake: FakeOpenMetadata, s
     assert request.headers["user-agent"] == "mine"
     assert request.headers["authorization"] == "Bearer token"
     assert request.headers["accept-encoding"] == "gzip, deflate"
+
+
+@pytest.mark.parametrize(("body", "length"), [(b"[1]", "3"), (b"", "0"), (None, None)])
+def test_a_request_says_for_whom_it_is_and_how_long(
+    fake: FakeOpenMetadata, body: bytes | None, length: str | None
+) -> None:
+    with client_of(fake) as client:
+        client.request("delete", "DELETE", "/users/name/nobody", body=body)
+    (request,) = fake.requests
+    assert request.headers["host"] == httpx.URL(fake.host_port).netloc.decode()
+    assert request.headers.get("content-length") == length
 
 
 def test_goes_by_the_proxy_of_the_environment(fake: FakeOpenMetadata, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 import hashlib
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,7 +13,7 @@ from connectors.models.database import (
     TableConstraint,
     TableType,
 )
-from connectors.sinks.entries import Encoding, Entry, Kind, hashed, references
+from connectors.sinks.entries import Encoding, Entry, Kind, Unencodable, hashed, references
 
 OTHER = TableConstraint(constraint_type=ConstraintType.FOREIGN_KEY, columns=("a",), referred_columns=('s.d.x."o.t".a',))
 OWN = TableConstraint(constraint_type=ConstraintType.FOREIGN_KEY, columns=("a",), referred_columns=("s.d.x.t.a",))
@@ -48,6 +49,15 @@ def test_equal_records_have_equal_hashes_and_others_do_not() -> None:
     assert Encoding().body(table(KEY)) == Encoding().body(table(KEY))
     assert Encoding().body(table(KEY))[-40:] != Encoding().body(table())[-40:]
     assert hashed(b'{"a":1}').startswith(b'{"a":1,"sourceHash":"')
+
+
+def test_one_encoding_leaves_nothing_of_a_record_in_the_next() -> None:
+    encoding = Encoding()
+    long, short = table(KEY, description="x" * 10_000), table()
+    with pytest.raises(Unencodable, match="cannot be written as JSON"):
+        encoding.body(table(description="x" * 10_000 + "\ud800"))
+    found = [encoding.body(record) for record in (short, long, short)]
+    assert found == [Encoding().body(record) for record in (short, long, short)]
 
 
 def test_services_have_no_hash() -> None:

@@ -95,3 +95,11 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 def test_a_lines_entity_lies_in_what_its_record_would_say(collection: str, name: str, parent: str) -> None:
     kind = entry_of(Line("any", collection, name, msgspec.Raw(b"{}")), 1, known_kinds()).kind
     assert kind.parent_of(name) == parent
+
+
+def test_a_service_is_one_also_of_a_kind_that_we_do_not_know() -> None:
+    kinds = [
+        entry_of(Line("any", collection, "s", msgspec.Raw(b"{}")), 1, known_kinds()).kind
+        for collection in ("services/databaseServices", "services/newServices", "tables", "newThings")
+    ]
+    assert [kind.service for kind in kinds] == [True, True, False, False]
