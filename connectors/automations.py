@@ -14,8 +14,9 @@ from connectors.connector import CheckResult
 from connectors.definition import Incoming, OpenMetadataConnection, known_only, parse
 from connectors.errors import ConfigurationError, ConnectorError, FatalError, RunCancelled, SinkUnavailable
 from connectors.http.answers import UnreadableAnswer
-from connectors.openmetadata.client import OpenMetadataClient, by_name
+from connectors.openmetadata.client import OpenMetadataClient
 from connectors.openmetadata.instants import milliseconds
+from connectors.openmetadata.paths import by_name
 from connectors.openmetadata.versions import FIRST_WITH_STATES_OF_STEPS
 from connectors.report import Report
 from connectors.secret_texts import Path as KeyPath
