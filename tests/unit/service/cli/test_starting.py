@@ -34,6 +34,23 @@ sources = {name for name in sys.modules if name.startswith("connectors.sources."
 families = {name for name in packages if name.startswith("connectors.families.")}
 print(sorted(sources | families), "yaml" in sys.modules)
 """
+# What calls the server, which is done when the source has answered.
+OF_THE_SINK = """
+print(sorted({"httpx", "httpcore", "h11", "connectors.openmetadata.client", "connectors.sinks.metadata_rest"}
+             & sys.modules.keys()))
+"""
+# As `headwater run` does: what its source is asked first ends it.
+ASKED = """
+import os, sys
+from argparse import Namespace
+from pathlib import Path
+from service.cli import run
+from connectors.families.postgres import source
+def asked(*_): raise SystemExit("asked")
+source.PostgresSource.databases = asked
+try: run.main(Namespace(config=Path(sys.argv[1]), dead_letters=Path(sys.argv[1] + ".dead")), os.environ)
+except Exception as error: print(error)
+"""
 UNASKED = """
 from connectors.definition import OpenMetadataConnection, OtherWorkflows
 from connectors.families.postgres.config import CatalogueConfig, PostgresConfig
@@ -46,6 +63,14 @@ def printed(program: str, *arguments: str) -> str:
     command = [sys.executable, "-c", program, *arguments]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=60, check=True)
     return done.stdout.strip()
+
+
+def to_server(file: str) -> str:
+    """The definition of a file with a server in place of its sink."""
+    server = {"hostPort": "http://127.0.0.1:9/api", "securityConfig": {"jwtToken": "token"}}
+    definition = {**DEFINITION, "sink": {}, "workflowConfig": {"openMetadataServerConfig": server}}
+    Path(file).write_text(json.dumps(definition))
+    return file
 
 
 @pytest.fixture
@@ -74,6 +99,11 @@ def test_a_run_loads_its_own_connector_only_and_of_the_formats_that_of_its_file(
 
 def test_a_run_builds_the_validators_that_it_asks(definition: str) -> None:
     assert printed(PLANNED + UNASKED, definition) == "['PostgresConfig']"
+
+
+def test_a_run_loads_what_calls_its_server_after_its_source_was_asked(definition: str) -> None:
+    *_, ended, loaded = printed(ASKED + OF_THE_SINK, to_server(definition)).splitlines()
+    assert (ended, loaded) == ("the run broke off: SystemExit: asked", "[]")
 
 
 def test_modules_are_loaded_with_the_collector_off(tmp_path: Path) -> None:
