@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from connectors.expressions import matches
+from connectors.expressions import compiled
 
 
 class Filter(msgspec.Struct, frozen=True):
@@ -25,9 +25,9 @@ class Filter(msgspec.Struct, frozen=True):
         """
         if not self.includes and not self.excludes:
             return True
-        if not name or any(matches(pattern, name) for pattern in self.excludes):
+        if not name or any(compiled(pattern)(name) for pattern in self.excludes):
             return False
-        return not self.includes or any(matches(pattern, name) for pattern in self.includes)
+        return not self.includes or any(compiled(pattern)(name) for pattern in self.includes)
 
 
 EVERYTHING = Filter()
