@@ -9,7 +9,8 @@ from connectors.cancellation import Cancellation
 from connectors.definition import OpenMetadataConnection
 from connectors.models.database import CreateTableRequest, TableType
 from connectors.report import Report
-from connectors.sinks.metadata_rest import MetadataRestConfig, MetadataRestSink, Target
+from connectors.sinks.metadata_rest import MetadataRestSink
+from connectors.sinks.rest_config import MetadataRestConfig, Target
 
 REQUEST_SECONDS = 0.05
 IN_FLIGHT = 16

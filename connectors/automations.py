@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 from pydantic import Field, field_validator
@@ -14,13 +14,17 @@ from connectors.connector import CheckResult
 from connectors.definition import Incoming, OpenMetadataConnection, known_only, parse
 from connectors.errors import ConfigurationError, ConnectorError, FatalError, RunCancelled, SinkUnavailable
 from connectors.http.answers import UnreadableAnswer
-from connectors.openmetadata.client import OpenMetadataClient, by_name
 from connectors.openmetadata.instants import milliseconds
+from connectors.openmetadata.opening import open_client
+from connectors.openmetadata.paths import by_name
 from connectors.openmetadata.versions import FIRST_WITH_STATES_OF_STEPS
 from connectors.report import Report
 from connectors.secret_texts import Path as KeyPath
 from connectors.secret_texts import secret_paths
 from connectors.services import QUICK, masked
+
+if TYPE_CHECKING:
+    from connectors.openmetadata.client import OpenMetadataClient
 
 AUTOMATIONS = "automations/workflows"
 SUPPORTED = "TEST_CONNECTION"
@@ -108,7 +112,7 @@ def carry_out(order: Order, check: Checker, cancellation: Cancellation, now: Clo
         SinkUnavailable, FatalError: It cannot be told.
         Exception: What `check` raised beside ConfigurationError, after the server was told that the test failed.
     """
-    with OpenMetadataClient(order.server, Report(), Cancellation(), QUICK, tokens) as client:
+    with open_client(order.server, Report(), Cancellation(), QUICK, tokens) as client:
         automation = _read(client, order.name)
         with_states = _knows_states(client)
         steps: list[dict[str, Any]] = []
@@ -145,20 +149,20 @@ def break_off(order: Order, cancellation: Cancellation, now: Clock, tokens: Path
         ConfigurationError: The server has no such automation.
         SinkUnavailable, FatalError: It cannot be told.
     """
-    with OpenMetadataClient(order.server, Report(), cancellation, QUICK, tokens) as client:
+    with open_client(order.server, Report(), cancellation, QUICK, tokens) as client:
         automation = _read(client, order.name)
         if automation.status in GOING_ON:
             _tell(client, automation, "Failed", [*automation.steps, _broken(LOST)], now())
 
 
-def _knows_states(client: OpenMetadataClient) -> bool:
+def _knows_states(client: "OpenMetadataClient") -> bool:
     try:
         return client.version() >= FIRST_WITH_STATES_OF_STEPS
     except FatalError:  # of a version that we do not know: what all of them take is enough here
         return False
 
 
-def _read(client: OpenMetadataClient, name: str) -> Automation:
+def _read(client: "OpenMetadataClient", name: str) -> Automation:
     answer = client.request("get automation", "GET", by_name(AUTOMATIONS, name))
     if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         message = f"OpenMetadata does not tell of the automation {name!r}: {answer.message()}"
@@ -173,13 +177,13 @@ def _read(client: OpenMetadataClient, name: str) -> Automation:
 
 
 def _tell(
-    client: OpenMetadataClient, automation: Automation, status: Status, steps: list[dict[str, Any]], at: datetime
+    client: "OpenMetadataClient", automation: Automation, status: Status, steps: list[dict[str, Any]], at: datetime
 ) -> None:
     result = {"lastUpdatedAt": milliseconds(at), "status": status, "steps": steps}
     _patch(client, automation, {"/response": result, "/status": status})
 
 
-def _patch(client: OpenMetadataClient, automation: Automation, fields: Mapping[str, object]) -> None:
+def _patch(client: "OpenMetadataClient", automation: Automation, fields: Mapping[str, object]) -> None:
     changes = [{"op": "add", "path": path, "value": value} for path, value in fields.items()]
     path = f"/{AUTOMATIONS}/{automation.id}"
     answer = client.request("patch automation", "PATCH", path, body=msgspec.json.encode(changes))

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar, cast
 from uuid import UUID
 
-import regex
 from pydantic import (
     AliasGenerator,
     BaseModel,
@@ -22,6 +21,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 from connectors.errors import ConfigurationError
+from connectors.expressions import compiled
 from connectors.models.names import split_fqn
 from connectors.ports import check_port
 from connectors.problems import problems_of
@@ -101,12 +101,13 @@ class FilterPattern(Model):
     @classmethod
     def _patterns_compile(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
         for text in patterns:
-            try:
-                regex.compile(text)
-            except (regex.error, OverflowError, RecursionError) as error:
-                msg = f"{text!r} is not a valid regular expression: {error}"
-                raise ValueError(msg) from error
+            compiled(text)
         return patterns
+
+    @classmethod
+    def all_but(cls, *excludes: str) -> "FilterPattern":
+        """What a connector takes by itself; not validated, so that the engine is loaded with the first name."""
+        return cls.model_construct(excludes=excludes)
 
 
 class Lookback(NamedTuple):

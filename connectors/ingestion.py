@@ -11,12 +11,13 @@ import msgspec
 from connectors.cancellation import Cancellation
 from connectors.connector import RunContext
 from connectors.errors import ConfigurationError
-from connectors.openmetadata.client import OpenMetadataClient
+from connectors.openmetadata.opening import open_client
 from connectors.openmetadata.past_runs import changes_since
 from connectors.registry import Plan, plan
 from connectors.report import Report
 from connectors.runner import TopologyRunner
 from connectors.services import require_service
+from connectors.sinks.late import Refused
 from connectors.sinks.opening import Folders, open_sink
 
 CONNECTION = "source.serviceConnection"
@@ -86,6 +87,8 @@ def carry_out(
             runner.run(msgspec.structs.replace(root, held=True), sink.write)
             cancellation.check()
             sink.close()
+        except Refused as refused:
+            raise refused.wrong from refused.wrong.__cause__
         except BaseException:
             sink.abort()
             raise
@@ -107,7 +110,7 @@ def _changed_since(
     server = planned.definition.workflow_config.open_metadata_server_config
     if lookback is None or pipeline is None or server is None or beginning.at is None:
         return None
-    with OpenMetadataClient(server, report, cancellation, tokens=folders.tokens) as client:
+    with open_client(server, report, cancellation, tokens=folders.tokens) as client:
         since = changes_since(client, pipeline, beginning.at, lookback, beginning.defined)
     if since is None:
         words = "no run of %s succeeded within %d days, and by this definition: everything is read"

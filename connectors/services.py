@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
@@ -15,8 +15,13 @@ from connectors.errors import ConfigurationError, SinkUnavailable
 from connectors.http.answers import UnreadableAnswer
 from connectors.http.retry import RetryPolicy
 from connectors.models.names import fqn
-from connectors.openmetadata.client import Limits, OpenMetadataClient, by_name
+from connectors.openmetadata.limits import Limits
+from connectors.openmetadata.opening import open_client
+from connectors.openmetadata.paths import by_name
 from connectors.report import Report
+
+if TYPE_CHECKING:
+    from connectors.openmetadata.client import OpenMetadataClient
 
 SERVICE = "source.serviceName"
 TYPE = "source.type"
@@ -45,7 +50,7 @@ class Service(msgspec.Struct, frozen=True, rename="camel"):
     connection: Connection | None = None
 
 
-def read_service(client: OpenMetadataClient, kind: str, name: str) -> Service:
+def read_service(client: "OpenMetadataClient", kind: str, name: str) -> Service:
     """The service of this name; `kind` is the type of its entity, such as `databaseService`.
 
     Raises:
@@ -74,7 +79,7 @@ def service_type(server: Mapping[str, Any], kind: str, name: str, tokens: Path |
         ConfigurationError, SinkUnavailable, FatalError: See `read_service`; paths of the server as pipelines have them.
     """
     connection = parse(OpenMetadataConnection, known_only(server), SERVER)
-    with OpenMetadataClient(connection, Report(), Cancellation(), QUICK, tokens) as client:
+    with open_client(connection, Report(), Cancellation(), QUICK, tokens) as client:
         return read_service(client, kind, name).service_type
 
 
@@ -93,7 +98,7 @@ def require_service(
     if connector.has_service:
         return NO_SERVICE
     name = definition.source.service_name
-    with OpenMetadataClient(server, Report(), cancellation, limits, tokens) as client:
+    with open_client(server, Report(), cancellation, limits, tokens) as client:
         return f"{name} is of the type {read_service(client, connector.service.entity, name).service_type}"
 
 
@@ -127,7 +132,7 @@ def completed(raw: Mapping[str, Any], cancellation: Cancellation, tokens: Path |
     if definition.source.service_connection is not None or not connector.has_service or server is None:
         return dict(raw)
     name = definition.source.service_name
-    with OpenMetadataClient(server, Report(), cancellation, tokens=tokens) as client:
+    with open_client(server, Report(), cancellation, tokens=tokens) as client:
         service = read_service(client, connector.service.entity, name)
     if service.service_type.lower() != definition.source.type.lower():
         message = f"is {definition.source.type!r}, but the service {name!r} of OpenMetadata is {service.service_type}"

@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 import httpx
 import msgspec
@@ -22,7 +22,7 @@ from connectors.errors import ConfigurationError, FatalError, SinkUnavailable
 from connectors.http.answers import Answer, UnreadableAnswer
 from connectors.http.attempts import Attempts, Trouble
 from connectors.http.proxies import by_way_of, proxy_of
-from connectors.http.retry import RetryPolicy
+from connectors.openmetadata.limits import Limits
 from connectors.openmetadata.tls import advice_on_tls, tls_context
 from connectors.openmetadata.token import Token
 from connectors.openmetadata.versions import Version, parse_version, require_known
@@ -43,15 +43,6 @@ REFERENCE = re.compile(r"%\(([^)]+)\)s")
 
 class TookTooLong(SinkUnavailable):
     """The server did not answer in time; a smaller request may pass."""
-
-
-class Limits(msgspec.Struct, frozen=True):
-    """How long to wait for a connection and for the next part of an answer, how often, and on how many connections."""
-
-    connect_seconds: float = 10.0
-    read_seconds: float = 300.0
-    connections: int = 4
-    retry: RetryPolicy = RetryPolicy()
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -283,11 +274,6 @@ class OpenMetadataClient:
             path = f"{CONNECTION_KEY}.hostPort"
             raise ConfigurationError.at(path, f"{address!r} is not an address: there is no port {url.port}")
         return url
-
-
-def by_name(collection: str, name: str) -> str:
-    """The path of the entity that `name`, fully qualified, names."""
-    return f"/{collection}/name/{quote(name, safe='')}"
 
 
 def _always(address: httpx.URL) -> dict[str, str]:

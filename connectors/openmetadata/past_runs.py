@@ -2,14 +2,16 @@
 
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from connectors.definition import Lookback
 from connectors.errors import SinkUnavailable
 from connectors.http.answers import UnreadableAnswer
-from connectors.openmetadata.client import OpenMetadataClient
 from connectors.openmetadata.instants import milliseconds
+
+if TYPE_CHECKING:
+    from connectors.openmetadata.client import OpenMetadataClient
 
 PIPELINES = "/services/ingestionPipelines"
 SUCCESS = "success"
@@ -18,7 +20,7 @@ LEAST_MARGIN = timedelta(hours=3)
 
 
 def changes_since(
-    client: OpenMetadataClient, pipeline: str, began: datetime, lookback: Lookback, defined: datetime | None = None
+    client: "OpenMetadataClient", pipeline: str, began: datetime, lookback: Lookback, defined: datetime | None = None
 ) -> datetime | None:
     """Where a run that `began` now has to begin: the start of the last one that succeeded as a whole, minus the margin.
 

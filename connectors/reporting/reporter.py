@@ -15,7 +15,7 @@ from connectors.cancellation import Cancellation
 from connectors.connector import Connector
 from connectors.definition import OpenMetadataConnection, WorkflowDefinition, parse
 from connectors.errors import ConnectorError, RunCancelled
-from connectors.openmetadata.client import OpenMetadataClient
+from connectors.openmetadata.opening import open_client
 from connectors.report import Report
 from connectors.reporting.documents import (
     FINAL_UPDATES,
@@ -133,7 +133,7 @@ class PipelineReporter:
     def _work(self) -> None:
         reported = self._reported
         try:
-            client = OpenMetadataClient(reported.connection, Report(), self._stop, LIMITS, reported.tokens)
+            client = open_client(reported.connection, Report(), self._stop, LIMITS, reported.tokens)
             with client:
                 self._tell(PipelineServer(client, reported.subject, reported.source_config))
         except RunCancelled:

@@ -5,7 +5,7 @@ import socket
 from collections.abc import Mapping
 from datetime import datetime
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import msgspec
@@ -15,10 +15,14 @@ from connectors.http.answers import UnreadableAnswer
 from connectors.http.retry import RetryPolicy
 from connectors.models.kinds import SERVICES
 from connectors.models.names import split_fqn
-from connectors.openmetadata.client import Limits, OpenMetadataClient, by_name
 from connectors.openmetadata.instants import milliseconds
+from connectors.openmetadata.limits import Limits
 from connectors.openmetadata.past_runs import PIPELINES
+from connectors.openmetadata.paths import by_name
 from connectors.reporting.documents import Subject
+
+if TYPE_CHECKING:
+    from connectors.openmetadata.client import OpenMetadataClient
 
 # A try is cut short: the next report, or the next try of whoever insists, is not far.
 LIMITS = Limits(connect_seconds=5.0, read_seconds=15.0, connections=1, retry=RetryPolicy(tries=1, few_tries=1))
@@ -36,7 +40,7 @@ class NoSuchEndpoint(NotReported):
 class PipelineServer:
     """Tells the server of one run; `source_config` is what a missing pipeline is made with."""
 
-    def __init__(self, client: OpenMetadataClient, subject: Subject, source_config: Mapping[str, Any]) -> None:
+    def __init__(self, client: "OpenMetadataClient", subject: Subject, source_config: Mapping[str, Any]) -> None:
         self._client = client
         self._subject = subject
         self._source_config = source_config

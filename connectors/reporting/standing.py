@@ -11,7 +11,7 @@ import msgspec
 from connectors.cancellation import Cancellation
 from connectors.definition import OpenMetadataConnection, parse
 from connectors.models.names import split_fqn
-from connectors.openmetadata.client import OpenMetadataClient
+from connectors.openmetadata.opening import open_client
 from connectors.report import Report
 from connectors.reporting.documents import (
     FINAL_UPDATES,
@@ -67,7 +67,7 @@ def tell(standing: Standing, server: Mapping[str, Any], cancellation: Cancellati
         ConnectorError: The server was not told; it may be later.
     """
     connection = parse(OpenMetadataConnection, server, SERVER)
-    with OpenMetadataClient(connection, Report(), cancellation, LIMITS, tokens) as client:
+    with open_client(connection, Report(), cancellation, LIMITS, tokens) as client:
         pipeline = PipelineServer(client, standing.subject, standing.source_config)
         pipeline.status(status_document(standing.subject, standing.account, standing.end, standing.since))
         if standing.end.state is PipelineState.QUEUED:

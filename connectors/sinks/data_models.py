@@ -10,7 +10,8 @@ from connectors.decoding import decode
 from connectors.http.answers import Answer, UnreadableAnswer
 from connectors.models.base import EntityReference, TagLabel
 from connectors.models.data_model import AddDataModelRequest, DataModel, ModelColumn
-from connectors.openmetadata.client import OpenMetadataClient, by_name
+from connectors.openmetadata.client import OpenMetadataClient
+from connectors.openmetadata.paths import by_name
 from connectors.sinks.entries import Entry
 from connectors.sinks.references import References
 from connectors.sinks.verdicts import Refusal, Verdict

@@ -11,7 +11,8 @@ from connectors.http.answers import UnreadableAnswer
 from connectors.models.base import EntityReference
 from connectors.models.lineage import AddLineageRequest, ColumnLineage, LineageDetails
 from connectors.models.names import child_fqn
-from connectors.openmetadata.client import OpenMetadataClient, by_name
+from connectors.openmetadata.client import OpenMetadataClient
+from connectors.openmetadata.paths import by_name
 from connectors.sinks.entries import Entry
 from connectors.sinks.verdicts import Refusal, Verdict
 

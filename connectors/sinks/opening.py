@@ -1,9 +1,10 @@
 """The sink that a definition asks for."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -16,9 +17,12 @@ from connectors.secret_texts import Path as SecretPath
 from connectors.secret_texts import secret_paths
 from connectors.sinks.base import Sink
 from connectors.sinks.file import FILENAME, FileConfig, FileSink, file_path
-from connectors.sinks.metadata_rest import MetadataRestConfig, MetadataRestSink, Target
-from connectors.sinks.replay import replay
+from connectors.sinks.late import LateSink
+from connectors.sinks.rest_config import MetadataRestConfig, Target
 from connectors.source_files import EVERY_FILE, SourceFiles
+
+if TYPE_CHECKING:
+    from connectors.sinks import metadata_rest
 
 CONFIG = "sink.config"
 SERVER = "workflowConfig.openMetadataServerConfig"
@@ -63,11 +67,10 @@ def destination(definition: WorkflowDefinition, *, confined: bool) -> Destinatio
 def open_sink(
     where: Destination, options: SourceOptions, report: Observer, cancellation: Cancellation, folders: Folders
 ) -> Sink:
-    """The sink of a run.
+    """The sink of a run. A server is called when the source has answered, with the first record.
 
     Raises:
         ConfigurationError: It cannot be opened as configured.
-        SinkUnavailable, FatalError: The server does not answer, or is none that we can use.
     """
     config, server = where.config, where.server
     if isinstance(config, FileConfig):
@@ -77,7 +80,13 @@ def open_sink(
     if config.api_endpoint:
         logger.warning("sink.config.api_endpoint is not used: the server is the one of openMetadataServerConfig")
     target = Target(server, config, folders.dead_letters, options.override_metadata, tokens=folders.tokens)
-    return MetadataRestSink(target, report, cancellation)
+    return LateSink(lambda: _to_server(target, report, cancellation))
+
+
+def _to_server(target: Target, report: Observer, cancellation: Cancellation) -> Sink:
+    """Loaded when it is opened, as all that sends takes long to load."""
+    made: type[metadata_rest.MetadataRestSink] = import_module("connectors.sinks.metadata_rest").MetadataRestSink
+    return made(target, report, cancellation)
 
 
 def server_secrets(raw: Mapping[str, Any]) -> tuple[SecretPath, ...]:
@@ -95,4 +104,5 @@ def replay_file(
         raise ConfigurationError.at(SERVER, "is required: it names the server to send to")
     sink = parse(SinkDefinition, raw.get("sink") or {}, "sink")
     config = parse(MetadataRestConfig, sink.config if sink.type == "metadata-rest" else {}, CONFIG)
-    replay(path, Target(workflow.open_metadata_server_config, config, dead_letters), report, cancellation)
+    send: Callable[[Path, Target, Observer, Cancellation], None] = import_module("connectors.sinks.replay").replay
+    send(path, Target(workflow.open_metadata_server_config, config, dead_letters), report, cancellation)

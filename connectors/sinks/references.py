@@ -15,7 +15,8 @@ from connectors.http.answers import UnreadableAnswer
 from connectors.models.base import EntityReference
 from connectors.models.lineage import AddLineageRequest, EntitiesEdge
 from connectors.models.pipeline import AddPipelineStatusRequest
-from connectors.openmetadata.client import OpenMetadataClient, by_name
+from connectors.openmetadata.client import OpenMetadataClient
+from connectors.openmetadata.paths import by_name
 from connectors.sinks.entries import Entry, hashed
 
 COLLECTIONS = {

@@ -11,7 +11,8 @@ from connectors.cancellation import Cancellation
 from connectors.errors import ConfigurationError
 from connectors.report import Observer
 from connectors.sinks.lines import entry_of, known_kinds, read_lines
-from connectors.sinks.metadata_rest import MetadataRestSink, Target
+from connectors.sinks.metadata_rest import MetadataRestSink
+from connectors.sinks.rest_config import Target
 
 logger = logging.getLogger(__name__)
 

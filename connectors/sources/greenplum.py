@@ -19,7 +19,7 @@ class GreenplumConfig(CatalogueConfig):
 
     type: Literal["Greenplum"] = "Greenplum"
     scheme: Literal["postgresql+psycopg2"] = "postgresql+psycopg2"
-    schema_filter_pattern: FilterPattern = FilterPattern(excludes=("^information_schema$", "^gp_toolkit$"))
+    schema_filter_pattern: FilterPattern = FilterPattern.all_but("^information_schema$", "^gp_toolkit$")
     supports_view_lineage_extraction: Annotated[bool, Unused()] = True
 
 

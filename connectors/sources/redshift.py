@@ -92,10 +92,10 @@ class RedshiftConfig(MainstreamConfig):
 
     type: Literal["Redshift"] = "Redshift"
     scheme: Literal["redshift+psycopg2"] = "redshift+psycopg2"
-    database_filter_pattern: FilterPattern = FilterPattern(excludes=("^template1$",))
-    schema_filter_pattern: FilterPattern = FilterPattern(excludes=("^information_schema$",))
+    database_filter_pattern: FilterPattern = FilterPattern.all_but("^template1$")
+    schema_filter_pattern: FilterPattern = FilterPattern.all_but("^information_schema$")
     # What stores a materialized view's rows.
-    table_filter_pattern: FilterPattern = FilterPattern(excludes=(r"^(?:.*\.)?mv_tbl__.*__\d+$",))
+    table_filter_pattern: FilterPattern = FilterPattern.all_but(r"^(?:.*\.)?mv_tbl__.*__\d+$")
     cluster_identifier: Annotated[str | None, Unused()] = None
     workgroup_name: Annotated[str | None, Unused()] = None
     supports_incremental_metadata_extraction: Annotated[bool, Unused()] = True

@@ -22,7 +22,7 @@ class TimescaleConfig(CatalogueConfig):
     type: Literal["Timescale"] = "Timescale"
     scheme: Literal["postgresql+psycopg2"] = "postgresql+psycopg2"
     classification_name: str = Field(default="TimescalePolicyTags", min_length=1, max_length=256)
-    schema_filter_pattern: FilterPattern = FilterPattern(excludes=("^information_schema$", "^_timescaledb_.*$"))
+    schema_filter_pattern: FilterPattern = FilterPattern.all_but("^information_schema$", "^_timescaledb_.*$")
 
 
 CONNECTOR = Connector(

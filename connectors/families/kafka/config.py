@@ -46,7 +46,7 @@ class KafkaProtocolConfig(MessagingConnection):
     basic_auth_user_info: SecretStr | None = None
     consumer_config: dict[str, str | int | float | bool] = Field(default_factory=dict[str, str | int | float | bool])
     schema_registry_config: dict[str, Any] = Field(default_factory=dict[str, Any])
-    topic_filter_pattern: FilterPattern = FilterPattern(excludes=("^__.*", "^_schemas$", "^_confluent.*"))
+    topic_filter_pattern: FilterPattern = FilterPattern.all_but("^__.*", "^_schemas$", "^_confluent.*")
     supports_metadata_extraction: Annotated[bool, Unused()] = True
     supports_profiler: Annotated[bool, Unused()] = True
 

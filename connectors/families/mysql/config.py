@@ -80,7 +80,7 @@ class MysqlConfig(InformationSchemaConfig):
     type: Literal["Mysql"] = "Mysql"
     auth_type: PasswordAuth = Field(default_factory=PasswordAuth)
     ssl_config: TlsConfig | None = None
-    schema_filter_pattern: FilterPattern = FilterPattern(excludes=("^information_schema$", "^performance_schema$"))
+    schema_filter_pattern: FilterPattern = FilterPattern.all_but("^information_schema$", "^performance_schema$")
     use_slow_logs: Annotated[bool, Unused()] = False
     query_history_table: Annotated[str | None, Unused()] = None
     supports_usage_extraction: Annotated[bool, Unused()] = True

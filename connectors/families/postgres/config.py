@@ -113,8 +113,8 @@ class CatalogueConfig(MainstreamConfig):
     """
 
     classification_name: str = Field(default="PostgresPolicyTags", min_length=1, max_length=256)
-    database_filter_pattern: FilterPattern = FilterPattern(excludes=("^template1$", "^template0$"))
-    schema_filter_pattern: FilterPattern = FilterPattern(excludes=("^information_schema$",))
+    database_filter_pattern: FilterPattern = FilterPattern.all_but("^template1$", "^template0$")
+    schema_filter_pattern: FilterPattern = FilterPattern.all_but("^information_schema$")
     query_statement_source: Annotated[str, Unused()] = "pg_stat_statements"
 
 

@@ -50,8 +50,8 @@ class SnowflakeConfig(WarehouseConnection):
     include_semantic_views: bool = False
     connection_options: dict[str, int | str] = Field(default_factory=dict[str, int | str])
     connection_arguments: dict[str, int | str] = Field(default_factory=dict[str, int | str])
-    database_filter_pattern: FilterPattern = FilterPattern(excludes=("^snowflake$",))
-    schema_filter_pattern: FilterPattern = FilterPattern(excludes=("^information_schema$",))
+    database_filter_pattern: FilterPattern = FilterPattern.all_but("^snowflake$")
+    schema_filter_pattern: FilterPattern = FilterPattern.all_but("^information_schema$")
     snowflake_source_host: Annotated[str, Unused()] = "app.snowflake.com"
     use_access_history: Annotated[bool, Unused()] = True
     access_history_chunk_size: Annotated[int, Unused()] = 2

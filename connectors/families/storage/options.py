@@ -8,7 +8,7 @@ from connectors.definition import FilterPattern, Model, SourceOptions
 from connectors.families.storage.manifest import checked_text
 
 # The default of OpenMetadata: files that only tell that others are complete.
-ALL_BUT_MARKERS = FilterPattern(excludes=("_SUCCESS",))
+ALL_BUT_MARKERS = FilterPattern.all_but("_SUCCESS")
 
 
 class StorageConnection(Model):

@@ -1,11 +1,13 @@
 import re
 
 import pytest
-import regex
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connectors import registry
+from connectors.definition import FilterPattern
 from connectors.errors import FatalError
+from connectors.expressions import compiled
 from connectors.filters import Filter, compile_filter
 
 WORDS = st.text(alphabet="abcXYZ_.09", max_size=6)
@@ -49,8 +51,8 @@ def test_keeps(includes: list[str], excludes: list[str], name: str, kept: bool) 
 
 
 def test_a_pattern_that_is_none_is_refused() -> None:
-    with pytest.raises(regex.error):
-        compile_filter(["("], [])
+    with pytest.raises(ValueError, match=r"'\(' is not a valid regular expression"):
+        compile_filter(["("], []).keeps("a")
 
 
 @given(PATTERNS, PATTERNS, WORDS)
@@ -89,3 +91,13 @@ def test_a_pattern_that_never_comes_to_an_end_is_named() -> None:
         hopeless.keeps("a" * 60 + "b")
     assert "(a|a)*$" in caught.value.message
     assert "repetition" in (caught.value.advice or "")
+
+
+def test_the_patterns_of_connectors_are_some() -> None:
+    models = [model for name in registry.names() for model in (registry.get(name).config, registry.get(name).options)]
+    defaults = [info.default for model in models for info in model.model_fields.values()]
+    patterns = [
+        text for each in defaults if isinstance(each, FilterPattern) for text in (*each.includes, *each.excludes)
+    ]
+    assert "^template1$" in patterns
+    assert all(compiled(text) for text in patterns)

@@ -15,6 +15,7 @@ from connectors.errors import ConfigurationError, ConnectorError, FatalError, Ru
 from connectors.ingestion import Beginning, Folders, Result, ingest, judge
 from connectors.models.database import CreateDatabaseServiceRequest
 from connectors.report import Failure, Outcome, Report
+from tests.fake_openmetadata import FakeOpenMetadata
 from tests.in_memory import MemorySource, RecordingSink, connector, memory, schema, table
 from tests.unit.connectors.test_definition import SERVER
 
@@ -149,6 +150,11 @@ def to_catalogue(path: Path, **server: object) -> dict[str, Any]:
     return {**raw, "sink": {}, "workflowConfig": {"openMetadataServerConfig": {**SERVER, **server}}}
 
 
+def reached(server: FakeOpenMetadata) -> dict[str, Any]:
+    """How a definition reaches it."""
+    return {"hostPort": server.host_port, "securityConfig": {"jwtToken": server.token}}
+
+
 @pytest.mark.usefixtures("source")
 @pytest.mark.parametrize("stored", [True, False])
 def test_the_service_keeps_its_connection_where_that_is_wanted(
@@ -176,6 +182,34 @@ def test_a_sink_is_aborted_when_the_run_ends_early(
     with pytest.raises(kind, match="gone"):
         run(tmp_path / "x", Report(), to_catalogue(tmp_path / "x"))
     assert catalogue.ended == ["aborted"]
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_a_sink_that_cannot_be_opened_is_told_as_wrong_as_its_definition_is(
+    source: MemorySource, tmp_path: Path, threads: int
+) -> None:
+    raw = to_catalogue(tmp_path / "x", securityConfig={"jwtToken": "tökén"})
+    raw["source"]["sourceConfig"]["config"] = {"threads": threads}
+    with pytest.raises(ConfigurationError, match=r"securityConfig\.jwtToken: is not a token"):
+        run(tmp_path / "x", Report(), raw)
+    assert (source.opened, source.closed) == (1, 1)
+
+
+def test_a_server_is_not_called_for_a_source_that_does_not_answer(source: MemorySource, tmp_path: Path) -> None:
+    source.stored, source.broken = (), {("databases",): FatalError("gone")}
+    with FakeOpenMetadata() as server:
+        with pytest.raises(FatalError, match="gone"):
+            run(tmp_path / "x", Report(), to_catalogue(tmp_path / "x", **reached(server)))
+        assert server.requests == []
+
+
+@pytest.mark.usefixtures("source")
+def test_a_server_is_called_also_when_all_is_filtered(tmp_path: Path) -> None:
+    with FakeOpenMetadata() as server:
+        raw = to_catalogue(tmp_path / "x", **reached(server))
+        raw["source"]["serviceConnection"]["config"] = {"databaseFilterPattern": {"includes": ["nothing"]}}
+        assert run(tmp_path / "x", Report(), raw) is Result.SUCCEEDED
+        assert any(request.path.endswith("/version") for request in server.requests)
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,8 @@ from connectors.models.database import (
 from connectors.models.records import DeletionScope, Record
 from connectors.report import Failure, Report
 from connectors.sinks.lines import Line, read_lines
-from connectors.sinks.metadata_rest import MetadataRestConfig, MetadataRestSink, Target
+from connectors.sinks.metadata_rest import MetadataRestSink
+from connectors.sinks.rest_config import MetadataRestConfig, Target
 from tests.fake_openmetadata import FakeOpenMetadata
 
 QUICK = RetryPolicy(tries=4, few_tries=2, first_seconds=0.005, longest_seconds=0.02)

@@ -12,7 +12,8 @@ from connectors.cancellation import Cancellation
 from connectors.definition import OpenMetadataConnection
 from connectors.errors import ConfigurationError, ConnectorError, FatalError, RunCancelled, SinkUnavailable
 from connectors.http.retry import RetryPolicy
-from connectors.openmetadata.client import Limits, OpenMetadataClient, TookTooLong
+from connectors.openmetadata.client import OpenMetadataClient, TookTooLong
+from connectors.openmetadata.limits import Limits
 from connectors.report import Report
 from tests.fake_openmetadata import FakeOpenMetadata, Fault
 

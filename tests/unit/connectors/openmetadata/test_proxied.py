@@ -15,7 +15,8 @@ from connectors.cancellation import Cancellation
 from connectors.definition import OpenMetadataConnection
 from connectors.errors import ConfigurationError, SinkUnavailable
 from connectors.http.retry import RetryPolicy
-from connectors.openmetadata.client import Limits, OpenMetadataClient
+from connectors.openmetadata.client import OpenMetadataClient
+from connectors.openmetadata.limits import Limits
 from connectors.openmetadata.versions import Version
 from connectors.report import Report
 from tests.fake_openmetadata import FakeOpenMetadata

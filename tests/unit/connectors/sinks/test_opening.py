@@ -8,7 +8,6 @@ from connectors.definition import SourceOptions, WorkflowDefinition
 from connectors.errors import ConfigurationError
 from connectors.report import Report
 from connectors.sinks.file import FileSink
-from connectors.sinks.metadata_rest import MetadataRestSink
 from connectors.sinks.opening import Folders, destination, open_sink, replay_file
 from tests.fake_openmetadata import FakeOpenMetadata
 
@@ -87,7 +86,7 @@ def test_a_confined_file_is_named_relative_to_the_folder() -> None:
 
 
 @pytest.mark.parametrize("override", [False, True])
-def test_opens_a_server_and_leaves_nothing_behind(
+def test_calls_a_server_when_there_is_something_for_it_and_leaves_nothing_behind(
     tmp_path: Path, override: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     with FakeOpenMetadata() as fake:
@@ -95,8 +94,9 @@ def test_opens_a_server_and_leaves_nothing_behind(
         folders = Folders(tmp_path, tmp_path / "dead.jsonl")
         options = SourceOptions.model_validate({"overrideMetadata": override})
         sink = open_sink(destination(asked, confined=False), options, Report(), Cancellation(), folders)
+        assert fake.requests == []
         sink.close()
-    assert isinstance(sink, MetadataRestSink)
+        assert [request.path.rpartition("/")[2] for request in fake.requests] == ["version"]
     assert list(tmp_path.iterdir()) == []
     assert "api_endpoint is not used" in caplog.text
 
