@@ -1,6 +1,6 @@
 """Requests ready to be sent: encoded once, and never decoded again on the usual way."""
 
-from hashlib import md5
+from hashlib import sha256
 
 import msgspec
 
@@ -11,7 +11,8 @@ from connectors.models.database import CreateTableRequest
 from connectors.models.names import fqn, parent_fqn, split_fqn
 
 OUTERMOST = 2  # parts of the name of what lies directly in a service
-HASH_START, HASH_LENGTH, HASH_END = b',"sourceHash":"', 32, b'"}'
+HASH_START, HASH_LENGTH, HASH_END = b',"sourceHash":"', 32, b'"}'  # the server keeps no more of it
+NO_DIGEST = sha256(usedforsecurity=False)  # copied for each, as a new one is looked up in OpenSSL each time
 
 
 def is_of_services(collection: str) -> bool:
@@ -100,7 +101,6 @@ class Encoding:
     def __init__(self) -> None:
         self._encoder = msgspec.json.Encoder()
         self._buffer = bytearray()
-        self._digest = md5(usedforsecurity=False)
 
     def body(self, record: Request) -> bytes:
         """The request's JSON; the hash in it is made of these same bytes, so it changes only with them.
@@ -114,9 +114,7 @@ class Encoding:
             msg = f"it cannot be written as JSON: {cause_of(error)}"
             raise Unencodable(msg) from error
         if record.hashed:
-            digest = self._digest.copy()  # a new one is looked up each time
-            digest.update(self._buffer)
-            self._buffer[-1:] = _end(digest.hexdigest())
+            self._buffer[-1:] = _end(self._buffer)
         return bytes(self._buffer)
 
     def detached(self, entry: Entry, reason: str) -> Entry | None:
@@ -131,7 +129,7 @@ class Encoding:
 
 def hashed(body: bytes) -> bytes:
     """A JSON object with the digest of its own text as its last field."""
-    return body[:-1] + _end(md5(body, usedforsecurity=False).hexdigest())
+    return body[:-1] + _end(body)
 
 
 def source_hash(body: bytes) -> bytes | None:
@@ -151,9 +149,11 @@ def references(entry: Entry) -> set[str]:
     return {parent_fqn(column) for column in columns} - {entry.fqn}
 
 
-def _end(digest: str) -> bytes:
-    """What takes the place of an object's last brace."""
-    return b"%b%b%b" % (HASH_START, digest.encode(), HASH_END)
+def _end(body: bytes | bytearray) -> bytes:
+    """What takes the place of an object's last brace: the digest of its text."""
+    digest = NO_DIGEST.copy()
+    digest.update(body)
+    return b"%b%b%b" % (HASH_START, digest.hexdigest()[:HASH_LENGTH].encode(), HASH_END)
 
 
 def _table(entry: Entry) -> CreateTableRequest | None:
