@@ -15,7 +15,7 @@ from sqlmodel import Session, create_engine
 from service import clock
 from service.database.questions import Question, Questions
 from service.database.unavailable import unavailable
-from service.database.urls import connect_arguments, engine_url
+from service.database.urls import IN_UTC, connect_arguments, engine_url
 
 T = TypeVar("T")
 
@@ -115,7 +115,7 @@ def rows(session: OrmSession, statement: bytes, values: Mapping[str, object]) ->
 
 
 def _prepare(connection: _Connection, _: object) -> None:
-    connection.execute("set time zone 'UTC'")
+    connection.execute(IN_UTC)
     # A process that is frozen within a transaction must not keep its locks from the others.
     connection.execute(f"set idle_in_transaction_session_timeout = '{IDLE_IN_TRANSACTION_SECONDS}s'")
     connection.commit()
