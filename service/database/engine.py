@@ -14,7 +14,7 @@ from sqlmodel import Session, create_engine
 
 from service import clock
 from service.database.questions import Question, Questions
-from service.database.unavailable import unavailable
+from service.database.unavailable import UNDECIDED, unavailable
 from service.database.urls import IN_UTC, connect_arguments, engine_url
 
 T = TypeVar("T")
@@ -70,10 +70,14 @@ class Database:
         """A session that commits when the block ends and rolls back when it raises.
 
         Objects stay readable after the commit. Raises Unavailable when the database does not answer, has no connection
-        to spare, or gave the transaction up (deadlock, timeout): the same block may succeed later.
+        to spare, or gave the transaction up (deadlock, timeout): the same block may succeed later. If it was lost while
+        it was asked to commit, nobody knows whether it did, and the message says so.
         """
         with unavailable(), Session(self.engine, expire_on_commit=False) as session, session.begin():
             yield session
+            session.flush()
+            with unavailable(of_lost=UNDECIDED):
+                session.commit()
 
     @contextmanager
     def reading(self) -> Generator[Session]:
