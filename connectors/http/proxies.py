@@ -1,8 +1,10 @@
 """The proxy that this process's environment names."""
 
+import logging
 import ssl
 import threading
-from ipaddress import ip_address, ip_network
+from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from urllib.request import getproxies, proxy_bypass
 
 import httpx
@@ -11,6 +13,8 @@ from typing_extensions import override
 from connectors.errors import ConfigurationError
 
 SCHEMES = ("http", "https")
+
+logger = logging.getLogger(__name__)
 
 
 def proxy_of(address: httpx.URL) -> str | None:
@@ -73,11 +77,24 @@ def _bypassed(address: httpx.URL) -> bool:
     return named or any(_lies_in(address.host, each.strip()) for each in getproxies().get("no", "").split(","))
 
 
-def _lies_in(host: str, network: str) -> bool:
+def _lies_in(host: str, entry: str) -> bool:
+    network = _network(entry)
     try:
-        return ip_address(host) in ip_network(network, strict=False)
+        return network is not None and ip_address(host) in network
     except ValueError:
         return False
+
+
+@lru_cache(maxsize=256)
+def _network(entry: str) -> IPv4Network | IPv6Network | None:
+    """Kept, so that an entry of no use is warned of once."""
+    try:
+        return ip_network(entry, strict=False)
+    except ValueError:
+        if not set("/*").isdisjoint(entry):
+            message = "NO_PROXY: %s is no host, domain or network and is passed over: write it like %s"
+            logger.warning(message, entry, "om.example.org, example.org or 10.0.0.0/8")
+        return None
 
 
 def _require_usable(proxy: str, variable: str) -> None:

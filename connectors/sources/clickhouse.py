@@ -56,14 +56,12 @@ TEMPORAL = frozenset({"DATE", "DATETIME"})
 class ClickhouseSource:
     """One run's view of a server; its databases are schemas of one database of the user's naming."""
 
+    # Its name is the definition's, and another definition may give the same service another one.
+    lists_all_databases = False
+
     def __init__(self, config: ClickhouseConfig, client: Client) -> None:
         self._config = config
         self._client = client
-
-    @property
-    def lists_all_databases(self) -> bool:
-        """Never: its name is the definition's, and another definition may give the same service another one."""
-        return False
 
     def databases(self) -> Iterable[Database]:
         """The one database, once the server has answered."""

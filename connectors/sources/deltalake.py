@@ -31,16 +31,14 @@ GRANTS = """{
 class DeltaLakeSource:
     """One run's view of the tables' places; a table's log is read when its turn has come."""
 
+    # Its name is the definition's, and another definition may give the same service another one.
+    lists_all_databases = False
+
     def __init__(self, name: str, places: Places, report: Report, cancellation: Cancellation) -> None:
         self._name = name
         self._places = places
         self._report = report
         self._cancellation = cancellation
-
-    @property
-    def lists_all_databases(self) -> bool:
-        """Never: its name is the definition's, and another definition may give the same service another one."""
-        return False
 
     def databases(self) -> Iterable[Database]:
         """The one database, once the place of its schemas has answered."""

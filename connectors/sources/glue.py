@@ -45,14 +45,12 @@ class GlueConfig(DatabaseConnection):
 class GlueSource:
     """One run's view of a catalogue."""
 
+    # Its name is the definition's, and another definition may give the same service another one.
+    lists_all_databases = False
+
     def __init__(self, service: AwsService, name: str | None) -> None:
         self._service = service
         self._name = name
-
-    @property
-    def lists_all_databases(self) -> bool:
-        """Never: its name is the definition's, and another definition may give the same service another one."""
-        return False
 
     def databases(self) -> Iterator[Database]:
         """The catalogue as a whole, if anything lies in it."""

@@ -15,7 +15,8 @@ from connectors.families.database_options import DatabaseMetadata
 from connectors.families.database_source import Database, Routine, Schema, Table, Tag
 from connectors.families.documents import SAMPLE, Inference
 from connectors.families.mongodb.config import MongoDBConfig
-from connectors.families.mongodb.session import Gone, Session, opened
+from connectors.families.mongodb.session import Session, opened
+from connectors.families.partial_failures import Vanished
 from connectors.models.database import Column, DataType, TableType
 from connectors.report import Report
 
@@ -113,7 +114,7 @@ class MongoDBSource:
         what = f"find {schema}.{table.name}"
         try:
             self._session.asked(what, lambda client: sample(client[schema][table.name].find({}, **bounds)))
-        except Gone as error:
+        except Vanished as error:
             raise SkipEntity(error.message) from error
         return msgspec.structs.replace(table, columns=tuple(map(_keyed, inference.columns())), described=None)
 

@@ -99,9 +99,11 @@ def install(app: FastAPI) -> None:
         app.add_exception_handler(cast("type[Exception]", base), _by_routing)
 
 
-def internal_error(request: Request) -> JSONResponse:
+def internal_error(
+    request: Request, detail: str = "an unexpected error; the log has more under this request id"
+) -> JSONResponse:
     """The answer to what nobody foresaw; the cause stands in the log only."""
-    return _answer(request, INTERNAL, "an unexpected error; the log has more under this request id")
+    return _answer(request, INTERNAL, detail)
 
 
 def kind_of(error: Exception) -> Kind:

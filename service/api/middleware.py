@@ -17,6 +17,7 @@ from service.api.bodies import BrokenOffError
 from service.api.callers import READING
 from service.api.errors import REQUEST_ID, internal_error, refusal, request_id_of
 from service.clock import monotonic
+from service.database.unavailable import UNDECIDED
 from service.errors import Unavailable
 from service.metrics import Metrics
 
@@ -117,7 +118,8 @@ def _told(error: BaseException, request: Request) -> Response:
     if request.method in READING:
         message = "the service ended before it had an answer; ask again, as others or the next one may have it"
         return refusal(request, Unavailable(message))
-    return internal_error(request)  # nobody knows whether it was done: who asks again is to look first
+    # A thread may still be at it: 503 would have clients ask again, who are to look first.
+    return internal_error(request, f"the service ended before it had an answer{UNDECIDED}")
 
 
 def _given_id(scope: Scope) -> str | None:

@@ -14,8 +14,8 @@ from sqlmodel import Session, create_engine
 
 from service import clock
 from service.database.questions import Question, Questions
-from service.database.unavailable import unavailable
-from service.database.urls import connect_arguments, engine_url
+from service.database.unavailable import UNDECIDED, unavailable
+from service.database.urls import IN_UTC, connect_arguments, engine_url
 
 T = TypeVar("T")
 
@@ -70,10 +70,14 @@ class Database:
         """A session that commits when the block ends and rolls back when it raises.
 
         Objects stay readable after the commit. Raises Unavailable when the database does not answer, has no connection
-        to spare, or gave the transaction up (deadlock, timeout): the same block may succeed later.
+        to spare, or gave the transaction up (deadlock, timeout): the same block may succeed later. If it was lost while
+        it was asked to commit, nobody knows whether it did, and the message says so.
         """
         with unavailable(), Session(self.engine, expire_on_commit=False) as session, session.begin():
             yield session
+            session.flush()
+            with unavailable(of_lost=UNDECIDED):
+                session.commit()
 
     @contextmanager
     def reading(self) -> Generator[Session]:
@@ -115,7 +119,7 @@ def rows(session: OrmSession, statement: bytes, values: Mapping[str, object]) ->
 
 
 def _prepare(connection: _Connection, _: object) -> None:
-    connection.execute("set time zone 'UTC'")
+    connection.execute(IN_UTC)
     # A process that is frozen within a transaction must not keep its locks from the others.
     connection.execute(f"set idle_in_transaction_session_timeout = '{IDLE_IN_TRANSACTION_SECONDS}s'")
     connection.commit()

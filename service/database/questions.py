@@ -14,7 +14,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.types.json import set_json_loads
 
 from service.database.unavailable import unavailable
-from service.database.urls import conninfo
+from service.database.urls import IN_UTC, conninfo
 from service.errors import Unavailable
 
 Row = tuple[Any, ...]
@@ -85,7 +85,7 @@ class Questions:
         connection = await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True)
         set_json_loads(msgspec.json.decode, connection)
         try:
-            await connection.execute("set time zone 'UTC'")
+            await connection.execute(IN_UTC)
         except BaseException:
             await connection.close()
             raise

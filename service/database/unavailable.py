@@ -13,11 +13,12 @@ from service.errors import Unavailable
 PASSING = frozenset({"08", "25", "40", "53", "57", "58"})
 # More than Postgres can ever take, as a key of an index that is too long.
 TOO_LARGE = "54"
+UNDECIDED = "; what was asked may have been done all the same: look before you ask again"
 
 
 @contextmanager
-def unavailable() -> Generator[None]:
-    """Raises Unavailable in place of an error that passes by."""
+def unavailable(of_lost: str = "") -> Generator[None]:
+    """Raises Unavailable in place of an error that passes by; `of_lost` is what a lost connection means besides."""
     try:
         yield
     except PoolTimeout as error:
@@ -25,8 +26,9 @@ def unavailable() -> Generator[None]:
         raise Unavailable(message) from error
     except (DBAPIError, psycopg.Error) as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
-        if (isinstance(error, DBAPIError) and error.connection_invalidated) or _passes(cause):
-            message = f"the database is not available: {_first_line(cause)}"
+        lost = isinstance(error, DBAPIError) and error.connection_invalidated
+        if lost or _passes(cause):
+            message = f"the database is not available: {_first_line(cause)}{of_lost if lost else ''}"
             raise Unavailable(message) from error
         raise
 

@@ -8,6 +8,8 @@ from sqlalchemy.exc import ArgumentError
 
 from service.errors import Invalid, Problem
 
+# What every connection for questions and changes is told first: a statement, as poolers refuse it as an option.
+IN_UTC = "set time zone 'UTC'"
 _PATH = "HEADWATER_DATABASE_URL"
 _DRIVER = "postgresql+psycopg"
 _ACCEPTED = frozenset({"postgres", "postgresql", _DRIVER})

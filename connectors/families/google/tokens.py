@@ -14,6 +14,7 @@ from connectors.cancellation import Cancellation
 from connectors.errors import ConfigurationError, ConnectorError, FatalError, RunCancelled, SourceUnavailable
 from connectors.families.google.config import OF_GOOGLE, GcpConfig, GcpCredentials
 from connectors.families.left_behind import answered
+from connectors.http.proxies import by_way_of
 from connectors.report import Report
 
 AnswerT = TypeVar("AnswerT")
@@ -63,16 +64,16 @@ class Transport:
         """One request."""
         from google.auth.exceptions import TransportError
 
-        data, patience = bytearray(), timeout or SECONDS
+        address, data, patience = httpx.URL(url), bytearray(), timeout or SECONDS
         try:
-            with self._client.stream(method, url, content=body, headers=headers, timeout=patience) as answer:
+            with self._client.stream(method, address, content=body, headers=headers, timeout=patience) as answer:
                 for part in answer.iter_bytes():
                     data += part
                     if len(data) > MOST_BYTES:
-                        msg = f"{httpx.URL(url).host}: an answer is longer than {MOST_BYTES} bytes"
+                        msg = f"{address.host}: an answer is longer than {MOST_BYTES} bytes"
                         raise TransportError(msg)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            msg = f"{httpx.URL(url).host}: {error}"
+        except httpx.HTTPError as error:
+            msg = f"{address.host}: {error}{by_way_of(address)}"
             raise TransportError(msg) from error
         return Reply(answer.status_code, answer.headers, bytes(data))
 

@@ -105,14 +105,12 @@ class MysqlStore:
 class MetastoreSource:
     """One run's view of a metastore; of one schema it holds the names, and of some tables all there is."""
 
+    # Its name is the definition's, and another definition may give the same service another one.
+    lists_all_databases = False
+
     def __init__(self, config: HiveConfig, store: Store) -> None:
         self._config = config
         self._store = store
-
-    @property
-    def lists_all_databases(self) -> bool:
-        """Never: its name is the definition's, and another definition may give the same service another one."""
-        return False
 
     def databases(self) -> Iterable[Database]:
         """The one database, once the metastore has answered."""

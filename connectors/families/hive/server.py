@@ -4,30 +4,28 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 
-from connectors.errors import ConnectorError, FatalError, RunCancelled, SourceUnavailable
+from connectors.errors import ConnectorError
 from connectors.families.database_source import Database, Routine, Schema, Table, Tag
 from connectors.families.hive.config import HiveConfig
 from connectors.families.hive.session import Sessions
 from connectors.families.hive.tables import Row, first_of, formatted, quoted
+from connectors.families.partial_failures import attempted
 from connectors.models.database import TableType
 
 DATABASES = "SHOW DATABASES"
 OF_DATABASE = {"Comment": 1, "Owner": 3}
 logger = logging.getLogger(__name__)
-STOPPING = (FatalError, RunCancelled, SourceUnavailable)
 
 
 class HiveServerSource:
     """One run's view of a server; its databases are schemas of one database of the user's naming."""
 
+    # Its name is the definition's, and another definition may give the same service another one.
+    lists_all_databases = False
+
     def __init__(self, config: HiveConfig, sessions: Sessions) -> None:
         self._config = config
         self._sessions = sessions
-
-    @property
-    def lists_all_databases(self) -> bool:
-        """Never: its name is the definition's, and another definition may give the same service another one."""
-        return False
 
     def databases(self) -> Iterable[Database]:
         """The one database, once the server has answered."""
@@ -76,22 +74,16 @@ class HiveServerSource:
 
     def _told(self, schema: str) -> list[Row]:
         """What is said of a schema; nothing if it may not be looked at, which the listing of its tables tells."""
-        try:
-            return self._sessions.rows(f"schema {schema}", f"DESCRIBE DATABASE EXTENDED {quoted(schema)}")
-        except STOPPING:
-            raise
-        except ConnectorError:
-            logger.info("what is said of schema %s is left out", schema, exc_info=True)
-            return []
+        query = f"DESCRIBE DATABASE EXTENDED {quoted(schema)}"
+        rows, problem = attempted(partial(self._sessions.rows, f"schema {schema}", query), [])
+        if problem is not None:
+            logger.info("what is said of schema %s is left out: %s", schema, problem)
+        return rows
 
     def _views(self, schema: str) -> set[str]:
         """The names of the views; none with a Hive before 2.2, which does not tell them from tables."""
-        try:
-            rows = self._sessions.rows(f"the views of schema {schema}", f"SHOW VIEWS IN {quoted(schema)}")
-        except STOPPING:
-            raise
-        except ConnectorError:
-            return set()
+        query = f"SHOW VIEWS IN {quoted(schema)}"
+        rows, _ = attempted(partial(self._sessions.rows, f"the views of schema {schema}", query), [])
         return {str(row[:2][-1]) for row in rows}
 
     def _described(self, schema: str, name: str) -> Table:

@@ -11,6 +11,7 @@ from connectors.cancellation import Cancellation
 from connectors.errors import ConnectorError, FatalError, SourceUnavailable
 from connectors.families.certificates import certificate_files
 from connectors.families.mongodb.config import MongoDBConfig
+from connectors.families.partial_failures import Vanished
 from connectors.report import Report
 
 if TYPE_CHECKING:
@@ -20,10 +21,6 @@ AnswerT = TypeVar("AnswerT")
 LOGIN_REFUSED = frozenset({11, 18, 8000})
 UNAUTHORIZED, NAMESPACE_NOT_FOUND = 13, 26
 WAITS = {"serverSelectionTimeoutMS": 10_000, "connectTimeoutMS": 10_000, "socketTimeoutMS": 60_000}
-
-
-class Gone(ConnectorError):
-    """What was asked for is not there any more."""
 
 
 class Session:
@@ -104,7 +101,7 @@ def failure(error: Exception, what: str) -> ConnectorError:
         if error.code == UNAUTHORIZED:
             return ConnectorError(message, "give the user the role read on that database, or readAnyDatabase")
         if error.code == NAMESPACE_NOT_FOUND:
-            return Gone(message)
+            return Vanished(message)
         return ConnectorError(message)
     if isinstance(error, errors.ConfigurationError):
         return FatalError(message, "correct hostPort, scheme or connectionOptions")

@@ -27,15 +27,13 @@ logger = logging.getLogger(__name__)
 class InformationSchemaSource:
     """One run's view of a server; it has schemas only, so one database of the user's naming lies above them."""
 
+    # Its name is the definition's, and another definition may give the same service another one.
+    lists_all_databases = False
+
     def __init__(self, config: InformationSchemaConfig, sessions: Sessions) -> None:
         self._config = config
         self._sessions = sessions
         self._rights = Once(lambda: user_rights(sessions))
-
-    @property
-    def lists_all_databases(self) -> bool:
-        """Never: its name is the definition's, and another definition may give the same service another one."""
-        return False
 
     def databases(self) -> Iterable[Database]:
         """The one database, once the server has answered."""

@@ -29,15 +29,13 @@ PIECE_TABLES = 200
 class SQLiteSource:
     """One run's view of a file: one schema in one database."""
 
+    # Its name is the definition's, and another definition may give the same service another one.
+    lists_all_databases = False
+
     def __init__(self, reader: Reader, name: str = DATABASE) -> None:
         self._reader = reader
         self._name = name
         self._names = Once(self._listed)
-
-    @property
-    def lists_all_databases(self) -> bool:
-        """Never: its name is the definition's, and another definition may give the same service another one."""
-        return False
 
     def databases(self) -> Iterable[Database]:
         """The one database, once the file was opened."""

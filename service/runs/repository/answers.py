@@ -11,10 +11,11 @@ from typing import Any, cast
 from uuid import UUID
 
 import msgspec
+from pydantic import TypeAdapter
 
 from service.database.questions import Question, Row
 from service.runs.repository.history import unknown
-from service.runs.schemas import Counts, RunError, RunRead
+from service.runs.schemas import Counts, RunError, RunRead, StoredError
 from service.runs.status import RunState
 from service.workflows.documents import Json, is_storable
 from service.workflows.vault import mask
@@ -23,7 +24,7 @@ from service.workflows.wire import decode_cursor_as, encode_cursor
 _SELECT = b"select %b from runs where " % ", ".join(RunRead.model_fields).encode()
 _ALIASES = tuple(field.alias or name for name, field in RunRead.model_fields.items())
 _COUNTS: Json = Counts().model_dump(mode="json")
-_ERROR: Json = RunError(title="").model_dump(mode="json")
+_ERROR = TypeAdapter[RunError | None](StoredError)
 
 
 class RunFilter(msgspec.Struct, frozen=True):
@@ -76,7 +77,8 @@ def _answer(row: Row) -> dict[str, Any]:
     run = dict(zip(_ALIASES, row, strict=True))
     run["counts"] = _COUNTS | _object(run["counts"])
     run["progress"] = _object(run["progress"])
-    run["error"] = _ERROR | error if (error := _object(run["error"])) else None
+    if run["error"] is not None:
+        run["error"] = _ERROR.dump_python(_ERROR.validate_python(run["error"]), mode="json")
     run["overrides"] = mask(_object(run["overrides"]))
     return run
 

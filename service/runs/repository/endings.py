@@ -37,7 +37,7 @@ class Ending(msgspec.Struct, frozen=True):
 # `offset 0` and `|| ''` keep the planner from the index of what runs: for that it reads every run that has ended since
 # the last vacuum.
 # Whatever waited for the workflows of these runs or for room in their pools is woken: it may run now.
-_FINISH_TEXT = """
+_TOLD = """
     with told as materialized (
         select t.*, w.id as workflow_id, w.id is not null and (
             t.state = 'failed' or (t.state <> 'cancelled' and w.consecutive_failures <> 0)) as counting
@@ -48,15 +48,31 @@ _FINISH_TEXT = """
             select workflow_id from runs where id = t.run and token = t.token and state = 'running' offset 0
         ) r
         left join workflows w on w.id = r.workflow_id
-    ), locked as materialized (
+    ),"""
+_HELD = """
+    locked as materialized (
         select id from workflows where id = any(array(select workflow_id from told where counting))
-        order by id for no key update $skip
+        order by id for no key update
     ), held as materialized (
         select t.* from runs r join told t on t.run = r.id and t.token = r.token
         where r.id = any(array(select run from told)) and r.state || '' = 'running'
-        and (select count(*) from locked) >= 0 $uncounted
-        order by r.id for update of r $skip
-    ), ended as (
+        and (select count(*) from locked) >= 0
+        order by r.id for update of r
+    ),"""
+# Those whose run, or workflow where it counts, somebody else has locked are left out.
+_HELD_FREE = """
+    locked as materialized (
+        select id from workflows where id = any(array(select workflow_id from told where counting))
+        order by id for no key update skip locked
+    ), held as materialized (
+        select t.* from runs r join told t on t.run = r.id and t.token = r.token
+        where r.id = any(array(select run from told)) and r.state || '' = 'running'
+        and (select count(*) from locked) >= 0
+        and (not t.counting or r.workflow_id in (select id from locked))
+        order by r.id for update of r skip locked
+    ),"""
+_ENDED = """
+    ended as (
         update runs r set state = held.state, finished_at = now(), lease_until = null,
             counts = held.counts, progress = coalesce(held.progress, r.progress), error = held.error,
             report_at = now() + make_interval(secs => held.head_start)
@@ -75,13 +91,8 @@ _FINISH_TEXT = """
         where exists (select from runs q where q.pool = p.pool and q.state = 'queued')
     ) then pg_notify(%(channel)s, '') end
     from ended"""
-_FINISH = _FINISH_TEXT.replace("$skip", "").replace("$uncounted", "").encode()
-# Those whose run, or workflow where it counts, somebody else has locked are left out.
-_FINISH_FREE = (
-    _FINISH_TEXT.replace("$skip", "skip locked")
-    .replace("$uncounted", "and (not t.counting or r.workflow_id in (select id from locked))")
-    .encode()
-)
+_FINISH = (_TOLD + _HELD + _ENDED).encode()
+_FINISH_FREE = (_TOLD + _HELD_FREE + _ENDED).encode()
 
 # A run that nobody wants any more does not go back to the queue.
 _REQUEUE = text(

@@ -13,7 +13,8 @@ from connectors.cancellation import Cancellation
 from connectors.definition import parse
 from connectors.errors import ConnectorError, FatalError, SourceUnavailable
 from connectors.families.mongodb.config import MongoDBConfig
-from connectors.families.mongodb.session import Gone, failure, opened
+from connectors.families.mongodb.session import failure, opened
+from connectors.families.partial_failures import Vanished
 from connectors.models.base import CreateRequest
 from connectors.models.records import DeletionScope
 from connectors.report import Report
@@ -109,7 +110,7 @@ def test_one_collection_that_cannot_be_read_is_one_failure(
         (errors.OperationFailure("bad auth", 18), FatalError, "correct username, password"),
         (errors.OperationFailure("bad auth", 8000), FatalError, "correct username, password"),
         (errors.OperationFailure("not authorized", 13), ConnectorError, "role read"),
-        (errors.OperationFailure("ns not found", 26), Gone, ""),
+        (errors.OperationFailure("ns not found", 26), Vanished, ""),
         (errors.OperationFailure("too long", 50), ConnectorError, ""),
         (errors.ConfigurationError("no such host"), FatalError, "hostPort"),
         (errors.AutoReconnect("closed"), SourceUnavailable, "hostPort"),

@@ -25,6 +25,10 @@ WAITING = """
     select count(*) from pg_locks join pg_database on pg_database.oid = database
     where datname = current_database() and not granted
 """
+ENDING = """
+    select pg_terminate_backend(pid) from pg_locks join pg_database on pg_database.oid = database
+    where datname = current_database() and not granted
+"""
 Cut = Callable[[str, str], httpx.Response]
 
 
@@ -76,6 +80,22 @@ def test_a_change_that_may_have_been_made_is_not(
 ) -> None:
     with caplog.at_level(logging.WARNING):
         response = cut("POST", "/api/v1/workflows/shop/pause")
-    problem(response, 500)
+    detail = problem(response, 500)["detail"]
+    assert detail.startswith(
+        "the service ended before it had an answer; what was asked may have been done all the same"
+    )
     assert "retry-after" not in response.headers
+    assert not any(record.exc_info for record in caplog.records if record.name == "service.api.access")
     assert "was cut off by the end of the service: POST /api/v1/workflows/shop/pause" in caplog.text
+
+
+def test_a_change_whose_transaction_was_lost_is_told_to_ask_again(client: httpx.Client, database: Database) -> None:
+    create(client)
+    with ThreadPoolExecutor(1) as threads, locked(database):
+        answer = threads.submit(client.post, "/api/v1/workflows/shop/pause")
+        eventually(lambda: ask(database, WAITING)[0][0])
+        ask(database, ENDING)
+        response = answer.result(60)
+    assert "may have been done" not in problem(response, 503)["detail"]
+    assert response.headers["retry-after"] == "5"
+    assert client.get("/api/v1/workflows/shop").json()["enabled"]

@@ -95,8 +95,38 @@ def test_a_connection_lost_while_idle_is_not_noticed(things: Database, monkeypat
 
 
 def test_a_connection_lost_in_use_is_unavailable(things: Database) -> None:
-    with pytest.raises(Unavailable, match="terminat"), things.session() as session:
+    with pytest.raises(Unavailable, match=r"terminat\w+ connection[^;]*$"), things.session() as session:
         session.connection().execute(text("select pg_terminate_backend(pg_backend_pid())"))
+
+
+def test_a_connection_lost_while_it_commits_leaves_open_what_was_done(things: Database) -> None:
+    ending = """
+        create function ends() returns trigger language plpgsql as
+        $$ begin perform pg_terminate_backend(pg_backend_pid()); return null; end $$;
+        create constraint trigger ends after insert on thing deferrable initially deferred
+        for each row execute function ends()
+    """
+    with things.session() as session:
+        session.connection().execute(text(ending))
+    with (
+        pytest.raises(Unavailable, match=r"terminat.*; what was asked may have been done"),
+        things.session() as session,
+    ):
+        session.connection().execute(text("insert into thing values (1)"))
+
+
+def test_what_is_given_up_while_it_commits_is_not_done(things: Database) -> None:
+    giving_up = """
+        create function gives_up() returns trigger language plpgsql as
+        $$ begin raise exception 'no' using errcode = '40001'; end $$;
+        create constraint trigger gives_up after insert on thing deferrable initially deferred
+        for each row execute function gives_up()
+    """
+    with things.session() as session:
+        session.connection().execute(text(giving_up))
+    with pytest.raises(Unavailable, match=r"not available: no$"), things.session() as session:
+        session.connection().execute(text("insert into thing values (1)"))
+    assert count(things) == 0
 
 
 def test_an_exhausted_pool_is_unavailable(things: Database) -> None:

@@ -15,10 +15,12 @@ from connectors.definition import parse
 from connectors.errors import ConfigurationError, ConnectorError, FatalError, SourceUnavailable
 from connectors.families.google.config import GcpCredentials
 from connectors.families.google.tokens import MOST_BYTES, GoogleTokens
+from connectors.http.proxies import Proxied
 from connectors.report import Report
 from connectors.source_files import SourceFiles
 from tests.answering import Answering, Asked, Status
 from tests.bigquery import ACCOUNT, private_key
+from tests.plain_http import NO_TLS
 
 Make = Callable[..., GoogleTokens]
 STS = "https://sts.googleapis.com/v1/token"
@@ -206,6 +208,17 @@ def test_google_is_away(tokens: Make) -> None:
     config = {"privateKey": private_key(), "clientEmail": ACCOUNT, "tokenUri": "http://127.0.0.1:1/token"}
     with pytest.raises(SourceUnavailable, match=r"no access token: 127\.0\.0\.1"):
         tokens(config).header()
+
+
+def test_a_proxy_that_does_not_answer_is_named_by_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    monkeypatch.setenv("no_proxy", "")
+    key = {"privateKey": private_key(), "clientEmail": ACCOUNT, "tokenUri": "http://tokens.invalid/token"}
+    credentials = parse(GcpCredentials, {"gcpConfig": key}, "credentials", SourceFiles())
+    with httpx.Client(transport=Proxied(NO_TLS)) as client:
+        tokens = GoogleTokens(credentials, Report(), Cancellation(), client)
+        with pytest.raises(SourceUnavailable, match=r"tokens\.invalid: .* by way of the proxy that HTTP_PROXY names"):
+            tokens.header()
 
 
 def test_a_key_that_is_none(tokens: Make) -> None:
