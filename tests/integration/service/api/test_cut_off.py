@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, cast
 
 import httpx
 import pytest
@@ -20,6 +21,9 @@ from tests.eventually import eventually
 from tests.integration.service.api.serving import create, problem
 from tests.integration.service.workflows.makers import ask
 from tests.plain_http import NO_TLS
+
+if TYPE_CHECKING:
+    from sqlalchemy.pool import QueuePool
 
 WAITING = """
     select count(*) from pg_locks join pg_database on pg_database.oid = database
@@ -60,7 +64,10 @@ def cut(services: Services, database: Database, monkeypatch: pytest.MonkeyPatch)
                 answer = threads.submit(client.request, method, path)
                 eventually(lambda: ask(database, WAITING)[0][0])
                 server.should_exit = True
-                return answer.result(60)
+                response = answer.result(60)
+            # Its thread goes on, and would give its connection to a pool that was closed.
+            eventually(lambda: not cast("QueuePool", database.engine.pool).checkedout())
+            return response
 
         yield ask_and_end
 
