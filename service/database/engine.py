@@ -73,7 +73,7 @@ class Database:
         to spare, or gave the transaction up (deadlock, timeout): the same block may succeed later. If it was lost while
         it was asked to commit, nobody knows whether it did, and the message says so.
         """
-        with unavailable(), Session(self.engine, expire_on_commit=False) as session, session.begin():
+        with unavailable(), Session(self.engine, expire_on_commit=False) as session:
             yield session
             session.flush()
             with unavailable(of_lost=UNDECIDED):
