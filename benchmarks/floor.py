@@ -56,13 +56,13 @@ class Floor:
 
 
 def floor_of(url: str) -> Floor:
-    """The middle of a few: one that lasts less than a second is off by a third."""
+    """What fetching and dumping cost: the middle of a few, as one of less than a second is off by a third."""
     measured = [_measured(url) for _ in range(TIMES)]
     return Floor(median(each.cpu for each in measured), median(each.wall for each in measured))
 
 
 def _measured(url: str) -> Floor:
-    """What fetching and dumping cost; it holds everything at once, as no run may."""
+    """One; it holds everything at once, as no run may."""
     before, began = _own_cpu_seconds(), time.monotonic()
     with psycopg.connect(url) as connection:
         connection.execute("SET search_path = ''")

@@ -21,7 +21,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 from connectors.errors import ConfigurationError
-from connectors.expressions import compiled
+from connectors.expressions import matcher
 from connectors.models.names import split_fqn
 from connectors.ports import check_port
 from connectors.problems import problems_of
@@ -101,7 +101,7 @@ class FilterPattern(Model):
     @classmethod
     def _patterns_compile(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
         for text in patterns:
-            compiled(text)
+            matcher(text)
         return patterns
 
     @classmethod

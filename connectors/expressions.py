@@ -1,18 +1,14 @@
-"""Regular expressions as users write them, compiled once.
+"""Regular expressions as users write them.
 
-Their engine is loaded with the first pattern that is asked for: with those of a connector's defaults, when the source
+Their engine is loaded with the first one that is asked for: with those of a connector's defaults, when the source
 has answered.
 """
 
 from collections.abc import Callable
-from functools import lru_cache
 from importlib import import_module
 
-KEPT = 1000  # compiled patterns, of the runs of a service
 
-
-@lru_cache(KEPT)
-def compiled(text: str) -> Callable[[str], bool]:
+def matcher(text: str) -> Callable[[str], bool]:
     """Tells whether the pattern matches at the start of a name, whatever the case; FatalError if that takes too long.
 
     Raises:

@@ -6,16 +6,16 @@ includes drops what none of them matches; an empty name is dropped as soon as th
 
 from collections.abc import Sequence
 
-import msgspec
+from connectors.expressions import matcher
+from connectors.once import Once
 
-from connectors.expressions import compiled
 
+class Filter:
+    """Patterns that were validated with their definition, compiled with the first name; without any, it keeps all."""
 
-class Filter(msgspec.Struct, frozen=True):
-    """Patterns, validated with the definition they stand in; keeps everything when it has none."""
-
-    includes: tuple[str, ...] = ()
-    excludes: tuple[str, ...] = ()
+    def __init__(self, includes: Sequence[str] = (), excludes: Sequence[str] = ()) -> None:
+        self._keeps_all = not includes and not excludes
+        self._matchers = Once(lambda: (tuple(map(matcher, includes)), tuple(map(matcher, excludes))))
 
     def keeps(self, name: str) -> bool:
         """Whether an entity of this name is to be ingested.
@@ -23,16 +23,17 @@ class Filter(msgspec.Struct, frozen=True):
         Raises:
             FatalError: A pattern takes too long to tell.
         """
-        if not self.includes and not self.excludes:
+        if self._keeps_all:
             return True
-        if not name or any(compiled(pattern)(name) for pattern in self.excludes):
+        includes, excludes = self._matchers()
+        if not name or any(matches(name) for matches in excludes):
             return False
-        return not self.includes or any(compiled(pattern)(name) for pattern in self.includes)
+        return not includes or any(matches(name) for matches in includes)
 
 
 EVERYTHING = Filter()
 
 
 def compile_filter(includes: Sequence[str], excludes: Sequence[str]) -> Filter:
-    """What these patterns keep; they are compiled with the first name."""
-    return Filter(tuple(includes), tuple(excludes)) if includes or excludes else EVERYTHING
+    """What these patterns keep."""
+    return Filter(includes, excludes) if includes or excludes else EVERYTHING

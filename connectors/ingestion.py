@@ -17,7 +17,7 @@ from connectors.registry import Plan, plan
 from connectors.report import Report
 from connectors.runner import TopologyRunner
 from connectors.services import require_service
-from connectors.sinks.late import Refused
+from connectors.sinks.late import SinkMisconfigured
 from connectors.sinks.opening import Folders, open_sink
 
 CONNECTION = "source.serviceConnection"
@@ -87,8 +87,8 @@ def carry_out(
             runner.run(msgspec.structs.replace(root, held=True), sink.write)
             cancellation.check()
             sink.close()
-        except Refused as refused:
-            raise refused.wrong from refused.wrong.__cause__
+        except SinkMisconfigured as error:  # it was not opened: there is nothing to abort
+            raise error.wrong from error.wrong.__cause__
         except BaseException:
             sink.abort()
             raise

@@ -282,9 +282,15 @@ class Walk(msgspec.Struct, eq=False):
 
     def _produced(self, node: Node[ParentT, ItemT], parent: ParentT, listing: Listing) -> Generator[ItemT]:
         report, stage = self.runner.report, (node.entity, "produce")
-        began = time.monotonic()
-        for item in self._items(node, parent):
-            self.seconds[stage] += time.monotonic() - began
+        items = iter(self._items(node, parent))
+        while True:
+            began = time.monotonic()
+            try:
+                item = next(items)
+            except StopIteration:
+                break
+            finally:
+                self.seconds[stage] += time.monotonic() - began
             listing.begun = True
             self._check()
             if isinstance(item, Filtered):
@@ -294,8 +300,6 @@ class Walk(msgspec.Struct, eq=False):
                 self._expect(node, item)
                 self._release()
                 yield item
-            began = time.monotonic()
-        self.seconds[stage] += time.monotonic() - began
         self._release()
 
     def _expect(self, node: Node[ParentT, ItemT], item: ItemT) -> None:

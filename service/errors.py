@@ -10,6 +10,7 @@ ServiceError
 ├── Forbidden        who asks is known, and may not
 ├── TooMany          the same caller asked too often; later it may
 └── Unavailable      something needed does not answer now; trying again may help
+    └── Undecided    it was lost in the midst of a change, which may have been made
 """
 
 from collections.abc import Iterable
@@ -18,6 +19,7 @@ import msgspec
 
 # The path of a problem of the whole input.
 WHOLE = ""
+LOOK_FIRST = "what was asked may have been done all the same: look before you ask again"
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -77,6 +79,13 @@ class TooLarge(ServiceError):
 
 class Unavailable(ServiceError):
     """Something needed does not answer now; the same call may succeed later."""
+
+
+class Undecided(Unavailable):
+    """The connection to the store was lost while it was asked to commit: it may have, or not."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(f"{message}; {LOOK_FIRST}")
 
 
 class Unauthenticated(ServiceError):

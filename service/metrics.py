@@ -66,7 +66,7 @@ class Metrics:
         )
         self._stages = Counter(
             "headwater_stage_seconds",
-            "Time in the stages of runs: producing waits for the source, all others for the sink.",
+            "Time that runs spent in each stage; to produce is to list.",
             ("connector", "entity", "stage"),
             registry=registry,
         )

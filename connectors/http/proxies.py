@@ -3,7 +3,6 @@
 import logging
 import ssl
 import threading
-from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from urllib.request import getproxies, proxy_bypass
 
@@ -85,9 +84,7 @@ def _lies_in(host: str, entry: str) -> bool:
         return False
 
 
-@lru_cache(maxsize=256)
 def _network(entry: str) -> IPv4Network | IPv6Network | None:
-    """Kept, so that an entry of no use is warned of once."""
     try:
         return ip_network(entry, strict=False)
     except ValueError:

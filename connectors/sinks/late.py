@@ -7,8 +7,8 @@ from connectors.models.records import Record
 from connectors.sinks.base import Sink
 
 
-class Refused(FatalError):
-    """The sink cannot be opened as it is configured, which stops the walk; `wrong` says why."""
+class SinkMisconfigured(FatalError):
+    """The sink cannot be opened as `wrong` says: within a walk, a ConfigurationError would be one entity's failure."""
 
     def __init__(self, wrong: ConfigurationError) -> None:
         super().__init__(wrong.message)
@@ -23,12 +23,12 @@ class LateSink:
         self._sink: Sink | None = None
 
     def write(self, record: Record) -> None:
-        """See Sink. Raises Refused, too, and whatever else opening it raises."""
+        """See Sink. Raises SinkMisconfigured, too, and whatever else opening it raises."""
         if self._sink is None:
             try:
                 self._sink = self._make()
             except ConfigurationError as error:
-                raise Refused(error) from error
+                raise SinkMisconfigured(error) from error
         self._sink.write(record)
 
     def close(self) -> None:

@@ -28,6 +28,7 @@ from service.errors import (
     TooMany,
     Unauthenticated,
     Unavailable,
+    Undecided,
 )
 from service.workflows.documents import dotted
 from service.workflows.wire import Output
@@ -64,6 +65,7 @@ KINDS: tuple[tuple[type[Exception], Kind], ...] = (
     (Invalid, INVALID),
     (ConfigurationError, INVALID),
     (TooMany, Kind(429, "too-many-requests", "Too many requests")),
+    (Undecided, Kind(500, "undecided", "It may have been done, or not")),
     (Unavailable, Kind(503, "unavailable", "Something needed does not answer now")),
     (ServiceError, INTERNAL),
 )
@@ -99,11 +101,9 @@ def install(app: FastAPI) -> None:
         app.add_exception_handler(cast("type[Exception]", base), _by_routing)
 
 
-def internal_error(
-    request: Request, detail: str = "an unexpected error; the log has more under this request id"
-) -> JSONResponse:
+def internal_error(request: Request) -> JSONResponse:
     """The answer to what nobody foresaw; the cause stands in the log only."""
-    return _answer(request, INTERNAL, detail)
+    return _answer(request, INTERNAL, "an unexpected error; the log has more under this request id")
 
 
 def kind_of(error: Exception) -> Kind:
@@ -152,7 +152,8 @@ def headers_of(error: Exception) -> dict[str, str]:
         return {"WWW-Authenticate": CHALLENGE}
     if isinstance(error, TooMany):
         return {"Retry-After": str(math.ceil(error.retry_after_seconds))}
-    return {"Retry-After": RETRY_AFTER_SECONDS} if isinstance(error, Unavailable) else {}
+    again = isinstance(error, Unavailable) and not isinstance(error, Undecided)
+    return {"Retry-After": RETRY_AFTER_SECONDS} if again else {}
 
 
 # These three are `async`, or a thread would be started for each answer.

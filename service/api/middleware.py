@@ -17,8 +17,7 @@ from service.api.bodies import BrokenOffError
 from service.api.callers import READING
 from service.api.errors import REQUEST_ID, internal_error, refusal, request_id_of
 from service.clock import monotonic
-from service.database.unavailable import UNDECIDED
-from service.errors import Unavailable
+from service.errors import Unavailable, Undecided
 from service.metrics import Metrics
 
 Scope = MutableMapping[str, Any]
@@ -118,8 +117,7 @@ def _told(error: BaseException, request: Request) -> Response:
     if request.method in READING:
         message = "the service ended before it had an answer; ask again, as others or the next one may have it"
         return refusal(request, Unavailable(message))
-    # A thread may still be at it: 503 would have clients ask again, who are to look first.
-    return internal_error(request, f"the service ended before it had an answer{UNDECIDED}")
+    return refusal(request, Undecided("the service ended before it had an answer"))
 
 
 def _given_id(scope: Scope) -> str | None:

@@ -14,8 +14,9 @@ from sqlmodel import Session, create_engine
 
 from service import clock
 from service.database.questions import Question, Questions
-from service.database.unavailable import UNDECIDED, unavailable
+from service.database.unavailable import unavailable
 from service.database.urls import IN_UTC, connect_arguments, engine_url
+from service.errors import Undecided
 
 T = TypeVar("T")
 
@@ -70,13 +71,13 @@ class Database:
         """A session that commits when the block ends and rolls back when it raises.
 
         Objects stay readable after the commit. Raises Unavailable when the database does not answer, has no connection
-        to spare, or gave the transaction up (deadlock, timeout): the same block may succeed later. If it was lost while
-        it was asked to commit, nobody knows whether it did, and the message says so.
+        to spare, or gave the transaction up (deadlock, timeout): the same block may succeed later. Raises Undecided if
+        it was lost while it was asked to commit.
         """
         with unavailable(), Session(self.engine, expire_on_commit=False) as session:
             yield session
-            session.flush()
-            with unavailable(of_lost=UNDECIDED):
+            session.flush()  # what is lost before the commit is asked for was certainly not done
+            with unavailable(Undecided):
                 session.commit()
 
     @contextmanager

@@ -13,12 +13,11 @@ from service.errors import Unavailable
 PASSING = frozenset({"08", "25", "40", "53", "57", "58"})
 # More than Postgres can ever take, as a key of an index that is too long.
 TOO_LARGE = "54"
-UNDECIDED = "; what was asked may have been done all the same: look before you ask again"
 
 
 @contextmanager
-def unavailable(of_lost: str = "") -> Generator[None]:
-    """Raises Unavailable in place of an error that passes by; `of_lost` is what a lost connection means besides."""
+def unavailable(lost: type[Unavailable] = Unavailable) -> Generator[None]:
+    """Raises Unavailable in place of an error that passes by, and `lost` in place of a connection that was lost."""
     try:
         yield
     except PoolTimeout as error:
@@ -26,9 +25,10 @@ def unavailable(of_lost: str = "") -> Generator[None]:
         raise Unavailable(message) from error
     except (DBAPIError, psycopg.Error) as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
-        lost = isinstance(error, DBAPIError) and error.connection_invalidated
-        if lost or _passes(cause):
-            message = f"the database is not available: {_first_line(cause)}{of_lost if lost else ''}"
+        message = f"the database is not available: {_first_line(cause)}"
+        if isinstance(error, DBAPIError) and error.connection_invalidated:
+            raise lost(message) from error
+        if _passes(cause):
             raise Unavailable(message) from error
         raise
 

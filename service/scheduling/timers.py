@@ -22,6 +22,7 @@ class _Scheduler(Protocol):
     def shutdown(self, wait: bool = True) -> None: ...
     def add_job(self, func: Callable[[datetime], None], trigger: object, **options: object) -> object: ...
     def remove_job(self, job_id: str) -> None: ...
+    def remove_all_jobs(self) -> None: ...
 
 
 class Timers:
@@ -59,6 +60,8 @@ class Timers:
 
     def stop(self) -> None:
         """Ring no more."""
+        # Waits for one that rings now: after a shutdown APScheduler does not find its job, and breaks down over that.
+        self._scheduler.remove_all_jobs()
         self._scheduler.shutdown(wait=False)
 
     def move(self, wanted: Mapping[str, datetime]) -> None:

@@ -1,6 +1,7 @@
 """How an attempt ends: for good, for another try, or because its worker shuts down."""
 
 from collections.abc import Mapping, Set
+from string import Template
 from uuid import UUID
 
 import msgspec
@@ -49,28 +50,16 @@ _TOLD = """
         ) r
         left join workflows w on w.id = r.workflow_id
     ),"""
-_HELD = """
+_HELD = Template("""
     locked as materialized (
         select id from workflows where id = any(array(select workflow_id from told where counting))
-        order by id for no key update
+        order by id for no key update $skip
     ), held as materialized (
         select t.* from runs r join told t on t.run = r.id and t.token = r.token
         where r.id = any(array(select run from told)) and r.state || '' = 'running'
-        and (select count(*) from locked) >= 0
-        order by r.id for update of r
-    ),"""
-# Those whose run, or workflow where it counts, somebody else has locked are left out.
-_HELD_FREE = """
-    locked as materialized (
-        select id from workflows where id = any(array(select workflow_id from told where counting))
-        order by id for no key update skip locked
-    ), held as materialized (
-        select t.* from runs r join told t on t.run = r.id and t.token = r.token
-        where r.id = any(array(select run from told)) and r.state || '' = 'running'
-        and (select count(*) from locked) >= 0
-        and (not t.counting or r.workflow_id in (select id from locked))
-        order by r.id for update of r skip locked
-    ),"""
+        and (select count(*) from locked) >= 0 $counted
+        order by r.id for update of r $skip
+    ),""")
 _ENDED = """
     ended as (
         update runs r set state = held.state, finished_at = now(), lease_until = null,
@@ -91,8 +80,10 @@ _ENDED = """
         where exists (select from runs q where q.pool = p.pool and q.state = 'queued')
     ) then pg_notify(%(channel)s, '') end
     from ended"""
-_FINISH = (_TOLD + _HELD + _ENDED).encode()
-_FINISH_FREE = (_TOLD + _HELD_FREE + _ENDED).encode()
+_FINISH = (_TOLD + _HELD.substitute(skip="", counted="") + _ENDED).encode()
+# Those whose run, or workflow where it counts, somebody else has locked are left out.
+_COUNTED = "and (not t.counting or r.workflow_id in (select id from locked))"
+_FINISH_FREE = (_TOLD + _HELD.substitute(skip="skip locked", counted=_COUNTED) + _ENDED).encode()
 
 # A run that nobody wants any more does not go back to the queue.
 _REQUEUE = text(

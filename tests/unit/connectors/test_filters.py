@@ -1,13 +1,15 @@
 import re
+from collections import Counter
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors import registry
+from connectors import filters, registry
 from connectors.definition import FilterPattern
 from connectors.errors import FatalError
-from connectors.expressions import compiled
+from connectors.expressions import matcher
 from connectors.filters import Filter, compile_filter
 
 WORDS = st.text(alphabet="abcXYZ_.09", max_size=6)
@@ -93,11 +95,26 @@ def test_a_pattern_that_never_comes_to_an_end_is_named() -> None:
     assert "repetition" in (caught.value.advice or "")
 
 
-def test_the_patterns_of_connectors_are_some() -> None:
+def test_the_default_patterns_of_connectors_compile() -> None:
     models = [model for name in registry.names() for model in (registry.get(name).config, registry.get(name).options)]
     defaults = [info.default for model in models for info in model.model_fields.values()]
     patterns = [
         text for each in defaults if isinstance(each, FilterPattern) for text in (*each.includes, *each.excludes)
     ]
     assert "^template1$" in patterns
-    assert all(compiled(text) for text in patterns)
+    for text in patterns:
+        matcher(text)
+
+
+def test_patterns_are_compiled_once_however_many_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = Counter[str]()
+
+    def counting(text: str) -> Callable[[str], bool]:
+        made[text] += 1
+        return matcher(text)
+
+    monkeypatch.setattr(filters, "matcher", counting)
+    many = compile_filter([], [f"tmp_{number}$" for number in range(3000)])
+    assert made == {}
+    assert [many.keeps(name) for name in ("tmp_2999", "kept", "tmp_0")] == [False, True, False]
+    assert set(made.values()) == {1}

@@ -151,14 +151,30 @@ def test_time_is_kept_by_stage(threads: int) -> None:
     assert all(value >= 0 for value in seconds.values())
 
 
-def test_time_is_told_whenever_a_scope_ends() -> None:
-    report, told = Report(), list[dict[tuple[str, str], float]]()
+class Timed(Report):
+    """Keeps what it was told of times, and where scopes ended between."""
 
-    def write(record: Record) -> None:
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: list[tuple[str, str]] = []
+
+    def timed(self, entity: str, stage: str, seconds: float) -> None:
+        self.told.append((entity, stage))
+
+    def write(self, record: Record) -> None:
         if isinstance(record, ScopeEnd):
-            told.append(dict(report.stage_seconds))
+            self.told.append(("scope", record.fqn))
 
-    TopologyRunner(report, Cancellation()).run(topology(wide(2, 2)), write)
-    before_any, after_one = told
-    assert before_any == {}
-    assert ("twig", "first") in after_one
+
+def test_time_is_told_once_when_a_scope_ends() -> None:
+    report = Timed()
+    TopologyRunner(report, Cancellation()).run(topology(wide(2, 2)), report.write)
+    first, second = report.told.index(("scope", "r.b0")), report.told.index(("scope", "r.b1"))
+    assert report.told[:first] == []
+    assert ("twig", "first") in report.told[first:second]
+    assert report.told.count(("root", "first")) == 1
+
+
+def test_a_listing_that_breaks_off_took_its_time() -> None:
+    seconds = run(Tree("", below=(Tree("r", breaks_after=0),)), 1).report.stage_seconds
+    assert ("branch", "produce") in seconds

@@ -54,14 +54,14 @@ def test_takes_the_proxy_of_the_environment(
 
 
 @pytest.mark.parametrize("entry", ["127.0.0.0/99", "*.example.org", "*", "http://om:8585"])
-def test_an_entry_of_no_use_is_warned_of_once(
+def test_an_entry_of_no_use_is_warned_of(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, entry: str
 ) -> None:
     monkeypatch.setenv("ALL_PROXY", "http://gate")
     monkeypatch.setenv("NO_PROXY", f"{entry}, localhost, fd00::/8, [::1]:8585, .example.com")
     for address in ("http://om:8585", "http://10.1.2.3", "https://a.example.org"):
         assert proxy_of(httpx.URL(address)) == "http://gate"
-    [warning] = [record.getMessage() for record in caplog.records]
+    [warning] = {record.getMessage() for record in caplog.records}
     assert warning.startswith(f"NO_PROXY: {entry} is no host, domain or network and is passed over: write it like ")
 
 

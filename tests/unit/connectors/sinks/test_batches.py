@@ -39,6 +39,8 @@ def test_a_name_is_in_a_batch_once() -> None:
     each.add(entry(1), 0.0)
     assert each.repeated(entry(1))
     assert not each.repeated(entry(2))
+    list(each.take_all())
+    assert not each.repeated(entry(1))
 
 
 def test_a_name_is_in_no_second_batch_while_the_first_waits() -> None:

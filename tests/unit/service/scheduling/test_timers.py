@@ -1,6 +1,7 @@
 """Alarms on APScheduler's own thread."""
 
 import queue
+import threading
 from collections.abc import Collection, Iterator
 from datetime import timedelta
 
@@ -80,3 +81,24 @@ def test_the_alarms_are_made_exactly_these(timers: Timers, heard: Heard) -> None
     assert next_rung(heard) == ["b", "d"]
     assert timers.earliest is None
     timers.keep_only({})
+
+
+def test_a_stop_waits_for_what_rings() -> None:
+    """APScheduler's thread would break down if its job were gone by then, which pytest tells as an error."""
+    ringing, released = threading.Event(), threading.Event()
+
+    def ring(_keys: Collection[str]) -> None:
+        ringing.set()
+        released.wait(60)
+
+    timers = Timers(ring)
+    timers.start()
+    timers.move({"a": clock.now()})
+    assert ringing.wait(60)
+    stopping = threading.Thread(target=timers.stop)
+    stopping.start()
+    stopping.join(0.2)
+    assert stopping.is_alive()
+    released.set()
+    stopping.join(60)
+    assert not stopping.is_alive()
