@@ -30,6 +30,7 @@ from connectors.source_files import EVERY_FILE, SourceFiles
 FORBIDDEN_IN_SERVICES = re.compile(r'::|["\r\n]')
 VERSION_OF_API = re.compile(r"/api/v\d+$")
 HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+FRAMING = frozenset({"content-length", "transfer-encoding"})
 VerifySsl = Literal["no-ssl", "ignore", "validate"]
 STEPS_OF_OTHERS = frozenset({"processor", "stage", "bulkSink"})
 SERVICE_CONNECTION = ("source", "serviceConnection", "config")
@@ -45,6 +46,9 @@ def possible_headers(headers: dict[str, SecretStr]) -> dict[str, SecretStr]:
         text = value.get_secret_value()
         if not (HEADER_NAME.fullmatch(name) and text.isascii() and text.isprintable()):
             msg = f"{name!r} is not a possible header: a name of letters, digits and -, a value of printable ASCII"
+            raise ValueError(msg)
+        if name.lower() in FRAMING:
+            msg = f"{name!r} says where a request ends, which only its sender knows: remove it"
             raise ValueError(msg)
     return headers
 

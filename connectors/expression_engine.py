@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import regex
 
-from connectors.errors import FatalError
+from connectors.errors import FatalError, shortened
 
 LONGEST_SECONDS = 0.5
 
@@ -17,14 +17,16 @@ def matcher(text: str) -> Callable[[str], bool]:
     try:
         pattern = regex.compile(text, regex.IGNORECASE)
     except (regex.error, OverflowError, RecursionError) as error:
-        msg = f"{text!r} is not a valid regular expression: {error}"
+        msg = f"{shortened(text)!r} is not a valid regular expression: {error}"
         raise ValueError(msg) from error
 
     def matches(name: str) -> bool:
         try:
             return pattern.match(name, timeout=LONGEST_SECONDS) is not None
         except TimeoutError as error:
-            message = f"the filter pattern {text!r} takes more than {LONGEST_SECONDS:g} s on the name {name!r}"
+            message = (
+                f"the filter pattern {shortened(text)!r} takes more than {LONGEST_SECONDS:g} s on the name {name!r}"
+            )
             raise FatalError(message, "write it without a repetition inside of a repetition") from error
 
     return matches

@@ -166,6 +166,12 @@ REFUSED: list[tuple[str, object, str]] = [
     ("workflowConfig.openMetadataServerConfig.hostPort", "http://u:p@om/api", "must not hold a user or a password"),
     ("workflowConfig.openMetadataServerConfig.extraHeaders", {"X-A": "a\r\nb"}, "'X-A' is not a possible header"),
     ("workflowConfig.openMetadataServerConfig.extraHeaders", {"X A": "a"}, "'X A' is not a possible header"),
+    ("workflowConfig.openMetadataServerConfig.extraHeaders", {"Content-Length": "5"}, "'Content-Length' says where"),
+    (
+        "workflowConfig.openMetadataServerConfig.extraHeaders",
+        {"transfer-encoding": "chunked"},
+        "says where a request ends",
+    ),
     ("workflowConfig.openMetadataServerConfig.sslConfig.password", "x", UNKNOWN),
     ("workflowConfig.openMetadataServerConfig.securityConfig.clientId", "x", UNKNOWN),
     ("source.bogus", None, UNKNOWN),
