@@ -9,10 +9,10 @@ import logging
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -33,6 +33,7 @@ from connectors.models.records import Record, ScopeEnd
 from connectors.report import Failure, Report
 from connectors.topology import Filtered, ItemT, Node, ParentT
 
+T = TypeVar("T")
 CHANNEL_RECORDS = 1000
 LISTING_TRIES = 3
 LISTING_RETRY_SECONDS = 1.0
@@ -282,25 +283,37 @@ class Walk(msgspec.Struct, eq=False):
 
     def _produced(self, node: Node[ParentT, ItemT], parent: ParentT, listing: Listing) -> Generator[ItemT]:
         report, stage = self.runner.report, (node.entity, "produce")
-        items = iter(self._items(node, parent))
-        while True:
-            began = time.monotonic()
-            try:
-                item = next(items)
-            except StopIteration:
-                break
-            finally:
-                self.seconds[stage] += time.monotonic() - began
-            listing.begun = True
-            self._check()
-            if isinstance(item, Filtered):
-                report.counted(node.entity, "unchanged" if item.unchanged else "filtered")
-                report.processed(node.entity)
-            else:
-                self._expect(node, item)
-                self._release()
-                yield item
+        with closing(self._timed(stage, iter(self._items(node, parent)))) as items:
+            for item in items:
+                listing.begun = True
+                self._check()
+                if isinstance(item, Filtered):
+                    report.counted(node.entity, "unchanged" if item.unchanged else "filtered")
+                    report.processed(node.entity)
+                else:
+                    self._expect(node, item)
+                    self._release()
+                    yield item
         self._release()
+
+    def _timed(self, stage: tuple[str, str], items: Iterator[T]) -> Generator[T]:
+        """The same items, with the time that each took; a producer that is left early is closed with this.
+
+        Left to itself, it would hold a session for as long as anybody keeps the error that it was left for.
+        """
+        try:
+            while True:
+                began = time.monotonic()
+                try:
+                    item = next(items)
+                except StopIteration:
+                    return
+                finally:
+                    self.seconds[stage] += time.monotonic() - began
+                yield item
+        finally:
+            if isinstance(items, Generator):
+                items.close()
 
     def _expect(self, node: Node[ParentT, ItemT], item: ItemT) -> None:
         if node.expect is None:

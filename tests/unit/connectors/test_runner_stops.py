@@ -2,7 +2,7 @@
 
 import itertools
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -333,3 +333,25 @@ def test_what_stops_one_thread_stops_the_others_within_an_item() -> None:
     root = Node("branch", str, branches, (), children=(inner,), parallel=True)
     with pytest.raises(FatalError, match="no more"):
         TopologyRunner(Report(), Cancellation(), threads=2).run(root, lambda _: None)
+
+
+def test_a_producer_that_is_left_is_closed_though_the_error_is_kept() -> None:
+    """What it holds, as a session with its source, must not be held for as long as that."""
+    cancellation, closed = Cancellation(), threading.Event()
+
+    def produce(_nothing: None) -> Iterator[str]:
+        try:
+            yield "a"
+            yield "b"
+        finally:
+            closed.set()
+
+    def stage(_item: str) -> Iterable[Record]:
+        cancellation.cancel("enough")
+        return ()
+
+    node = Node(entity="thing", name=str, produce=produce, stages=(stage,))
+    with pytest.raises(RunCancelled) as kept:
+        TopologyRunner(Report(), cancellation).run(node, lambda _record: None)
+    assert closed.is_set()
+    assert str(kept.value) == "enough"
