@@ -5,11 +5,11 @@ import threading
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, cast
 
 import httpx
 import pytest
 from sqlalchemy import text
+from sqlalchemy.pool import QueuePool
 
 from service import server as module
 from service.address import bound
@@ -21,9 +21,6 @@ from tests.eventually import eventually
 from tests.integration.service.api.serving import create, problem
 from tests.integration.service.workflows.makers import ask
 from tests.plain_http import NO_TLS
-
-if TYPE_CHECKING:
-    from sqlalchemy.pool import QueuePool
 
 WAITING = """
     select count(*) from pg_locks join pg_database on pg_database.oid = database
@@ -66,7 +63,9 @@ def cut(services: Services, database: Database, monkeypatch: pytest.MonkeyPatch)
                 server.should_exit = True
                 response = answer.result(60)
             # Its thread goes on, and would give its connection to a pool that was closed.
-            eventually(lambda: not cast("QueuePool", database.engine.pool).checkedout())
+            pool = database.engine.pool
+            assert isinstance(pool, QueuePool)
+            eventually(lambda: not pool.checkedout())
             return response
 
         yield ask_and_end
