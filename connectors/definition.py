@@ -23,7 +23,7 @@ from pydantic.alias_generators import to_camel
 from connectors.errors import ConfigurationError
 from connectors.expressions import matcher
 from connectors.models.names import split_fqn
-from connectors.ports import check_port
+from connectors.ports import check_host_and_port
 from connectors.problems import problems_of
 from connectors.source_files import EVERY_FILE, SourceFiles
 
@@ -34,6 +34,7 @@ FRAMING = frozenset({"content-length", "transfer-encoding"})
 VerifySsl = Literal["no-ssl", "ignore", "validate"]
 STEPS_OF_OTHERS = frozenset({"processor", "stage", "bulkSink"})
 SERVICE_CONNECTION = ("source", "serviceConnection", "config")
+CONNECTION_CONFIG = ".".join(SERVICE_CONNECTION)
 
 
 def possible_headers(headers: dict[str, SecretStr]) -> dict[str, SecretStr]:
@@ -263,7 +264,7 @@ class OpenMetadataConnection(OtherWorkflows):
         if not re.fullmatch(r"https?://[^/\s]+(/\S*)?", trimmed):
             msg = f"{value!r} is not an http or https address; write it like http://openmetadata:8585/api"
             raise ValueError(msg)
-        check_port(trimmed)
+        check_host_and_port(trimmed)
         if not trimmed.endswith("/api"):
             msg = f"{value!r} does not end in /api; write {re.sub(VERSION_OF_API, '', trimmed)}/api"
             raise ValueError(msg)

@@ -1,14 +1,19 @@
-"""Ports in http addresses, as users write them."""
+"""Hosts and ports in http addresses, as users write them."""
 
 from urllib.parse import urlsplit
 
 MAX_PORT = 65535
 
 
-def check_port(address: str) -> None:
-    """Raises ValueError where an http address names a port that there cannot be; says what to write."""
+def check_host_and_port(address: str) -> None:
+    """Raises ValueError where an http address names a host or a port that there cannot be; says what to write."""
     try:
-        possible = urlsplit(address).port != 0
+        parts = urlsplit(address)
+    except ValueError:
+        msg = "has no possible host; write a name, an IPv4 address, or an IPv6 address in square brackets"
+        raise ValueError(msg) from None
+    try:
+        possible = parts.port != 0
     except ValueError:
         possible = False
     if not possible:

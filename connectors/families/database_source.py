@@ -118,7 +118,10 @@ class DatabaseSource(Protocol):
 
     @property
     def lists_all_databases(self) -> bool:
-        """Whether `databases` gives every one there is, so that others are gone; if not, none is ever deleted."""
+        """Whether `databases` gives every one there is, so that others are gone; if not, none is ever deleted.
+
+        It is not so where the definition names the database: another one may name it otherwise in the same service.
+        """
         ...
 
     def databases(self) -> Iterable[Database]:

@@ -4,7 +4,7 @@ import re
 
 import httpx
 
-from connectors.ports import check_port
+from connectors.ports import check_host_and_port
 
 ADDRESS = re.compile(r"https?://[^/@\s]+(/[^\s?#]*)?")
 
@@ -26,7 +26,7 @@ def web_address(text: str, system: str, example: str) -> str:
 
 def require_possible(address: str) -> None:
     """Raises ValueError where no request can be sent to an http address; says what to write."""
-    check_port(address)
+    check_host_and_port(address)
     try:
         httpx.URL(address)
     except httpx.InvalidURL as error:

@@ -31,7 +31,6 @@ GRANTS = """{
 class DeltaLakeSource:
     """One run's view of the tables' places; a table's log is read when its turn has come."""
 
-    # Its name is the definition's, and another definition may give the same service another one.
     lists_all_databases = False
 
     def __init__(self, name: str, places: Places, report: Report, cancellation: Cancellation) -> None:

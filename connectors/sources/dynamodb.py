@@ -3,7 +3,7 @@
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from pydantic import Field
@@ -17,7 +17,7 @@ from connectors.families.database import database_topology
 from connectors.families.database_options import DatabaseConnection, DatabaseMetadata
 from connectors.families.database_source import Database, Routine, Schema, Table, Tag
 from connectors.families.documents import SAMPLE, Inference
-from connectors.families.no_arguments import NoArguments
+from connectors.families.driver_options import NoDriverOptions
 from connectors.models.database import Column, ConstraintType, DataType, TableConstraint, TableType
 from connectors.models.names import encode_name
 from connectors.report import Report
@@ -35,14 +35,12 @@ GRANTS = """{
 }"""
 
 
-class DynamoDBConfig(DatabaseConnection):
+class DynamoDBConfig(DatabaseConnection, NoDriverOptions):
     """Which account and region to read; `databaseName` is what the one database is called."""
 
     type: Literal["DynamoDB"] = "DynamoDB"
     aws_config: AwsCredentials
     database_name: str = Field(default=DATABASE, min_length=1)
-    connection_options: NoArguments = Field(default_factory=dict[str, Any])
-    connection_arguments: NoArguments = Field(default_factory=dict[str, Any])
     supports_metadata_extraction: Annotated[bool, Unused()] = True
     supports_profiler: Annotated[bool, Unused()] = True
 
@@ -70,7 +68,6 @@ class Description(msgspec.Struct, frozen=True, rename="pascal"):
 class DynamoDBSource:
     """One run's view of a region."""
 
-    # Its name is the definition's, and another definition may give the same service another one.
     lists_all_databases = False
 
     def __init__(self, service: AwsService, name: str) -> None:

@@ -16,8 +16,8 @@ from connectors.families.aws_failures import converted
 from connectors.families.database import database_topology
 from connectors.families.database_options import DatabaseConnection, DatabaseMetadata
 from connectors.families.database_source import Database, Routine, Schema, Table, Tag
+from connectors.families.driver_options import NoDriverOptions
 from connectors.families.glue.tables import GlueTable, table_of
-from connectors.families.no_arguments import NoArguments
 from connectors.families.partial_failures import attempted
 from connectors.models.database import TableType
 from connectors.report import Report
@@ -30,14 +30,12 @@ GRANTS = """{
 }"""
 
 
-class GlueConfig(DatabaseConnection):
+class GlueConfig(DatabaseConnection, NoDriverOptions):
     """Which account and region to read; `databaseName` is what its catalogue is called, else its number."""
 
     type: Literal["Glue"] = "Glue"
     aws_config: AwsCredentials
     database_name: str | None = Field(default=None, min_length=1)
-    connection_options: NoArguments = Field(default_factory=dict[str, Any])
-    connection_arguments: NoArguments = Field(default_factory=dict[str, Any])
     supports_metadata_extraction: Annotated[bool, Unused()] = True
     supports_dbt_extraction: Annotated[bool, Unused()] = Field(default=True, alias="supportsDBTExtraction")
 
@@ -45,7 +43,6 @@ class GlueConfig(DatabaseConnection):
 class GlueSource:
     """One run's view of a catalogue."""
 
-    # Its name is the definition's, and another definition may give the same service another one.
     lists_all_databases = False
 
     def __init__(self, service: AwsService, name: str | None) -> None:

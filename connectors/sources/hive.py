@@ -6,6 +6,7 @@ from typing import Any
 
 from connectors.cancellation import Cancellation
 from connectors.connector import OF_DATABASES, Capability, Check, Connector, RunContext
+from connectors.definition import CONNECTION_CONFIG
 from connectors.errors import ConnectorError
 from connectors.families.certificates import certificate_files
 from connectors.families.database import database_topology
@@ -17,7 +18,6 @@ from connectors.families.hive.session import Sessions
 from connectors.report import Report
 
 STEP_SECONDS = 60.0
-PATH = "source.serviceConnection.config."
 Source = HiveServerSource | MetastoreSource
 
 
@@ -28,7 +28,7 @@ def opened(config: HiveConfig, threads: int, report: Report, cancellation: Cance
         with opened_store(config.metastore_connection, threads, report, cancellation) as store:
             yield MetastoreSource(config, store)
         return
-    with certificate_files(config.ssl_config, PATH) as files:
+    with certificate_files(config.ssl_config, f"{CONNECTION_CONFIG}.") as files:
         sessions = Sessions(config, files, report, cancellation)
         try:
             yield HiveServerSource(config, sessions)

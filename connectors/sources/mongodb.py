@@ -37,7 +37,6 @@ GRANTS = """db.getSiblingDB("admin").createUser({
 class MongoDBSource:
     """One run's view of a server."""
 
-    # Its name is the definition's, and another definition may give the same service another one.
     lists_all_databases = False
 
     def __init__(self, session: Session, config: MongoDBConfig) -> None:

@@ -17,7 +17,7 @@ from connectors.definition import Model, Unused
 from connectors.errors import ConnectorError, RunCancelled
 from connectors.families.aws import AwsCredentials, AwsService, listed, named, objects_of
 from connectors.families.aws_failures import code_of, translated
-from connectors.families.no_arguments import NoArguments
+from connectors.families.driver_options import NoDriverOptions
 from connectors.families.storage.manifest import MOST_BYTES, NamedEntry, WrongEntry, entries_of
 from connectors.families.storage.objects import Bucket, StoredObject
 from connectors.families.storage.options import StorageConnection, StorageMetadata
@@ -41,15 +41,13 @@ GRANTS = """{
 }"""
 
 
-class S3Config(StorageConnection):
+class S3Config(StorageConnection, NoDriverOptions):
     """Which account to read. `bucketNames` are all buckets to take; `consoleEndpointURL` is where its pages are."""
 
     type: Literal["S3"] = "S3"
     aws_config: AwsCredentials
     bucket_names: tuple[str, ...] = ()
     console_endpoint_url: str | None = Field(default=None, alias="consoleEndpointURL")
-    connection_options: NoArguments = Field(default_factory=dict[str, Any])
-    connection_arguments: NoArguments = Field(default_factory=dict[str, Any])
     supports_metadata_extraction: Annotated[bool, Unused()] = True
     supports_profiler: Annotated[bool, Unused()] = True
 

@@ -7,8 +7,8 @@ from pydantic import Field, field_validator, model_validator
 from connectors.definition import FilterPattern, Unused
 from connectors.families.addresses import over_tcp
 from connectors.families.database_options import WarehouseConnection
+from connectors.families.driver_options import NoArguments
 from connectors.families.google.config import OF_GOOGLE, PROJECT, GcpCredentials
-from connectors.families.no_arguments import NoArguments
 from connectors.families.web_addresses import web_address
 
 HTTPS_PORT = 443

@@ -7,13 +7,13 @@ from pydantic import Field, SecretStr, field_validator
 from connectors.definition import FilterPattern, Unused
 from connectors.families.addresses import over_tcp, split_address
 from connectors.families.database_options import DatabaseConnection
-from connectors.families.seconds import require_seconds
+from connectors.families.driver_options import DriverOptions, require_seconds
 
 HTTP_PORT, HTTPS_PORT = 8123, 8443
 TIMEOUTS = frozenset({"connect_timeout", "read_timeout"})
 
 
-class ClickhouseConfig(DatabaseConnection):
+class ClickhouseConfig(DatabaseConnection, DriverOptions):
     """A ClickHouse server's HTTP interface, and which of its databases to read: they are schemas here.
 
     `databaseName` is what the one database above them is called. `https` or `secure` speaks TLS. `connectionOptions`
@@ -30,8 +30,6 @@ class ClickhouseConfig(DatabaseConnection):
     https: bool = False
     secure: bool = False
     keyfile: str | None = None
-    connection_options: dict[str, int | str] = Field(default_factory=dict[str, int | str])
-    connection_arguments: dict[str, int | str] = Field(default_factory=dict[str, int | str])
     schema_filter_pattern: FilterPattern = FilterPattern()
     duration: Annotated[int | None, Unused()] = None
     sample_data_storage_config: Annotated[dict[str, Any] | None, Unused()] = None
@@ -87,4 +85,4 @@ class ClickhouseConfig(DatabaseConnection):
 
     def seconds(self, timeout: str, default: float) -> float:
         """See Address."""
-        return float({**self.connection_options, **self.connection_arguments}.get(timeout, default))
+        return float(self.driver_options.get(timeout, default))

@@ -9,7 +9,7 @@ from pydantic import Field, PrivateAttr, SecretStr, ValidationInfo, field_valida
 from connectors.definition import Model, Unused
 from connectors.families.aws import AwsCredentials
 from connectors.families.database_options import DatabaseConnection
-from connectors.families.no_arguments import NoArguments
+from connectors.families.driver_options import NoArguments
 from connectors.source_files import SourceFiles, allowed_files
 
 PLACE = "configSource.connection"

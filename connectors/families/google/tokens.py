@@ -11,6 +11,7 @@ import httpx
 import msgspec
 
 from connectors.cancellation import Cancellation
+from connectors.definition import CONNECTION_CONFIG
 from connectors.errors import ConfigurationError, ConnectorError, FatalError, RunCancelled, SourceUnavailable
 from connectors.families.google.config import OF_GOOGLE, GcpConfig, GcpCredentials
 from connectors.families.left_behind import answered
@@ -19,7 +20,7 @@ from connectors.report import Report
 
 AnswerT = TypeVar("AnswerT")
 SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
-GCP_CONFIG = "source.serviceConnection.config.credentials.gcpConfig"
+GCP_CONFIG = f"{CONNECTION_CONFIG}.credentials.gcpConfig"
 PATH = f"{GCP_CONFIG}.path"
 SECONDS, MOST_BYTES = 20.0, 1024**2
 OF_FILES = ("service_account", "external_account", "authorized_user")

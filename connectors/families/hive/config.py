@@ -8,9 +8,9 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from connectors.definition import TlsConfig, Unused
 from connectors.families.addresses import over_tcp, split_address
 from connectors.families.database_options import DatabaseConnection
+from connectors.families.driver_options import DriverOptions, require_seconds
 from connectors.families.mysql.config import MysqlConfig
 from connectors.families.postgres.config import PostgresConfig
-from connectors.families.seconds import require_seconds
 
 DEFAULT_PORT = 10000
 Auth = Literal["NONE", "LDAP", "KERBEROS", "CUSTOM", "NOSASL", "BASIC", "GSSAPI", "JWT", "PLAIN"]
@@ -24,7 +24,7 @@ KNOWN = frozenset({"timeout", "http_path"})
 OWN_KEYS = {"host": "hostPort", "port": "hostPort", "user": "username", "password": "password", "auth": "auth"}
 
 
-class HiveConfig(DatabaseConnection):
+class HiveConfig(DatabaseConnection, DriverOptions):
     """HiveServer2, and which of its databases to read: they are schemas here.
 
     `databaseName` is what the one database above them is called. With `metastoreConnection`, to the Postgres or the
@@ -46,8 +46,6 @@ class HiveConfig(DatabaseConnection):
     ssl_config: TlsConfig | None = None
     auth_options: str | None = None
     metastore_connection: Annotated[PostgresConfig | MysqlConfig, Field(discriminator="type")] | None = None
-    connection_options: dict[str, int | str] = Field(default_factory=dict[str, int | str])
-    connection_arguments: dict[str, int | str] = Field(default_factory=dict[str, int | str])
     sample_data_storage_config: Annotated[dict[str, Any] | None, Unused()] = None
     supports_metadata_extraction: Annotated[bool, Unused()] = True
     supports_dbt_extraction: Annotated[bool, Unused()] = Field(default=True, alias="supportsDBTExtraction")
@@ -140,4 +138,4 @@ class HiveConfig(DatabaseConnection):
 
     def argument(self, key: str) -> int | str | None:
         """One of the options or arguments."""
-        return {**self.connection_options, **self.connection_arguments}.get(key)
+        return self.driver_options.get(key)

@@ -13,6 +13,7 @@ from operator import itemgetter
 from typing import Any, Protocol
 
 from connectors.cancellation import Cancellation
+from connectors.definition import CONNECTION_CONFIG
 from connectors.errors import ConnectorError
 from connectors.families.certificates import certificate_files
 from connectors.families.database_source import Database, Routine, Schema, Table, Tag
@@ -28,7 +29,7 @@ from connectors.report import Report
 
 PIECE_TABLES = 500
 logger = logging.getLogger(__name__)
-PATH = "source.serviceConnection.config.metastoreConnection."
+PATH = f"{CONNECTION_CONFIG}.metastoreConnection."
 # Metastores since Hive 3 may have other catalogues, whose schemas may have the same names. Those before have no
 # CTLG_NAME: there it is the one of `o`, which stands further outside.
 OWN = """(
@@ -105,7 +106,6 @@ class MysqlStore:
 class MetastoreSource:
     """One run's view of a metastore; of one schema it holds the names, and of some tables all there is."""
 
-    # Its name is the definition's, and another definition may give the same service another one.
     lists_all_databases = False
 
     def __init__(self, config: HiveConfig, store: Store) -> None:

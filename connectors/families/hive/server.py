@@ -20,7 +20,6 @@ logger = logging.getLogger(__name__)
 class HiveServerSource:
     """One run's view of a server; its databases are schemas of one database of the user's naming."""
 
-    # Its name is the definition's, and another definition may give the same service another one.
     lists_all_databases = False
 
     def __init__(self, config: HiveConfig, sessions: Sessions) -> None:

@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from connectors.cancellation import Cancellation
+from connectors.definition import CONNECTION_CONFIG
 from connectors.errors import ConnectorError, FatalError, SourceUnavailable
 from connectors.families.certificates import certificate_files
 from connectors.families.mongodb.config import MongoDBConfig
@@ -126,7 +127,7 @@ def _certificates(config: MongoDBConfig) -> Generator[dict[str, Any]]:
     if config.ssl_mode == "verify-ca":
         tls["tlsAllowInvalidHostnames"] = True
     with (
-        certificate_files(config.ssl_config, "source.serviceConnection.config.") as files,
+        certificate_files(config.ssl_config, f"{CONNECTION_CONFIG}.") as files,
         TemporaryDirectory() as folder,
     ):
         if "sslrootcert" in files:

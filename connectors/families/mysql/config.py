@@ -7,8 +7,8 @@ from pydantic import Field, SecretStr, field_validator
 from connectors.definition import FilterPattern, TlsConfig, Unused
 from connectors.families.addresses import over_tcp, split_address
 from connectors.families.database_options import DatabaseConnection
+from connectors.families.driver_options import DriverOptions, require_seconds
 from connectors.families.password_auth import PasswordAuth
-from connectors.families.seconds import require_seconds
 
 DEFAULT_PORT = 3306
 TIMEOUTS = frozenset({"connect_timeout", "read_timeout", "write_timeout"})
@@ -22,7 +22,7 @@ OWN_KEYS = {
 }  # fmt: skip
 
 
-class InformationSchemaConfig(DatabaseConnection):
+class InformationSchemaConfig(DatabaseConnection, DriverOptions):
     """A server of the MySQL kind, and which of its schemas to read.
 
     `databaseName` is what the one database above the schemas is called. `connectionOptions` and `connectionArguments`
@@ -34,8 +34,6 @@ class InformationSchemaConfig(DatabaseConnection):
     host_port: str
     database_name: str = Field(default="default", min_length=1, max_length=256)
     database_schema: str | None = None
-    connection_options: dict[str, int | str] = Field(default_factory=dict[str, int | str])
-    connection_arguments: dict[str, int | str] = Field(default_factory=dict[str, int | str])
     sample_data_storage_config: Annotated[dict[str, Any] | None, Unused()] = None
     supports_metadata_extraction: Annotated[bool, Unused()] = True
     supports_dbt_extraction: Annotated[bool, Unused()] = Field(default=True, alias="supportsDBTExtraction")
@@ -71,7 +69,7 @@ class InformationSchemaConfig(DatabaseConnection):
 
     def seconds(self, timeout: str, default: int) -> int:
         """One of the timeouts."""
-        return int({**self.connection_options, **self.connection_arguments}.get(timeout, default))
+        return int(self.driver_options.get(timeout, default))
 
 
 class MysqlConfig(InformationSchemaConfig):

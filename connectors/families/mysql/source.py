@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from connectors.connector import RunContext
+from connectors.definition import CONNECTION_CONFIG
 from connectors.errors import ConnectorError, FatalError, RunCancelled, SourceUnavailable
 from connectors.families.certificates import certificate_files
 from connectors.families.database_options import DatabaseMetadata
@@ -27,7 +28,6 @@ logger = logging.getLogger(__name__)
 class InformationSchemaSource:
     """One run's view of a server; it has schemas only, so one database of the user's naming lies above them."""
 
-    # Its name is the definition's, and another definition may give the same service another one.
     lists_all_databases = False
 
     def __init__(self, config: InformationSchemaConfig, sessions: Sessions) -> None:
@@ -141,7 +141,7 @@ class InformationSchemaSource:
 def open_source(context: RunContext[Any, DatabaseMetadata]) -> Generator[InformationSchemaSource]:
     """The source of one run."""
     config: InformationSchemaConfig = context.connection
-    with certificate_files(config.certificates, "source.serviceConnection.config.") as files:
+    with certificate_files(config.certificates, f"{CONNECTION_CONFIG}.") as files:
         sessions = Sessions(config, files, context.report, context.cancellation)
         try:
             yield InformationSchemaSource(config, sessions)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from connectors.connector import RunContext
+from connectors.definition import CONNECTION_CONFIG
 from connectors.errors import ConnectorError, FatalError, RunCancelled, SourceUnavailable
 from connectors.families.certificates import certificate_files
 from connectors.families.database_options import DatabaseMetadata
@@ -292,7 +293,7 @@ def open_by_name(
     context: RunContext[Any, DatabaseMetadata], catalogue: Catalogue, only: str | None = None
 ) -> Generator[ByNameSource]:
     """The source of one run; one session for each thread and one for the listings above them."""
-    with certificate_files(context.connection.ssl_config, "source.serviceConnection.config.") as files:
+    with certificate_files(context.connection.ssl_config, f"{CONNECTION_CONFIG}.") as files:
         sessions = Sessions(context.connection, files, context.threads + 1, context.report, context.cancellation)
         try:
             yield ByNameSource(context.connection, context.options, sessions, catalogue, only)

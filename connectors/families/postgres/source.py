@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from connectors.ahead import read_ahead
 from connectors.connector import RunContext
+from connectors.definition import CONNECTION_CONFIG
 from connectors.errors import ConnectorError, FatalError, RunCancelled, SourceUnavailable
 from connectors.families.certificates import certificate_files
 from connectors.families.database_options import DatabaseMetadata
@@ -143,7 +144,7 @@ class PostgresSource:
 @contextmanager
 def open_source(context: RunContext[Any, DatabaseMetadata]) -> Generator[PostgresSource]:
     """The source of one run; one session for each thread and one for the listings above them."""
-    with certificate_files(context.connection.ssl_config, "source.serviceConnection.config.") as files:
+    with certificate_files(context.connection.ssl_config, f"{CONNECTION_CONFIG}.") as files:
         sessions = Sessions(context.connection, files, context.threads + 1, context.report, context.cancellation)
         try:
             yield PostgresSource(context.connection, context.options, sessions)

@@ -8,7 +8,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from connectors.definition import FilterPattern, Unused
 from connectors.families.addresses import over_tcp, split_address
 from connectors.families.database_options import WarehouseConnection
-from connectors.families.seconds import require_seconds
+from connectors.families.driver_options import DriverOptions, require_seconds
 
 HTTPS_PORT = 443
 DOMAIN = "snowflakecomputing.com"
@@ -23,7 +23,7 @@ ACCOUNT = re.compile(r"[A-Za-z0-9][\w.-]*")
 QUALIFIED = re.compile(r'([\w$]+|"(?:[^"]|"")+")\.([\w$]+|"(?:[^"]|"")+")')
 
 
-class SnowflakeConfig(WarehouseConnection):
+class SnowflakeConfig(WarehouseConnection, DriverOptions):
     """A Snowflake account, and which of its databases to read: `database`, or all that the role may use.
 
     The user logs in by key pair, if there is a `privateKey` (PEM text, with its passphrase), else by `password`.
@@ -48,8 +48,6 @@ class SnowflakeConfig(WarehouseConnection):
     include_streams: bool = False
     include_stages: bool = False
     include_semantic_views: bool = False
-    connection_options: dict[str, int | str] = Field(default_factory=dict[str, int | str])
-    connection_arguments: dict[str, int | str] = Field(default_factory=dict[str, int | str])
     database_filter_pattern: FilterPattern = FilterPattern.all_but("^snowflake$")
     schema_filter_pattern: FilterPattern = FilterPattern.all_but("^information_schema$")
     snowflake_source_host: Annotated[str, Unused()] = "app.snowflake.com"
@@ -114,15 +112,15 @@ class SnowflakeConfig(WarehouseConnection):
     @property
     def address(self) -> tuple[str, int]:
         """Host and port."""
-        given = {**self.connection_options, **self.connection_arguments}
+        given = self.driver_options
         host, port = given.get("host", f"{self.account}.{DOMAIN}"), given.get("port", HTTPS_PORT)
         return split_address(f"{host}:{port}", HTTPS_PORT)
 
     @property
     def protocol(self) -> str:
         """How the address is spoken with."""
-        return str({**self.connection_options, **self.connection_arguments}.get("protocol", "https"))
+        return str(self.driver_options.get("protocol", "https"))
 
     def seconds(self, timeout: str, default: int) -> int:
         """One of the timeouts."""
-        return int({**self.connection_options, **self.connection_arguments}.get(timeout, default))
+        return int(self.driver_options.get(timeout, default))

@@ -11,6 +11,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 
 from connectors.cancellation import Cancellation
+from connectors.definition import CONNECTION_CONFIG
 from connectors.errors import ConfigurationError, ConnectorError, RunCancelled
 from connectors.families.left_behind import answered
 from connectors.families.snowflake.config import SnowflakeConfig
@@ -30,7 +31,7 @@ Named = dict[str, Any]
 APPLICATION_NAME = "headwater"
 LOGIN_SECONDS, NETWORK_SECONDS, STATEMENT_SECONDS = 20, 330, 300
 FETCH_ROWS = 2000
-KEY_PATH = "source.serviceConnection.config.privateKey"
+KEY_PATH = f"{CONNECTION_CONFIG}.privateKey"
 logger = logging.getLogger(__name__)
 
 

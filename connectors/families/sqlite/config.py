@@ -7,14 +7,14 @@ from pydantic import Field, PrivateAttr, SecretStr, ValidationInfo, field_valida
 
 from connectors.definition import Unused
 from connectors.families.database_options import DatabaseConnection
-from connectors.families.no_arguments import NoArguments
+from connectors.families.driver_options import NoDriverOptions
 from connectors.source_files import SourceFiles, allowed_files
 
 DATABASE = "default"
 MEMORY = ":memory:"
 
 
-class SQLiteConfig(DatabaseConnection):
+class SQLiteConfig(DatabaseConnection, NoDriverOptions):
     """A file that the service can read: its path as `databaseMode`, what its database is called as `database`.
 
     Without `databaseMode` the path may be written as `database`. `:memory:` is refused, as nobody else's memory can
@@ -28,8 +28,6 @@ class SQLiteConfig(DatabaseConnection):
     username: Annotated[str | None, Unused()] = None
     password: Annotated[SecretStr | None, Unused()] = None
     host_port: Annotated[str | None, Unused()] = None
-    connection_options: NoArguments = Field(default_factory=dict[str, Any])
-    connection_arguments: NoArguments = Field(default_factory=dict[str, Any])
     sample_data_storage_config: Annotated[dict[str, Any] | None, Unused()] = None
     supports_metadata_extraction: Annotated[bool, Unused()] = True
     supports_view_lineage_extraction: Annotated[bool, Unused()] = True

@@ -29,7 +29,6 @@ PIECE_TABLES = 200
 class SQLiteSource:
     """One run's view of a file: one schema in one database."""
 
-    # Its name is the definition's, and another definition may give the same service another one.
     lists_all_databases = False
 
     def __init__(self, reader: Reader, name: str = DATABASE) -> None:

@@ -97,7 +97,7 @@ PROBLEMS: list[tuple[type[Any], dict[str, Any], str, str]] = [
     ),
     (ElasticsearchConfig, {"hostPort": "http://search:99999"}, "hostPort", "has no possible port"),
     (OpenSearchConfig, {"hostPort": "http://é..é:9200"}, "hostPort", "is no address that can be asked"),
-    (OpenSearchConfig, {"hostPort": "http://[::1"}, "hostPort", "has no possible port"),
+    (OpenSearchConfig, {"hostPort": "http://[::1"}, "hostPort", "has no possible host"),
     (ElasticsearchConfig, {"authType": {"username": "u"}}, "authType", "give both or neither"),
     (ElasticsearchConfig, {"authType": {"apiKeyId": "i"}}, "authType", "apiKeyId needs apiKey"),
     (

@@ -241,9 +241,15 @@ def test_an_address_where_nobody_is_is_named(address: str) -> None:
     assert address in error.message
 
 
-@pytest.mark.parametrize("address", ["http://host:port/api", "http://127.0.0.1:99999999/api", "http://[::1/api"])
+@pytest.mark.parametrize("address", ["http://host:port/api", "http://127.0.0.1:99999999/api", "http://host:0/api"])
 def test_an_impossible_port_is_refused_when_it_is_written(address: str) -> None:
     with pytest.raises(ValidationError, match="has no possible port; write a number from 1 to 65535"):
+        client_of(address)
+
+
+@pytest.mark.parametrize("address", ["http://[::1/api", "http://[openmetadata]:8585/api", "http://[10.0.0.1]/api"])
+def test_an_impossible_host_is_refused_when_it_is_written(address: str) -> None:
+    with pytest.raises(ValidationError, match="has no possible host; write a name, an IPv4 address, or an IPv6"):
         client_of(address)
 
 
