@@ -6,10 +6,10 @@ import http.server
 import json
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Generator
 
+from benchmarks.answering import answering
 from benchmarks.running import ROOT, environment
 
 # OpenMetadata's own client takes an answer for "there is none" only if its body has the status, too.
@@ -55,12 +55,8 @@ for verb in ("GET", "PUT", "POST", "DELETE"):
 def fast_api(seconds: float = 0.0) -> Generator[str]:
     """The address of one that runs; it answers each request after so long."""
     handler = type("Answering", (FastApi,), {"seconds": seconds})
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/api"
-    finally:
-        server.shutdown()
+    with answering(handler) as address:
+        yield f"{address}/api"
 
 
 @contextlib.contextmanager

@@ -1,15 +1,14 @@
 """A stand-in that OpenMetadata's own client is content with, which reads back what it wrote."""
 
 import contextlib
-import http.server
 import json
-import threading
 import uuid
 from collections import Counter
 from collections.abc import Generator
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from benchmarks.answering import answering
 from benchmarks.fast_api import FastApi
 
 # How many entities of each collection came in bulk.
@@ -62,9 +61,5 @@ def peer_api() -> Generator[tuple[str, Received]]:
     """The address of one that runs, and what it is sent."""
     received = Received()
     handler = type("Peer", (PeerApi,), {"held": {}, "received": received})
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/api", received
-    finally:
-        server.shutdown()
+    with answering(handler) as address:
+        yield f"{address}/api", received

@@ -3,7 +3,6 @@
 import contextlib
 import gzip
 import http.server
-import threading
 from collections import defaultdict
 from collections.abc import Generator
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import msgspec
 
+from benchmarks.answering import answering
 from connectors.models.names import child_fqn
 
 GZIP_FROM_BYTES = 256
@@ -126,9 +126,5 @@ def remembering_api() -> Generator[tuple[str, Memory]]:
     """The address of one that runs, and what it remembers."""
     memory = Memory()
     handler = type("Remembering", (RememberingApi,), {"memory": memory})
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/api", memory
-    finally:
-        server.shutdown()
+    with answering(handler) as address:
+        yield f"{address}/api", memory

@@ -6,11 +6,12 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from benchmarks import bigquery_api
+from benchmarks.answering import Server
 
 MOMENT = "2026-11-25T02:00:00Z"
 SECONDS = 1795572000.0
@@ -275,7 +276,7 @@ def main() -> None:
     parser.add_argument("size", type=int, help="how many entities it has")
     given = parser.parse_args()
     handler = type("Bound", (Handler,), {"system": staticmethod(SYSTEMS[given.system]), "size": given.size})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server = Server(handler)
     sys.stdout.write(f"{server.server_port}\n")
     sys.stdout.flush()
     server.serve_forever()

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
+from importlib import import_module
 from typing import Any
 
 import msgspec
@@ -21,7 +22,7 @@ from connectors.sinks.late import SinkMisconfigured
 from connectors.sinks.opening import Folders, open_sink
 
 CONNECTION = "source.serviceConnection"
-__all__ = ["Beginning", "Folders", "Result", "carry_out", "ingest", "judge"]
+__all__ = ["Beginning", "Folders", "Result", "carry_out", "ingest", "judge", "load_ahead"]
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +48,12 @@ class Beginning(msgspec.Struct, frozen=True):
 
 
 BEGINNING = Beginning()
+
+
+def load_ahead() -> None:
+    """Load what a run comes to late: in a process of many, before the first one waits for it."""
+    for name in ("connectors.sinks.metadata_rest", "connectors.expression_engine"):
+        import_module(name)
 
 
 def ingest(

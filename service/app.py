@@ -87,6 +87,11 @@ class Service:
             self.stop()
             raise
 
+    def load_ahead(self) -> None:
+        """Load what runs need and the start did not wait for."""
+        if self._worker is not None:
+            self._worker.load_ahead()
+
     def leave(self) -> None:
         """Claim no more runs and end the event streams; what goes on is ended by `stop`."""
         self._feed.close()
@@ -217,7 +222,7 @@ def serve(
         gc.freeze()
         host, port, *_ = address.getsockname()
         logger.info("Listening on http://%s:%d", f"[{host}]" if ":" in host else host, port)
-        HttpServer(app, settings, service.leave).run(sockets=[address])
+        HttpServer(app, settings, service.load_ahead, service.leave).run(sockets=[address])
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         service.stop()

@@ -120,13 +120,15 @@ def _ours(connections: Iterable[object]) -> Iterator[Connection]:
 
 
 class HttpServer(uvicorn.Server):
-    """Lets the rest of the service take no more work as soon as it is told to end.
+    """Tells the rest of the service when it has `started`, and lets it `leave`, taking no more work, when it is to end.
 
     The signal ends here: uvicorn would raise it once more when it has stopped, which kills the process before the
     other parts can stop.
     """
 
-    def __init__(self, app: FastAPI, settings: Settings, leave: Callable[[], None]) -> None:
+    def __init__(
+        self, app: FastAPI, settings: Settings, started: Callable[[], None], leave: Callable[[], None]
+    ) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -142,7 +144,14 @@ class HttpServer(uvicorn.Server):
                 forwarded_allow_ips=list(settings.trusted_proxies),
             )
         )
+        self._started = started
         self._leave = leave
+
+    @override
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Requests are answered from here on."""
+        await super().startup(sockets)
+        self._started()
 
     @override
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:

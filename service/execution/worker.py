@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from uuid import uuid4
 
 from connectors.errors import RunCancelled
+from connectors.ingestion import load_ahead
 from service import clock
 from service.errors import ServiceError
 from service.execution.ends import Ends
@@ -86,6 +87,10 @@ class Worker:
         self._ends.start()
         self._watch.start()
         self._claimer.start()
+
+    def load_ahead(self) -> None:
+        """Load in the background what the first run would have to load."""
+        threading.Thread(target=load_ahead, name="headwater-loading", daemon=True).start()
 
     def wake(self) -> None:
         """Look into the queue now."""

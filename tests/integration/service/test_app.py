@@ -152,6 +152,13 @@ def test_a_process_that_slept_past_its_lease_sends_nothing_more(place: Site, iso
         assert place.read(run_id) == row
 
 
+def test_a_replica_that_has_started_loads_what_its_first_run_would_wait_for(place: Site) -> None:
+    with serving(place.environ, place.folder / "log") as process:
+        eventually(lambda: "/regex/_regex." in Path(f"/proc/{process.pid}/maps").read_text())
+        process.terminate()
+        assert process.wait(20) == 0
+
+
 def test_sigterm_gives_runs_back(place: Site) -> None:
     with serving(place.environ, place.folder / "log") as process:
         run_id = place.queue("gate", policy={"isolation": "process"})

@@ -54,6 +54,7 @@ class Served:
 
     server: HttpServer
     port: int
+    started: threading.Event
     release: threading.Event
 
     @property
@@ -82,10 +83,11 @@ def served() -> Iterator[Served]:
     app.add_api_route("/wait", wait)
     app.add_api_route("/flood", flood)
     with bound("127.0.0.1", 0) as address:
-        server = HttpServer(app, Settings.model_validate({"max_connections": LIMIT}), lambda: None)
+        started = threading.Event()
+        server = HttpServer(app, Settings.model_validate({"max_connections": LIMIT}), started.set, lambda: None)
         thread = threading.Thread(target=server.run, args=([address],), daemon=True)
         thread.start()
-        yield Served(server, address.getsockname()[1], app.state.release)
+        yield Served(server, address.getsockname()[1], started, app.state.release)
         app.state.release.set()
         server.should_exit = True
         thread.join()
@@ -107,6 +109,10 @@ def answered(connection: socket.socket, end: bytes = b'"now"') -> bytes:
         assert piece, read
         read += piece
     return read
+
+
+def test_it_tells_when_it_has_started(served: Served) -> None:
+    assert served.started.wait(30)
 
 
 def test_an_answer_waits_for_no_acknowledgement_of_its_head(served: Served) -> None:

@@ -45,7 +45,7 @@ def locked(database: Database) -> Generator[None]:
 def cut(services: Services, database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cut]:
     """How a request is answered that waits for the store while the service ends."""
     monkeypatch.setattr(module, "GRACE_SECONDS", 1)
-    server = HttpServer(build_api(services), services.settings, lambda: None)
+    server = HttpServer(build_api(services), services.settings, lambda: None, lambda: None)
     with ExitStack() as stack:
         address = stack.enter_context(bound("127.0.0.1", 0))
         host = f"http://127.0.0.1:{address.getsockname()[1]}"

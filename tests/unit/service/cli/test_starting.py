@@ -94,8 +94,16 @@ def test_a_command_does_not_load(command: str, unwanted: set[str]) -> None:
     assert printed(program) == "set()"
 
 
-def test_a_service_loads_what_calls_servers_and_filters_with_the_first_run() -> None:
-    assert printed(f"import sys, service.app; print({OF_RUNS!r} & sys.modules.keys())") == "set()"
+def test_a_service_starts_before_it_loads_what_calls_servers_and_filters() -> None:
+    program = """
+import sys, service.app
+from connectors.ingestion import load_ahead
+wanted = set(sys.argv[1:])
+print(sorted(wanted & sys.modules.keys()))
+load_ahead()
+print(sorted(wanted - sys.modules.keys()))
+"""
+    assert printed(program, *OF_RUNS).splitlines() == ["[]", "[]"]
 
 
 def test_a_run_loads_its_own_connector_only_and_of_the_formats_that_of_its_file(definition: str) -> None:
