@@ -21,6 +21,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 from connectors.errors import ConfigurationError
+from connectors.expression_size import require_bounded
 from connectors.expressions import matcher
 from connectors.models.names import split_fqn
 from connectors.ports import check_host_and_port
@@ -105,6 +106,7 @@ class FilterPattern(Model):
     @field_validator("includes", "excludes")
     @classmethod
     def _patterns_compile(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
+        require_bounded(patterns)
         for text in patterns:
             matcher(text)
         return patterns
