@@ -334,7 +334,7 @@ class WorkflowDefinition(Model):
             return value
         given = cast("Mapping[str, object]", value)
         source, pipeline = given.get("source"), given.get("ingestionPipelineFQN")
-        if not (isinstance(source, Mapping) and isinstance(pipeline, str)):
+        if not (isinstance(source, Mapping) and isinstance(pipeline, str) and pipeline):
             return given
         source = cast("Mapping[str, object]", source)
         if source.get("serviceName") is not None:

@@ -207,6 +207,11 @@ def test_a_pipeline_that_is_none_has_no_service() -> None:
     assert set(problems(raw)) == {"source.serviceName", "ingestionPipelineFQN"}
 
 
+def test_an_empty_pipeline_has_no_service() -> None:
+    raw = {**without("source.serviceName"), "ingestionPipelineFQN": ""}
+    assert problems(raw)["source.serviceName"] == "is required"
+
+
 def test_what_other_providers_ask_for_is_refused_by_name() -> None:
     given = server(authProvider="google", securityConfig={"secretKey": "x"})
     assert problems(given, WorkflowConfig) == {
