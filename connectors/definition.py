@@ -23,7 +23,7 @@ from pydantic.alias_generators import to_camel
 from connectors.errors import ConfigurationError
 from connectors.expressions import matcher
 from connectors.models.names import split_fqn
-from connectors.ports import check_host_and_port
+from connectors.ports import check_host_and_port, shown
 from connectors.problems import problems_of
 from connectors.source_files import EVERY_FILE, SourceFiles
 
@@ -262,7 +262,7 @@ class OpenMetadataConnection(OtherWorkflows):
             msg = "must not hold a user or a password; give the bot's token as securityConfig.jwtToken"
             raise ValueError(msg)
         if not re.fullmatch(r"https?://[^/\s]+(/\S*)?", trimmed):
-            msg = f"{value!r} is not an http or https address; write it like http://openmetadata:8585/api"
+            msg = f"{shown(value)} is not an http or https address; write it like http://openmetadata:8585/api"
             raise ValueError(msg)
         check_host_and_port(trimmed)
         if not trimmed.endswith("/api"):

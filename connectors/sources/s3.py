@@ -22,6 +22,7 @@ from connectors.families.storage.manifest import MOST_BYTES, NamedEntry, WrongEn
 from connectors.families.storage.objects import Bucket, StoredObject
 from connectors.families.storage.options import StorageConnection, StorageMetadata
 from connectors.families.storage.walk import StorageWalk
+from connectors.ports import require_http
 from connectors.report import Report
 from connectors.topology import Node
 
@@ -54,9 +55,8 @@ class S3Config(StorageConnection, NoDriverOptions):
     @field_validator("console_endpoint_url")
     @classmethod
     def _is_an_address(cls, value: str | None) -> str | None:
-        if value is not None and not value.startswith(("http://", "https://")):
-            msg = f"{value!r} is not an http or https address; write it like https://console.example.com"
-            raise ValueError(msg)
+        if value is not None:
+            require_http(value, "https://console.example.com")
         return value and value.rstrip("/")
 
 

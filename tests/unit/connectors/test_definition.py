@@ -334,6 +334,12 @@ def test_secrets_do_not_show_in_problems() -> None:
     assert caught.value.__suppress_context__
 
 
+def test_a_password_in_the_servers_address_does_not_show() -> None:
+    for written in ("u:hidden@om:8585/api", "https://u:hidden@om/api"):
+        [message] = problems(server(hostPort=written), WorkflowConfig).values()
+        assert "hidden" not in message
+
+
 def test_a_definition_cannot_be_changed_and_its_input_is_not() -> None:
     raw = copy.deepcopy(DEFINITION)
     definition = parse(WorkflowDefinition, raw)

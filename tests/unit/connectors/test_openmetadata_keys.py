@@ -197,6 +197,9 @@ def test_what_a_connection_needs_is_missed_by_name(kind: str, key: str) -> None:
         ("deltalake", "configSource.connection.username", "u", "give metastoreFilePath or securityConfig"),
         ("deltalake", "configSource.prefix", "p", "belong to securityConfig"),
         ("deltalake", "connectionArguments", {"a": 5}, "a is not supported"),
+        ("airflow", "hostPort", "airflow:8080", "is not the address of Airflow"),
+        ("glue", "awsConfig.endPointURL", "https://u:p@glue", "it is not an http or https address"),
+        ("glue", "awsConfig.endPointURL", "https://glue:x", "has no possible port"),
         ("hive", "auth", "JWT", "JWT is not supported"),
         ("hive", "auth", "LDAP", "auth LDAP needs username and password"),
         ("hive", "authOptions", "x", "authOptions: is not supported"),
@@ -227,6 +230,23 @@ def test_a_key_of_a_connection_is_refused_by_name(kind: str, key: str, value: ob
     with pytest.raises(ConfigurationError) as caught:
         registry.plan(changed(kind, f"{CONNECTION}.{key}", value))
     assert told in str(caught.value)
+
+
+@pytest.mark.parametrize("written", ["u:hidden@host:1", "system://u:hidden@host/x", "u:hidden@host"])
+@pytest.mark.parametrize(
+    ("kind", "key"),
+    [
+        *((kind, "hostPort") for kind in ("airflow", "bigquery", "clickhouse", "cockroach", "elasticsearch", "hive")),
+        *((kind, "hostPort") for kind in ("mongodb", "mysql", "opensearch", "postgres")),
+        ("glue", "awsConfig.endPointURL"),
+        ("snowflake", "account"),
+    ],
+)
+def test_a_password_in_an_address_is_not_repeated(kind: str, key: str, written: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        registry.plan(changed(kind, f"{CONNECTION}.{key}", written))
+    assert f"{CONNECTION}.{key}: " in str(caught.value)
+    assert "hidden" not in str(caught.value)
 
 
 @pytest.mark.parametrize("written", OTHER_TYPES)

@@ -359,6 +359,7 @@ def test_pages_of_the_console() -> None:
     [
         (S3Config, {"connectionOptions": {"a": "b"}}, "connectionOptions", "a is not supported"),
         (S3Config, {"consoleEndpointURL": "c"}, "consoleEndpointURL", "not an http or https address"),
+        (S3Config, {"consoleEndpointURL": "https://u:p@c"}, "consoleEndpointURL", "it is not an http or https address"),
         (S3Config, {"bucketName": "b"}, "bucketName", "is not a known key"),
         (
             S3Metadata,
