@@ -2,9 +2,10 @@
 
 import logging
 from collections.abc import Generator, Iterable, Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import partial
 from itertools import islice
 from typing import Annotated, Any, Literal, cast
 from urllib.parse import quote
@@ -18,6 +19,7 @@ from connectors.errors import ConnectorError, RunCancelled
 from connectors.families.aws import AwsCredentials, AwsService, listed, named, objects_of
 from connectors.families.aws_failures import code_of, translated
 from connectors.families.driver_options import NoDriverOptions
+from connectors.families.partial_failures import attempted
 from connectors.families.storage.manifest import MOST_BYTES, NamedEntry, WrongEntry, entries_of
 from connectors.families.storage.objects import Bucket, StoredObject
 from connectors.families.storage.options import StorageConnection, StorageMetadata
@@ -207,8 +209,9 @@ class S3Store:
         """The time at the store, by the first bucket that lets itself be listed."""
         *others, last = names
         for name in others:
-            with suppress(ConnectorError):
-                return self._asked_time(name)
+            now, _ = attempted(partial(self._asked_time, name), None)
+            if now is not None:
+                return now
         return self._asked_time(last)
 
     def _asked_time(self, name: str) -> datetime:
