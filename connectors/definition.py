@@ -24,7 +24,7 @@ from connectors.errors import ConfigurationError
 from connectors.expression_size import require_bounded
 from connectors.expressions import matcher
 from connectors.models.names import split_fqn
-from connectors.ports import check_host_and_port
+from connectors.ports import check_host_and_port, shown
 from connectors.problems import problems_of
 from connectors.source_files import EVERY_FILE, SourceFiles
 
@@ -264,7 +264,7 @@ class OpenMetadataConnection(OtherWorkflows):
             msg = "must not hold a user or a password; give the bot's token as securityConfig.jwtToken"
             raise ValueError(msg)
         if not re.fullmatch(r"https?://[^/\s]+(/\S*)?", trimmed):
-            msg = f"{value!r} is not an http or https address; write it like http://openmetadata:8585/api"
+            msg = f"{shown(value)} is not an http or https address; write it like http://openmetadata:8585/api"
             raise ValueError(msg)
         check_host_and_port(trimmed)
         if not trimmed.endswith("/api"):
@@ -336,7 +336,7 @@ class WorkflowDefinition(Model):
             return value
         given = cast("Mapping[str, object]", value)
         source, pipeline = given.get("source"), given.get("ingestionPipelineFQN")
-        if not (isinstance(source, Mapping) and isinstance(pipeline, str)):
+        if not (isinstance(source, Mapping) and isinstance(pipeline, str) and pipeline):
             return given
         source = cast("Mapping[str, object]", source)
         if source.get("serviceName") is not None:

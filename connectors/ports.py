@@ -1,8 +1,21 @@
-"""Hosts and ports in http addresses, as users write them."""
+"""Hosts and ports in addresses, as users write them."""
 
 from urllib.parse import urlsplit
 
 MAX_PORT = 65535
+
+
+def shown(address: str) -> str:
+    """An address as an error repeats it: not one in which a password may stand before the host."""
+    return "it" if "@" in address else repr(address)
+
+
+def require_http(address: str, example: str) -> None:
+    """Raises ValueError where this is no http address, or holds a user; says what to write."""
+    if "@" in address or not address.startswith(("http://", "https://")):
+        msg = f"{shown(address)} is not an http or https address; write it like {example}, without a user"
+        raise ValueError(msg)
+    check_host_and_port(address)
 
 
 def check_host_and_port(address: str) -> None:

@@ -2,7 +2,7 @@
 
 import re
 
-from connectors.ports import MAX_PORT
+from connectors.ports import MAX_PORT, shown
 
 
 def split_address(text: str, default_port: int) -> tuple[str, int]:
@@ -11,16 +11,16 @@ def split_address(text: str, default_port: int) -> tuple[str, int]:
     Raises:
         ValueError: It is none of these; says what to write.
     """
-    shown = f"{text!r} is not an address"
+    wrong = f"{shown(text)} is not an address"
     if "://" in text or "@" in text:
-        msg = f"{shown}; write only host:port, without scheme, user or database"
+        msg = f"{wrong}; write only host:port, without scheme, user or database"
         raise ValueError(msg)
     if "," in text:
-        msg = f"{shown}; write one host only"
+        msg = f"{wrong}; write one host only"
         raise ValueError(msg)
     parts = re.fullmatch(r"(\[[0-9A-Fa-f:.%\w]+\]|/[^:]*|[^:/\s\[\]]+)(?::(.*))?", text)
     if parts is None:
-        msg = f"{shown}; write host:port, [IPv6 address]:port or the folder of a socket"
+        msg = f"{wrong}; write host:port, [IPv6 address]:port or the folder of a socket"
         raise ValueError(msg)
     host, port = parts[1].strip("[]"), parts[2]
     if port is None:

@@ -4,12 +4,11 @@ from collections.abc import Iterator
 from urllib.parse import unquote, urlsplit
 
 from connectors.families.pipeline_options import LineageInformation
+from connectors.families.table_places import WITHOUT_DATABASE
 from connectors.models.names import encode_name, fqn
 
 OF_MESSAGES = frozenset({"kafka", "kinesis"})
 OF_OBJECTS = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss"})
-# The catalogue puts a database above the schemas of these, which have none.
-WITHOUT_DATABASE = frozenset({"mysql", "mariadb"})
 HOST_IS_FIRST = OF_OBJECTS | {"bigquery"}
 
 

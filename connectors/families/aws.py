@@ -11,6 +11,7 @@ from connectors.cancellation import Cancellation
 from connectors.definition import Model, Unused
 from connectors.errors import ConnectorError, FatalError, SkipEntity, SourceUnavailable
 from connectors.families.aws_failures import STRANGER, code_of, translated, words_of
+from connectors.ports import require_http
 from connectors.report import Report
 
 if TYPE_CHECKING:
@@ -91,9 +92,8 @@ class AwsCredentials(Model):
     @field_validator("end_point_url")
     @classmethod
     def _is_an_address(cls, value: str | None) -> str | None:
-        if value is not None and not value.startswith(("http://", "https://")):
-            msg = f"{value!r} is not an http or https address; write it like https://glue.eu-west-1.amazonaws.com"
-            raise ValueError(msg)
+        if value is not None:
+            require_http(value, "https://glue.eu-west-1.amazonaws.com")
         return value
 
     @model_validator(mode="after")

@@ -90,6 +90,15 @@ class Table(msgspec.Struct, frozen=True):
     only_there: bool = False
 
 
+def unread(name: str, problem: ConnectorError) -> Table:
+    """A table that is there, and of which no more can be told: `problem` is its own failure and no other's."""
+
+    def described() -> Table:
+        raise problem
+
+    return Table(name, TableType.REGULAR, (), described=described)
+
+
 class Routine(msgspec.Struct, frozen=True):
     """A function or procedure; `name` is unique within its schema and kept as it is."""
 

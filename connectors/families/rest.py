@@ -273,8 +273,9 @@ class RestClient:
         ) as response:
             body = self._read(response, latest)
         self._server_date = http_date(response.headers.get("date", "")) or self._server_date
-        # A server may quote a token without the word before it.
-        secrets = (*self._endpoint.secrets, *session.values(), *(text.rpartition(" ")[2] for text in session.values()))
+        # A server may quote what it was shown, a token also without the word before it.
+        sent = (*session.values(), response.request.headers.get("Authorization", ""))
+        secrets = (*self._endpoint.secrets, *sent, *(text.rpartition(" ")[2] for text in sent))
         kept = tuple(text for text in secrets if len(text) >= SHORTEST_SECRET)
         return Answer(response.status_code, body, response.headers.get("content-type", ""), kept), response.headers
 

@@ -4,7 +4,7 @@ import re
 
 import httpx
 
-from connectors.ports import check_host_and_port
+from connectors.ports import check_host_and_port, shown
 
 ADDRESS = re.compile(r"https?://[^/@\s]+(/[^\s?#]*)?")
 
@@ -17,8 +17,7 @@ def web_address(text: str, system: str, example: str) -> str:
     """
     trimmed = text.rstrip("/")
     if not ADDRESS.fullmatch(trimmed):
-        shown = "it" if "@" in text else repr(text)
-        msg = f"{shown} is not the address of {system}; write it like {example}, without a user"
+        msg = f"{shown(text)} is not the address of {system}; write it like {example}, without a user"
         raise ValueError(msg)
     require_possible(trimmed)
     return trimmed

@@ -19,6 +19,7 @@ from connectors.families.partial_failures import Vanished
 from connectors.families.rest import Endpoint, RestClient, RestLimits
 from connectors.families.web_addresses import require_possible
 from connectors.http.retry import RetryPolicy
+from connectors.ports import shown
 from connectors.report import Report
 from connectors.source_files import SourceFiles
 
@@ -189,7 +190,7 @@ def http_address(value: str) -> str:
         msg = "must not hold a user or a password"
         raise ValueError(msg)
     if not re.fullmatch(r"https?://[^/?#\s]+([/?]\S*)?", value):
-        msg = f"{value!r} is not an http or https address; write it like https://host/path"
+        msg = f"{shown(value)} is not an http or https address; write it like https://host/path"
         raise ValueError(msg)
     require_possible(value)
     return value.partition("#")[0]
@@ -211,6 +212,6 @@ def s3_address(value: str) -> tuple[str, str]:
     else:
         bucket, name = "", ""
     if not bucket or not name:
-        msg = f"{value!r} is not the address of an object in S3; write it like s3://bucket/folder/openapi.json"
+        msg = f"{shown(value)} is not the address of an object in S3; write it like s3://bucket/folder/openapi.json"
         raise ValueError(msg)
     return bucket, name

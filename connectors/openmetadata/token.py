@@ -27,7 +27,7 @@ class Token:
         self._lock = threading.Lock()
         self._file = _existing_file(text, folder)
         self._text = self._read(self._file) if self._file else text
-        if any(not character.isascii() or not character.isprintable() for character in self._text):
+        if not _can_be_sent(self._text):
             raise ConfigurationError.at(PATH, "is not a token: it holds characters that a header cannot carry")
 
     @property
@@ -58,9 +58,14 @@ class Token:
         except OSError as error:
             raise ConfigurationError.at(PATH, f"the file {file} cannot be read: {error.strerror}") from error
         text = content.decode("ascii", errors="replace").strip()
-        if not text or len(content) > LONGEST_TOKEN or len(text.split()) != 1:
+        if len(content) > LONGEST_TOKEN or len(text.split()) != 1 or not _can_be_sent(text):
             raise ConfigurationError.at(PATH, f"the file {file} does not hold a token: one word is expected")
         return text
+
+
+def _can_be_sent(text: str) -> bool:
+    """Whether a header can carry it."""
+    return text.isascii() and text.isprintable()
 
 
 def _existing_file(text: str, folder: Path | None) -> Path | None:

@@ -15,11 +15,10 @@ from connectors.families.aws import AwsCredentials, AwsService
 from connectors.families.aws_failures import converted
 from connectors.families.database import database_topology
 from connectors.families.database_options import DatabaseConnection, DatabaseMetadata
-from connectors.families.database_source import Database, Routine, Schema, Table, Tag
+from connectors.families.database_source import Database, Routine, Schema, Table, Tag, unread
 from connectors.families.driver_options import NoDriverOptions
 from connectors.families.glue.tables import GlueTable, table_of
 from connectors.families.partial_failures import attempted
-from connectors.models.database import TableType
 from connectors.report import Report
 
 GRANTS = """{
@@ -80,7 +79,7 @@ class GlueSource:
             if found is not None:
                 yield table_of(found)
             elif problem is not None and isinstance(name := row.get("Name"), str) and name:
-                yield Table(name, TableType.REGULAR, (), described=partial(_broken, problem))
+                yield unread(name, problem)
             elif problem is not None:
                 nameless.append(problem)
         if nameless:
@@ -104,10 +103,6 @@ def _all_of(nameless: Sequence[ConnectorError]) -> ConnectorError:
     if len(nameless) == 1:
         return first
     return ConnectorError(f"{first.message}; so {len(nameless)} tables without a name are left out", first.advice)
-
-
-def _broken(problem: ConnectorError) -> Table:
-    raise problem
 
 
 @contextmanager

@@ -2,9 +2,10 @@
 
 import logging
 from collections.abc import Generator, Iterable, Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import partial
 from itertools import islice
 from typing import Annotated, Any, Literal, cast
 from urllib.parse import quote
@@ -18,10 +19,12 @@ from connectors.errors import ConnectorError, RunCancelled
 from connectors.families.aws import AwsCredentials, AwsService, listed, named, objects_of
 from connectors.families.aws_failures import code_of, translated
 from connectors.families.driver_options import NoDriverOptions
+from connectors.families.partial_failures import attempted
 from connectors.families.storage.manifest import MOST_BYTES, NamedEntry, WrongEntry, entries_of
 from connectors.families.storage.objects import Bucket, StoredObject
 from connectors.families.storage.options import StorageConnection, StorageMetadata
 from connectors.families.storage.walk import StorageWalk
+from connectors.ports import require_http
 from connectors.report import Report
 from connectors.topology import Node
 
@@ -54,9 +57,8 @@ class S3Config(StorageConnection, NoDriverOptions):
     @field_validator("console_endpoint_url")
     @classmethod
     def _is_an_address(cls, value: str | None) -> str | None:
-        if value is not None and not value.startswith(("http://", "https://")):
-            msg = f"{value!r} is not an http or https address; write it like https://console.example.com"
-            raise ValueError(msg)
+        if value is not None:
+            require_http(value, "https://console.example.com")
         return value and value.rstrip("/")
 
 
@@ -207,8 +209,9 @@ class S3Store:
         """The time at the store, by the first bucket that lets itself be listed."""
         *others, last = names
         for name in others:
-            with suppress(ConnectorError):
-                return self._asked_time(name)
+            now, _ = attempted(partial(self._asked_time, name), None)
+            if now is not None:
+                return now
         return self._asked_time(last)
 
     def _asked_time(self, name: str) -> datetime:

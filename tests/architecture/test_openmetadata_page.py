@@ -8,10 +8,16 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
 from connectors.definition import OpenMetadataConnection, Source, WorkflowConfig, WorkflowDefinition
+from connectors.families.api import ApiMetadata
+from connectors.families.dashboard_options import DashboardMetadata
 from connectors.families.database_options import DatabaseMetadata, OwnerConfig
 from connectors.families.dbt.config import DbtArtefacts, DbtMetadata
+from connectors.families.messaging import MessagingMetadata
+from connectors.families.mlmodel import MlModelMetadata
 from connectors.families.pipeline_options import LineageInformation, PipelineMetadata
 from connectors.families.search import SearchMetadata
+from connectors.models.kinds import REQUESTS
+from connectors.sources.s3 import ManifestPlace, ManifestSource, S3Metadata
 from service.api.pipeline_client import probes, routes
 from service.api.pipeline_client.pipelines import AirflowConfig, IngestionPipeline
 from tests.architecture.test_documents import TEST
@@ -25,7 +31,8 @@ WORDS = {word for code in CODE.findall(PAGE) for word in re.split(r"\W+", code)}
 GROUPED = re.compile(r"supports\w+|include[A-Z]\w+")
 MODELS: list[type[BaseModel]] = [
     WorkflowDefinition, Source, WorkflowConfig, OpenMetadataConnection, DatabaseMetadata, OwnerConfig, PipelineMetadata,
-    LineageInformation, SearchMetadata, AirflowConfig, IngestionPipeline, DbtArtefacts, DbtMetadata,
+    LineageInformation, SearchMetadata, AirflowConfig, IngestionPipeline, DbtArtefacts, DbtMetadata, ApiMetadata,
+    DashboardMetadata, MessagingMetadata, MlModelMetadata, S3Metadata, ManifestSource, ManifestPlace,
 ]  # fmt: skip
 
 
@@ -54,6 +61,11 @@ def test_every_key_of_a_definition_is_there(model: type[BaseModel]) -> None:
 def test_every_key_of_a_connection_is_there(kind: str) -> None:
     names = {re.sub(r"[(=].*", "", name) for path in KEYS[kind] for name in path.split(".")}
     assert sorted(name for name in names - WORDS if not name.startswith("supports")) == []
+
+
+def test_every_collection_is_there() -> None:
+    named = "\n".join(CODE.findall(PAGE))
+    assert [kind.collection for kind in REQUESTS if not kind.joins and kind.collection not in named] == []
 
 
 def test_every_route_of_the_contract_is_there() -> None:

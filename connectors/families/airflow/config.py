@@ -1,6 +1,5 @@
 """How to reach an Airflow, with OpenMetadata's keys."""
 
-import re
 from collections.abc import Mapping
 from typing import Literal, cast
 
@@ -8,7 +7,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 
 from connectors.definition import Model
 from connectors.families.pipeline_options import PipelineConnection
-from connectors.families.web_addresses import require_possible
+from connectors.families.web_addresses import web_address
 
 
 class BasicAuth(Model):
@@ -61,12 +60,7 @@ class AirflowConfig(PipelineConnection):
     @field_validator("host_port")
     @classmethod
     def _is_an_address(cls, value: str) -> str:
-        trimmed = value.rstrip("/")
-        if not re.fullmatch(r"https?://[^/@\s]+(/[^\s?#]*)?", trimmed):
-            msg = f"{value!r} is not the address of an Airflow; write it like http://airflow:8080"
-            raise ValueError(msg)
-        require_possible(trimmed)
-        return trimmed
+        return web_address(value, "Airflow", "http://airflow:8080")
 
 
 def _keys(value: object) -> Mapping[str, object]:

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from connectors.errors import ConnectorError, advice_of
+from connectors.errors import ConnectorError
 from connectors.families.bigquery.api import BigQuery
 from connectors.families.database_source import Tag
 from connectors.families.partial_failures import attempted
@@ -56,4 +56,4 @@ class PolicyTags:
     def _tell(self, path: str, error: ConnectorError) -> None:
         logger.warning("the policy tags of %s are left out: %s", path, error)
         advice = "grant roles/datacatalog.viewer in the taxonomy's project, or set includePolicyTags to false"
-        self._report.failed(Failure("classification", path, "policyTags", error.message, advice or advice_of(error)))
+        self._report.failed(Failure("classification", path, "policyTags", error.message, advice))

@@ -20,6 +20,7 @@ CONNECT_SECONDS = 10.0
 READ_SECONDS = 300.0
 CONNECTIONS = 64
 LONGEST_ERROR = 4096
+SHORTEST_SECRET = 4
 # The line of names tells an answer without rows from no answer at all, such as that of a proxy.
 FORMAT = "JSONCompactEachRowWithNames"
 OWN_HEADER = "x-clickhouse-"
@@ -132,6 +133,7 @@ class Client:
             raise self._unreadable(nothing, response, subject)
 
     def _unreadable(self, text: str, response: httpx.Response, subject: str) -> ConnectorError:
+        text = self._hiding(text)
         return self._failure(text, subject) if is_clickhouse(response.headers) else self._stranger(text)
 
     def _refused(self, response: httpx.Response, subject: str) -> ConnectorError:
@@ -140,12 +142,18 @@ class Client:
             text += piece
             if len(text) > LONGEST_ERROR:
                 break
+        text = self._hiding(text)
         if CODE.search(text) or response.headers.get("x-clickhouse-exception-code"):
             return self._failure(text[:LONGEST_ERROR], subject, response.headers.get("x-clickhouse-exception-code"))
         if response.status_code in UNAVAILABLE:
             message = f"{subject}: {self._address.host_port} answers {response.status_code}: {text[:200].strip()}"
             return SourceUnavailable(message, "see whether the server, and what lies before it, is up")
         return self._stranger(f"{response.status_code} {text}")
+
+    def _hiding(self, text: str) -> str:
+        """The same without the password, which a server or a proxy may quote."""
+        password = self._address.login[1]
+        return text.replace(password, "**********") if len(password) >= SHORTEST_SECRET else text
 
     def _stranger(self, text: str) -> FatalError:
         where = self._address.host_port

@@ -31,7 +31,7 @@ class Place(msgspec.Struct, frozen=True):
 
 
 class Left(msgspec.Struct, frozen=True):
-    """What is not looked into below a schema: folders that are too deep, and why others cannot be read."""
+    """What is left out below a schema: folders that are too deep, and why others cannot be read."""
 
     deep: list[str]
     unread: list[ConnectorError]
@@ -71,34 +71,26 @@ class Folders:
         return False
 
     def schemas(self) -> Iterator[str]:
-        """See Places."""
-        root = self._root()
-        if any(_is_table(path) for path in _folders(root)):
-            yield DEFAULT
-        for path in _folders(root):
-            if not _is_table(path) and (name := path.name.removesuffix(SUFFIX)) != DEFAULT:
-                yield name
+        """See Places. Two folders may be one schema: `sales` and `sales.db`, `default` and what lies beside it."""
+        folders = _folders(self._root())
+        yield from sorted({DEFAULT if _is_table(path) else path.name.removesuffix(SUFFIX) for path in folders})
 
     def tables(self, schema: str, deep: list[str]) -> Iterator[Place]:
         """See Places.
 
         Raises:
-            ConnectorError: At the end, where a folder may not be read.
+            ConnectorError: At the end, where a folder may not be read, or two tables have one name.
         """
-        root = self._root()
-        if schema == DEFAULT:
-            for path in _folders(root):
-                if _is_table(path):
-                    yield Place(path.name, path.as_uri())
-        found = [path for path in (root / schema, root / f"{schema}{SUFFIX}") if _is_schema(path)]
-        if not found and schema != DEFAULT:
-            message = f"schema {schema} was removed during the run"
-            raise ConnectorError(message)
-        unread: list[ConnectorError] = []
-        for path in found:
-            yield from self._below(path, path, Left(deep, unread))
-        if unread:
-            raise _all_of(unread)
+        left, taken = Left(deep, []), set[str]()
+        for place in self._places(schema, left):
+            if place.name in taken:
+                message = f"{place.uri} has the name of another table of the schema {schema}"
+                left.unread.append(ConnectorError(message, "rename the folder of one of them"))
+            else:
+                taken.add(place.name)
+                yield place
+        if left.unread:
+            raise _all_of(left.unread)
 
     def options(self) -> dict[str, str]:
         """See Places."""
@@ -114,6 +106,17 @@ class Folders:
             message = f"there is no folder {root}"
             raise SourceUnavailable(message, "correct metastoreFilePath, or see whether its disk is mounted")
         return root
+
+    def _places(self, schema: str, left: Left) -> Iterator[Place]:
+        root = self._root()
+        if schema == DEFAULT:
+            yield from (Place(path.name, path.as_uri()) for path in _folders(root) if _is_table(path))
+        found = [path for path in (root / schema, root / f"{schema}{SUFFIX}") if _is_schema(path)]
+        if not found and schema != DEFAULT:
+            message = f"schema {schema} was removed during the run"
+            raise ConnectorError(message)
+        for path in found:
+            yield from self._below(path, path, left)
 
     def _below(self, schema: Path, folder: Path, left: Left, depth: int = 0) -> Iterator[Place]:
         try:

@@ -77,9 +77,12 @@ class _Types:
             return NestedType("array", parts=(self.type(schema["items"], depth + 1),))
         if kind == "map":
             return NestedType("map", parts=(NestedType("string"), self.type(schema["values"], depth + 1)))
-        logical = schema.get("logicalType", "")
-        if logical == "decimal":
-            return NestedType("decimal", (schema["precision"], schema.get("scale", 0)))
+        logical = str(schema.get("logicalType", ""))
+        if kind in ("bytes", "fixed") and logical == "decimal":
+            precision, scale = schema.get("precision"), schema.get("scale", 0)
+            # A decimal that is none is its plain type, as the specification has it.
+            whole = isinstance(precision, int) and isinstance(scale, int) and 0 <= scale <= precision
+            return NestedType("decimal", (precision, scale)) if whole else NestedType(NAMES[kind])
         return NestedType(LOGICAL[logical]) if logical in LOGICAL else self.type(kind, depth + 1)
 
     def _fields(self, schema: Schema, depth: int) -> tuple[Field, ...]:

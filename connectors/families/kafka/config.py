@@ -7,6 +7,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from connectors.definition import FilterPattern, TlsConfig, Unused
 from connectors.families.addresses import split_address
 from connectors.families.messaging import MessagingConnection
+from connectors.ports import shown
 
 DEFAULT_PORT = 9092
 SASL = frozenset({"SASL_PLAINTEXT", "SASL_SSL"})
@@ -71,7 +72,7 @@ class KafkaProtocolConfig(MessagingConnection):
     @classmethod
     def _is_an_address(cls, value: str | None) -> str | None:
         if value and not value.startswith(("http://", "https://")):
-            msg = f"{value!r} is not an http or https address; write it like http://registry:8081"
+            msg = f"{shown(value)} is not an http or https address; write it like http://registry:8081"
             raise ValueError(msg)
         if value and "@" in value:
             msg = "must not hold a user or a password; give them as basicAuthUserInfo"

@@ -7,6 +7,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 
 from connectors.definition import TlsConfig, Unused
 from connectors.families.database_options import DatabaseConnection
+from connectors.ports import shown
 
 HOSTS = re.compile(r"[\w.:\[\]-]+(,[\w.:\[\]-]+)*")
 OPTIONS = frozenset({
@@ -42,7 +43,7 @@ class MongoDBConfig(DatabaseConnection):
     @classmethod
     def _are_addresses(cls, value: str) -> str:
         if not HOSTS.fullmatch(value):
-            msg = f"{value!r} is not an address; write host:port, or several with commas, without scheme and user"
+            msg = f"{shown(value)} is not an address; write host:port, or several with commas, without scheme and user"
             raise ValueError(msg)
         return value
 

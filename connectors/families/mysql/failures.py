@@ -1,5 +1,7 @@
 """What PyMySQL reports, as errors that tell the runner what to do and the user how to mend it."""
 
+from ssl import SSLCertVerificationError
+
 from connectors.errors import ConnectorError, FatalError, SourceUnavailable
 from connectors.families.mysql.config import InformationSchemaConfig
 
@@ -26,10 +28,19 @@ def number_and_text(error: Exception) -> tuple[int, str]:
             return 0, str(error) or type(error).__name__
 
 
+def certificates_failure(error: OSError | ValueError) -> ConnectorError:
+    """What it means that no TLS can be spoken with what `sslConfig` gives."""
+    message = f"what sslConfig gives cannot be used: {error}"
+    advice = "correct sslConfig: each of its keys takes one PEM text or file, and sslKey one without a passphrase"
+    return FatalError(message, advice)
+
+
 def connect_failure(error: Exception, config: InformationSchemaConfig) -> ConnectorError:
     """What a failed connection means: to be retried only where time can heal it."""
     number, text = number_and_text(error)
     message = f"cannot connect to {config.host_port}: {text}"
+    if isinstance(error.__context__, SSLCertVerificationError):  # PyMySQL gives it the number of a server that is away
+        return FatalError(message, "set sslConfig.caCertificate to the authority that signed the server's certificate")
     if number in PASSING or isinstance(error, OSError):
         advice = f"see whether hostPort {config.host_port} is right and can be reached from here, and the server is up"
         return SourceUnavailable(message, advice)

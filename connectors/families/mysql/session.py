@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from connectors.cancellation import Cancellation
 from connectors.errors import ConnectorError, SourceUnavailable
 from connectors.families.mysql.config import InformationSchemaConfig
-from connectors.families.mysql.failures import connect_failure, query_failure
+from connectors.families.mysql.failures import certificates_failure, connect_failure, query_failure
 from connectors.report import Report
 
 if TYPE_CHECKING:
@@ -150,12 +150,13 @@ class Sessions:
 
     def _connect(self) -> Session:
         began = time.monotonic()
+        connection = self._opened()
         seconds = self._config.seconds("connect_timeout", CONNECT_SECONDS)
         try:
             line = socket.create_connection(self._config.address, timeout=seconds)
         except OSError as error:
             raise connect_failure(error, self._config) from error
-        session = Session(self._opened(), line.dup())
+        session = Session(connection, line.dup())
         expired = threading.Timer(seconds, session.cut)
         expired.daemon = True
         expired.start()
@@ -180,6 +181,13 @@ class Sessions:
         return session
 
     def _opened(self) -> "AnyConnection":
+        """What is not connected yet. Raises FatalError where `sslConfig` cannot be used."""
+        try:
+            return self._made()
+        except (OSError, ValueError) as error:  # ssl.SSLError is one of the former
+            raise certificates_failure(error) from error
+
+    def _made(self) -> "AnyConnection":
         import pymysql
 
         host, port = self._config.address
@@ -197,6 +205,7 @@ class Sessions:
             ssl_ca=self._files.get("sslrootcert"),
             ssl_cert=self._files.get("sslcert"),
             ssl_key=self._files.get("sslkey"),
+            ssl_key_password="",  # or OpenSSL would ask whoever sits at the terminal
             ssl_verify_cert="sslrootcert" in self._files,
             ssl_verify_identity="sslrootcert" in self._files,
         )

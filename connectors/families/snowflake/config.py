@@ -9,6 +9,7 @@ from connectors.definition import FilterPattern, Unused
 from connectors.families.addresses import over_tcp, split_address
 from connectors.families.database_options import WarehouseConnection
 from connectors.families.driver_options import DriverOptions, require_seconds
+from connectors.ports import shown
 
 HTTPS_PORT = 443
 DOMAIN = "snowflakecomputing.com"
@@ -60,7 +61,7 @@ class SnowflakeConfig(WarehouseConnection, DriverOptions):
     @classmethod
     def _is_an_account(cls, value: str) -> str:
         if "://" in value or value.lower().rstrip("/").endswith(DOMAIN) or not ACCOUNT.fullmatch(value):
-            msg = f"{value!r} is not an account's identifier; write what stands before .{DOMAIN} in its address"
+            msg = f"{shown(value)} is not an account's identifier; write what stands before .{DOMAIN} in its address"
             raise ValueError(msg)
         return value
 

@@ -8,8 +8,9 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from connectors.connector import RunContext
+from connectors.errors import ConnectorError
 from connectors.families.database_options import DatabaseMetadata
-from connectors.families.database_source import Database, ForeignKey, Routine, Schema, Table, Tag
+from connectors.families.database_source import Database, ForeignKey, Routine, Schema, Table, Tag, unread
 from connectors.families.sql import DetailStream
 from connectors.families.sqlite import queries
 from connectors.families.sqlite.columns import constraints, described
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 SCHEMA = "main"
+# How SQLite itself begins the statement of such a table, and what it says where it cannot look into it.
+VIRTUAL = "CREATE VIRTUAL TABLE"
+NO_MODULE = ("no such module", "vtable constructor failed")
 PIECE_TABLES = 200
 
 
@@ -73,14 +77,16 @@ class SQLiteSource:
             return self._reader.rows(connection, query.replace("$names", marks), *names) if names else []
 
         found: dict[str, Row] = {row[0]: row for row in ask(queries.STATEMENTS, names)}
-        tables = [name for name in names if name in found and found[name][1] != "view"]
+        broken = {name: error for name in found if (error := self._broken(connection, *found[name])) is not None}
+        tables = [name for name in names if name in found and found[name][1] != "view" and name not in broken]
         details = (queries.COLUMNS, queries.KEYS, queries.FOREIGN_KEYS)
         columns, keys, references = (DetailStream(iter(ask(query, tables))) for query in details)
-        for name in names:
-            if name not in found:
-                continue
+        for name in filter(found.__contains__, names):
             _, kind, statement = found[name]
             is_view = kind == "view"
+            if name in broken:
+                yield unread(name, broken[name])
+                continue
             rows = self._of_view(connection, name) if is_view else columns.of(name)
             primary = [row[1] for row in sorted(rows, key=lambda row: row[4]) if row[4]]
             indexes = grouped(keys.of(name))
@@ -101,6 +107,23 @@ class SQLiteSource:
     def routines(self, _database: str, _schema: str) -> Iterable[Routine]:
         """There are none."""
         return ()
+
+    def _broken(
+        self, connection: "sqlite3.Connection", name: str, _kind: str, statement: str | None
+    ) -> ConnectorError | None:
+        """Why a virtual table cannot be looked into, which would fail all others: whoever made it had its module."""
+        import sqlite3
+
+        if not (statement or "").startswith(VIRTUAL):
+            return None
+        try:
+            self._reader.rows(connection, queries.PRIMARY_KEY, name)
+        except sqlite3.OperationalError as error:
+            if not any(words in str(error) for words in NO_MODULE):
+                raise
+            message = f"the columns of the virtual table {name} are not known: {error}"
+            return ConnectorError(message, "leave it out by tableFilterPattern: SQLite has not its module here")
+        return None
 
     def _of_view(self, connection: "sqlite3.Connection", name: str) -> list[Row]:
         """Each view is asked for alone: one over a table that is gone has no columns, and would fail all others."""

@@ -20,7 +20,6 @@ from connectors.families.superset.config import SupersetConfig
 from connectors.families.table_places import TablePlace
 from connectors.models.dashboard import ChartType
 from connectors.models.database import Column
-from connectors.models.names import encode_name
 from connectors.once import Once
 
 AT_A_TIME = 100
@@ -155,8 +154,7 @@ class SupersetSource:
 
 def _column(place: int, column: TableColumn) -> Column:
     """A column, of which nobody says whether it may be empty."""
-    name, text = encode_name(column.column_name), column.description or None
-    found = column_of_type(name, column.type or "", place, description=text)
+    found = column_of_type(column.column_name, column.type or "", place, description=column.description or None)
     return msgspec.structs.replace(found, constraint=None, data_type_display=column.type or None)
 
 

@@ -207,6 +207,11 @@ def test_a_pipeline_that_is_none_has_no_service() -> None:
     assert set(problems(raw)) == {"source.serviceName", "ingestionPipelineFQN"}
 
 
+def test_an_empty_pipeline_has_no_service() -> None:
+    raw = {**without("source.serviceName"), "ingestionPipelineFQN": ""}
+    assert problems(raw)["source.serviceName"] == "is required"
+
+
 def test_what_other_providers_ask_for_is_refused_by_name() -> None:
     given = server(authProvider="google", securityConfig={"secretKey": "x"})
     assert problems(given, WorkflowConfig) == {
@@ -327,6 +332,12 @@ def test_secrets_do_not_show_in_problems() -> None:
     assert "hidden" not in f"{caught.value!r} {caught.value}"
     assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__
+
+
+def test_a_password_in_the_servers_address_does_not_show() -> None:
+    for written in ("u:hidden@om:8585/api", "https://u:hidden@om/api"):
+        [message] = problems(server(hostPort=written), WorkflowConfig).values()
+        assert "hidden" not in message
 
 
 def test_a_definition_cannot_be_changed_and_its_input_is_not() -> None:

@@ -49,6 +49,14 @@ UNUSED_ELSEWHERE: list[tuple[str, object]] = [
     (f"{OF_SERVER}.supportsDataInsightExtraction", True),
     (f"{OF_SERVER}.supportsElasticSearchReindexingExtraction", True),
 ]  # fmt: skip
+# What connectors need whose keys are held against OpenMetadata's elsewhere.
+OF_OTHERS: dict[str, dict[str, Any]] = {
+    "dagster": {"host": "http://dagster:3000"},
+    "kafka": {"bootstrapServers": "kafka"},
+    "mlflow": {"trackingUri": "http://mlflow:5000", "registryUri": "http://mlflow:5000"},
+    "s3": {"awsConfig": {"awsRegion": "x"}},
+    "superset": {"hostPort": "http://superset:8088", "connection": {"username": "u", "password": "p"}},
+}
 OTHER_TYPES = [
     "DatabaseLineage", "DatabaseUsage", "Profiler", "AutoClassification", "DashboardMetadata", "MessagingMetadata",
     "PipelineMetadata", "MlModelMetadata", "StorageMetadata", "SearchMetadata", "ApiMetadata", "DriveMetadata",
@@ -62,7 +70,7 @@ def changed(kind: str, path: str = "", value: object = None) -> dict[str, Any]:
         "source": {
             "type": kind,
             "serviceName": "svc",
-            "serviceConnection": {"config": copy.deepcopy(REQUIRED[kind])},
+            "serviceConnection": {"config": copy.deepcopy({**REQUIRED, **OF_OTHERS}[kind])},
             "sourceConfig": {"config": {"includeLineage": False} if kind == "airflow" else {}},
         },
         "workflowConfig": {"openMetadataServerConfig": copy.deepcopy(SERVER)},
@@ -112,6 +120,10 @@ def test_a_key_is_accepted_without_effect(path: str, value: object) -> None:
         ("airflow", "includeUnDeployedPipelines", False),
         ("opensearch", "includeSampleData", True),
         ("elasticsearch", "sampleSize", 50),
+        ("mlflow", "lineageInformation", {"dbServicePrefixes": ["shop"]}),
+        ("superset", "includeUsage", False),
+        ("superset", "projectFilterPattern", PATTERN),
+        ("superset", "queryParserConfig", {"type": "Auto"}),
     ],
 )
 def test_an_option_is_accepted_without_effect(kind: str, option: str, value: object) -> None:
@@ -197,6 +209,9 @@ def test_what_a_connection_needs_is_missed_by_name(kind: str, key: str) -> None:
         ("deltalake", "configSource.connection.username", "u", "give metastoreFilePath or securityConfig"),
         ("deltalake", "configSource.prefix", "p", "belong to securityConfig"),
         ("deltalake", "connectionArguments", {"a": 5}, "a is not supported"),
+        ("airflow", "hostPort", "airflow:8080", "is not the address of Airflow"),
+        ("glue", "awsConfig.endPointURL", "https://u:p@glue", "it is not an http or https address"),
+        ("glue", "awsConfig.endPointURL", "https://glue:x", "has no possible port"),
         ("hive", "auth", "JWT", "JWT is not supported"),
         ("hive", "auth", "LDAP", "auth LDAP needs username and password"),
         ("hive", "authOptions", "x", "authOptions: is not supported"),
@@ -227,6 +242,27 @@ def test_a_key_of_a_connection_is_refused_by_name(kind: str, key: str, value: ob
     with pytest.raises(ConfigurationError) as caught:
         registry.plan(changed(kind, f"{CONNECTION}.{key}", value))
     assert told in str(caught.value)
+
+
+@pytest.mark.parametrize("written", ["u:hidden@host:1", "system://u:hidden@host/x", "u:hidden@host"])
+@pytest.mark.parametrize(
+    ("kind", "key"),
+    [
+        *((kind, "hostPort") for kind in ("airflow", "bigquery", "clickhouse", "cockroach", "elasticsearch", "hive")),
+        *((kind, "hostPort") for kind in ("mongodb", "mysql", "opensearch", "postgres", "superset")),
+        ("dagster", "host"),
+        ("glue", "awsConfig.endPointURL"),
+        ("kafka", "bootstrapServers"),
+        ("kafka", "schemaRegistryURL"),
+        ("s3", "consoleEndpointURL"),
+        ("snowflake", "account"),
+    ],
+)
+def test_a_password_in_an_address_is_not_repeated(kind: str, key: str, written: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        registry.plan(changed(kind, f"{CONNECTION}.{key}", written))
+    assert f"{CONNECTION}.{key}: " in str(caught.value)
+    assert "hidden" not in str(caught.value)
 
 
 @pytest.mark.parametrize("written", OTHER_TYPES)

@@ -98,6 +98,27 @@ def test_folders_are_schemas(warehouse: Path) -> None:
     ]  # fmt: skip
 
 
+def test_two_folders_may_be_one_schema(tmp_path: Path) -> None:
+    for folder in ("default.db", "default/inner", "sales", "sales-old", "sales.db"):
+        make_tables(str(tmp_path / folder))
+    shutil.rmtree(tmp_path / "sales.db" / "orders")
+    walked = run(context(in_folder(tmp_path)))
+    assert [schema.name for schema in walked.sink.only(CreateDatabaseSchemaRequest)] == [
+        "default",
+        "sales",
+        "sales-old",
+    ]
+    names = [table.fqn for table in walked.sink.only(CreateTableRequest)]
+    assert len(set(names)) == len(names)
+    assert {"lake.default.default.orders", "lake.default.default.inner/orders", "lake.default.sales.orders"} < set(
+        names
+    )
+    [first, *_] = walked.report.failures
+    assert first.name == "lake.default.sales"
+    assert "sales.db/marks" in first.cause
+    assert "another table of the schema sales" in first.cause
+
+
 def test_buckets_are_schemas(moto_server: str) -> None:
     account = Account.new(moto_server)
     bucket, other = (f"lake-{uuid.uuid4().hex[:8]}" for _ in range(2))

@@ -317,8 +317,10 @@ SASL_LOGIN = {"securityProtocol": "SASL_SSL", "saslUsername": "u", "saslPassword
     ("given", "problem"),
     [
         ({"bootstrapServers": "http://a"}, "bootstrapServers: 'http://a' is not an address"),
+        ({"bootstrapServers": "u:p@a"}, "bootstrapServers: it is not an address"),
         ({"bootstrapServers": "a,b:x"}, "bootstrapServers: 'x' is not a port"),
         ({"schemaRegistryURL": "registry:8081"}, "schemaRegistryURL: 'registry:8081' is not an http or https address"),
+        ({"schemaRegistryURL": "u:p@r"}, "schemaRegistryURL: it is not an http or https address"),
         ({"schemaRegistryURL": "http://u:p@r"}, "schemaRegistryURL: must not hold a user or a password"),
         ({"securityProtocol": "SASL_SSL"}, "securityProtocol SASL_SSL needs saslUsername and saslPassword"),
         ({"saslUsername": "u"}, "saslUsername and saslPassword need securityProtocol SASL_SSL"),

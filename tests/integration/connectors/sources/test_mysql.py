@@ -1,13 +1,18 @@
 """The connector against a real MariaDB: types, keys, partitions, and what goes wrong."""
 
+import contextlib
 import json
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from cryptography.hazmat.primitives import serialization
+from pymysql.constants import CLIENT
 
 from connectors import runner
 from connectors.cancellation import Cancellation
@@ -238,6 +243,66 @@ def test_garbage(answering: Callable[[bytes], int], said: bytes, monkeypatch: py
     assert given.connection.host_port in caught.value.message
 
 
+def greeting(*, with_tls: bool) -> bytes:
+    """What a MySQL server says first: its protocol, version and abilities."""
+    ours = CLIENT.PROTOCOL_41 | CLIENT.SECURE_CONNECTION | CLIENT.PLUGIN_AUTH | (CLIENT.SSL if with_tls else 0)
+    low, high = ours.to_bytes(4, "little")[:2], ours.to_bytes(4, "little")[2:]
+    said = b"\x0a8.0.0\0\1\0\0\0" + b"a" * 8 + b"\0" + low + b"\x2d\2\0" + high + b"\x15" + bytes(10)
+    said += b"b" * 12 + b"\0mysql_native_password\0"
+    return len(said).to_bytes(3, "little") + b"\0" + said
+
+
+def test_certificates_that_are_none(answering: Callable[[bytes], int]) -> None:
+    broken = "-----BEGIN CERTIFICATE-----\nbm9uZQ==\n-----END CERTIFICATE-----"
+    given = context(f"127.0.0.1:{answering(b'')}", "u", None, sslConfig={"caCertificate": broken})
+    with pytest.raises(FatalError, match="what sslConfig gives cannot be used") as caught:
+        run(given)
+    assert "correct sslConfig" in (caught.value.advice or "")
+
+
+def test_a_key_with_a_passphrase_asks_nobody(answering: Callable[[bytes], int]) -> None:
+    pair = self_signed()
+    key = serialization.load_pem_private_key(pair.key.encode(), None).private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.BestAvailableEncryption(b"hidden"),
+    )
+    tls = {"caCertificate": pair.certificate, "sslCertificate": pair.certificate, "sslKey": key.decode()}
+    with pytest.raises(FatalError, match="what sslConfig gives cannot be used"):
+        run(context(f"127.0.0.1:{answering(b'')}", "u", None, sslConfig=tls))
+
+
+def test_without_tls_nothing_is_said_where_certificates_are_given(answering: Callable[[bytes], int]) -> None:
+    address = f"127.0.0.1:{answering(greeting(with_tls=False))}"
+    with pytest.raises(FatalError) as caught:
+        run(context(address, "u", None, sslConfig={"caCertificate": self_signed().certificate}))
+    assert "SSL is required" in caught.value.message
+    assert "let the server offer TLS" in (caught.value.advice or "")
+
+
+def test_a_certificate_that_nobody_vouches_for(tmp_path: Path) -> None:
+    pair, files = self_signed(), tmp_path / "server.pem"
+    files.write_text(pair.certificate + pair.key, encoding="ascii")
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(files)
+
+    def serve() -> None:
+        line, _ = server.accept()
+        with line, contextlib.suppress(OSError):
+            line.sendall(greeting(with_tls=True))
+            line.recv(36)  # that the client wants TLS
+            tls.wrap_socket(line, server_side=True)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        serving = threading.Thread(target=serve, daemon=True)
+        serving.start()
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(FatalError, match="certificate verify failed") as caught:
+            run(context(address, "u", None, sslConfig={"caCertificate": self_signed().certificate}))
+        serving.join()
+    assert "sslConfig.caCertificate" in (caught.value.advice or "")
+
+
 def test_a_server_that_hangs(answering: Callable[[bytes], int]) -> None:
     given = context(f"127.0.0.1:{answering(b'')}", "u", None, connectionArguments={"connect_timeout": 1})
     with open_source(given) as source, pytest.raises(SourceUnavailable, match="no answer within 1 s"):
@@ -279,5 +344,5 @@ def test_tls_is_spoken_and_certificates_are_checked(mariadb_server: MariaDB) -> 
     for user, tls in ((over_tls, None), (over_tls, trusting), (shown, {**trusting, **own})):
         assert set(tables(run(context(address, user, schema, sslConfig=tls)))) == {"t"}
     for user, tls in ((shown, trusting), (over_tls, {"caCertificate": self_signed().certificate})):
-        with pytest.raises(ConnectorError, match=r"Access denied|certificate verify failed"):
+        with pytest.raises(FatalError, match=r"Access denied|certificate verify failed"):
             run(context(address, user, schema, sslConfig=tls))

@@ -1,6 +1,7 @@
 """The connector against moto's S3: containers, manifests, filters, deletions, and what goes wrong."""
 
 import json
+from contextlib import closing
 from typing import Any
 
 import httpx
@@ -331,6 +332,17 @@ def test_keys_that_are_refused_end_the_run(account: Account) -> None:
     assert caught.value.advice == "correct awsAccessKeyId, awsSecretAccessKey and awsSessionToken; they are refused"
 
 
+def test_what_ends_the_run_is_asked_of_one_bucket() -> None:
+    names = ["first", "second", "third"]
+    refused = Status(403, b"<Error><Code>InvalidAccessKeyId</Code><Message>who?</Message></Error>")
+    with Answering({f"GET /{name}": refused for name in names}) as server:
+        aws = {"awsRegion": REGION, "endPointURL": server.address, "awsAccessKeyId": "a", "awsSecretAccessKey": "b"}
+        config = parse(S3Config, {"awsConfig": aws, "bucketNames": names})
+        with closing(AwsService(config.aws_config, "s3", Report(), Cancellation())) as service:
+            assert [bucket.name for bucket in S3Store(service, config, service).buckets()] == names
+        assert server.paths() == ["/first"]
+
+
 def test_the_connection_test_says_what_is_missing(account: Account) -> None:
     with Answering({"GET /": DENIED}, upstream=account.endpoint) as server:
         written = connection(account, awsConfig=account.config(endPointURL=server.address))
@@ -359,6 +371,7 @@ def test_pages_of_the_console() -> None:
     [
         (S3Config, {"connectionOptions": {"a": "b"}}, "connectionOptions", "a is not supported"),
         (S3Config, {"consoleEndpointURL": "c"}, "consoleEndpointURL", "not an http or https address"),
+        (S3Config, {"consoleEndpointURL": "https://u:p@c"}, "consoleEndpointURL", "it is not an http or https address"),
         (S3Config, {"bucketName": "b"}, "bucketName", "is not a known key"),
         (
             S3Metadata,

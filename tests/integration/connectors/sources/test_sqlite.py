@@ -14,6 +14,7 @@ from connectors.families.sqlite import reader as opening
 from connectors.families.sqlite.config import SQLiteConfig
 from connectors.families.sqlite.reader import Reader
 from connectors.families.sqlite.source import PIECE_TABLES, SQLiteSource
+from connectors.models.database import CreateTableRequest
 from connectors.report import Report
 from tests.whole_runs import walk
 
@@ -45,6 +46,26 @@ def test_a_file_that_is_no_database_is_no_empty_one(
 def test_a_folder_is_told_from_a_file(tmp_path: Path) -> None:
     with pytest.raises(FatalError, match="is a folder"):
         walk("sqlite", {"type": "SQLite", "databaseMode": str(tmp_path)})
+
+
+def test_a_virtual_table_without_its_module_fails_alone(tmp_path: Path) -> None:
+    place = tmp_path / "map.db"
+    statement = "CREATE VIRTUAL TABLE middle USING made_elsewhere(a, b)"
+    with closing(sqlite3.connect(place)) as made:
+        made.executescript(
+            "CREATE TABLE a (id int); CREATE VIRTUAL TABLE words USING fts5(said); CREATE TABLE z (id int)"
+        )
+        made.execute("PRAGMA writable_schema = ON")
+        made.execute("INSERT INTO sqlite_schema VALUES ('table', 'middle', 'middle', 0, ?)", (statement,))
+        made.commit()
+    walked = walk("sqlite", {"type": "SQLite", "databaseMode": str(place)})
+    found = {table.name: [column.name for column in table.columns] for table in walked.sink.only(CreateTableRequest)}
+    assert (found["a"], found["words"], found["z"]) == (["id"], ["said"], ["id"])
+    assert "middle" not in found
+    [failure] = walked.report.failures
+    assert (failure.name, "no such module: made_elsewhere" in failure.cause) == ("svc.default.main.middle", True)
+    assert "tableFilterPattern" in (failure.advice or "")
+    assert "table" not in {entity for _, entity in walked.sink.deletions()}
 
 
 def test_a_database_whose_last_table_was_dropped_is_an_empty_one(tmp_path: Path) -> None:

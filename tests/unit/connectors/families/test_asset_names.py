@@ -17,6 +17,8 @@ SERVICES = LineageInformation.model_validate(
         ("postgres://db:5432/shop/public/orders", [("table", "shop.shop.public.orders")]),
         ("snowflake://account/DB/S/T", [("table", "shop.DB.S.T")]),
         ("mysql://db/sales/orders", [("table", "shop.default.sales.orders")]),
+        ("hive://server:10000/sales/orders", [("table", "shop.default.sales.orders")]),
+        ("clickhouse://server/sales/orders", [("table", "shop.default.sales.orders")]),
         ("bigquery://project/set/table", [("table", "shop.project.set.table")]),
         ("kafka://broker:9092/orders", [("topic", "bus.orders")]),
         ("s3://bucket", [("container", "lake.bucket")]),

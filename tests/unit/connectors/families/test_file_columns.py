@@ -151,6 +151,8 @@ def test_types_of_avro() -> None:
         "hash": {"type": "fixed", "name": "Hash", "size": 1},
         "either": ["null", "int", {"type": "map", "values": "string"}],
         "inside": ["null", "Tree"],
+        "unsure": {"type": "bytes", "logicalType": "decimal"},
+        "odd": {"type": "string", "logicalType": "decimal", "precision": 4},
     }
     schema = {"type": "record", "name": "Tree", "fields": [{"name": key, "type": of} for key, of in fields.items()]}
     assert [(name, display) for name, _, display in shown(avro(schema), "avro")] == [
@@ -161,6 +163,8 @@ def test_types_of_avro() -> None:
         ("hash", "binary"),
         ("either", "uniontype<int,map<string,string>>"),
         ("inside", "struct"),
+        ("unsure", "binary"),
+        ("odd", "string"),
     ]
 
 

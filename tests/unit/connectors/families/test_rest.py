@@ -1,4 +1,5 @@
 import threading
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any, TypeVar
@@ -207,6 +208,16 @@ def test_secrets_are_in_no_message(opened: Opened) -> None:
     with pytest.raises(FatalError) as caught:
         opened.client(secrets=("hunter22",)).get("/things", Thing)
     assert "hunter22" not in str(caught.value)
+
+
+def test_a_login_that_a_server_quotes_is_in_no_message(opened: Opened) -> None:
+    def quoting(asked: Asked) -> Status:
+        return Status(400, {"message": f"cannot take {asked.headers['authorization']}"})
+
+    opened.api.answers["GET /things"] = quoting
+    with pytest.raises(ConnectorError, match="cannot take") as caught:
+        opened.client(auth=httpx.BasicAuth("reader", "hunter22"), secrets=("hunter22",)).get("/things", Thing)
+    assert b64encode(b"reader:hunter22").decode() not in str(caught.value)
 
 
 def test_secrets_are_in_no_repr() -> None:

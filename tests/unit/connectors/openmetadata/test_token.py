@@ -32,6 +32,16 @@ def test_is_read_from_an_existing_file_and_read_again_when_refused(tmp_path: Pat
     assert token.renewed("old"), "another thread was refused with the old one"
 
 
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"a\x00b", b"", b"two words"])
+def test_outlives_a_file_that_is_overwritten_with_something_else(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "token"
+    file.write_text("old", encoding="utf-8")
+    token = token_of(str(file))
+    file.write_bytes(content)
+    assert not token.renewed("old")
+    assert token.text == "old"
+
+
 def test_outlives_its_file(tmp_path: Path) -> None:
     file = tmp_path / "token"
     file.write_text("old", encoding="utf-8")
