@@ -57,6 +57,7 @@ def test_lost_entities_are_listed_and_judged(site: Site) -> None:
         ("unavailable", RunState.FAILED, ["retrying", "failed"], "The source does not answer"),
         ("wrong", RunState.FAILED, ["failed"], "The definition cannot be run"),
         ("exit", RunState.FAILED, ["retrying", "failed"], "The run broke off"),
+        ("unspeakable", RunState.FAILED, ["retrying", "failed"], "The run broke off"),
         ("curious", RunState.FAILED, ["failed"], "The run cannot go on"),
     ],
 )
