@@ -263,7 +263,7 @@ def _stored_secret(database: Database, vault: Vault, name: str) -> str | None:
 
 
 def admin_keys(settings: Settings, environ: Mapping[str, str]) -> Sequence[str]:
-    """The keys of administrators, references resolved. Raises ConfigurationError for one that leads nowhere."""
+    """The keys of administrators, references resolved. Raises Invalid for one that leads nowhere, or is too weak."""
     name = variable("admin_key")
     places = [f"{name}.{at}" for at in range(len(settings.admin_keys))]
     given = dict(zip(places, settings.admin_keys, strict=True))
