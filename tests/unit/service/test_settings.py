@@ -123,6 +123,9 @@ class TestRefusals:
             ("ROLES", ",", "HEADWATER_ROLES: .*at least 1"),
             ("POOL_LIMITS", "heavy:2", "HEADWATER_POOL_LIMITS: write it as pool=limit"),
             ("POOL_LIMITS", "heavy=-1", "HEADWATER_POOL_LIMITS: .*greater than or equal to 0"),
+            ("POOL_LIMITS", "heavy=9999999999", "HEADWATER_POOL_LIMITS: .*less than or equal to 1000000"),
+            ("POOL_LIMITS", "very heavy=1", "HEADWATER_POOL_LIMITS: 'very heavy' is not the name of a pool"),
+            ("WORKER_POOLS", "default;heavy", "HEADWATER_WORKER_POOLS: 'default;heavy' is not the name.*commas"),
             ("DATABASE_URL", "mysql://u:hidden@h/d", "HEADWATER_DATABASE_URL: write it as postgresql://"),
             (
                 "SECRET_KEY",
