@@ -236,6 +236,17 @@ def test_a_run_that_cannot_begin_fails(site: Site) -> None:
     assert "AttributeError" in run.error.detail
 
 
+def test_a_run_whose_policy_cannot_be_read_fails_and_holds_up_no_other(site: Site) -> None:
+    run_id, other = site.queue(policy={"priority": 1}), site.queue(name="other")
+    ask(site.database, 'update runs set policy = policy || \'{"isolation": "island"}\' where id = :run', run=run_id)
+    with working(site, worker_slots=1):
+        run = site.ended(run_id)
+        assert site.ended(other).state is RunState.SUCCEEDED
+    assert run.state is RunState.FAILED
+    assert run.error is not None
+    assert run.error.detail == "Invalid: policy.isolation: Input should be 'thread' or 'process'"
+
+
 def test_an_end_that_cannot_be_stored_fails_the_run(site: Site) -> None:
     ask(site.database, REFUSE)
     with working(site):
