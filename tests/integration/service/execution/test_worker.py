@@ -229,11 +229,13 @@ def test_a_run_that_cannot_begin_fails(site: Site) -> None:
     broken = "insert into run_checkpoints (run_id, scope, records) values (:run, 'x', '[1]')"
     ask(site.database, broken, run=run_id)
     ask(site.database, "update runs set token = 1")
-    with working(site):
+    metrics = Metrics()
+    with working(site, metrics=metrics):
         run = site.ended(run_id)
     assert run.state is RunState.FAILED
     assert run.error is not None
     assert "AttributeError" in run.error.detail
+    assert b'headwater_runs_total{connector="misbehaving",state="failed"} 1.0' in metrics.render()
 
 
 def test_a_run_whose_policy_cannot_be_read_fails_and_holds_up_no_other(site: Site) -> None:
@@ -249,8 +251,10 @@ def test_a_run_whose_policy_cannot_be_read_fails_and_holds_up_no_other(site: Sit
 
 def test_an_end_that_cannot_be_stored_fails_the_run(site: Site) -> None:
     ask(site.database, REFUSE)
-    with working(site):
+    metrics = Metrics()
+    with working(site, metrics=metrics):
         run = site.ended(site.queue())
     assert run.state is RunState.FAILED
     assert run.error is not None
     assert "could not be stored" in run.error.detail
+    assert b'headwater_runs_total{connector="misbehaving",state="failed"} 1.0' in metrics.render()
