@@ -200,7 +200,7 @@ class Service:
     def _listen(self, database: Database, keys: KeyRing, worker: Worker | None, scheduler: Scheduler | None) -> None:
         calls: dict[str, Callable[[str], None]] = {}
         calls[KEYS_CHANNEL] = lambda _: keys.forget()
-        calls[RUNS_CHANNEL] = lambda run_id: _runs_moved(self._feed, worker, run_id)
+        calls[RUNS_CHANNEL] = lambda _: _runs_moved(self._feed, worker)
         if worker is not None:
             calls[CANCEL_CHANNEL] = lambda _: worker.look_for_cancels()
         if scheduler is not None:
@@ -228,9 +228,9 @@ def serve(
         service.stop()
 
 
-def _runs_moved(feed: RunFeed, worker: Worker | None, run_id: str) -> None:
-    feed.notify(run_id)
-    if worker is not None and not run_id:
+def _runs_moved(feed: RunFeed, worker: Worker | None) -> None:
+    feed.notify()
+    if worker is not None:
         worker.wake()
 
 
