@@ -312,7 +312,7 @@ class Settings(BaseSettings):
     @classmethod
     def _check_distinct(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if len(set(value)) != len(value):
-            message = "names each one once"
+            message = "must name each one only once"
             raise ValueError(message)
         return value
 

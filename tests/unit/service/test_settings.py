@@ -119,7 +119,7 @@ class TestRefusals:
             ),
             ("PORT", "70000", "HEADWATER_PORT: .*less than or equal to 65535"),
             ("ROLES", "api,tmier", "HEADWATER_ROLES: .*'api', 'timer' or 'worker'.*'tmier'"),
-            ("ROLES", "api,api", "HEADWATER_ROLES: names each one once"),
+            ("ROLES", "api,api", "HEADWATER_ROLES: must name each one only once"),
             ("ROLES", ",", "HEADWATER_ROLES: .*at least 1"),
             ("POOL_LIMITS", "heavy:2", "HEADWATER_POOL_LIMITS: write it as pool=limit"),
             ("POOL_LIMITS", "heavy=-1", "HEADWATER_POOL_LIMITS: .*greater than or equal to 0"),
