@@ -53,7 +53,7 @@ from service.runs.status import ACTIVE
 from service.scheduling.scheduler import Scheduler
 from service.scheduling.triggers import check_schedule
 from service.server import HttpServer
-from service.settings import ADMIN_KEY_RULE, Settings, is_admin_key
+from service.settings import ADMIN_KEY_RULE, Settings, is_admin_key, is_fernet_key
 from service.settings.environment import variable
 from service.workflows import repository as workflows
 from service.workflows.checking import RegistryChecker
@@ -285,13 +285,27 @@ def _warn_without_keys(database: Database, settings: Settings) -> None:
 
 
 def secret_keys(settings: Settings) -> Sequence[str]:
-    """The keys of the settings; beside an embedded store, a key of its own that is made once."""
+    """The keys of the settings; beside an embedded store, a key of its own that is made once.
+
+    Raises Invalid for a file that cannot be read or holds no key.
+    """
     if settings.secret_keys or settings.database_url is not None:
         return settings.secret_keys
     file = settings.data_dir / KEY_FILE
-    if not file.exists():
-        _write_private(file, Fernet.generate_key().decode())
-    return (file.read_text(encoding="ascii").strip(),)
+    try:
+        if not file.exists():
+            _write_private(file, Fernet.generate_key().decode())
+        key = file.read_text(encoding="ascii", errors="replace").strip()
+    except OSError as error:
+        raise _no_key(file, error.strerror or "cannot be read") from error
+    if not is_fernet_key(key):
+        raise _no_key(file, "holds no key")
+    return (key,)
+
+
+def _no_key(file: Path, reason: str) -> Invalid:
+    advice = "restore it from a backup or set the key here; without it what is sealed has to be set anew"
+    return Invalid.at(variable("secret_key"), f"{file}: {reason}; {advice}")
 
 
 def _write_private(file: Path, text: str) -> None:

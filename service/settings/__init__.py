@@ -339,7 +339,7 @@ class Settings(BaseSettings):
     @field_validator("secret_key")
     @classmethod
     def _check_secret_key(cls, value: SecretStr | None) -> SecretStr | None:
-        if not all(_is_fernet_key(key) for key in _keys(value)):
+        if not all(is_fernet_key(key) for key in _keys(value)):
             message = (
                 "every key must be 32 bytes in urlsafe base64; make one with "
                 '`python -c "import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())"`'
@@ -358,7 +358,8 @@ def is_admin_key(key: str) -> bool:
     return _ADMIN_KEY.fullmatch(key) is not None
 
 
-def _is_fernet_key(key: str) -> bool:
+def is_fernet_key(key: str) -> bool:
+    """Whether secrets can be sealed with it."""
     try:
         return len(base64.b64decode(key, altchars=b"-_", validate=True)) == _FERNET_KEY_BYTES
     except (binascii.Error, ValueError):
