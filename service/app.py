@@ -53,7 +53,7 @@ from service.runs.status import ACTIVE
 from service.scheduling.scheduler import Scheduler
 from service.scheduling.triggers import check_schedule
 from service.server import HttpServer
-from service.settings import ADMIN_KEY_RULE, Settings, is_admin_key
+from service.settings import ADMIN_KEY_RULE, Settings, is_admin_key, is_fernet_key
 from service.settings.environment import variable
 from service.workflows import repository as workflows
 from service.workflows.checking import RegistryChecker
@@ -200,7 +200,7 @@ class Service:
     def _listen(self, database: Database, keys: KeyRing, worker: Worker | None, scheduler: Scheduler | None) -> None:
         calls: dict[str, Callable[[str], None]] = {}
         calls[KEYS_CHANNEL] = lambda _: keys.forget()
-        calls[RUNS_CHANNEL] = lambda run_id: _runs_moved(self._feed, worker, run_id)
+        calls[RUNS_CHANNEL] = lambda _: _runs_moved(self._feed, worker)
         if worker is not None:
             calls[CANCEL_CHANNEL] = lambda _: worker.look_for_cancels()
         if scheduler is not None:
@@ -228,9 +228,9 @@ def serve(
         service.stop()
 
 
-def _runs_moved(feed: RunFeed, worker: Worker | None, run_id: str) -> None:
-    feed.notify(run_id)
-    if worker is not None and not run_id:
+def _runs_moved(feed: RunFeed, worker: Worker | None) -> None:
+    feed.notify()
+    if worker is not None:
         worker.wake()
 
 
@@ -263,7 +263,7 @@ def _stored_secret(database: Database, vault: Vault, name: str) -> str | None:
 
 
 def admin_keys(settings: Settings, environ: Mapping[str, str]) -> Sequence[str]:
-    """The keys of administrators, references resolved. Raises ConfigurationError for one that leads nowhere."""
+    """The keys of administrators, references resolved. Raises Invalid for one that leads nowhere, or is too weak."""
     name = variable("admin_key")
     places = [f"{name}.{at}" for at in range(len(settings.admin_keys))]
     given = dict(zip(places, settings.admin_keys, strict=True))
@@ -285,13 +285,27 @@ def _warn_without_keys(database: Database, settings: Settings) -> None:
 
 
 def secret_keys(settings: Settings) -> Sequence[str]:
-    """The keys of the settings; beside an embedded store, a key of its own that is made once."""
+    """The keys of the settings; beside an embedded store, a key of its own that is made once.
+
+    Raises Invalid for a file that cannot be read or holds no key.
+    """
     if settings.secret_keys or settings.database_url is not None:
         return settings.secret_keys
     file = settings.data_dir / KEY_FILE
-    if not file.exists():
-        _write_private(file, Fernet.generate_key().decode())
-    return (file.read_text(encoding="ascii").strip(),)
+    try:
+        if not file.exists():
+            _write_private(file, Fernet.generate_key().decode())
+        key = file.read_text(encoding="ascii", errors="replace").strip()
+    except OSError as error:
+        raise _no_key(file, error.strerror or "cannot be read") from error
+    if not is_fernet_key(key):
+        raise _no_key(file, "holds no key")
+    return (key,)
+
+
+def _no_key(file: Path, reason: str) -> Invalid:
+    advice = "restore it from a backup or set the key here; without it what is sealed has to be set anew"
+    return Invalid.at(variable("secret_key"), f"{file}: {reason}; {advice}")
 
 
 def _write_private(file: Path, text: str) -> None:

@@ -259,10 +259,13 @@ def _masked(found: re.Match[str]) -> str:
 
 
 def _message(record: logging.LogRecord) -> str:
-    try:
+    """The finished text; a value that cannot be shown must not end what logs it."""
+    with suppress(Exception):
         return record.getMessage()
-    except (TypeError, ValueError, KeyError):
+    with suppress(Exception):
         return f"{record.msg} {record.args!r}"
+    given: object = record.msg
+    return f"{given if isinstance(given, str) else type(given).__name__} (with values that cannot be shown)"
 
 
 def _exception(record: logging.LogRecord) -> str:

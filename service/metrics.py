@@ -49,7 +49,7 @@ class Metrics:
         registry = CollectorRegistry()
         self._registry = registry
         self._close: list[Callable[[], None]] = []
-        self._runs = Counter("headwater_runs", "Runs that ended.", ("connector", "state"), registry=registry)
+        self._runs = Counter("headwater_runs", "Runs that workers ended.", ("connector", "state"), registry=registry)
         self._run_duration = _histogram("run_duration_seconds", "From start to end.", _RUNNING, "connector", "state")
         self._run_queue = _histogram("run_queue_seconds", "From being queued to being claimed.", _WAITING, "pool")
         self._lag = _histogram("schedule_lag_seconds", "From a tick to its run being queued.", _WAITING)
@@ -107,7 +107,7 @@ class Metrics:
         self._run_duration.labels(connector, state).observe(seconds)
 
     def run_ended(self, connector: str, state: str) -> None:
-        """A run came to this end without being run to it."""
+        """A run came to this end, whether or not a worker ran it that far."""
         self._runs.labels(connector, state).inc()
 
     def tick_fired(self, lag_seconds: float) -> None:

@@ -38,7 +38,7 @@ class Connection(H11Protocol):
 
     @property
     def is_idle(self) -> bool:
-        """Whether no request has arrived that is not answered."""
+        """Whether every request that has arrived is answered."""
         return not self.cycle or self.cycle.response_complete
 
     @override

@@ -149,6 +149,19 @@ def curious(_context: Context) -> Iterator[str]:
     raise FatalError(told)
 
 
+class Unspeakable(BaseException):
+    """An error that cannot even be told."""
+
+    def __str__(self) -> str:
+        raise AttributeError(self.args)
+
+
+def unspeakable(_context: Context) -> Iterator[str]:
+    """What nobody can say."""
+    yield "first"
+    raise Unspeakable
+
+
 def unavailable(_context: Context) -> Iterator[str]:
     yield "first"
     told = "gone fishing"
@@ -180,6 +193,7 @@ BEHAVIOURS: Mapping[str, Callable[[Context], Iterator[str]]] = {
     "print": printing,
     "leak": leaking,
     "curious": curious,
+    "unspeakable": unspeakable,
     "unavailable": unavailable,
     "wrong": listed,
     "fail": buggy,

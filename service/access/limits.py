@@ -18,7 +18,7 @@ class _Bucket(msgspec.Struct, eq=False):
 class Limiter:
     """A bucket of `burst` tokens for each caller, filled again with `per_second`; used by one thread.
 
-    Of very many callers those that were not heard of for longest are forgotten, so that memory is bounded.
+    Of very many callers, those not heard of for the longest time are forgotten, so that memory is bounded.
     """
 
     def __init__(self, per_second: float, burst: float, now: Callable[[], float] = clock.monotonic) -> None:

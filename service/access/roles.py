@@ -4,14 +4,14 @@ from enum import StrEnum
 
 
 class Role(StrEnum):
-    """Each may what those before it may: read; run, pause and check; define, and manage secrets and keys."""
+    """Each may do what those before it may, and more: read; run, pause, check; define, manage secrets and keys."""
 
     VIEWER = "viewer"
     OPERATOR = "operator"
     ADMIN = "admin"
 
     def includes(self, needed: "Role") -> bool:
-        """Whether who has this role may do what needs the other."""
+        """Whether this role may do what needs the other."""
         return _ORDER.index(self) >= _ORDER.index(needed)
 
 

@@ -11,8 +11,6 @@ from service.workflows.documents import Json
 from service.workflows.wire import Input, Instant, Output
 
 Via: TypeAlias = Literal["api", "openmetadata", "command-line"]
-
-
 KeyName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._@/-]*$", max_length=128)]
 
 

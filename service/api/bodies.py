@@ -48,7 +48,7 @@ class BrokenOffError(Exception):
 
 
 class DocumentRoute(APIRoute):
-    """A route for callers with a role, whose body is one JSON or YAML object, whatever of the two they prefer.
+    """A route for callers with a role, whose body is one JSON or YAML object, whichever they prefer.
 
     Parameters, session, endpoint and answer are the work of one thread. fastapi would change to another thread and
     back for each of them, which is most of what a short request costs. So what such an endpoint depends on is `async`

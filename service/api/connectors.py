@@ -148,7 +148,7 @@ def tested(services: Services, connector: str, connection: Json, path: str, conf
     Raises Unavailable when many tests run already.
     """
     if not services.check_slots.acquire(blocking=False):
-        message = f"{MAX_CHECKS} connections are being tested already"
+        message = f"{MAX_CHECKS} connections are being tested already; try again when a test has ended"
         raise Unavailable(message)
     try:
         return CheckReport.of(list(services.check_connection(connector, connection, config)))

@@ -147,7 +147,7 @@ def refusal(request: Request, error: Exception) -> JSONResponse:
 
 
 def headers_of(error: Exception) -> dict[str, str]:
-    """What tells a client, beside the document, what to do next."""
+    """The headers that tell a client what to do next."""
     if isinstance(error, Unauthenticated):
         return {"WWW-Authenticate": CHALLENGE}
     if isinstance(error, TooMany):

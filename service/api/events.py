@@ -115,7 +115,7 @@ async def _follow(request: Request, services: Services, stream: _Stream, first: 
     """The events; between two looks neither a thread nor a connection to the store is held."""
     snapshot: _Snapshot | None = first
     told_at = monotonic()
-    with services.feed.follow(str(stream.run_id)) as follower:
+    with services.feed.follow() as follower:
         while True:
             for event in stream.news(snapshot) if snapshot else ():
                 told_at = monotonic()

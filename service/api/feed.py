@@ -1,4 +1,4 @@
-"""Wakes those who follow a run when it has moved."""
+"""Wakes those who follow a run when runs have moved."""
 
 import asyncio
 from collections.abc import Generator
@@ -7,7 +7,7 @@ from threading import Lock
 
 
 class Follower:
-    """Somebody who waits, on the event loop it was made on, for a run to move."""
+    """Somebody who waits, on the event loop it was made on, for runs to move."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -26,11 +26,14 @@ class Follower:
 
 
 class RunFeed:
-    """Passes the database's notifications on to followers; safe to use from any thread."""
+    """Passes the database's notifications on to followers; safe to use from any thread.
+
+    They say that runs have moved, not which: whoever follows one looks again.
+    """
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._followers: dict[str, set[Follower]] = {}
+        self._followers: set[Follower] = set()
         self._closed = False
 
     @property
@@ -42,32 +45,28 @@ class RunFeed:
     def followers(self) -> int:
         """How many follow a run."""
         with self._lock:
-            return sum(map(len, self._followers.values()))
+            return len(self._followers)
 
-    def notify(self, run_id: str) -> None:
-        """The run has moved; an empty id stands for all of them, since notifications may have been missed."""
+    def notify(self) -> None:
+        """Runs have moved, or may have: notifications may have been missed."""
         with self._lock:
-            named = self._followers.values() if run_id == "" else [self._followers.get(run_id, set())]
-            awake = [follower for followers in named for follower in followers]
+            awake = list(self._followers)
         for follower in awake:
             follower.wake()
 
     def close(self) -> None:
         """End all followers: an open stream would hold up the shutdown of the server."""
         self._closed = True
-        self.notify("")
+        self.notify()
 
     @contextmanager
-    def follow(self, run_id: str) -> Generator[Follower]:
-        """Hear of the run while inside."""
+    def follow(self) -> Generator[Follower]:
+        """Hear of runs while inside."""
         follower = Follower()
         with self._lock:
-            self._followers.setdefault(run_id, set()).add(follower)
+            self._followers.add(follower)
         try:
             yield follower
         finally:
             with self._lock:
-                left = self._followers[run_id]
-                left.discard(follower)
-                if not left:
-                    del self._followers[run_id]
+                self._followers.discard(follower)

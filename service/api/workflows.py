@@ -18,12 +18,12 @@ from service.api.dependencies import BASE, PageDep, PageQuery, ServicesDep, Sess
 from service.clock import now
 from service.errors import Invalid, Problem
 from service.runs import operations as run_operations
-from service.scheduling.triggers import AnySchedule, next_ticks
+from service.scheduling.triggers import next_ticks
 from service.workflows import operations, repository
 from service.workflows.documents import Json, value_at
 from service.workflows.operations import Stored
 from service.workflows.repository import WorkflowFilter
-from service.workflows.schedule import read_schedule
+from service.workflows.schedule import AnySchedule, read_schedule
 from service.workflows.schemas import (
     MAX_LABELS,
     Labels,

@@ -14,6 +14,7 @@ from service.access import operations, repository
 from service.access.audit import Actor, Trail
 from service.access.schemas import KeyCreate, KeyRead
 from service.clock import now
+from service.database.engine import Database
 from service.database.opening import join_database
 from service.errors import Invalid, Problem
 from service.settings.environment import load_settings
@@ -28,13 +29,13 @@ def main(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Do what the sub-command says."""
     database, close = join_database(load_settings(environ))
     try:
-        with database.session() as session:
-            if arguments.action == "create":
-                _create(session, arguments)
-            elif arguments.action == "revoke":
-                _revoke(session, arguments.prefix)
-            else:
-                _list(session)
+        # What was changed is told when it is stored, and not before.
+        if arguments.action == "create":
+            _create(database, arguments)
+        elif arguments.action == "revoke":
+            _revoke(database, arguments.prefix)
+        else:
+            _list(database)
     finally:
         close()
     return 0
@@ -49,26 +50,30 @@ def actor() -> Actor:
     return Actor(f"{name}@{socket.gethostname()}", "command-line")
 
 
-def _create(session: Session, arguments: argparse.Namespace) -> None:
+def _create(database: Database, arguments: argparse.Namespace) -> None:
     """The key alone goes to the standard output, so that it can be piped to where it belongs."""
     days: float | None = arguments.days
     if days is not None and not 0 < days <= MOST_DAYS:
         raise Invalid([Problem("--days", f"must be more than 0 and at most {MOST_DAYS}")])
     ends = None if days is None else (now() + timedelta(days=days)).isoformat()
     wanted = validated(KeyCreate, {"name": arguments.name, "role": arguments.role, "expiresAt": ends})
-    made = operations.create(session, wanted, Trail(session, actor()))
+    with database.session() as session:
+        made = operations.create(session, wanted, Trail(session, actor()))
     print(made.key)
     print(f"{made.prefix} is made, with the role {made.role}; it is not shown again", file=sys.stderr)
 
 
-def _list(session: Session) -> None:
+def _list(database: Database) -> None:
     print(COLUMNS.format("PREFIX", "ROLE", "STATE", "EXPIRES", "LAST USED", "NAME"))
-    for key in _all(session):
-        print(COLUMNS.format(key.prefix, key.role, _state(key), _day(key.expires_at), _day(key.last_used_at), key.name))
+    with database.reading() as session:
+        for key in _all(session):
+            ends, used = _day(key.expires_at), _day(key.last_used_at)
+            print(COLUMNS.format(key.prefix, key.role, _state(key), ends, used, key.name))
 
 
-def _revoke(session: Session, prefix: str) -> None:
-    revoked = operations.revoke(session, prefix, Trail(session, actor()))
+def _revoke(database: Database, prefix: str) -> None:
+    with database.session() as session:
+        revoked = operations.revoke(session, prefix, Trail(session, actor()))
     print(f"{revoked.prefix} ({revoked.name}) is revoked")
 
 

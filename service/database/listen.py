@@ -69,6 +69,8 @@ class Listener:
             except psycopg.Error as error:
                 if not self._closing.is_set():
                     logger.warning("Lost the notifications of the database, next try in %.1f s: %s", delay, error)
+            except Exception:  # nothing may end this thread: others go on to believe that changes are heard of
+                logger.exception("Cannot hear the notifications of the database, next try in %.1f s", delay)
             self._connected.clear()
             self._closing.wait(delay)
             delay = min(delay * 2, _LAST_DELAY)

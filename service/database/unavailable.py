@@ -21,7 +21,7 @@ def unavailable(lost: type[Unavailable] = Unavailable) -> Generator[None]:
     try:
         yield
     except PoolTimeout as error:
-        message = "no connection to the database became free in time"
+        message = "no connection to the database became free in time; try again, or raise HEADWATER_DATABASE_POOL_SIZE"
         raise Unavailable(message) from error
     except (DBAPIError, psycopg.Error) as error:
         cause = error.orig if isinstance(error, DBAPIError) else error

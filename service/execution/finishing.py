@@ -83,7 +83,9 @@ class Finisher(msgspec.Struct, frozen=True):
     def fail(self, claim: ClaimedRun, error: Exception) -> None:
         """Have a run fail of which nothing else can be stored."""
         with self.database.session() as session:
-            endings.finish(session, claim.lease, Ending(RunState.FAILED, error=error_document(error)))
+            failed = endings.finish(session, claim.lease, Ending(RunState.FAILED, error=error_document(error)))
+        if failed:
+            self.metrics.run_ended(claim.connector, RunState.FAILED.value)
 
     def drop(self, attempt: Attempt) -> None:
         """Forget an attempt of which nothing is to be written any more."""

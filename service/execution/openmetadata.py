@@ -52,7 +52,7 @@ class OpenMetadata:
         """
         order = ordered(document)
         if not self._free.acquire(blocking=False):
-            message = f"{MAX_AUTOMATIONS} connections are being tested already"
+            message = f"{MAX_AUTOMATIONS} connections are being tested already; try again when a test has ended"
             raise Unavailable(message)
         try:
             number = self._automations.begin(order)

@@ -167,7 +167,7 @@ class Worker:
 
     def _start(self, claim: ClaimedRun, held_until: float) -> None:
         waited = (clock.now() - claim.available_at).total_seconds()
-        self._metrics.run_claimed(claim.policy.pool, max(0.0, waited))
+        self._metrics.run_claimed(claim.pool, max(0.0, waited))
         try:
             slot = Slot(self._executor.begin(claim, held_until))
         except Exception as error:

@@ -57,7 +57,14 @@ def retry(session: Session, run_id: UUID) -> RunRow:
     if old.workflow_id is None:
         message = f"run {run_id} cannot be retried: workflow {old.workflow!r} was deleted"
         raise Conflict(message)
-    new = NewRun(workflow=old.workflow, trigger=Trigger.RETRY, overrides=old.overrides, priority=old.priority)
+    overridden = value_at(old.overrides, ("source", "type")) is not None
+    new = NewRun(
+        workflow=old.workflow,
+        trigger=Trigger.RETRY,
+        overrides=old.overrides,
+        connector=old.connector if overridden else None,
+        priority=old.priority,
+    )
     return repository.enqueue(session, new)
 
 

@@ -9,6 +9,7 @@ from pydantic import (
     AfterValidator,
     Field,
     JsonValue,
+    TypeAdapter,
     ValidationError,
     ValidatorFunctionWrapHandler,
     WrapValidator,
@@ -62,6 +63,12 @@ def _or(none: Callable[[], object]) -> WrapValidator:
 StoredCounts = Annotated[Counts, _or(Counts)]
 StoredError = Annotated[RunError | None, _or(lambda: None)]
 StoredObject = Annotated[dict[str, JsonValue], _or(dict)]
+_ERROR = TypeAdapter[RunError | None](StoredError)
+
+
+def read_error(stored: object) -> RunError | None:
+    """An error as it was stored; none for what somebody made something else."""
+    return _ERROR.validate_python(stored)
 
 
 class RunRead(Output):

@@ -5,7 +5,8 @@ from uuid import UUID
 
 import msgspec
 
-from service.scheduling.triggers import AnySchedule, fires_at, newest_ticks, next_ticks
+from service.scheduling.triggers import fires_at, newest_ticks, next_ticks
+from service.workflows.schedule import AnySchedule
 from service.workflows.schemas import Misfire, Policy
 
 ON_TIME = timedelta(seconds=30)

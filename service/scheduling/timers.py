@@ -16,7 +16,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class _Scheduler(Protocol):
-    """What of the untyped BackgroundScheduler is used here."""
+    """The part of the untyped BackgroundScheduler that is used here."""
 
     def start(self) -> None: ...
     def shutdown(self, wait: bool = True) -> None: ...

@@ -17,9 +17,8 @@ from zoneinfo import ZoneInfo
 
 from service.errors import Invalid, Problem
 from service.scheduling.cron import parse_cron
-from service.workflows.schedule import AtSchedule, CronSchedule, IntervalSchedule
+from service.workflows.schedule import AnySchedule, AtSchedule, CronSchedule, IntervalSchedule
 
-AnySchedule = CronSchedule | IntervalSchedule | AtSchedule
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Early enough for everybody, and no zone's wall clock shows a time before the first year.
 BEGINNING = datetime(1, 1, 3, tzinfo=UTC)

@@ -5,7 +5,7 @@ import binascii
 import ipaddress
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -17,7 +17,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from service.references import OPENMETADATA_SECRETS, REFERENCE_PREFIX
+from service.references import NAME, OPENMETADATA_SECRETS, REFERENCE_PREFIX
 
 PREFIX = "HEADWATER_"
 Role = Literal["api", "timer", "worker"]
@@ -28,7 +28,8 @@ ADMIN_KEY_RULE = (
     "or name one as secret:<name>"
 )
 
-_SECRETS = re.compile(r"-|\*|[A-Za-z0-9][A-Za-z0-9._-]{0,127}\*?")
+_POOL = re.compile(NAME)
+_SECRETS = re.compile(rf"-|\*|{NAME}\*?")
 _ADMIN_KEY = re.compile(r"[!-+\--~]{32,256}")
 _FERNET_KEY_BYTES = 32
 _DATABASE_URL = re.compile(r"(postgres|postgresql)(\+psycopg)?://")
@@ -76,7 +77,7 @@ _Names = Annotated[tuple[str, ...], Field(min_length=1), NoDecode, BeforeValidat
 _Folders = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split_list)]
 _Roles = Annotated[tuple[Role, ...], Field(min_length=1), NoDecode, BeforeValidator(_split_list)]
 _Addresses = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_list)]
-_Limits = Annotated[dict[str, Annotated[int, Field(ge=0)]], NoDecode, BeforeValidator(_split_limits)]
+_Limits = Annotated[dict[str, Annotated[int, Field(ge=0, le=1_000_000)]], NoDecode, BeforeValidator(_split_limits)]
 
 
 class Settings(BaseSettings):
@@ -156,7 +157,9 @@ class Settings(BaseSettings):
     worker_pools: _Names = Field(default=("default",), description="Pools whose runs this replica takes: a comma list.")
     pool_limits: _Limits = Field(
         default={},
-        description="Most runs at a time over all replicas, by pool: pool=limit,pool=limit. Unnamed: no limit.",
+        description=(
+            "Most runs at a time over all replicas, 0 to 1000000, by pool: pool=limit,pool=limit. Unnamed: no limit."
+        ),
     )
     lease_seconds: float = Field(
         default=30, ge=1, le=3600, description="Seconds without a heartbeat until a run counts as lost, 1 to 3600."
@@ -292,11 +295,24 @@ class Settings(BaseSettings):
             raise ValueError(message)
         return value
 
+    @field_validator("worker_pools", "pool_limits")
+    @classmethod
+    def _check_pools(cls, value: Iterable[str]) -> Iterable[str]:
+        """Of a pool that no workflow can name no run would ever come."""
+        for pool in value:
+            if not _POOL.fullmatch(pool):
+                message = (
+                    f"{pool!r} is not the name of a pool: up to 128 letters, digits, '.', '_' and '-', the first a "
+                    "letter or digit; put commas between several"
+                )
+                raise ValueError(message)
+        return value
+
     @field_validator("roles", "worker_pools")
     @classmethod
     def _check_distinct(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if len(set(value)) != len(value):
-            message = "names each one once"
+            message = "must name each one only once"
             raise ValueError(message)
         return value
 
@@ -323,7 +339,7 @@ class Settings(BaseSettings):
     @field_validator("secret_key")
     @classmethod
     def _check_secret_key(cls, value: SecretStr | None) -> SecretStr | None:
-        if not all(_is_fernet_key(key) for key in _keys(value)):
+        if not all(is_fernet_key(key) for key in _keys(value)):
             message = (
                 "every key must be 32 bytes in urlsafe base64; make one with "
                 '`python -c "import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())"`'
@@ -342,7 +358,8 @@ def is_admin_key(key: str) -> bool:
     return _ADMIN_KEY.fullmatch(key) is not None
 
 
-def _is_fernet_key(key: str) -> bool:
+def is_fernet_key(key: str) -> bool:
+    """Whether secrets can be sealed with it."""
     try:
         return len(base64.b64decode(key, altchars=b"-_", validate=True)) == _FERNET_KEY_BYTES
     except (binascii.Error, ValueError):

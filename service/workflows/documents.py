@@ -14,8 +14,6 @@ Path: TypeAlias = tuple[str | int, ...]
 MAX_DEPTH = 64
 TOO_DEEP = f"is nested deeper than {MAX_DEPTH} levels"
 UNSTORABLE = "with characters that cannot be stored (NUL or a lone surrogate)"
-
-
 SHOWN_CHARACTERS = 100
 
 

@@ -10,13 +10,12 @@ from sqlalchemy.orm import Session
 from service.errors import Conflict, Invalid
 from service.workflows import repository
 from service.workflows.documents import Json, Path, merge_patch
-from service.workflows.schedule import AtSchedule, CronSchedule, IntervalSchedule, read_schedule, stored_schedule
+from service.workflows.schedule import AnySchedule, read_schedule, stored_schedule
 from service.workflows.schemas import Snapshot, WorkflowCreate, WorkflowPatch, WorkflowRead, read_labels, read_policy
 from service.workflows.tables import RevisionRow, WorkflowRow
 from service.workflows.vault import Vault, mask, merge_masked
 from service.workflows.wire import validated
 
-AnySchedule: TypeAlias = CronSchedule | IntervalSchedule | AtSchedule
 Change: TypeAlias = Literal["created", "changed", "unchanged"]
 
 

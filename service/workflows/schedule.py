@@ -62,6 +62,9 @@ class AtSchedule(Input):
     at: ZonedInstant
 
 
+AnySchedule: TypeAlias = CronSchedule | IntervalSchedule | AtSchedule
+
+
 def _kind(value: object) -> str | None:
     if isinstance(value, CronSchedule | IntervalSchedule | AtSchedule):
         return {CronSchedule: "cron", IntervalSchedule: "intervalSeconds", AtSchedule: "at"}[type(value)]
@@ -84,16 +87,16 @@ Schedule: TypeAlias = Annotated[
 ]
 
 # Made once: that takes a hundred times as long as reading a schedule.
-_ADAPTER: TypeAdapter[CronSchedule | IntervalSchedule | AtSchedule] = TypeAdapter(Schedule)
+_ADAPTER: TypeAdapter[AnySchedule] = TypeAdapter(Schedule)
 
 
-def read_schedule(stored: Mapping[str, JsonValue] | None) -> CronSchedule | IntervalSchedule | AtSchedule | None:
+def read_schedule(stored: Mapping[str, JsonValue] | None) -> AnySchedule | None:
     """A schedule as it was stored, by this release or a later one."""
     if stored is None:
         return None
     return _ADAPTER.validate_python(stored, extra="ignore")
 
 
-def stored_schedule(schedule: CronSchedule | IntervalSchedule | AtSchedule | None) -> Json | None:
+def stored_schedule(schedule: AnySchedule | None) -> Json | None:
     """A schedule as it is stored."""
     return None if schedule is None else schedule.model_dump(mode="json", exclude_none=True)

@@ -17,13 +17,14 @@ from pydantic import (
 )
 
 from service.errors import Invalid
+from service.references import NAME
 from service.workflows.documents import Json, check_document
 from service.workflows.schedule import Schedule, read_schedule
 from service.workflows.tables import RevisionRow, WorkflowRow
 from service.workflows.vault import mask
 from service.workflows.wire import Boolean, Input, Integer, Number, Output, Storable
 
-NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
+NAME_PATTERN = f"^{NAME}$"
 DAY = 24 * 3600
 MAX_LABELS = 64
 

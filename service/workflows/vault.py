@@ -54,7 +54,7 @@ class Vault:
         return self.unseal(config)[0]
 
     def unseal(self, config: Mapping[str, JsonValue]) -> tuple[Json, list[str]]:
-        """The same and the values themselves, as texts, for who has to keep them out of sight."""
+        """The same and the values themselves, as texts, for whoever has to keep them out of sight."""
         problems: list[Problem] = []
         values: list[str] = []
         opened: JsonValue = dict(config)

@@ -46,7 +46,7 @@ AUTOSCALING = {
 WORKER = {
     "type": "object", "additionalProperties": False, "required": ["pools"],
     "properties": {
-        "pools": {"type": "array", "minItems": 1, "items": {"type": "string"}},
+        "pools": {"type": "array", "minItems": 1, "items": {"type": "string", "pattern": NAME_PATTERN}},
         "replicas": {"type": "integer", "minimum": 0},
         "slots": {"type": "integer", "minimum": 1, "maximum": 1000},
         "resources": {"type": "object"}, "nodeSelector": TEXTS, "affinity": {"type": "object"},

@@ -214,6 +214,7 @@ def test_a_changed_setting_or_secret_restarts_the_pods() -> None:
         ("image.pullPolicy=Sometimes", "pullPolicy"),
         ("replicas=2", "replicas"),
         ("workers.heavy.slots=2", "pools"),
+        ("workers.heavy.pools={a b}", "/workers/heavy/pools/0"),
         ("config.auth=none", "config.auth: none is possible on loopback only"),
         ("service.port=99999", "/service/port"),
         ("preStopSeconds=-1", "/preStopSeconds"),

@@ -44,7 +44,7 @@ async def health(services: ServicesDep) -> Health:
 
 @router.get("/health-auth")
 async def health_auth(services: ServicesDep) -> Health:
-    """For who has the credentials."""
+    """For whoever has the credentials."""
     return Health(version=services.settings.openmetadata_version)
 
 

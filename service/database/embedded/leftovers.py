@@ -14,6 +14,7 @@ from service.clock import monotonic
 from service.errors import Unavailable
 
 _PROC = Path("/proc")
+_SERVER = b"postgres"
 _Patience = tuple[tuple[signal.Signals, float], ...]
 _SERVER_PATIENCE: _Patience = ((signal.SIGINT, 30.0), (signal.SIGQUIT, 10.0), (signal.SIGKILL, 10.0))
 _ORPHAN_PATIENCE: _Patience = ((signal.SIGQUIT, 2.0), (signal.SIGKILL, 10.0))
@@ -67,23 +68,24 @@ def _works_in(pid: int, data: Path, *, named: bool = False) -> bool:
     try:
         if pid == os.getpid() or not _is_alive(pid):
             return False
-        return (entry / "cwd").readlink() == data and _name(entry) == "postgres"
+        return (entry / "cwd").readlink() == data and _name(entry) == _SERVER
     except PermissionError:
-        return named and _name(entry) == "postgres" and entry.stat().st_uid == data.stat().st_uid
+        return named and _name(entry) == _SERVER and entry.stat().st_uid == data.stat().st_uid
     except OSError:
         return False
 
 
-def _name(entry: Path) -> str:
-    return (entry / "comm").read_text(encoding="utf-8").strip()
+def _name(entry: Path) -> bytes:
+    """The system cuts names anywhere, so they need not be text."""
+    return (entry / "comm").read_bytes().strip()
 
 
 def _is_alive(pid: int) -> bool:
     try:
-        state = (_PROC / str(pid) / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
+        state = (_PROC / str(pid) / "stat").read_bytes().rpartition(b")")[2].split()[0]
     except OSError:
         return False
-    return state not in {"Z", "X"}
+    return state not in {b"Z", b"X"}
 
 
 def _end(pids: list[int], patience: _Patience) -> None:

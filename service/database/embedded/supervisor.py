@@ -122,6 +122,10 @@ class EmbeddedPostgres:
             failed = Unavailable(f"the embedded database does not start: {error}")
             self._failure = error if isinstance(error, ServiceError) else failed
             return
+        except Exception as error:  # or who waits would take it for started
+            logger.exception("The embedded database does not start")
+            self._failure = Unavailable(f"the embedded database does not start: {type(error).__name__}: {error}")
+            return
         finally:
             self._begun.set()
         self._keep_running(cluster, process)
@@ -154,8 +158,10 @@ class EmbeddedPostgres:
                 delay, began = min(delay * 2, _LAST_DELAY), monotonic()
                 try:
                     process = self._run(cluster)
-                except (ServiceError, OSError, psycopg.Error) as error:
-                    logger.warning("The embedded database does not start, next try in %.1f s: %s", delay, error)
+                except Exception as error:  # nothing may end this loop: nobody else starts it again
+                    unforeseen = not isinstance(error, ServiceError | OSError | psycopg.Error)
+                    told = "The embedded database does not start, next try in %.1f s: %s"
+                    logger.warning(told, delay, error, exc_info=unforeseen)
                 else:
                     break
 

@@ -11,11 +11,10 @@ from typing import Any, cast
 from uuid import UUID
 
 import msgspec
-from pydantic import TypeAdapter
 
 from service.database.questions import Question, Row
 from service.runs.repository.history import unknown
-from service.runs.schemas import Counts, RunError, RunRead, StoredError
+from service.runs.schemas import Counts, RunRead, read_error
 from service.runs.status import RunState
 from service.workflows.documents import Json, is_storable
 from service.workflows.vault import mask
@@ -24,7 +23,6 @@ from service.workflows.wire import decode_cursor_as, encode_cursor
 _SELECT = b"select %b from runs where " % ", ".join(RunRead.model_fields).encode()
 _ALIASES = tuple(field.alias or name for name, field in RunRead.model_fields.items())
 _COUNTS: Json = Counts().model_dump(mode="json")
-_ERROR = TypeAdapter[RunError | None](StoredError)
 
 
 class RunFilter(msgspec.Struct, frozen=True):
@@ -77,8 +75,8 @@ def _answer(row: Row) -> dict[str, Any]:
     run = dict(zip(_ALIASES, row, strict=True))
     run["counts"] = _COUNTS | _object(run["counts"])
     run["progress"] = _object(run["progress"])
-    if run["error"] is not None:
-        run["error"] = _ERROR.dump_python(_ERROR.validate_python(run["error"]), mode="json")
+    error = read_error(run["error"])
+    run["error"] = None if error is None else error.model_dump(mode="json")
     run["overrides"] = mask(_object(run["overrides"]))
     return run
 

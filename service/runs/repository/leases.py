@@ -6,10 +6,12 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+from pydantic import ValidationError
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from service.database.engine import rows
+from service.errors import Invalid
 from service.runs.repository import history
 from service.runs.repository.cancel import ERROR as CANCELLED
 from service.runs.repository.endings import count_failures
@@ -20,6 +22,7 @@ from service.workflows import repository as workflows
 from service.workflows.documents import Json, merge_patch
 from service.workflows.schemas import Policy, read_policy
 from service.workflows.vault import Vault
+from service.workflows.wire import problems_of
 
 REAP_BATCH = 500
 # First keys of advisory locks, so that locks of ours on other things never meet.
@@ -38,7 +41,10 @@ class ClaimRequest(msgspec.Struct, frozen=True):
 
 
 class ClaimedRun(msgspec.Struct, frozen=True):
-    """A run with everything its owner needs; secrets in `config` and `overrides` are sealed."""
+    """A run with everything its owner needs; secrets in `config` and `overrides` are sealed.
+
+    Its policy is read by its owner: one that this release cannot read must not keep others in the queue.
+    """
 
     lease: Lease
     workflow: str
@@ -54,8 +60,18 @@ class ClaimedRun(msgspec.Struct, frozen=True):
     losses: int
     config: Json
     overrides: Json
-    policy: Policy
+    pool: str
+    stored_policy: Json
     checkpoints: Mapping[str, Json]
+
+    @property
+    def policy(self) -> Policy:
+        """How it is to be run. Raises Invalid for one that a later release has stored, say."""
+        try:
+            return read_policy(self.stored_policy)
+        except ValidationError as error:
+            unreadable = Invalid(problems_of(error.errors())).under("policy")
+            raise unreadable from None
 
     def definition(self, vault: Vault) -> tuple[Json, list[str]]:
         """The config to run, its secrets in plain text, and these. Raises Invalid for those that cannot be opened."""
@@ -119,7 +135,8 @@ _TAKE = b"""
         where r.id = any(%(ids)s)
         and not exists (select from runs b where b.workflow_id = r.workflow_id and b.state = 'running' offset 0)
         returning r.id, r.token, r.workflow, r.workflow_id, r.connector, r.revision, r.trigger, r.scheduled_for,
-            r.queued_at, r.available_at, r.started_at, r.attempt, r.losses, r.overrides, r.policy, r.priority
+            r.queued_at, r.available_at, r.started_at, r.attempt, r.losses, r.overrides, r.policy, r.priority,
+            r.pool
     ), noted as (
         insert into run_attempts (run_id, token, attempt, worker, outcome, started_at)
         select id, token, attempt, %(worker)s, 'running', clock_timestamp() from taken
@@ -237,6 +254,7 @@ def _claimed(row: Mapping[str, Any], done: Mapping[str, Json]) -> ClaimedRun:
         losses=row["losses"],
         config=row["config"],
         overrides=row["overrides"],
-        policy=read_policy(row["policy"]),
+        pool=row["pool"],
+        stored_policy=row["policy"],
         checkpoints=done,
     )

@@ -10,7 +10,7 @@ from sqlalchemy import Row, func, select, text
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from service.runs.schemas import RunError
+from service.runs.schemas import RunError, read_error
 from service.runs.status import RunState
 from service.runs.tables import FailureRow, LogRow
 from service.workflows.documents import Json, merge_patch
@@ -140,7 +140,7 @@ def _untold(row: Row[*tuple[Any, ...]]) -> Untold:
         finished_at=row.finished_at,
         counts=row.counts,
         progress=row.progress,
-        error=None if row.error is None else RunError.model_validate(row.error),
+        error=read_error(row.error),
         config=row.config,
         overrides=row.overrides,
         given_up=row.given_up,

@@ -19,7 +19,7 @@ from connectors.errors import ConnectorError
 from service.app import Service, secret_keys
 from service.cli.serve import main
 from service.database.engine import Database
-from service.errors import Conflict, ServiceError
+from service.errors import Conflict, Invalid, ServiceError
 from service.runs import repository
 from service.runs.repository import ClaimRequest
 from service.runs.status import RunState
@@ -206,3 +206,16 @@ def test_an_embedded_service_makes_its_key_once(tmp_path: Path) -> None:
     assert [(file.name, file.stat().st_mode & 0o777) for file in tmp_path.iterdir()] == [("secret.key", 0o600)]
     given = Settings.model_validate({"data_dir": tmp_path, "secret_key": VAULT_KEY})
     assert list(secret_keys(given)) == [VAULT_KEY]
+
+
+@pytest.mark.parametrize("damaged", [b"", b"half a key", b"\xff" * 44])
+def test_a_damaged_key_is_told_by_its_file(tmp_path: Path, damaged: bytes) -> None:
+    (tmp_path / "secret.key").write_bytes(damaged)
+    with pytest.raises(Invalid, match=r"^HEADWATER_SECRET_KEY: .*secret\.key: holds no key; restore it from a backup"):
+        secret_keys(Settings(data_dir=tmp_path))
+
+
+def test_so_is_one_that_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "secret.key").mkdir()
+    with pytest.raises(Invalid, match=r"secret\.key: Is a directory; restore it"):
+        secret_keys(Settings(data_dir=tmp_path))

@@ -356,7 +356,7 @@ def test_patterns(pattern: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "pattern", ["(", "[a", "*", "a{2,1}", "(?P<x", "a{99999999999999999999}", "(" * 5000 + ")" * 5000]
+    "pattern", ["(", "[a", "*", "a{2,1}", "(?P<x", "a{0,99999999999999999999}", "(" * 999 + ")" * 999]
 )
 def test_patterns_that_are_none(pattern: str) -> None:
     [(path, message)] = problems({"includes": ["ok", pattern]}, FilterPattern).items()

@@ -28,6 +28,15 @@ from service.logs import (
 logger = logging.getLogger("service.test")
 
 
+class Unspeakable:
+    """As an object of a library whose connection is gone."""
+
+    def __str__(self) -> str:
+        raise AttributeError(self.__class__)
+
+    __repr__ = __str__
+
+
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
@@ -95,6 +104,13 @@ class TestLines:
     def test_a_line_that_does_not_fit_its_arguments_is_kept(self) -> None:
         record = logging.LogRecord("service", logging.INFO, "", 1, "took %d", ("three",), None)
         assert json.loads(JsonFormatter().format(record))["message"] == "took %d ('three',)"
+
+    def test_a_value_that_cannot_be_shown_ends_nothing(self, output: io.StringIO) -> None:
+        with bind_run("7", "shop", 1):
+            logger.info("closed %s", Unspeakable())
+            logger.info(Unspeakable())
+        told = "(with values that cannot be shown)"
+        assert [line["message"] for line in lines(output)] == [f"closed %s {told}", f"Unspeakable {told}"]
 
     def test_warnings_are_lines(self, output: io.StringIO) -> None:
         with warnings.catch_warnings():

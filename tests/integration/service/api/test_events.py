@@ -204,5 +204,5 @@ def test_a_notification_is_passed_on_at_once(
         assert [next(stream).kind, next(stream).kind] == ["state", "progress"]
         claim(database)
         eventually(lambda: services.feed.followers == 1)
-        threading.Timer(0.3, services.feed.notify, [run["id"]]).start()
+        threading.Timer(0.3, services.feed.notify).start()
         assert next(stream).data["state"] == "running"

@@ -20,6 +20,7 @@ from service.clock import now
 from service.database.engine import Database
 from tests.integration.service.api.keyed import migrated
 from tests.integration.service.api.serving import ADMIN_KEY, services_on, serving
+from tests.integration.service.workflows.makers import ask
 from tests.plain_http import NO_TLS
 from tests.postgres import Server
 
@@ -74,6 +75,24 @@ def test_a_key_is_made_listed_and_revoked(call: Call, store: Database) -> None:
     assert (created.action, created.via, revoked.action) == ("key.create", "command-line", "key.revoke")
     assert "@" in created.actor
     assert key[12:] not in str(created)
+
+
+REFUSE = """
+    create function refuse() returns trigger language plpgsql as
+        $$ begin raise exception 'not today' using errcode = '53100'; end $$;
+    create constraint trigger refuse after insert or update on api_keys deferrable initially deferred
+        for each row execute function refuse()"""
+
+
+def test_what_the_store_does_not_take_in_the_end_is_not_told_as_done(call: Call, store: Database) -> None:
+    prefix = call("keys", "create", "stays", "--role", "viewer")[1][:11]
+    ask(store, REFUSE)
+    try:
+        answers = [call("keys", "create", "lost", "--role", "viewer"), call("keys", "revoke", prefix)]
+    finally:
+        ask(store, "drop function refuse cascade")
+    assert [(code, out, "not today" in err) for code, out, err in answers] == [(1, "", True)] * 2
+    assert "usable" in next(line for line in call("keys", "list")[1].splitlines() if prefix in line)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 """Notifications, over lost connections too."""
 
+import errno
 import queue
+import selectors
 import time
 from collections.abc import Iterator
 
@@ -67,6 +69,26 @@ def test_after_a_lost_connection_every_channel_is_called_again(
     assert next_calls(heard, 2) == [("runs", ""), ("Workflows", "")]
     notify(empty_database_url, "runs", "again")
     assert next_calls(heard, 1) == [("runs", "again")]
+
+
+def test_a_process_without_a_file_to_spare_listens_again(
+    empty_database_url: str, heard: Heard, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    real, refusals = selectors.DefaultSelector, [OSError(errno.EMFILE, "Too many open files")]
+
+    def selector() -> selectors.BaseSelector:
+        if refusals:
+            raise refusals.pop()
+        return real()
+
+    monkeypatch.setattr(selectors, "DefaultSelector", selector)
+    listener = Listener(empty_database_url, ["runs"], lambda channel, payload: heard.put((channel, payload)))
+    listener.start()
+    assert next_calls(heard, 2) == [("runs", "")] * 2
+    notify(empty_database_url, "runs", "again")
+    assert next_calls(heard, 1) == [("runs", "again")]
+    listener.close()
+    assert "Cannot hear the notifications of the database" in caplog.text
 
 
 def test_a_handler_that_raises_hears_the_next_one(

@@ -57,6 +57,7 @@ def test_lost_entities_are_listed_and_judged(site: Site) -> None:
         ("unavailable", RunState.FAILED, ["retrying", "failed"], "The source does not answer"),
         ("wrong", RunState.FAILED, ["failed"], "The definition cannot be run"),
         ("exit", RunState.FAILED, ["retrying", "failed"], "The run broke off"),
+        ("unspeakable", RunState.FAILED, ["retrying", "failed"], "The run broke off"),
         ("curious", RunState.FAILED, ["failed"], "The run cannot go on"),
     ],
 )
@@ -228,17 +229,32 @@ def test_a_run_that_cannot_begin_fails(site: Site) -> None:
     broken = "insert into run_checkpoints (run_id, scope, records) values (:run, 'x', '[1]')"
     ask(site.database, broken, run=run_id)
     ask(site.database, "update runs set token = 1")
-    with working(site):
+    metrics = Metrics()
+    with working(site, metrics=metrics):
         run = site.ended(run_id)
     assert run.state is RunState.FAILED
     assert run.error is not None
     assert "AttributeError" in run.error.detail
+    assert b'headwater_runs_total{connector="misbehaving",state="failed"} 1.0' in metrics.render()
+
+
+def test_a_run_whose_policy_cannot_be_read_fails_and_holds_up_no_other(site: Site) -> None:
+    run_id, other = site.queue(policy={"priority": 1}), site.queue(name="other")
+    ask(site.database, 'update runs set policy = policy || \'{"isolation": "island"}\' where id = :run', run=run_id)
+    with working(site, worker_slots=1):
+        run = site.ended(run_id)
+        assert site.ended(other).state is RunState.SUCCEEDED
+    assert run.state is RunState.FAILED
+    assert run.error is not None
+    assert run.error.detail == "Invalid: policy.isolation: Input should be 'thread' or 'process'"
 
 
 def test_an_end_that_cannot_be_stored_fails_the_run(site: Site) -> None:
     ask(site.database, REFUSE)
-    with working(site):
+    metrics = Metrics()
+    with working(site, metrics=metrics):
         run = site.ended(site.queue())
     assert run.state is RunState.FAILED
     assert run.error is not None
     assert "could not be stored" in run.error.detail
+    assert b'headwater_runs_total{connector="misbehaving",state="failed"} 1.0' in metrics.render()

@@ -83,6 +83,15 @@ class TestRetry:
             new = RunRead.of(operations.retry(session, old.id))
         assert new.id != old.id
         assert (new.trigger, new.overrides, new.priority, new.attempt) == (Trigger.RETRY, {"threads": 8}, 4, 0)
+        assert new.connector == "postgres"
+
+    def test_it_is_a_run_of_the_connector_that_was_overridden(self, database: Database) -> None:
+        make(database)
+        old = run_now(database, source={"type": "mysql"})
+        [claimed] = claim(database)
+        end(database, claimed.lease, RunState.FAILED)
+        with database.session() as session:
+            assert RunRead.of(operations.retry(session, old.id)).connector == "mysql"
 
     def test_a_run_that_goes_on_is_a_conflict(self, database: Database) -> None:
         make(database)

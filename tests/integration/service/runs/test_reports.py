@@ -66,6 +66,18 @@ def test_one_takes_a_run_and_others_leave_it(database: Database) -> None:
     assert take(database) == []
 
 
+def test_an_error_that_was_edited_to_be_none_keeps_no_other_run_from_being_told(database: Database) -> None:
+    pipeline(database)
+    edited = start(database)
+    end(database, edited, RunState.FAILED)
+    ask(database, "update runs set error = '[1]'")
+    end(database, start(database))
+    assert [(each.state, each.error) for each in take(database)] == [
+        (RunState.FAILED, None),
+        (RunState.SUCCEEDED, None),
+    ]
+
+
 def test_what_could_not_be_told_is_tried_again_later_and_later(database: Database) -> None:
     pipeline(database)
     lease = start(database)

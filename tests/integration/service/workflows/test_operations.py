@@ -9,6 +9,7 @@ from service.errors import Conflict, Invalid, NotFound
 from service.workflows import operations, repository
 from service.workflows.documents import value_at
 from service.workflows.operations import Rules
+from service.workflows.schedule import AnySchedule
 from service.workflows.schemas import RevisionRead, WorkflowCreate, WorkflowPatch, WorkflowRead, read_policy
 from service.workflows.vault import MASK, Vault
 from tests.integration.service.workflows.makers import (
@@ -97,7 +98,7 @@ class TestCreate:
         assert value_at(WorkflowRead.of(row).config, PASSWORD) == "secret:shop"
 
     def test_the_schedule_is_checked_by_who_knows_schedules(self, database: Database) -> None:
-        def refuse(_: operations.AnySchedule) -> None:
+        def refuse(_: AnySchedule) -> None:
             raise Invalid([])
 
         rules = Rules(SmallChecker(), RULES.vault, refuse)

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.scheduling.catch_up import due_ticks
-from service.scheduling.triggers import AnySchedule, fires_at, ticks_after
-from service.workflows.schedule import AtSchedule, CronSchedule, IntervalSchedule
+from service.scheduling.triggers import fires_at, ticks_after
+from service.workflows.schedule import AnySchedule, AtSchedule, CronSchedule, IntervalSchedule
 from service.workflows.schemas import Misfire, Policy
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)

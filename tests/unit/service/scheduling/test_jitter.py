@@ -5,8 +5,8 @@ from uuid import UUID, uuid4
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.scheduling.triggers import AnySchedule, fires_at, next_ticks
-from service.workflows.schedule import AtSchedule, CronSchedule, IntervalSchedule
+from service.scheduling.triggers import fires_at, next_ticks
+from service.workflows.schedule import AnySchedule, AtSchedule, CronSchedule, IntervalSchedule
 
 NOW = datetime(2026, 11, 22, 1, tzinfo=UTC)
 SHOP = UUID("12345678-1234-5678-1234-567812345678")

@@ -11,14 +11,13 @@ from hypothesis import strategies as st
 from service.errors import Invalid
 from service.scheduling.triggers import (
     EPOCH,
-    AnySchedule,
     check_schedule,
     newest_ticks,
     next_ticks,
     ticks_after,
     ticks_between,
 )
-from service.workflows.schedule import AtSchedule, CronSchedule, IntervalSchedule
+from service.workflows.schedule import AnySchedule, AtSchedule, CronSchedule, IntervalSchedule
 from tests.unit.service.scheduling.expressions import (
     CRONS,
     DAY,

@@ -3,15 +3,18 @@
 import os
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from service.database.embedded import EmbeddedPostgres
+from service.database.embedded import EmbeddedPostgres, supervisor
 from service.errors import Conflict, Unavailable
 from tests.eventually import eventually
 from tests.integration.service.database.embedded.processes import holding, is_alive, read, wait_until_gone, write
+
+UNFORESEEN = "nobody thought of it"
 
 
 def wait_for_another(server: EmbeddedPostgres, pid: int) -> None:
@@ -45,6 +48,52 @@ def test_it_is_durable_private_and_apart_from_the_terminal(made_dir: Path) -> No
             psycopg.connect(server.url, password="wrong")
         assert (made_dir / "postgres" / "password").stat().st_mode & 0o777 == 0o600
         assert os.getsid(server.pid or 0) != os.getsid(0)
+
+
+def test_processes_of_any_name_are_beside_the_point(made_dir: Path, tmp_path: Path) -> None:
+    program = tmp_path / ("й" * 8)  # the system keeps 15 bytes of it: seven letters and a half
+    program.symlink_to(sys.executable)
+    waiting = "import sys; print(flush=True); sys.stdin.read()"
+    command = [str(program), "-I", "-S", "-c", waiting]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        assert Path(f"/proc/{process.pid}/comm").read_bytes() == "й".encode() * 7 + b"\xd0\n"
+        with EmbeddedPostgres(made_dir) as server:
+            write(server.url, "started")
+            assert read(server.url) == ["started"]
+        process.communicate()
+
+
+def test_whatever_keeps_it_from_starting_is_told_to_who_waits(
+    made_dir: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def clear(_data: Path, _sockets: Path) -> None:
+        raise LookupError(UNFORESEEN)
+
+    monkeypatch.setattr(supervisor, "clear_leftovers", clear)
+    with pytest.raises(Unavailable, match=f"does not start: LookupError: {UNFORESEEN}"):
+        EmbeddedPostgres(made_dir).start()
+    assert "The embedded database does not start" in caplog.text
+
+
+def test_it_comes_back_after_an_error_that_nobody_thought_of(
+    made_dir: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    real, errors = supervisor.clear_leftovers, [LookupError(UNFORESEEN)]
+
+    def clear(data: Path, sockets: Path) -> None:
+        if errors:
+            raise errors.pop()
+        real(data, sockets)
+
+    with EmbeddedPostgres(made_dir) as server:
+        write(server.url, "kept")
+        monkeypatch.setattr(supervisor, "clear_leftovers", clear)
+        pid = server.pid or 0
+        os.kill(pid, signal.SIGKILL)
+        wait_for_another(server, pid)
+    assert UNFORESEEN in caplog.text
 
 
 def test_a_killed_server_comes_back_with_its_data(made_dir: Path) -> None:
