@@ -10,6 +10,7 @@ ConnectorError
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 
 import msgspec
 
@@ -96,5 +97,7 @@ def advice_of(error: BaseException) -> str | None:
 
 def cause_of(error: BaseException) -> str:
     """One line that says what went wrong, for failures and logs."""
-    text = str(error).strip()
+    text = "it cannot say what went wrong"
+    with suppress(Exception):  # a library's own error may raise when it is asked for its message
+        text = str(error).strip()
     return text if isinstance(error, ConnectorError) and text else f"{type(error).__name__}: {text or 'no message'}"

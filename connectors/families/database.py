@@ -298,7 +298,11 @@ class DatabaseWalk:
     def tables_gone(self, schema: SchemaItem, complete: bool) -> Iterator[Record]:
         """What to delete below a schema: only when every table and view of it was listed."""
         everything = self._options.include_tables or self._options.include_views
-        if self._options.mark_deleted_tables and complete and everything and not schema.unlisted:
+        if not self._options.mark_deleted_tables or not complete or not everything or schema.unlisted:
+            return
+        if schema.row.in_part:
+            logger.info("markDeletedTables has no effect in %s: not all of its tables are listed", schema.fqn)
+        else:
             scope = _scope(schema.fqn, "databaseSchema", CreateTableRequest, schema.seen_tables)
             yield from self._missing.unless(schema.row.tables_need, scope)
 

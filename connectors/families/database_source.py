@@ -36,7 +36,7 @@ class Database(msgspec.Struct, frozen=True):
 
 
 class Schema(msgspec.Struct, frozen=True):
-    """A schema as its system describes it.
+    """A schema as its system describes it. Of one that is read `in_part`, not all tables are listed: none is deleted.
 
     `tables_need` and `routines_need` are rights that the user lacks to see all of them, written as the statements that
     give them: none is deleted then.
@@ -47,6 +47,7 @@ class Schema(msgspec.Struct, frozen=True):
     owner: str | None = None
     tables_need: str | None = None
     routines_need: str | None = None
+    in_part: bool = False
 
 
 class ForeignKey(msgspec.Struct, frozen=True):

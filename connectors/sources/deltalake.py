@@ -55,7 +55,7 @@ class DeltaLakeSource:
     def schemas(self, _database: str) -> Iterator[Schema]:
         """The schemas."""
         for name in self._places.schemas():
-            yield Schema(name)
+            yield Schema(name, in_part=self._places.tables_in_part)
 
     def tables(self, _database: str, schema: str) -> Iterator[Table]:
         """The tables of one schema.

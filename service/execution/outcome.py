@@ -1,7 +1,6 @@
 """What becomes of a run, judged by how its attempt ended."""
 
 import hashlib
-import logging
 from collections.abc import Callable
 from uuid import UUID
 
@@ -39,8 +38,6 @@ TIMED_OUT = "The run took too long"
 TIMEOUT_ADVICE = "raise policy.timeoutSeconds, or have the run find less: filter patterns leave schemas and tables out"
 SOME_FAILED, TOO_MANY_FAILED = "Some entities failed", "Too many entities failed"
 NEVER_RETRIED = (ConfigurationError, FatalError)
-
-logger = logging.getLogger(__name__)
 
 
 class Finished(msgspec.Struct, frozen=True):
@@ -115,7 +112,7 @@ def of_error(error: BaseException, stop: Stop | None, policy: Policy, run_id: UU
 def error_document(error: BaseException) -> RunError:
     """The error as the API shows it."""
     title = next((title for kind, title in TITLES if isinstance(error, kind)), "The run broke off")
-    return RunError(title=title, detail=_cause_of(error), advice=advice_of(error))
+    return RunError(title=title, detail=cause_of(error), advice=advice_of(error))
 
 
 def redacted(outcome: Outcome, redact: Callable[[str], str]) -> Outcome:
@@ -132,15 +129,6 @@ def retry_delay(policy: Policy, run_id: UUID, attempt: int) -> float:
     delay = min(policy.retry_delay_seconds * policy.retry_backoff ** (attempt - 1), MAX_DELAY_SECONDS)
     digest = hashlib.blake2b(f"{run_id}/{attempt}".encode(), digest_size=4).digest()
     return delay * (1 + JITTER * int.from_bytes(digest) / 2**32)
-
-
-def _cause_of(error: BaseException) -> str:
-    """What went wrong, in words, whatever a library's own error does when it is asked for them."""
-    try:
-        return cause_of(error)
-    except Exception:
-        logger.debug("An error cannot say what it is", exc_info=True)
-        return f"{type(error).__name__}, which cannot say what went wrong"
 
 
 def _line(error: RunError) -> str:

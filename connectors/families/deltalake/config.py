@@ -69,7 +69,7 @@ class DeltaLakeConfig(DatabaseConnection):
 
     In a folder, each folder below it is a schema (`sales.db` is `sales`), and what lies in it directly belongs to
     the schema `default`; it has to lie where the service may read. In S3 a bucket is a schema, and a table is named
-    by its path below the prefix.
+    by its path below the prefix; with one, tables are never deleted, as what others call so may lie below another.
     """
 
     type: Literal["DeltaLake"] = "DeltaLake"

@@ -38,11 +38,16 @@ class Left(msgspec.Struct, frozen=True):
 
 
 class Places(Protocol):
-    """One run's view of where tables lie; `in_part` says that `schemas` gives only some of them."""
+    """One run's view of where tables lie; `in_part` and `tables_in_part` say that a listing gives only some of them."""
 
     @property
     def in_part(self) -> bool:
         """Whether the definition names one."""
+        ...
+
+    @property
+    def tables_in_part(self) -> bool:
+        """Whether it says where in a schema tables are looked for."""
         ...
 
     def schemas(self) -> Iterator[str]:
@@ -67,6 +72,11 @@ class Folders:
 
     @property
     def in_part(self) -> bool:
+        """See Places."""
+        return False
+
+    @property
+    def tables_in_part(self) -> bool:
         """See Places."""
         return False
 
@@ -191,6 +201,11 @@ class Buckets:
     def in_part(self) -> bool:
         """See Places."""
         return bool(self._source.bucket_name)
+
+    @property
+    def tables_in_part(self) -> bool:
+        """See Places."""
+        return bool(self._source.prefix)
 
     def schemas(self) -> Iterator[str]:
         """See Places."""

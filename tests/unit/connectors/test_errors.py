@@ -64,3 +64,14 @@ def test_problems_may_come_from_a_generator() -> None:
 def test_what_a_failure_says(error: BaseException, cause: str, advice: str | None) -> None:
     assert cause_of(error) == cause
     assert advice_of(error) == advice
+
+
+class Unspeakable(Exception):
+    """As a driver's error that asks a closed connection for its message."""
+
+    def __str__(self) -> str:
+        raise AttributeError(self.args)
+
+
+def test_an_error_that_cannot_say_what_it_is_is_named() -> None:
+    assert cause_of(Unspeakable()) == "Unspeakable: it cannot say what went wrong"

@@ -132,7 +132,7 @@ def test_buckets_are_schemas(moto_server: str) -> None:
     assert {schema.name for schema in walked.sink.only(CreateDatabaseSchemaRequest)} == {bucket, other}
     given = in_s3(account, bucketName=bucket, prefix="/warehouse/")
     walked = run(context(given, markDeletedSchemas=True))
-    assert {scope.entity for scope in walked.sink.only(DeletionScope)} == {"table", "storedProcedure"}
+    assert {scope.entity for scope in walked.sink.only(DeletionScope)} == {"storedProcedure"}, "there may be others"
     found = tables(walked)
     assert set(found) == {"marks", "old/marks", "orders"}
     assert found["orders"]["locationPath"] == f"s3://{bucket}/warehouse/orders"

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from connectors.errors import ConnectorError
-from connectors.families.database_source import Database
+from connectors.families.database_source import Database, Schema
 from connectors.models.database import TableType
 from connectors.models.records import DeletionScope
-from tests.in_memory import MemorySource, StoredDatabase, memory, routine, schema, table, walk
+from tests.in_memory import MemorySource, StoredDatabase, StoredSchema, memory, routine, schema, table, walk
 
 EVERYTHING = {
     "markDeletedTables": True,
@@ -159,6 +159,12 @@ def test_a_database_that_is_closed_to_us_is_not_taken_for_gone() -> None:
 def test_other_schemas_are_left_alone_by_a_definition_that_names_one(caplog: pytest.LogCaptureFixture) -> None:
     assert set(scopes(memory(schema("sales"), in_part=True), EVERYTHING)) == {TABLES, ROUTINES, DATABASES}
     assert "markDeletedSchemas has no effect in svc.shop" in caplog.text
+
+
+def test_tables_are_left_alone_where_not_all_are_listed() -> None:
+    in_part = StoredDatabase(Database("shop"), (StoredSchema(Schema("sales", in_part=True)),))
+    found = scopes(MemorySource((in_part,)), EVERYTHING)
+    assert set(found) == {ROUTINES, SCHEMAS, DATABASES}
 
 
 def test_other_databases_are_left_alone_by_a_definition_that_names_one(caplog: pytest.LogCaptureFixture) -> None:

@@ -50,20 +50,6 @@ ERRORS = (
 )
 
 
-class Unspeakable(Exception):
-    """As a driver's error that asks a closed connection for its message."""
-
-    def __str__(self) -> str:
-        raise AttributeError(self.args)
-
-
-def test_an_error_that_cannot_say_what_it_is_is_an_outcome_all_the_same() -> None:
-    outcome = of_error(Unspeakable(), None, POLICY, RUN, POLICY.max_attempts)
-    assert isinstance(outcome, Finished)
-    assert outcome.error is not None
-    assert outcome.error.detail == "Unspeakable, which cannot say what went wrong"
-
-
 @given(
     delay=st.floats(0, 86400),
     backoff=st.floats(1, 10),
