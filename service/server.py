@@ -64,6 +64,16 @@ class Connection(H11Protocol):
             self._watch()
 
     @override
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP; in the midst of a request, whatever was to answer it has nobody left to tell."""
+        if not self.is_idle:
+            self.cycle.disconnected = True
+            if self.cycle.response_started:
+                self.transport.abort()
+                return
+        super().send_400_response(msg)
+
+    @override
     def pause_writing(self) -> None:
         """Have the client read on, or what answers it would wait for ever."""
         super().pause_writing()

@@ -1,9 +1,10 @@
 """Connections that would hold the service up: slow ones, idle ones, too many."""
 
+import logging
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from itertools import repeat
 
@@ -236,3 +237,20 @@ def test_more_requests_than_there_may_be_connections_are_refused(served: Served)
         served.release.set()
         assert all(one.recv(100).startswith(b"HTTP/1.1 200") for one in waiting)
         eventually(lambda: served.get() == 200)
+
+
+@pytest.mark.parametrize("path", ["/now", "/wait", "/flood"])
+def test_a_body_that_is_no_http_ends_its_request_without_an_error_of_ours(
+    served: Served, path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    head = f"GET {path} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+    with served.connect(head) as connection:
+        if path == "/flood":
+            assert connection.recv(1000), "its answer has begun"
+        connection.sendall(b"zz\r\n")
+        with suppress(ConnectionResetError):
+            while connection.recv(100_000):
+                continue
+    served.release.set()
+    eventually(lambda: not served.server.server_state.tasks)
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
