@@ -1,5 +1,6 @@
 """Files of this machine that a definition may name as a source: those below the folders that the operator allows."""
 
+from contextlib import suppress
 from os import lstat, sep
 from os.path import realpath
 from pathlib import Path, PurePath
@@ -7,6 +8,11 @@ from stat import S_ISLNK
 
 import msgspec
 from pydantic import ValidationInfo
+
+from connectors.errors import shortened
+
+# Less than Linux takes (4096), as the folder is written before it.
+LONGEST_PATH = 3000
 
 
 class SourceFiles(msgspec.Struct, frozen=True):
@@ -23,7 +29,7 @@ class SourceFiles(msgspec.Struct, frozen=True):
         """Where `path` lies, without a link on the way from its folder; a relative one begins at the first folder.
 
         Raises:
-            ValueError: It lies below none of the folders; says what to do.
+            ValueError: It lies below none of the folders, or can be nobody's path; says what to do.
         """
         if self.folders is None:
             return _resolved(Path(path))
@@ -32,10 +38,15 @@ class SourceFiles(msgspec.Struct, frozen=True):
         roots = [realpath(folder) for folder in self.folders]
         found = _resolved(Path(*roots[:1], path))
         if not any(lies_below(str(found), root) for root in roots):
-            allowed = " or ".join(map(str, roots)) or "no folder at all"
-            msg = f"{path!r} does not lie below {allowed}; move it there, or have HEADWATER_SOURCE_DIRS allow its place"
+            where = f"{shortened(path)!r} does not lie below {self.allowed}"
+            msg = f"{where}; move it there, or have HEADWATER_SOURCE_DIRS allow its place"
             raise ValueError(msg)
         return found
+
+    @property
+    def allowed(self) -> str:
+        """The folders, as an error names them."""
+        return " or ".join(realpath(folder) for folder in self.folders or ()) or "no folder at all"
 
     def _plainly(self, path: str) -> str | None:
         """Where `path` lies, if it names a folder and stays below it; None if that takes more to tell."""
@@ -57,7 +68,7 @@ def stays_below(folder: Path, path: str) -> bool:
     That is a fraction of the work of following it, which starts at the root of the file system; every run asks.
     """
     parts = PurePath(path).parts
-    if path.startswith(sep) or ".." in parts or "\0" in path:
+    if path.startswith(sep) or ".." in parts or "\0" in path or len(path) > LONGEST_PATH:
         return False
     place = str(folder)
     try:
@@ -67,17 +78,27 @@ def stays_below(folder: Path, path: str) -> bool:
                 return False
     except (FileNotFoundError, NotADirectoryError):  # nor is there anything below
         return True
-    except OSError:
+    except (OSError, ValueError):
         return False
     return True
 
 
 def _resolved(path: Path) -> Path:
-    try:
-        return path.resolve()
-    except (OSError, RuntimeError, ValueError) as error:  # links that go round in circles, a null byte
-        msg = f"{str(path)!r} is not a path that can be followed: {error}; correct it"
-        raise ValueError(msg) from None
+    """Raises ValueError where no file can be: links that go round in circles, a null byte, a name that is too long."""
+    reason = f"it is longer than {LONGEST_PATH} characters"
+    if len(str(path)) <= LONGEST_PATH:
+        try:
+            found = path.resolve()
+            with suppress(FileNotFoundError, NotADirectoryError, PermissionError):  # told by whoever opens it
+                found.stat()
+        except OSError as error:
+            reason = error.strerror or str(error)
+        except (RuntimeError, ValueError) as error:
+            reason = str(error)
+        else:
+            return found
+    msg = f"{shortened(str(path))!r} is not a path that can be followed: {shortened(reason)}; correct it"
+    raise ValueError(msg)
 
 
 EVERY_FILE = SourceFiles()

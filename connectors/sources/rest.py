@@ -66,11 +66,16 @@ class SchemaPlace(Model):
             raise ValueError(msg)
         return given
 
+    @field_validator("open_api_schema_file_path")
+    @classmethod
+    def _may_be_read(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None:
+            allowed_files(info).check(value)
+        return value
+
     @model_validator(mode="after")
-    def _may_be_read(self, info: ValidationInfo) -> "SchemaPlace":
+    def _knows_its_files(self, info: ValidationInfo) -> "SchemaPlace":
         self._files = allowed_files(info)
-        if self.open_api_schema_file_path is not None:
-            self._files.check(self.open_api_schema_file_path)
         return self
 
     def file(self, config: "RestConfig") -> WholeFile:

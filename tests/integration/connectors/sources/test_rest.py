@@ -311,7 +311,11 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
         f"{PLACE}.openAPISchemaS3URL",
         "is not the address of an object in S3",
     ),
-    ({"openAPISchemaConnection": {"openAPISchemaFilePath": "/etc/passwd"}}, PLACE, "does not lie below"),
+    (
+        {"openAPISchemaConnection": {"openAPISchemaFilePath": "/etc/passwd"}},
+        f"{PLACE}.openAPISchemaFilePath",
+        "does not lie below",
+    ),
     (
         {"openAPISchemaConnection": {"openAPISchemaURL": "http://h/a"}, "token": "é"},
         "source.serviceConnection.config.token",
