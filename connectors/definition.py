@@ -24,6 +24,7 @@ from connectors.errors import ConfigurationError
 from connectors.expression_size import require_bounded
 from connectors.expressions import matcher
 from connectors.models.names import split_fqn
+from connectors.pem import PemTexts
 from connectors.ports import check_host_and_port, shown
 from connectors.problems import problems_of
 from connectors.source_files import EVERY_FILE, SourceFiles
@@ -205,7 +206,7 @@ class SecurityConfig(Model):
         return value
 
 
-class TlsConfig(Model):
+class TlsConfig(PemTexts, Model):
     """Certificates and key, each as PEM text or as the path of a PEM file."""
 
     ca_certificate: SecretStr | None = None

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import httpx
 import msgspec
-from pydantic import SecretStr
 
 from connectors.definition import TlsConfig, VerifySsl
 from connectors.errors import ConfigurationError
@@ -47,24 +46,23 @@ def tls_context(address: str, verify: VerifySsl, given: TlsConfig | None, keys: 
     if verify == "ignore":
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-    if config.ssl_certificate is not None:
-        _show(context, config.ssl_certificate, config.ssl_key, keys)
+    own = config.pem(config.ssl_certificate, keys.certificate)
+    if own is not None:
+        _show(context, own, config.pem(config.ssl_key, keys.private_key), keys)
     return context
 
 
 def _trusting(config: TlsConfig, keys: TlsKeys, *, only_given: bool) -> ssl.SSLContext:
-    if config.ca_certificate is None or not only_given:
+    text = config.pem(config.ca_certificate, keys.authority) if only_given else None
+    if text is None:
         return httpx.create_ssl_context()
-    text = config.ca_certificate.get_secret_value()
     try:
-        if _is_pem(text):
-            return ssl.create_default_context(cadata=text)
-        return ssl.create_default_context(cafile=text)
+        return ssl.create_default_context(cadata=text)
     except (OSError, ValueError) as error:
         raise _unusable(error, keys.authority, "certificate") from error
 
 
-def _show(context: ssl.SSLContext, certificate: SecretStr, key: SecretStr | None, keys: TlsKeys) -> None:
+def _show(context: ssl.SSLContext, certificate: str, key: str | None, keys: TlsKeys) -> None:
     with ExitStack() as stack:
         certificate_file = stack.enter_context(_as_file(certificate))
         key_file = stack.enter_context(_as_file(key)) if key else None
@@ -75,20 +73,12 @@ def _show(context: ssl.SSLContext, certificate: SecretStr, key: SecretStr | None
 
 
 @contextmanager
-def _as_file(secret: SecretStr) -> Generator[str, None, None]:
+def _as_file(text: str) -> Generator[str, None, None]:
     """OpenSSL reads keys from files only: text is lent to it in one that only we can read."""
-    text = secret.get_secret_value()
-    if not _is_pem(text):
-        yield text
-        return
     with tempfile.TemporaryDirectory(prefix="headwater-tls-") as folder:
         file = Path(folder, "pem")
-        file.write_text(text, encoding="ascii", errors="replace")
+        file.write_text(text, encoding="ascii")
         yield str(file)
-
-
-def _is_pem(text: str) -> bool:
-    return "-----BEGIN" in text
 
 
 def _unusable(error: Exception, path: str, what: str) -> ConfigurationError:

@@ -8,9 +8,10 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from connectors.definition import Model, TlsConfig, Unused
 from connectors.families.search import SearchConnection
 from connectors.http.tls import TlsKeys
+from connectors.pem import PemTexts
 
 
-class Certificates(Model):
+class Certificates(PemTexts, Model):
     """PEM files that the service may read (`...Path`), or their texts (`...Value`)."""
 
     ca_cert_path: SecretStr | None = None
@@ -44,7 +45,7 @@ class Certificates(Model):
         """The same by the names that all connections have in common."""
         given = self._paths() if any(self._paths()) else self._values()
         names = ("caCertificate", "sslCertificate", "sslKey")
-        return TlsConfig.model_validate(dict(zip(names, given, strict=True)))
+        return TlsConfig.model_validate(dict(zip(names, given, strict=True)), context=self.files)
 
     @property
     def tls_keys(self) -> TlsKeys:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from connectors.cancellation import Cancellation
 from connectors.errors import ConnectorError, FatalError, SourceUnavailable
-from connectors.families.kafka.config import SASL, KafkaProtocolConfig
+from connectors.families.kafka.config import OWN_KEYS, SASL, KafkaProtocolConfig
 from connectors.families.messaging import Topic
 from connectors.models.messaging import CleanupPolicy
 from connectors.report import Observer
@@ -26,7 +26,6 @@ SLACK_SECONDS = 5.0
 BATCH = 200
 POLICIES: tuple[CleanupPolicy, ...] = ("compact", "delete")
 SET_FOR_THE_TOPIC = 1
-PEM_MARK = "-----BEGIN"
 LOGIN = "correct saslUsername, saslPassword, saslMechanism and securityProtocol, or consumerConfigSSL"
 ADVICE = {
     "TOPIC_AUTHORIZATION_FAILED": "allow the user Describe and DescribeConfigs on its topics",
@@ -57,8 +56,8 @@ class Brokers:
         self._refused: KafkaError | None = None
         self._down_since: float | None = None
         self._unreachable: str | None = None
+        heard = {**settings(config), "error_cb": self.heard}
         try:
-            heard = {**settings(config), "error_cb": self.heard}
             self._admin = cast("Any", admin).AdminClient(heard, logger=logger)
         except Exception as error:
             msg = f"the settings for {self._address} are not taken: {error}"
@@ -204,7 +203,7 @@ def topic_of(name: str, partitions: int, copies: int, settings_of: Mapping[str, 
 
 
 def settings(config: KafkaProtocolConfig) -> dict[str, Any]:
-    """The connection in librdkafka's words."""
+    """The connection in librdkafka's words; raises ConfigurationError for certificates that are none."""
     found: dict[str, Any] = {
         **config.consumer_config,
         "bootstrap.servers": config.bootstrap_servers,
@@ -220,8 +219,9 @@ def settings(config: KafkaProtocolConfig) -> dict[str, Any]:
     if tls is not None:
         given = {"ssl.ca": tls.ca_certificate, "ssl.certificate": tls.ssl_certificate, "ssl.key": tls.ssl_key}
         for key, secret in given.items():
-            if text := secret.get_secret_value().strip() if secret else "":
-                found[f"{key}.pem" if PEM_MARK in text else f"{key}.location"] = text
+            text = tls.pem(secret, OWN_KEYS[f"{key}.location"])
+            if text is not None:
+                found[f"{key}.pem"] = text
     return found
 
 

@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, cast
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from connectors.definition import FilterPattern, TlsConfig, Unused
 from connectors.families.addresses import split_address
 from connectors.families.database_options import DatabaseConnection
 from connectors.families.password_auth import PasswordAuth
 from connectors.families.postgres.dialect import POSTGRES, Dialect
+from connectors.source_files import SourceFiles, allowed_files
 
 SslMode = Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
 SSL_MODES: tuple[SslMode, ...] = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
@@ -25,6 +26,9 @@ KEYWORDS = frozenset(
         "sslrootcert", "sslsni", "target_session_attrs", "tcp_user_timeout",
     }
 )  # fmt: skip
+# Files and folders, which are to lie where the service may read.
+PATHS = frozenset({"sslcert", "sslcrl", "sslcrldir", "sslkey", "sslrootcert"})
+SYSTEM = "system"  # for `sslrootcert`: whom the operating system trusts
 NUMBERS = frozenset(
     {"connect_timeout", "keepalives", "keepalives_count", "keepalives_idle", "keepalives_interval", "tcp_user_timeout"}
 )
@@ -69,10 +73,10 @@ class ServerConfig(DatabaseConnection):
 
     @field_validator("connection_options", "connection_arguments")
     @classmethod
-    def _are_keywords(cls, value: dict[str, Keyword]) -> dict[str, Keyword]:
+    def _are_keywords(cls, value: dict[str, Keyword], info: ValidationInfo) -> dict[str, Keyword]:
         for key, item in value.items():
             check_keyword(key, item)
-        return value
+        return {key: _placed(key, item, allowed_files(info)) for key, item in value.items()}
 
     @property
     def address(self) -> tuple[str, int]:
@@ -154,6 +158,17 @@ def check_keyword(key: str, value: Keyword) -> None:
     if key == "client_encoding" and str(value).lower().replace("-", "") not in {"utf8", "unicode", "auto"}:
         msg = f"client_encoding {value!r} cannot be used: names are read as utf8; remove it"
         raise ValueError(msg)
+
+
+def _placed(key: str, value: Keyword, files: SourceFiles) -> Keyword:
+    """The same; where it is a path, without a link that could be turned elsewhere. Raises ValueError."""
+    if key not in PATHS or value in {"", SYSTEM}:
+        return value
+    try:
+        return str(files.place(_text(value)))
+    except ValueError as error:
+        msg = f"{key} {error}"
+        raise ValueError(msg) from None
 
 
 def _text(value: Keyword) -> str:

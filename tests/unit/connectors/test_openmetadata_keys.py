@@ -282,14 +282,14 @@ def test_the_stricter_of_two_ssl_modes_holds() -> None:
 
 def test_certificates_are_text_or_files(tmp_path: Path) -> None:
     authority = tmp_path / "ca.pem"
-    authority.touch()
-    pem = "-----BEGIN KEY-----"
+    pem = "-----BEGIN CERTIFICATE-----\nabc\n-----END CERTIFICATE-----\n"
+    authority.write_text(pem, encoding="ascii")
     given = {**ADDRESS, "sslConfig": {"caCertificate": str(authority), "sslCertificate": None, "sslKey": pem}}
     with certificate_files(MysqlConfig.model_validate(given).certificates) as files:
-        assert files["sslrootcert"] == str(authority)
-        assert Path(files["sslkey"]).read_text() == f"{pem}\n"
         assert set(files) == {"sslrootcert", "sslkey"}
-    assert not Path(files["sslkey"]).exists()
+        for path in map(Path, files.values()):
+            assert (path.read_text(encoding="ascii"), path.stat().st_mode & 0o777) == (pem, 0o600)
+    assert not any(Path(path).exists() for path in files.values())
 
 
 @pytest.mark.parametrize(

@@ -278,7 +278,8 @@ def test_brokers_that_refuse_the_login(silent: str) -> None:
 PEM = "-----BEGIN CERTIFICATE-----\nabc\n-----END CERTIFICATE-----"
 
 
-def test_the_connection_in_the_drivers_words() -> None:
+def test_the_connection_in_the_drivers_words(tmp_path: Path) -> None:
+    (tmp_path / "key.pem").write_text(f"The key\n{PEM}", encoding="ascii")
     config = parse(
         KafkaConfig,
         {
@@ -288,7 +289,7 @@ def test_the_connection_in_the_drivers_words() -> None:
             "saslUsername": "u",
             "saslPassword": "p",
             "consumerConfig": {"client.id": "headwater"},
-            "consumerConfigSSL": {"caCertificate": PEM, "sslKey": "/etc/key.pem"},
+            "consumerConfigSSL": {"caCertificate": PEM, "sslKey": str(tmp_path / "key.pem")},
         },
     )
     assert settings(config) == {
@@ -298,13 +299,13 @@ def test_the_connection_in_the_drivers_words() -> None:
         "sasl.mechanism": "SCRAM-SHA-512",
         "sasl.username": "u",
         "sasl.password": "p",
-        "ssl.ca.pem": PEM,
-        "ssl.key.location": "/etc/key.pem",
+        "ssl.ca.pem": f"{PEM}\n",
+        "ssl.key.pem": f"{PEM}\n",
     }
 
 
 def test_certificates_that_are_none_are_refused() -> None:
-    given = {"bootstrapServers": "a", "securityProtocol": "SSL", "consumerConfigSSL": {"caCertificate": "/nowhere"}}
+    given = {"bootstrapServers": "a", "securityProtocol": "SSL", "consumerConfigSSL": {"caCertificate": PEM}}
     with pytest.raises(FatalError, match="are not taken") as caught:
         Brokers(parse(KafkaConfig, given), Report(), Cancellation())
     assert "consumerConfigSSL" in (caught.value.advice or "")
