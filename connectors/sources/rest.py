@@ -14,20 +14,17 @@ from connectors.families.aws import AwsCredentials, require_boto3
 from connectors.families.openapi.document import Description
 from connectors.families.openapi.text import parse
 from connectors.families.rest import RestLimits
-from connectors.families.whole_files import (
-    AT_ONCE,
-    LIMITS,
-    HttpFile,
-    LocalFile,
-    S3File,
-    WholeFile,
-    http_address,
-    s3_address,
-)
+from connectors.families.whole_files import HttpFile, LocalFile, S3File, WholeFile, http_address, s3_address
+from connectors.http.retry import RetryPolicy
 from connectors.report import Report
 from connectors.source_files import SourceFiles, allowed_files
 
 STEP_SECONDS = 30.0
+# Large ones have 10 to 20 MB; as values a document can take twenty times its bytes.
+MOST_BYTES = 32 * 1024**2
+LIMITS = RestLimits(connections=1, answer_bytes=MOST_BYTES)
+# Who waits for a test wants to hear of a server that is away at once.
+AT_ONCE = RestLimits(connections=1, answer_bytes=MOST_BYTES, retry=RetryPolicy(tries=1, few_tries=1))
 PLACE = "openAPISchemaConnection"
 URL, PATH, OBJECT = "openAPISchemaURL", "openAPISchemaFilePath", "openAPISchemaS3URL"
 

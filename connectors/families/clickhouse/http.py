@@ -21,6 +21,8 @@ READ_SECONDS = 300.0
 CONNECTIONS = 64
 LONGEST_ERROR = 4096
 SHORTEST_SECRET = 4
+# A row has a table's statement at most; as values one can take twenty times its bytes.
+LONGEST_LINE = 16 * 1024**2
 # The line of names tells an answer without rows from no answer at all, such as that of a proxy.
 FORMAT = "JSONCompactEachRowWithNames"
 OWN_HEADER = "x-clickhouse-"
@@ -114,8 +116,7 @@ class Client:
 
     def _decoded(self, response: httpx.Response, subject: str) -> Generator[Row]:
         width: int | None = None
-        for line in response.iter_lines():
-            self._cancellation.check()
+        for line in self._lines(response, subject):
             if not line:
                 continue
             try:
@@ -131,6 +132,27 @@ class Client:
         if not width:
             nothing = "an empty answer"
             raise self._unreadable(nothing, response, subject)
+
+    def _lines(self, response: httpx.Response, subject: str) -> Generator[str]:
+        """The lines of an answer, none of which may take all memory."""
+        begun = bytearray()
+        for part in response.iter_bytes():
+            self._cancellation.check()
+            first, *more = part.split(b"\n")
+            begun += first
+            for following in more:
+                yield self._line(begun, subject)
+                begun = bytearray(following)
+            if len(begun) > LONGEST_LINE:
+                break
+        yield self._line(begun, subject)
+
+    def _line(self, line: bytearray, subject: str) -> str:
+        self._cancellation.check()
+        if len(line) > LONGEST_LINE:
+            msg = f"{subject}: a row of {self._address.host_port} is longer than {LONGEST_LINE} bytes"
+            raise ConnectorError(msg, "see whether hostPort is right, and what stands before the server")
+        return line.decode(errors="replace")
 
     def _unreadable(self, text: str, response: httpx.Response, subject: str) -> ConnectorError:
         text = self._hiding(text)

@@ -1,5 +1,6 @@
 """The connector against ClickHouse's engine, and against recorded answers for what that engine alone does not say."""
 
+import gzip
 import json
 import re
 import threading
@@ -16,7 +17,7 @@ from connectors.cancellation import Cancellation
 from connectors.connector import RunContext
 from connectors.errors import ConnectorError, FatalError, RunCancelled, SourceUnavailable
 from connectors.families.clickhouse.config import ClickhouseConfig
-from connectors.families.clickhouse.http import Client
+from connectors.families.clickhouse.http import LONGEST_LINE, Client
 from connectors.families.database_options import DatabaseMetadata
 from connectors.models.database import CreateDatabaseSchemaRequest, CreateTableRequest
 from connectors.models.records import DeletionScope
@@ -206,6 +207,24 @@ def test_what_a_server_says(
     assert type(caught.value) is error
     assert advice in str(getattr(caught.value, "advice", ""))
     assert "the-password" not in str(caught.value)
+
+
+@pytest.mark.parametrize("before", [b"", NAMES + b'["a", ""]\n'])
+def test_a_row_that_would_take_all_memory_is_not_read_to_its_end(answers: Callable[..., str], before: bytes) -> None:
+    said = gzip.compress(before + b'["' + b"a" * (LONGEST_LINE + 1024**2), 1)
+    given = context(answers(200, said, {**OWN, "Content-Encoding": "gzip"}))
+    with open_source(given) as source, pytest.raises(ConnectorError, match="is longer than 16777216 bytes") as caught:
+        source.schemas("default")
+    assert "hostPort" in str(caught.value.advice)
+
+
+def test_a_long_row_is_one_row_whatever_it_holds(answers: Callable[..., str]) -> None:
+    text = "\u2028 \x85 é" * 200_000
+    said = [["name", "comment"], ["shop", text], ["last", ""]]
+    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in said).encode()
+    given = context(answers(200, lines, OWN))
+    with closing(Client(given.connection, given.report, given.cancellation)) as client:
+        assert list(client.rows("rows", "SELECT 1")) == [("shop", text), ("last", "")]
 
 
 def test_a_server_that_hangs(answers: Callable[..., str]) -> None:

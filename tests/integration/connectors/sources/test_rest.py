@@ -1,5 +1,6 @@
 """Descriptions of APIs: what is sent of them, where they may lie, and what goes wrong."""
 
+import gzip
 import json
 import socket
 import threading
@@ -270,6 +271,16 @@ def test_a_description_that_is_too_long(tmp_path: Path, monkeypatch: pytest.Monk
     for connection in (in_file(OPENAPI), at(shop.address)):
         with pytest.raises(Exception, match="longer than 100 bytes"):
             walk("rest", connection)
+
+
+def test_an_answer_that_would_take_all_memory_is_not_read_to_its_end() -> None:
+    packed = gzip.compress(b'{"a":"' + b"a" * 33 * 1024**2, 1)
+    answer = Status(200, packed, {"Content-Encoding": "gzip"})
+    with Answering({"GET /docs/openapi.yaml": answer}) as server:
+        first = next(iter(registry.check("rest", at(server.address))))
+    assert first.status == "failed"
+    assert "is longer than 33554432 bytes" in first.message
+    assert first.advice
 
 
 def test_a_file_that_is_not_there_may_come(tmp_path: Path) -> None:
