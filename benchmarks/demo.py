@@ -3,6 +3,7 @@
 import argparse
 import gzip
 import json
+import shutil
 import sys
 import tempfile
 import time
@@ -22,6 +23,7 @@ from benchmarks.running import PATIENCE_SECONDS, ROOT, pause, say, service, sour
 
 SHOP = ROOT / "tests" / "golden" / "shop.sql"
 ARCHIVE = Size(tables=3000, columns=20, views=300, schemas=30, prefix="archive")
+RECORDS = "shop-nightly.jsonl.gz"
 DUE_SECONDS = 2
 A_MOMENT = 1e9
 CALLED = {
@@ -41,8 +43,25 @@ def main() -> int:
     archive = replace(ARCHIVE, tables=tables, views=tables // 10)
     folder = Path(tempfile.mkdtemp(prefix="headwater-demo-"))
     folder.chmod(0o755)
-    files = folder / "service" / "files"
     say(f"Everything of this demo is in {folder}")
+    try:
+        ended_well = show(folder, archive)
+    except KeyboardInterrupt:
+        shutil.rmtree(folder)
+        raise
+    if not ended_well:
+        say("", f"It did not go as promised: what it left, with the service's log, is in {folder}")
+        return 1
+    records = (folder / "service" / "files" / RECORDS).rename(folder / RECORDS)
+    for part in ("service", "source"):
+        shutil.rmtree(folder / part)
+    say("", f"The records are in {records}, all that is left of this", "  `gzip -cd` shows them, a line each")
+    return 0
+
+
+def show(folder: Path, archive: Size) -> bool:
+    """The demo itself; whether everything went as promised."""
+    files = folder / "service" / "files"
     with source(folder / "source") as url:
         connection = load(url, archive)
         with service(folder / "service") as running:
@@ -52,8 +71,7 @@ def main() -> int:
             run = scheduled_run(api, connection, files)
             failed = failing_run(api, connection)
             show_changes(before, metrics_of(api))
-    say("", f"The records are in {files / 'shop-nightly.jsonl.gz'}", "  `gzip -cd` shows them, a line each")
-    return 0 if run["state"] == "succeeded" and failed["state"] == "failed" else 1
+    return run["state"] == "succeeded" and failed["state"] == "failed"
 
 
 def load(url: str, archive: Size) -> dict[str, Any]:
@@ -112,7 +130,7 @@ def workflow(name: str, connection: dict[str, Any]) -> dict[str, Any]:
 def scheduled_run(api: httpx.Client, connection: dict[str, Any], files: Path) -> dict[str, Any]:
     """POST a workflow, follow the run that its schedule makes, count what it wrote."""
     run = follow(api, "shop-nightly", connection)
-    found = count_records(files / "shop-nightly.jsonl.gz")
+    found = count_records(files / RECORDS)
     say(f"It {run['state']} in {seconds_of(run):.2f} s and found:")
     for kind in ("tables", "columns", "views", "routines"):
         say(f"  {found[kind]:6,} {kind}")
