@@ -71,13 +71,13 @@ def _can_be_sent(text: str) -> bool:
 def _existing_file(text: str, folder: Path | None) -> Path | None:
     if not text or len(text) > LONGEST_PATH:
         return None
-    path = Path(text).expanduser() if folder is None else folder / text
     try:
+        path = Path(text).expanduser() if folder is None else folder / text
         if folder is not None and not path.resolve().is_relative_to(folder.resolve()):
             raise ConfigurationError.at(PATH, f"names a file outside of {folder}; put the token's file there")
         if path.is_file():
             return path
-    except (OSError, ValueError):
+    except (OSError, RuntimeError, ValueError):  # links in a circle, nobody's home, a null byte
         logger.debug("not the name of a file", exc_info=True)
     if text.startswith(PATHS):
         raise ConfigurationError.at(PATH, "names a file that is not there, or that cannot be read here")

@@ -64,7 +64,7 @@ def test_refuses_what_no_header_can_carry(text: str) -> None:
         token_of(text)
 
 
-@pytest.mark.parametrize("text", ["e" * 10_000, "e" * 1_000, "no/such/file"])
+@pytest.mark.parametrize("text", ["e" * 10_000, "e" * 1_000, "no/such/file", "~nobody-of-this-name/token"])
 def test_takes_for_a_token_what_is_no_file(text: str) -> None:
     assert token_of(text).text == text
 
@@ -94,3 +94,11 @@ def test_no_other_file_is_read_where_there_is_a_folder(tmp_path: Path, name: str
     (folder / "link").symlink_to(outside)
     with pytest.raises(ConfigurationError, match="names a file outside of"):
         token_of(name.format(folder=folder, outside=outside), folder)
+
+
+@pytest.mark.parametrize("inside", [True, False])
+@pytest.mark.parametrize("name", ["{folder}/circle", "./a\0b"])
+def test_a_path_that_can_be_nobodys_names_its_key(tmp_path: Path, name: str, inside: bool) -> None:
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")
+    with pytest.raises(ConfigurationError, match=r"jwtToken: names a file that is not there"):
+        token_of(name.format(folder=tmp_path), tmp_path if inside else None)
