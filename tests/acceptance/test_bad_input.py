@@ -28,6 +28,8 @@ def changed(document: Json, path: str, value: Any) -> Json:
         (f"{CONNECTION}.hostPort", "db:65536", "write a number from 1 to 65535"),
         (f"{CONNECTION}.shema", "sales", "not a known key"),
         (f"{CONNECTION}.authType", {"awsConfig": {"awsRegion": "x"}}, "AWS IAM"),
+        (f"{CONNECTION}.sslConfig.caCertificate", "/etc/shadow", "below one of HEADWATER_SOURCE_DIRS"),
+        (f"{CONNECTION}.sslConfig.caCertificate", "/etc/nope", "below one of HEADWATER_SOURCE_DIRS"),
         (f"{OPTIONS}.threads", "many", "integer"),
         (f"{OPTIONS}.includeCustomProperties", True, "is not supported"),
         (f"{OPTIONS}.schemaFilterPattern.includes", ["("], "not a valid regular expression"),
