@@ -2,8 +2,8 @@
 
 import msgspec
 
-# What texts of types, defaults and views depend on: a server, a database or a role may have it otherwise. As settings of
-# the transaction, since a pooler refuses most of them where sessions begin and hands each transaction another one.
+# What texts of types, defaults and views depend on: a server, a database or a role may have it otherwise. They are the
+# transaction's, since a pooler refuses most of them where sessions begin and hands each transaction another session.
 TEXTS = (
     "SET LOCAL datestyle = 'ISO, MDY'",
     "SET LOCAL intervalstyle = 'postgres'",

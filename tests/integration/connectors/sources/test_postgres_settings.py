@@ -47,7 +47,7 @@ def sent(url: str) -> dict[str, Any]:
     assert {name.rpartition(".")[2] for name in requests["tables"]} == {"t", "parts", "v"}
     name = url.rpartition("/")[2]
     return {
-        fqn.replace(name, "db"): {key: value for key, value in each.items() if key not in ("databaseSchema",)}
+        fqn.replace(name, "db"): {key: value for key, value in each.items() if key != "databaseSchema"}
         for of_one in requests.values()
         for fqn, each in of_one.items()
     }
