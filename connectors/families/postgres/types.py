@@ -7,7 +7,7 @@ from typing import NamedTuple, NewType
 
 import msgspec
 
-from connectors.families.documents import MAX_DEPTH, MAX_FIELDS
+from connectors.families.bounds import MAX_DEPTH, MAX_FIELDS, fields_for
 from connectors.families.postgres.session import Row
 from connectors.models.database import Column, ColumnConstraint, DataType
 from connectors.models.names import encode_name
@@ -42,8 +42,6 @@ OF_EXTENSIONS: dict[str, DataType] = {
     "ismn13": "CHAR", "issn": "CHAR", "issn13": "CHAR", "upc": "CHAR",
 }  # fmt: skip
 ISBN_LENGTH = 13
-# So many characters of a field's description count for one more field: a type's fields stand wherever it is used.
-LONG_TEXT = 1000
 RANGES = frozenset({"r", "m"})
 TEMPORAL: frozenset[DataType] = frozenset({"DATE", "TIMESTAMP"})
 # A type's oid, of 32 bits without a sign, and in those below it its modifier, with one: together an int8 of Postgres.
@@ -200,7 +198,7 @@ class Types:
 
     def _measured(self, row: TypeRow) -> Nested:
         inner = [self._nested[part] for part in row.parts() if part in self._nested]
-        own = sum(1 + len(text or "") // LONG_TEXT for text in row.descriptions or ())
+        own = sum(1 + fields_for(text) for text in row.descriptions or ())
         size = min(own + sum(each.size for each in inner), MAX_FIELDS + 1)
         return Nested(row, own, size, 1 + max((each.height for each in inner), default=0))
 
