@@ -6,11 +6,12 @@ from typing import Any, cast
 
 import msgspec
 
+from connectors.families.bounds import MAX_DEPTH, MAX_FIELDS
 from connectors.models.database import Column, DataType
 from connectors.models.names import encode_name
 
 SAMPLE = 100
-MAX_DEPTH, MAX_FIELDS, MAX_ELEMENTS = 32, 5000, 100
+MAX_ELEMENTS = 100
 MAX_INT = 2**31
 NUMBERS: tuple[DataType, ...] = ("INT", "BIGINT", "DOUBLE", "NUMBER")
 SHOWN: Mapping[DataType, str] = {"STRUCT": "struct", "NULL": "null"}

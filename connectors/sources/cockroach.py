@@ -18,6 +18,8 @@ DATABASES = """
     SELECT d.datname, shobj_description(d.oid, 'pg_database'), pg_get_userbyid(d.datdba),
            NOT d.datallowconn OR d.datistemplate OR NOT has_database_privilege(d.oid, 'CONNECT')
     FROM pg_database d WHERE """
+# Of what texts depend on, what there is to be set: dates are ISO's whatever is said.
+SETTINGS = ("BEGIN READ ONLY", "SET LOCAL intervalstyle = 'postgres'", "SET LOCAL timezone = 'UTC'")
 NAMED = "n.nspname = %s AND c.relname BETWEEN %s AND %s"
 CATALOGUE = Catalogue(
     databases=DATABASES + "d.datname <> 'system' ORDER BY d.datname",
@@ -77,7 +79,7 @@ class CockroachConfig(ServerConfig):
     `connectionOptions` and `connectionArguments` hold keywords of libpq.
     """
 
-    dialect: ClassVar[Dialect] = Dialect("CockroachDB", settings=("BEGIN READ ONLY",))
+    dialect: ClassVar[Dialect] = Dialect("CockroachDB", settings=SETTINGS)
 
     type: Literal["Cockroach"] = "Cockroach"
     scheme: Literal["cockroachdb+psycopg2"] = "cockroachdb+psycopg2"

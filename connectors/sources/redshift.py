@@ -18,6 +18,8 @@ OWN = "substr(n.nspname, 1, 3) <> 'pg_' AND n.nspname NOT IN ('information_schem
 DATABASES = """
     SELECT d.datname, NULL, u.usename, NOT d.datallowconn OR d.datistemplate
     FROM pg_database d LEFT JOIN pg_user u ON u.usesysid = d.datdba WHERE """
+# What the constants in views are written by.
+SETTINGS = ("BEGIN READ ONLY", "SET LOCAL datestyle = 'ISO, MDY'", "SET LOCAL timezone = 'UTC'")
 # No question mixes the SVV views with others: what of them runs on the leader alone, and what not, is not told.
 CATALOGUE = Catalogue(
     databases=DATABASES + "d.datname NOT IN ('padb_harvest', 'sys:internal') ORDER BY d.datname",
@@ -88,7 +90,7 @@ class RedshiftConfig(MainstreamConfig):
     `connectionOptions` and `connectionArguments` hold keywords of libpq.
     """
 
-    dialect: ClassVar[Dialect] = Dialect("Redshift", oldest=0, settings=("BEGIN READ ONLY",), binary=False)
+    dialect: ClassVar[Dialect] = Dialect("Redshift", oldest=0, settings=SETTINGS, binary=False)
 
     type: Literal["Redshift"] = "Redshift"
     scheme: Literal["redshift+psycopg2"] = "redshift+psycopg2"

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from connectors.errors import ConnectorError
+from connectors.families.bounds import LONG_TEXT, fields_for
 from connectors.families.file_columns.typed import DEEPEST, columns_of_fields
 from connectors.families.nested_types import Field, NestedType
 from connectors.models.database import Column
@@ -55,10 +56,7 @@ class _Types:
 
     def type(self, schema: Schema, depth: int) -> NestedType:
         """What the schema describes; a record that holds itself has no fields there."""
-        self._count += 1
-        if self._count > MOST_TYPES:
-            msg = f"the schema of {self._file} unfolds into more than {MOST_TYPES} types"
-            raise ConnectorError(msg, "give the path to files with a smaller schema")
+        self._take(1)
         if depth > DEEPEST:
             return NestedType("unknown type")
         if isinstance(schema, list):
@@ -69,6 +67,13 @@ class _Types:
         if "name" in schema:
             self._named[schema["name"]] = schema
         return self._of(schema["type"], schema, depth)
+
+    def _take(self, count: int) -> None:
+        self._count += count
+        if self._count > MOST_TYPES:
+            said = f"more than {MOST_TYPES} types, each {LONG_TEXT} characters counted as one"
+            msg = f"the schema of {self._file} unfolds into {said}"
+            raise ConnectorError(msg, "give the path to files with a smaller schema")
 
     def _of(self, kind: Schema, schema: Schema, depth: int) -> NestedType:
         if kind in ("record", "error"):
@@ -95,10 +100,11 @@ class _Types:
         return found
 
     def _field(self, schema: Schema, depth: int) -> Field:
-        kind = schema["type"]
+        kind, name, text = schema["type"], schema["name"], schema.get("doc")
+        self._take(fields_for(name, text))
         optional = isinstance(kind, list) and "null" in cast("list[Schema]", kind)
         found = self.type(kind, depth + 1)
-        return Field(schema["name"], found, required=not optional, description=schema.get("doc"))
+        return Field(name, found, required=not optional, description=text)
 
     def _union(self, kinds: list[Schema], depth: int) -> NestedType:
         parts = tuple(self.type(each, depth + 1) for each in kinds if each != "null")

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import msgspec
 
-from connectors.families.message_schemas.fields import DEEPEST, Budget, Unreadable, made
+from connectors.families.message_schemas.fields import DEEPEST, Budget, Unreadable
 from connectors.models.messaging import FieldType, SchemaField
 
 PRIMITIVES: Mapping[str, FieldType] = {
@@ -104,7 +104,7 @@ class Reader:
 
     def _by_name(self, name: str, kind: str, space: str, doc: str | None, path: tuple[str, ...]) -> SchemaField:
         if kind in PRIMITIVES:
-            return made(name, PRIMITIVES[kind], kind, doc)
+            return self._budget.made(name, PRIMITIVES[kind], kind, doc)
         found = self._types.get(f"{space}.{kind}" if space and "." not in kind else kind) or self._types.get(kind)
         if found is None:
             msg = f"{name} is of the type {kind!r}, which nobody defines"
@@ -126,12 +126,12 @@ class Reader:
             )
             kinds: Mapping[str, FieldType] = {"array": "ARRAY", "map": "MAP"}
             children = (inner,) if inner.children else ()
-            return made(name, kinds[kind], f"{kind}<{inner.data_type_display}>", doc, children)
+            return self._budget.made(name, kinds[kind], f"{kind}<{inner.data_type_display}>", doc, children)
         logical = str(schema.get("logicalType", ""))
         if kind == "bytes" and logical == "decimal":
-            return made(name, "BYTES", f"decimal({schema.get('precision')},{schema.get('scale', 0)})", doc)
+            return self._budget.made(name, "BYTES", f"decimal({schema.get('precision')},{schema.get('scale', 0)})", doc)
         if logical in LOGICAL and kind in ("int", "long"):
-            return made(name, LOGICAL[logical], logical, doc)
+            return self._budget.made(name, LOGICAL[logical], logical, doc)
         return self._by_name(name, str(kind), space, doc, path)
 
     def _named(
@@ -141,17 +141,17 @@ class Reader:
         short = full.rpartition(".")[2]
         if kind == "ENUM":
             symbols = ",".join(map(str, cast("list[object]", schema.get("symbols") or [])))
-            return made(name, kind, f"enum({symbols})", doc)
+            return self._budget.made(name, kind, f"enum({symbols})", doc)
         if kind == "FIXED":
-            return made(name, kind, f"fixed({schema.get('size')})", doc)
+            return self._budget.made(name, kind, f"fixed({schema.get('size')})", doc)
         if full in path or len(path) >= DEEPEST:
-            return made(name, kind, short, doc)
+            return self._budget.made(name, kind, short, doc)
         inside = full.rpartition(".")[0]
         children = [
             self.field(str(each.get("name", "")), each.get("type"), inside, _text(each.get("doc")), (*path, full))
             for each in _fields(schema)
         ]
-        return made(name, kind, short, doc, children)
+        return self._budget.made(name, kind, short, doc, children)
 
     def _union(
         self, name: str, branches: list[object], space: str, doc: str | None, path: tuple[str, ...]
@@ -162,8 +162,8 @@ class Reader:
         others = [one for one in each if one.data_type != "NULL"]
         if len(others) == 1:
             only = others[0]
-            return made(name, only.data_type, display, doc or only.description, only.children or ())
-        return made(name, "UNION", display, doc, [one for one in others if one.children])
+            return self._budget.made(name, only.data_type, display, doc or only.description, only.children or ())
+        return self._budget.made(name, "UNION", display, doc, [one for one in others if one.children])
 
 
 def _branch_name(branch: object) -> str:

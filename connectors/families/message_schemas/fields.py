@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from connectors.errors import ConnectorError
+from connectors.families.bounds import LONG_TEXT, fields_for
 from connectors.models.messaging import FieldType, SchemaField
 from connectors.models.names import encode_name
 
@@ -16,35 +17,40 @@ class Unreadable(ConnectorError):
 
 
 class Budget:
-    """Ends schemas that would unfold into more fields than anybody reads: types may use each other many times."""
+    """Ends schemas that would unfold into more than anybody reads: types, and their texts, may be used many times."""
 
     def __init__(self) -> None:
         self._left = MOST_FIELDS
 
-    def take(self) -> None:
-        """Count one field.
+    def take(self, count: int = 1) -> None:
+        """Count one field or more.
 
         Raises:
             Unreadable: There were too many.
         """
-        self._left -= 1
+        self._left -= count
         if self._left < 0:
-            msg = f"the schema unfolds into more than {MOST_FIELDS} fields"
-            raise Unreadable(msg, "let its types use each other less often")
+            msg = f"the schema unfolds into more than {MOST_FIELDS} fields, each {LONG_TEXT} characters counted as one"
+            raise Unreadable(msg, "let its types use each other less often, or say less of each")
 
+    def made(
+        self,
+        name: str,
+        kind: FieldType,
+        display: str | None = None,
+        description: str | None = None,
+        children: Sequence[SchemaField] = (),
+    ) -> SchemaField:
+        """A field, which was counted, its name as the API stores it; its texts are counted here.
 
-def made(
-    name: str,
-    kind: FieldType,
-    display: str | None = None,
-    description: str | None = None,
-    children: Sequence[SchemaField] = (),
-) -> SchemaField:
-    """A field, its name as the API stores it."""
-    return SchemaField(
-        name=encode_name(name)[:LONGEST_NAME] or "_",
-        data_type=kind,
-        data_type_display=display,
-        description=description or None,
-        children=tuple(children) or None,
-    )
+        Raises:
+            Unreadable: There was too much.
+        """
+        self.take(fields_for(display, description))
+        return SchemaField(
+            name=encode_name(name)[:LONGEST_NAME] or "_",
+            data_type=kind,
+            data_type_display=display,
+            description=description or None,
+            children=tuple(children) or None,
+        )

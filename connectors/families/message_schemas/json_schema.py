@@ -6,7 +6,7 @@ from urllib.parse import unquote
 
 import msgspec
 
-from connectors.families.message_schemas.fields import DEEPEST, Budget, Unreadable, made
+from connectors.families.message_schemas.fields import DEEPEST, Budget, Unreadable
 from connectors.models.messaging import FieldType, SchemaField
 
 TYPES: Mapping[str, FieldType] = {
@@ -71,11 +71,11 @@ class Reader:
         if isinstance(target, str):
             where = f"{base}|{target}"
             if where in path or len(path) >= DEEPEST:
-                return made(name, "RECORD", target.rpartition("/")[2], _text(schema.get("description")))
+                return self._budget.made(name, "RECORD", target.rpartition("/")[2], _text(schema.get("description")))
             found, inside = self._found(target, base)
             return self.field(name, {**found, **_without_ref(schema)}, inside, (*path, where))
         if len(path) >= DEEPEST:
-            return made(name, "UNKNOWN", None, _text(schema.get("description")))
+            return self._budget.made(name, "UNKNOWN", None, _text(schema.get("description")))
         return self._plain(name, self._merged(schema, base, path), base, path)
 
     def _plain(self, name: str, schema: Schema, base: str, path: tuple[str, ...]) -> SchemaField:
@@ -92,7 +92,7 @@ class Reader:
             return self._record(name, schema, base, path, doc)
         if kinds == ["array"]:
             return self._array(name, schema, base, path, doc)
-        return _leaf(name, kinds[0] if kinds else None, schema, doc)
+        return self._leaf(name, kinds[0] if kinds else None, schema, doc)
 
     def _record(self, name: str, schema: Schema, base: str, path: tuple[str, ...], doc: str | None) -> SchemaField:
         deeper = (*path, "")
@@ -101,15 +101,19 @@ class Reader:
         values = schema.get("additionalProperties")
         if not children and isinstance(values, dict):
             inner = self.field("value", cast("Schema", values), base, deeper)
-            return made(name, "MAP", f"map<{inner.data_type_display}>", doc, (inner,) if inner.children else ())
-        return made(name, "RECORD", "object", doc, children)
+            return self._budget.made(
+                name, "MAP", f"map<{inner.data_type_display}>", doc, (inner,) if inner.children else ()
+            )
+        return self._budget.made(name, "RECORD", "object", doc, children)
 
     def _array(self, name: str, schema: Schema, base: str, path: tuple[str, ...], doc: str | None) -> SchemaField:
         items: object = schema.get("items", {})
         if isinstance(items, list):  # a tuple, as drafts before 2020-12 write it
             items = {"anyOf": cast("list[object]", items)} if items else {}
         inner = self.field("item", _schema(items), base, (*path, ""))
-        return made(name, "ARRAY", f"array<{inner.data_type_display}>", doc, (inner,) if inner.children else ())
+        return self._budget.made(
+            name, "ARRAY", f"array<{inner.data_type_display}>", doc, (inner,) if inner.children else ()
+        )
 
     def _choice(
         self, name: str, choices: list[Schema], base: str, path: tuple[str, ...], doc: str | None
@@ -121,8 +125,10 @@ class Reader:
         display = f"union<{','.join(str(one.data_type_display) for one in each)}>"
         others = [one for one in each if one.data_type != "NULL"]
         if len(others) == 1:
-            return made(name, others[0].data_type, display, doc or others[0].description, others[0].children or ())
-        return made(name, "UNION", display, doc, [one for one in others if one.children])
+            return self._budget.made(
+                name, others[0].data_type, display, doc or others[0].description, others[0].children or ()
+            )
+        return self._budget.made(name, "UNION", display, doc, [one for one in others if one.children])
 
     def _merged(self, schema: Schema, base: str, path: tuple[str, ...]) -> Schema:
         """The schema with the properties of all parts of `allOf`."""
@@ -146,6 +152,15 @@ class Reader:
             merged = {**{key: value for key, value in one.items() if key not in ("properties", "$ref")}, **merged}
         properties.update(_schema(merged.get("properties") or {}))
         return {**merged, "properties": properties} if properties else merged
+
+    def _leaf(self, name: str, kind: str | None, schema: Schema, doc: str | None) -> SchemaField:
+        if isinstance(schema.get("enum"), list):
+            symbols = ",".join(map(str, cast("list[object]", schema["enum"])))
+            return self._budget.made(name, "ENUM", f"enum({symbols})", doc)
+        shape = schema.get("format")
+        if kind == "string" and shape in FORMATS:
+            return self._budget.made(name, FORMATS[str(shape)], str(shape), doc)
+        return self._budget.made(name, TYPES.get(kind or "", "UNKNOWN"), kind, doc)
 
     def _found(self, target: str, base: str) -> tuple[Schema, str]:
         document, _, pointer = target.partition("#")
@@ -191,13 +206,3 @@ def _without_ref(schema: Schema) -> Schema:
 
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
-
-
-def _leaf(name: str, kind: str | None, schema: Schema, doc: str | None) -> SchemaField:
-    if isinstance(schema.get("enum"), list):
-        symbols = ",".join(map(str, cast("list[object]", schema["enum"])))
-        return made(name, "ENUM", f"enum({symbols})", doc)
-    shape = schema.get("format")
-    if kind == "string" and shape in FORMATS:
-        return made(name, FORMATS[str(shape)], str(shape), doc)
-    return made(name, TYPES.get(kind or "", "UNKNOWN"), kind, doc)

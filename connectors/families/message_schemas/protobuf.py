@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from connectors.families.message_schemas.fields import DEEPEST, Budget, Unreadable, made
+from connectors.families.message_schemas.fields import DEEPEST, Budget, Unreadable
 from connectors.families.message_schemas.proto_text import ProtoField, ProtoType, types_of
 from connectors.models.messaging import FieldType, SchemaField
 
@@ -52,28 +52,28 @@ class Reader:
         self._budget.take()
         short = kind.full.rpartition(".")[2]
         if kind.symbols is not None:
-            return made(name, "ENUM", f"enum({','.join(kind.symbols)})", doc or kind.comment)
+            return self._budget.made(name, "ENUM", f"enum({','.join(kind.symbols)})", doc or kind.comment)
         if kind.full in path or len(path) >= DEEPEST:
-            return made(name, "RECORD", short, doc or kind.comment)
+            return self._budget.made(name, "RECORD", short, doc or kind.comment)
         inside = (*path, kind.full)
         children = [self._field(each, kind.full, inside) for each in kind.fields]
-        return made(name, "RECORD", short, doc or kind.comment, children)
+        return self._budget.made(name, "RECORD", short, doc or kind.comment, children)
 
     def _field(self, field: ProtoField, scope: str, path: tuple[str, ...]) -> SchemaField:
         if field.key is not None:
             inner = self._one("value", field.type, scope, None, path)
             display = f"map<{field.key},{inner.data_type_display}>"
-            return made(field.name, "MAP", display, field.comment, (inner,) if inner.children else ())
+            return self._budget.made(field.name, "MAP", display, field.comment, (inner,) if inner.children else ())
         if field.repeated:
             inner = self._one("item", field.type, scope, None, path)
             display = f"array<{inner.data_type_display}>"
-            return made(field.name, "ARRAY", display, field.comment, (inner,) if inner.children else ())
+            return self._budget.made(field.name, "ARRAY", display, field.comment, (inner,) if inner.children else ())
         return self._one(field.name, field.type, scope, field.comment, path)
 
     def _one(self, name: str, kind: str, scope: str, doc: str | None, path: tuple[str, ...]) -> SchemaField:
         if kind in SCALARS:
             self._budget.take()
-            return made(name, SCALARS[kind], kind, doc)
+            return self._budget.made(name, SCALARS[kind], kind, doc)
         found = self._resolved(kind, scope)
         if found is not None:
             return self.message(name, found, doc, path)
@@ -82,7 +82,7 @@ class Reader:
             msg = f"{name} is of the type {kind!r}, which nobody defines"
             raise Unreadable(msg, "add the schema that defines it to the references in the registry")
         self._budget.take()
-        return made(name, well_known, kind.lstrip(".").rpartition(".")[2], doc)
+        return self._budget.made(name, well_known, kind.lstrip(".").rpartition(".")[2], doc)
 
     def _resolved(self, kind: str, scope: str) -> ProtoType | None:
         """From the innermost scope outwards, as the language says."""

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from connectors.errors import ConnectorError
+from connectors.families.bounds import LONG_TEXT, fields_for
 from connectors.families.openapi.references import BrokenReference, References, Resolved
 from connectors.families.openapi.text import Object, items, mapping, text
 from connectors.models.messaging import FieldType, SchemaField
@@ -13,6 +14,8 @@ from connectors.models.names import encode_name
 
 # A schema with more fields than these is shown less deep: what refers to itself in many places grows without end.
 MOST_FIELDS = 2000
+# An object with more than that on its own has up to so many.
+MOST_WIDE = 10_000
 DEPTHS = (24, 8, 4, 2, 1)
 # Schemas that are put together of each other again and again.
 MOST_STEPS = 200_000
@@ -48,20 +51,21 @@ def fields_of(schema: object, references: References) -> Fields:
         ConnectorError: The schema is too entangled to be read.
     """
     for depth in DEPTHS:
-        reader = SchemaReader(references, None if depth == DEPTHS[-1] else MOST_FIELDS)
+        reader = SchemaReader(references, MOST_WIDE if depth == DEPTHS[-1] else MOST_FIELDS)
         try:
             found = reader.top(schema, depth)
         except TooManyFields:
             continue
         return Fields(found, tuple(dict.fromkeys(reader.broken)))
-    return Fields(())
+    msg = f"the schema comes to more than {MOST_WIDE} fields, each {LONG_TEXT} characters counted as one"
+    raise ConnectorError(msg, "write it with fewer fields, or say less of each")
 
 
 class SchemaReader(msgspec.Struct, eq=False):
     """One way through a schema, down to some depth and to `most` fields."""
 
     references: References
-    most: int | None
+    most: int
     count: int = 0
     steps: int = 0
     broken: list[str] = msgspec.field(default_factory=list[str])
@@ -150,17 +154,22 @@ class SchemaReader(msgspec.Struct, eq=False):
 
     def field(self, name: str, node: Resolved, depth: int) -> SchemaField:
         """One field, with what lies in it as far down as `depth`."""
-        self.count += 1
-        if self.most is not None and self.count > self.most:
-            raise TooManyFields
+        self._take(1)
+        display, description = self.written(node), text(node.value.get("description"))
+        self._take(fields_for(display, description))
         deeper = depth > 1 and not node.again
         return SchemaField(
             name=encode_name(name)[:LONGEST_NAME] or "value",
             data_type=self.kind(node),
-            data_type_display=self.written(node),
-            description=text(node.value.get("description")),
+            data_type_display=display,
+            description=description,
             children=tuple(self.children(node, depth - 1)) or None if deeper else None,
         )
+
+    def _take(self, count: int) -> None:
+        self.count += count
+        if self.count > self.most:
+            raise TooManyFields
 
     def children(self, node: Resolved, depth: int) -> Iterator[SchemaField]:
         """An object's properties, a map's `key` and `value`, what a list has for elements, each choice."""

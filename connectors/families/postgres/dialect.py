@@ -2,9 +2,21 @@
 
 import msgspec
 
+# What texts of types, defaults and views depend on: a server, a database or a role may have it otherwise. They are the
+# transaction's, since a pooler refuses most of them where sessions begin and hands each transaction another session.
+TEXTS = (
+    "SET LOCAL datestyle = 'ISO, MDY'",
+    "SET LOCAL intervalstyle = 'postgres'",
+    "SET LOCAL timezone = 'UTC'",
+    "SET LOCAL extra_float_digits = 1",
+    "SET LOCAL bytea_output = 'hex'",
+    "SET LOCAL quote_all_identifiers = off",
+    "SET LOCAL standard_conforming_strings = on",
+)
 # Names come out qualified whatever the role's search path; cursors are planned to be read to their end.
 POSTGRES_SETTINGS = (
     "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+    *TEXTS,
     "SET LOCAL search_path = ''",
     "SET LOCAL idle_in_transaction_session_timeout = 0",
     "SET LOCAL cursor_tuple_fraction = 1",

@@ -21,6 +21,7 @@ NOT_POSTGRES = re.compile(r"invalid response to SSL negotiation|expected authent
 SERVER_LOST = ("08", "53", "57P", "40001")
 QUERY_CANCELED = "57014"
 INSUFFICIENT_PRIVILEGE = "42501"
+NO_UTF8 = ("22021", "22P05")
 
 
 class DatabaseRefused(ConnectorError):
@@ -51,6 +52,9 @@ def query_failure(error: "psycopg.Error", subject: str, user: str, lost: bool) -
         return ConnectorError(message, _grant(cause, user))
     if state == QUERY_CANCELED:
         return ConnectorError(message, "the server needed too long for one query of its catalogue; try a quieter time")
+    if state in NO_UTF8:
+        advice = "the database has text that is not in its encoding, or not in UTF-8: write that name or comment anew"
+        return ConnectorError(message, advice)
     if lost or state.startswith(SERVER_LOST):
         return SourceUnavailable(message, "see whether the server is up; the run is tried again")
     return ConnectorError(message)

@@ -64,6 +64,8 @@ TAGS = """
     JOIN pg_namespace n ON n.oid = c.relnamespace WHERE $own_schema ORDER BY p.polname
 """
 
+SCHEMA_OIDS = "SELECT n.oid, n.nspname FROM pg_namespace n"
+
 # One schema, whether it may be used, the oids of its tables, and whether it may have routines: of that pg_depend tells,
 # as a role that may not read pg_proc is to lose routines only.
 LISTING = """
@@ -71,9 +73,9 @@ LISTING = """
         SELECT c.oid FROM pg_depend d JOIN pg_class c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid
         WHERE $of_schema AND $relation AND NOT EXISTS ($of_extension) ORDER BY c.oid),
         EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND $of_schema)
-    FROM pg_namespace n WHERE n.nspname = %s
+    FROM pg_namespace n WHERE $which
 """
-ANY_ROUTINE = "SELECT n.oid, EXISTS (SELECT $routines) FROM pg_namespace n WHERE n.nspname = %s"
+ANY_ROUTINE = "SELECT n.oid, EXISTS (SELECT $routines) FROM pg_namespace n WHERE $which"
 
 # All of some tables as one JSON document, with an array for each: it is decoded at once, where rows and arrays cost the
 # reader several times as much. A table without columns has its array too. A column's type and modifier
@@ -190,6 +192,7 @@ def composed(query: str, version: int, schema: int | None = None, *, ddl: bool =
         "code": standard_body if newer else "p.prosrc",
         "collated": ddl_queries.COLLATED,
         "schema": "n.oid" if schema is None else str(schema),
+        "which": "n.nspname = %s" if schema is None else f"n.oid = {schema}",
     }
     for each in (parts, ddl_queries.PARTS, columns, FRAGMENTS, FRAGMENTS, values):
         query = Template(query).safe_substitute(each)

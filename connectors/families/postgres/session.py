@@ -11,6 +11,7 @@ from connectors.cancellation import Cancellation
 from connectors.errors import ConnectorError, FatalError
 from connectors.families.postgres.config import ServerConfig
 from connectors.families.postgres.dialect import Dialect
+from connectors.families.postgres.encodings import SETTING, holds_any_bytes, mended, read_any_bytes
 from connectors.families.postgres.failures import DatabaseRefused, connect_failure, query_failure
 from connectors.report import Report
 
@@ -174,6 +175,8 @@ class Sessions:
             version = connection.info.server_version // 10000
             message = f"{self._config.host_port} runs Postgres {version}; {dialect.oldest // 10000} or newer is needed"
             raise FatalError(message)
+        if holds_any_bytes(connection):
+            read_any_bytes(connection)
         return connection
 
 
@@ -188,6 +191,7 @@ class Snapshot:
         self._report = report
         self._cancellation = cancellation
         self._dialect = dialect
+        self._any_bytes = holds_any_bytes(connection)
         self._cursors = 0
         self.first: list[Row] = []
 
@@ -203,6 +207,8 @@ class Snapshot:
         settings = [*self._dialect.settings, f"SET LOCAL statement_timeout = {int(seconds * 1000)}"]
         if self.version >= TRANSACTION_TIMEOUT_SINCE:
             settings.append("SET LOCAL transaction_timeout = 0")
+        if self._any_bytes:
+            settings.append(SETTING)
         beginning = "; ".join(settings)
         if query is None:
             self._run(lambda: self._connection.execute(beginning.encode()))
@@ -235,7 +241,8 @@ class Snapshot:
     def document(self, query: str, parameters: Sequence[object] | None = None) -> bytes:
         """The one JSON text that a query has as its answer, without going through psycopg's types."""
         result = self._run(lambda: self._connection.execute(query.encode(), parameters).pgresult)
-        return (result.get_value(0, 0) if result is not None else None) or b""
+        text = (result.get_value(0, 0) if result is not None else None) or b""
+        return mended(text) if self._any_bytes else text
 
     def streams(self, *queries: str) -> tuple[Iterator[Row], ...]:
         """The rows of queries that are read side by side, each a piece at a time."""

@@ -123,7 +123,7 @@ class Tables(msgspec.Struct, frozen=True):
         columns, keys, facts = row.columns, Keys(row.keys), row.facts
         types, classification = self.types, self.wanted.classification
         names = dict(zip(columns.numbers, columns.names, strict=True)) if keys.are_the_tables else {}
-        shapes = list(map(types.shapes.__getitem__, kinds))
+        shapes = types.shapes_of(kinds, f"{self.database}.{row.quoted}")
         return Table(
             name=row.name,
             type=KINDS[row.kind],

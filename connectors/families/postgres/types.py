@@ -1,10 +1,13 @@
 """Postgres's types in OpenMetadata's words."""
 
+import logging
 from collections.abc import Iterable
+from graphlib import TopologicalSorter
 from typing import NamedTuple, NewType
 
 import msgspec
 
+from connectors.families.bounds import MAX_DEPTH, MAX_FIELDS, fields_for
 from connectors.families.postgres.session import Row
 from connectors.models.database import Column, ColumnConstraint, DataType
 from connectors.models.names import encode_name
@@ -39,10 +42,12 @@ OF_EXTENSIONS: dict[str, DataType] = {
     "ismn13": "CHAR", "issn": "CHAR", "issn13": "CHAR", "upc": "CHAR",
 }  # fmt: skip
 ISBN_LENGTH = 13
+RANGES = frozenset({"r", "m"})
 TEMPORAL: frozenset[DataType] = frozenset({"DATE", "TIMESTAMP"})
 # A type's oid, of 32 bits without a sign, and in those below it its modifier, with one: together an int8 of Postgres.
 TypeKey = NewType("TypeKey", int)
 LOW_BITS = 2**32 - 1
+logger = logging.getLogger(__name__)
 
 
 def type_key(oid: int, modifier: int) -> TypeKey:
@@ -88,65 +93,122 @@ class TypeRow(msgspec.Struct, frozen=True):
     not_nulls: list[bool] | None
     descriptions: list[str | None] | None
 
+    def parts(self) -> list[TypeKey]:
+        """What it is made of: its fields' types in order, or the one it is a domain, a range or an array of."""
+        if self.kind == "c":
+            return list(map(type_key, self.types or (), self.modifiers or ()))
+        if self.part is None:
+            return []
+        modifier = self.base_modifier if self.kind == "d" else -1 if self.kind in RANGES else self.modifier
+        return [type_key(self.part, modifier)]
+
+
+class Nested(NamedTuple):
+    """The fields of a composite type: `own` and `size`, with all that lies in them, are what they count for.
+
+    `size` is MAX_FIELDS + 1 at most. Both are known without unfolding anything.
+    """
+
+    row: TypeRow
+    own: int
+    size: int
+    height: int
+
+    def fits(self) -> bool:
+        """Whether a table can show all of it."""
+        return self.size <= MAX_FIELDS and self.height <= MAX_DEPTH
+
 
 class Types:
     """The types that one schema's columns have, each worked out once; what Postgres itself brings, once for all."""
 
     def __init__(self, lasting: dict[TypeKey, Shape]) -> None:
-        self._rows: dict[TypeKey, TypeRow] = {}
         self._lasting = lasting
+        self._nested: dict[TypeKey, Nested] = {}
         self.shapes = dict(lasting)
         self.never_null: set[TypeKey] = set()
 
     def add(self, rows: Iterable[Row]) -> None:
         """Take rows of queries.TYPES, with all the types that theirs are made of."""
         new = {type_key(row.oid, row.modifier): row for row in (TypeRow(*values) for values in rows)}
-        self._rows |= new
-        for key, row in new.items():
-            shape = self._shape(key)
-            if row.oid < FIRST_OID_OF_USERS:
-                self._lasting[key] = shape
-        self.never_null |= {key for key in new if self._forbids_null(key)}
+        # Not by recursion: types lie in each other as deep as somebody likes.
+        for key in TopologicalSorter({key: row.parts() for key, row in new.items()}).static_order():
+            row = new[key]
+            if row.kind == "d" and (row.not_null or not self.never_null.isdisjoint(row.parts())):
+                self.never_null.add(key)
+            if key not in self.shapes:
+                self.shapes[key] = self._work_out(key, row)
+                if row.oid < FIRST_OID_OF_USERS and key not in self._nested:
+                    self._lasting[key] = self.shapes[key]
 
-    def _forbids_null(self, key: TypeKey) -> bool:
-        row = self._rows[key]
-        if row.kind != "d" or row.part is None:
-            return False
-        return row.not_null or self._forbids_null(type_key(row.part, row.base_modifier))
+    def shapes_of(self, kinds: list[TypeKey], place: str) -> list[Shape]:
+        """The types of one table's columns; of composite ones together no more than a table can show.
 
-    def _shape(self, key: TypeKey) -> Shape:
-        if key not in self.shapes:
-            self.shapes[key] = self._work_out(self._rows[key])
-        return self.shapes[key]
+        A table with more shows them less deep, all alike.
+        """
+        shapes = list(map(self.shapes.__getitem__, kinds))
+        if not self._nested or self._nested.keys().isdisjoint(kinds):
+            return shapes
+        nested = [self._nested.get(kind) for kind in kinds]
+        found = [each for each in nested if each is not None]
+        if sum(each.size for each in found) <= MAX_FIELDS and all(each.fits() for each in found):
+            return shapes
+        depth = self._depth(found)
+        message = "%s has composite types of more than %d fields or %d levels: what is deeper than %d is left out"
+        logger.warning(message, place, MAX_FIELDS, MAX_DEPTH, depth)
+        return [
+            shape if each is None else shape._replace(children=self._cut(each, depth))
+            for shape, each in zip(shapes, nested, strict=True)
+        ]
 
-    def _work_out(self, row: TypeRow) -> Shape:
-        display = row.display
-        if row.kind == "d" and row.part is not None:
-            return self._shape(type_key(row.part, row.base_modifier))._replace(display=display)
+    def _depth(self, level: list[Nested]) -> int:
+        """How many levels come to no more than a table can show; looks at no more fields than those."""
+        total = 0
+        for depth in range(MAX_DEPTH):
+            total += sum(each.own for each in level)
+            if total > MAX_FIELDS:
+                return depth
+            level = [self._nested[part] for each in level for part in each.row.parts() if part in self._nested]
+        return MAX_DEPTH
+
+    def _cut(self, nested: Nested | None, depth: int) -> tuple[Column, ...] | None:
+        if nested is None or depth == 0:
+            return None
+        inner = (self._cut(self._nested.get(part), depth - 1) for part in nested.row.parts())
+        return tuple(self._fields(nested.row, inner))
+
+    def _work_out(self, key: TypeKey, row: TypeRow) -> Shape:
+        display, parts = row.display, row.parts()
         if row.kind == "e":
             return Shape("VARCHAR", display, max(row.longest_label or 0, 1))
         if row.kind == "c":
-            return Shape("STRUCT", display, children=tuple(self._fields(row)))
-        if row.kind in ("r", "m") and row.part is not None:
-            of = self._shape(type_key(row.part, -1)).data_type
-            return Shape("DATETIMERANGE" if of in TEMPORAL else "RECORD", display)
-        if row.part is not None:
-            element = self._shape(type_key(row.part, row.modifier))
-            return Shape("ARRAY", display, array_data_type=element.data_type, children=element.children)
-        return base(row.name, row.modifier, display, row.built_in)
+            nested = self._nested[key] = self._measured(row)
+            children = (self.shapes[part].children for part in parts)
+            return Shape("STRUCT", display, children=tuple(self._fields(row, children)) if nested.fits() else None)
+        if not parts:
+            return base(row.name, row.modifier, display, row.built_in)
+        part = self.shapes[parts[0]]
+        if row.kind in RANGES:
+            return Shape("DATETIMERANGE" if part.data_type in TEMPORAL else "RECORD", display)
+        if parts[0] in self._nested:
+            self._nested[key] = self._nested[parts[0]]
+        if row.kind == "d":
+            return part._replace(display=display)
+        return Shape("ARRAY", display, array_data_type=part.data_type, children=part.children)
 
-    def _fields(self, row: TypeRow) -> Iterable[Column]:
+    def _measured(self, row: TypeRow) -> Nested:
+        inner = [self._nested[part] for part in row.parts() if part in self._nested]
+        own = sum(1 + fields_for(text) for text in row.descriptions or ())
+        size = min(own + sum(each.size for each in inner), MAX_FIELDS + 1)
+        return Nested(row, own, size, 1 + max((each.height for each in inner), default=0))
+
+    def _fields(self, row: TypeRow, children: Iterable[tuple[Column, ...] | None]) -> Iterable[Column]:
         fields = zip(
-            row.names or (),
-            row.types or (),
-            row.modifiers or (),
-            row.not_nulls or (),
-            row.descriptions or (),
-            strict=True,
-        )
-        for place, (name, oid, modifier, not_null, description) in enumerate(fields, 1):
+            row.names or (), row.parts(), row.not_nulls or (), row.descriptions or (), children, strict=True
+        )  # fmt: skip
+        for place, (name, part, not_null, description, inner) in enumerate(fields, 1):
             constraint: ColumnConstraint = "NOT_NULL" if not_null else "NULL"
-            shape = self._shape(type_key(oid, modifier))
+            shape = self.shapes[part]
             yield Column(
                 name=encode_name(name),
                 data_type=shape.data_type,
@@ -158,7 +220,7 @@ class Types:
                 description=description,
                 constraint=constraint,
                 ordinal_position=place,
-                children=shape.children,
+                children=inner,
             )
 
 

@@ -112,6 +112,78 @@ def test_composite_types_are_told_to_their_last_field(postgres: SourceServer) ->
     assert [child["name"] for child in columns["of_table"]["children"]] == ["x"]
 
 
+# Each type of `b` holds the one before it twice, those of `deep` once; `wide` is a composite type for many columns.
+UNBOUNDED = """
+CREATE TYPE b0 AS (v int);
+CREATE TYPE deep0 AS (v int);
+CREATE DOMAIN name0 AS int NOT NULL;
+CREATE TYPE wide AS (a int, b int, c int);
+DO $$ BEGIN
+    FOR i IN 1 .. 16 LOOP EXECUTE format('CREATE TYPE b%s AS (l b%s, r b%2$s[])', i, i - 1); END LOOP;
+    FOR i IN 1 .. 400 LOOP
+        EXECUTE format('CREATE TYPE deep%s AS (inner_one deep%s)', i, i - 1);
+        EXECUTE format('CREATE DOMAIN name%s AS name%s', i, i - 1);
+    END LOOP;
+    EXECUTE (SELECT format('CREATE TABLE wide_one (%s)', string_agg(format('c%s wide', i), ', '))
+             FROM generate_series(1, 1500) AS i);
+    EXECUTE (SELECT format('CREATE TABLE wide_two (%s)', string_agg(format('c%s b3', i), ', '))
+             FROM generate_series(1, 1500) AS i);
+END $$;
+CREATE DOMAIN domain_of_b AS b16[];
+CREATE TABLE bomb (id int, b b16);
+CREATE TABLE disguised (b domain_of_b[], w wide);
+CREATE TABLE deep (d deep400, last name400);
+CREATE TABLE fitting (b b10, w wide);
+CREATE TABLE not_fitting (b b10, c b10);
+CREATE TYPE told AS (a int, b int);
+CREATE TYPE tells AS (x told, y told);
+CREATE TABLE commented (t tells);
+COMMENT ON COLUMN told.a IS '{comment}';
+"""
+
+
+def nested(columns: list[dict[str, Any]]) -> tuple[int, int]:
+    """How many fields lie in these columns, and how deep."""
+    count, depth, level = 0, 0, columns
+    while level := [child for column in level for child in column.get("children", ())]:
+        count, depth = count + len(level), depth + 1
+    return count, depth
+
+
+def test_what_composite_types_come_to_is_bounded(postgres: SourceServer, caplog: pytest.LogCaptureFixture) -> None:
+    url = postgres.make_database("unbounded", UNBOUNDED.replace("{comment}", "x" * 3_000_000))
+    sent = ingest(url)
+    assert not sent.report.failures
+    assert {name: nested(table["columns"]) for name, table in sent.tables().items()} == {
+        "wide_one": (4500, 1),
+        "wide_two": (3000, 1),
+        "bomb": (4094, 11),
+        "disguised": (4097, 11),
+        "deep": (32, 32),
+        "fitting": (3073, 11),
+        "not_fitting": (4092, 10),
+        "commented": (2, 1),
+    }
+    assert sent.columns("deep")["last"]["constraint"] == "NOT_NULL"
+    bomb = sent.columns("bomb")["b"]
+    assert (bomb["dataType"], bomb["dataTypeDisplay"]) == ("STRUCT", "public.b16")
+    left, right = bomb["children"]
+    assert (left["dataTypeDisplay"], right["dataTypeDisplay"], right["arrayDataType"]) == (
+        "public.b15",
+        "public.b15[]",
+        "STRUCT",
+    )
+    warned = {record.getMessage() for record in caplog.records if "composite types" in record.message}
+    database = url.rpartition("/")[2]
+    text = "has composite types of more than 5000 fields or 32 levels: what is deeper than"
+    assert warned == {
+        f"{database}.public.{table} {text} {depth} is left out"
+        for table, depth in (
+            ("wide_two", 1), ("bomb", 11), ("disguised", 11), ("deep", 32), ("not_fitting", 10), ("commented", 1)
+        )
+    }  # fmt: skip
+
+
 MODIFIED = """
 CREATE TYPE my;
 CREATE FUNCTION my_in(cstring) RETURNS my LANGUAGE internal IMMUTABLE STRICT AS 'textin';

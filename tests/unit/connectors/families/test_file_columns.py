@@ -184,6 +184,14 @@ def test_a_schema_that_unfolds_without_end_is_refused() -> None:
     assert caught.value.advice
 
 
+def test_what_is_said_of_an_avro_type_counts_wherever_it_is_used() -> None:
+    said = {"type": "record", "name": "said", "fields": [{"name": "a", "type": "int", "doc": "x" * 100_000}]}
+    fields = [{"name": "f", "type": said}, *({"name": f"f{place}", "type": "said"} for place in range(100))]
+    with pytest.raises(ConnectorError, match="more than 10000 types, each 1000 characters counted as one"):
+        columns_of(file_of(avro({"type": "record", "name": "all", "fields": fields})), "avro")
+    assert len(shown(avro({"type": "record", "name": "all", "fields": fields[:50]}), "avro")) == 50
+
+
 @pytest.mark.parametrize(
     ("content", "structure", "reason"),
     [

@@ -1,7 +1,7 @@
 """Avro, JSON Schema and Protobuf as fields."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any, cast
 
@@ -106,6 +106,40 @@ def test_types_that_unfold_without_end_are_refused() -> None:
         json_schema.fields_of(json.dumps({"$ref": "#/$defs/a0", "$defs": {**both, "a9": {"type": "object"}}}))
     with pytest.raises(Unreadable, match="more than 10000 fields"):
         avro.fields_of(json.dumps(records[0]), [json.dumps(each) for each in records[1:]])
+
+
+LONG = "x" * 100_000
+OFTEN = [f"f{place}" for place in range(101)]
+DOUBLING = "".join(f"message M{n} {{ M{n + 1} a = 1; M{n + 1} b = 2; }}\n" for n in range(30))
+OF_PROTOBUF = f"message A {{ {' '.join(f'B {name} = 1;' for name in OFTEN)} }}"
+OF_JSON = {
+    "properties": {name: {"$ref": "#/$defs/said"} for name in OFTEN},
+    "$defs": {"said": {"type": "string", "description": LONG}},
+}
+
+
+def of_avro(**said: Any) -> str:
+    first = {"name": "first", "type": {"name": "said", **said}}
+    fields = [first, *({"name": name, "type": "said"} for name in OFTEN)]
+    return json.dumps({"type": "record", "name": "a", "fields": fields})
+
+
+@pytest.mark.parametrize(
+    ("read", "text"),
+    [
+        (protobuf.fields_of, DOUBLING + "message M30 {}"),
+        (protobuf.fields_of, f"{OF_PROTOBUF} enum B {{ {LONG} = 0; }}"),
+        (protobuf.fields_of, f"{OF_PROTOBUF}\n// {LONG}\nmessage B {{}}"),
+        (avro.fields_of, of_avro(type="enum", symbols=[LONG])),
+        (avro.fields_of, of_avro(type="record", doc=LONG, fields=[])),
+        (json_schema.fields_of, json.dumps(OF_JSON)),
+    ],
+    ids=["messages", "symbols of Protobuf", "comments", "symbols of Avro", "docs", "descriptions"],
+)
+def test_what_is_said_of_a_type_counts_wherever_it_is_used(read: Callable[[str], object], text: str) -> None:
+    with pytest.raises(Unreadable, match="more than 10000 fields, each 1000 characters counted as one") as caught:
+        read(text)
+    assert caught.value.advice == "let its types use each other less often, or say less of each"
 
 
 ORDER_SCHEMA: dict[str, Any] = {

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from connectors.errors import ConnectorError
 from connectors.families.openapi.document import Description
 from connectors.families.openapi.references import References
-from connectors.families.openapi.schemas import DEPTHS, LONGEST_NAME, MOST_FIELDS, fields_of
+from connectors.families.openapi.schemas import DEPTHS, LONGEST_NAME, MOST_FIELDS, MOST_WIDE, fields_of
 from connectors.families.openapi.text import parse
 from connectors.models.messaging import SchemaField
 
@@ -76,6 +76,23 @@ def test_what_grows_without_end_is_shown_less_deep() -> None:
 def test_an_object_of_very_many_properties_is_whole() -> None:
     wide = {"properties": {f"p{place}": {"type": "string"} for place in range(MOST_FIELDS + 1)}}
     assert len(of(wide)) == MOST_FIELDS + 1
+
+
+def test_an_object_of_more_properties_than_are_read_is_told() -> None:
+    wide = {"properties": {f"p{place}": {"type": "string"} for place in range(MOST_WIDE)}}
+    assert len(of(wide)) == MOST_WIDE
+    with pytest.raises(ConnectorError, match=f"more than {MOST_WIDE} fields, each 1000 characters") as caught:
+        of({"properties": {**wide["properties"], "one": {}}})
+    assert caught.value.advice == "write it with fewer fields, or say less of each"
+
+
+@pytest.mark.parametrize("said", [{"description": "x" * 100_000}, {"enum": ["x" * 100_000]}], ids=["text", "values"])
+def test_what_is_said_of_a_schema_counts_wherever_it_is_used(said: dict[str, Any]) -> None:
+    used = {"properties": {f"p{place}": {"$ref": "#/components/schemas/Said"} for place in range(101)}}
+    with pytest.raises(ConnectorError, match=f"more than {MOST_WIDE} fields, each 1000 characters"):
+        of(used, Said=said)
+    deeper = {"properties": {"top": {"properties": dict(list(used["properties"].items())[:30])}}}
+    assert [(field.name, field.children) for field in of(deeper, Said=said)] == [("top", None)]
 
 
 def test_schemas_made_of_each_other_in_too_many_ways() -> None:
