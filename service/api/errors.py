@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING, cast
 from urllib.parse import quote
@@ -14,6 +14,7 @@ from fastapi.responses import JSONResponse
 from pydantic import Field
 
 from connectors.errors import ConfigurationError
+from connectors.problems import sentence
 from service.access.keys import hide_keys
 from service.api.bodies import UnsupportedFormat
 from service.errors import (
@@ -123,15 +124,8 @@ def problems_of(error: RequestValidationError) -> Iterator[Problem]:
         if where == "body" and not path and fault["type"] == "missing":
             yield Problem("", "a body is required: a JSON or YAML object")
         else:
-            yield Problem(dotted(tuple(path)), _sentence(str(fault["type"]), str(fault["msg"])))
-
-
-def _sentence(kind: str, message: str) -> str:
-    if kind == "missing":
-        return "is required"
-    if kind == "extra_forbidden":
-        return "is not a known key; correct or remove it"
-    return message.removeprefix("Value error, ")
+            context = cast("Mapping[str, object] | None", fault.get("ctx"))
+            yield Problem(dotted(tuple(path)), sentence(str(fault["type"]), str(fault["msg"]), context))
 
 
 def refusal(request: Request, error: Exception) -> JSONResponse:
