@@ -1,5 +1,6 @@
 """What pydantic finds wrong, in the words of what people wrote."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
@@ -19,7 +20,7 @@ NUMBER = "must be a number"
 INSTANT = "must be an instant with its offset from UTC, like 2026-01-31T02:00:00Z"
 UUID = "must be a UUID, like 2b28b4f5-c5a0-4c31-b064-4b09304998f9"
 UNKNOWN_KEY = "is not a known key; correct or remove it"
-SECRET = "Value"  # as pydantic calls what is neither a text nor a collection
+VALUE = "Value"  # as pydantic calls what is neither a text nor a collection
 EMPTY = "is empty; give it a value"
 # Of every kind of fault that the models of definitions, policies, schedules and queries can have, by pydantic's names;
 # what stands in braces is what pydantic tells of the model.
@@ -74,9 +75,16 @@ WORDS: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 
+NOWHERE: Final[Mapping[str, str]] = MappingProxyType({})
+# In characters: of any text of a connection, and of those that hold certificates, keys or statements.
+LONGEST, LONGEST_DOCUMENT = 65_536, 1_048_576
+DOCUMENT_KEY = re.compile(r"certificate|cert|pem|key|credential|sql|query|statement|json", re.IGNORECASE)
 
-def problems_of(error: ValidationError, given: object = None, prefix: str = "") -> Iterator[Problem]:
-    """The paths of the user's own keys in `given`, and sentences.
+
+def problems_of(
+    error: ValidationError, given: object = None, prefix: str = "", elsewhere: Mapping[str, str] = NOWHERE
+) -> Iterator[Problem]:
+    """The paths of the user's own keys in `given`, and sentences; of unknown keys at the top those of `elsewhere`.
 
     Of what may be written in several ways, those of the way that knows most of the keys which were written.
     """
@@ -93,7 +101,22 @@ def problems_of(error: ValidationError, given: object = None, prefix: str = "") 
                 continue
             keys = (*way[:-1], *keys[len(way) :])
         path = ".".join(part for part in (prefix, *(shortened(str(key)) for key in keys)) if part)
-        yield Problem(path, sentence(fault["type"], fault["msg"], fault.get("ctx")))
+        moved = elsewhere.get(str(keys[0])) if len(keys) == 1 and fault["type"] == "extra_forbidden" else None
+        yield Problem(path, moved or sentence(fault["type"], fault["msg"], fault.get("ctx")))
+
+
+def too_long(value: object, path: str) -> Iterator[Problem]:
+    """The texts in a connection that are longer than any of them can mean."""
+    if isinstance(value, str):
+        longest = LONGEST_DOCUMENT if DOCUMENT_KEY.search(path.rpartition(".")[2]) else LONGEST
+        if len(value) > longest:
+            yield Problem(path, f"has {len(value)} characters; write at most {longest}")
+    elif isinstance(value, Mapping):
+        for key, item in cast("Mapping[object, object]", value).items():
+            yield from too_long(item, f"{path}.{shortened(str(key))}".removeprefix("."))
+    elif isinstance(value, list | tuple):
+        for place, item in enumerate(cast("Sequence[object]", value)):
+            yield from too_long(item, f"{path}.{place}".removeprefix("."))
 
 
 def _way(path: Path, given: object) -> Path:
@@ -117,7 +140,7 @@ def sentence(kind: str, message: str, context: Mapping[str, object] | None = Non
     known = context or {}
     if kind.endswith("too_short") and known.get("min_length") == 1:
         return EMPTY
-    if known.get("field_type") == SECRET:
+    if known.get("field_type") == VALUE:
         kind = f"string_{kind}"
     try:
         return WORDS[kind].format_map(known)

@@ -17,6 +17,8 @@ from collections.abc import Iterable
 
 import msgspec
 
+from connectors.errors import SHOWN_PROBLEMS, left_out
+
 # The path of a problem of the whole input.
 WHOLE = ""
 LOOK_FIRST = "what was asked may have been done all the same: look before you ask again"
@@ -58,7 +60,13 @@ class Invalid(ServiceError):
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
-        super().__init__("; ".join(str(problem) for problem in self.problems) or "invalid input")
+        super().__init__("; ".join(str(problem) for problem in self.shown) or "invalid input")
+
+    @property
+    def shown(self) -> tuple[Problem, ...]:
+        """The first of the problems, and how many more there are."""
+        beyond = len(self.problems) - SHOWN_PROBLEMS
+        return (*self.problems[:SHOWN_PROBLEMS], *([Problem(WHOLE, left_out(beyond))] if beyond > 0 else ()))
 
     @classmethod
     def at(cls, path: str, message: str) -> "Invalid":

@@ -77,7 +77,11 @@ EXAMPLES: tuple[tuple[Any, object, str], ...] = (
     (frozenset[str], "public", words.LIST),
     (str, 12345, words.TEXT),
     (SecretStr, 12345, words.TEXT),
-    (Annotated[str, StringConstraints(pattern="^a$")], "\ud800", "is a text with half of a surrogate pair; write the whole character"),
+    (
+        Annotated[str, StringConstraints(pattern="^a$")],
+        "\ud800",
+        "is a text with half of a surrogate pair; write the whole character",
+    ),
     (Annotated[SecretStr, Field(min_length=1)], "", words.EMPTY),
     (Annotated[str, Field(min_length=1)], "", words.EMPTY),
     (Annotated[str, Field(min_length=2)], "a", "must have at least 2 characters"),

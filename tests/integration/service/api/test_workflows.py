@@ -126,7 +126,7 @@ def test_put_names_the_path_of_a_fault(guest: httpx.Client) -> None:
     assert problems(guest.put(f"{WORKFLOWS}/shop", json={"policy": {"pool": "-"}, "extra": 1})) == {
         "config": "is required",
         "extra": "is not a known key; correct or remove it",
-        "policy.pool": "String should match pattern '^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$'",
+        "policy.pool": "must match the regular expression ^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$",
     }
 
 
