@@ -117,6 +117,20 @@ def test_a_schedule_without_a_tick_to_come_is_noted(client: httpx.Client) -> Non
     assert create(client, "later", schedule={"cron": "0 2 * * *"})["notes"] == []
 
 
+def test_variables_and_misplaced_references_are_noted(client: httpx.Client) -> None:
+    definition = definition_of("noted")
+    place = definition["config"]["source"]["serviceConnection"]["config"]
+    place |= {"username": "secret:user", "database": "${PG_DATABASE}", "authType": {"password": "${PG_PASSWORD}"}}
+    below = "source.serviceConnection.config"
+    for path in ("/api/v1/workflows/validate", "/api/v1/workflows"):
+        notes = [note.removeprefix(below) for note in client.post(path, json=definition).json()["notes"]]
+        assert sorted(notes) == [
+            ".authType.password is taken as it stands, as the service puts in no variables: write secret:<name>",
+            ".database is taken as it stands, as the service puts in no variables: write the value itself",
+            ".username is taken as it stands, as only secrets can be secret:<name>: write the value itself",
+        ]
+
+
 def test_put_refuses_another_name_than_the_address(guest: httpx.Client) -> None:
     assert list(problems(guest.put(f"{WORKFLOWS}/other", json=definition_of()))) == ["name"]
     problem(guest.get(f"{WORKFLOWS}/other"), 404)
