@@ -3,6 +3,7 @@
 ServiceError
 ├── NotFound         the thing asked for does not exist
 ├── Conflict         it cannot be done in the present state
+├── Outdated         it was meant for something else than is stored now
 ├── Malformed        the input breaks the rules of its format; the message says where
 ├── Invalid          the input is wrong; `problems` says where and how
 ├── TooLarge         the input is larger than a limit
@@ -49,6 +50,14 @@ class NotFound(ServiceError):
 
 class Conflict(ServiceError):
     """What was asked for does not fit the present state."""
+
+
+class Outdated(ServiceError):
+    """A change that was meant for another revision than this one, which is stored now; None if nothing is."""
+
+    def __init__(self, message: str, revision: int | None = None) -> None:
+        super().__init__(message)
+        self.revision = revision
 
 
 class Malformed(ServiceError):

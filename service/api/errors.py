@@ -17,12 +17,14 @@ from connectors.errors import ConfigurationError
 from connectors.problems import sentence
 from service.access.keys import hide_keys
 from service.api.bodies import UnsupportedFormat
+from service.api.preconditions import ETAG, tag_of
 from service.errors import (
     Conflict,
     Forbidden,
     Invalid,
     Malformed,
     NotFound,
+    Outdated,
     Problem,
     ServiceError,
     TooLarge,
@@ -61,6 +63,7 @@ KINDS: tuple[tuple[type[Exception], Kind], ...] = (
     (Forbidden, Kind(403, "forbidden", "The role of the API key does not allow this")),
     (NotFound, Kind(404, "not-found", "There is no such thing")),
     (Conflict, Kind(409, "conflict", "Not possible in the present state")),
+    (Outdated, Kind(412, "outdated", "Something else is stored than was expected")),
     (TooLarge, Kind(413, "too-large", "The input is too large")),
     (UnsupportedFormat, Kind(415, "unsupported-format", "The format of the body is not supported")),
     (Invalid, INVALID),
@@ -146,6 +149,8 @@ def headers_of(error: Exception) -> dict[str, str]:
         return {"WWW-Authenticate": CHALLENGE}
     if isinstance(error, TooMany):
         return {"Retry-After": str(math.ceil(error.retry_after_seconds))}
+    if isinstance(error, Outdated) and error.revision is not None:
+        return {ETAG: tag_of(error.revision)}
     again = isinstance(error, Unavailable) and not isinstance(error, Undecided)
     return {"Retry-After": RETRY_AFTER_SECONDS} if again else {}
 
