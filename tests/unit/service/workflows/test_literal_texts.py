@@ -2,6 +2,7 @@
 
 import pytest
 
+from service.workflows.documents import Json
 from service.workflows.literal_texts import MOST_NOTES, notes_on_texts
 
 PASSWORD = ("source", "password")
@@ -10,7 +11,7 @@ VARIABLE = "is taken as it stands, as the service puts in no variables"
 
 @pytest.mark.parametrize("text", ["${PG_PW}", "a${b}c", "$PG_PASSWORD", "x:${_1}/y"])
 def test_what_looks_like_a_variable_is_noted_and_not_repeated(text: str) -> None:
-    config = {"source": {"password": text, "hosts": [text]}}
+    config: Json = {"source": {"password": text, "hosts": [text]}}
     assert notes_on_texts(config, [PASSWORD]) == (
         f"source.password {VARIABLE}: write secret:<name>",
         f"source.hosts.0 {VARIABLE}: write the value itself",
@@ -23,11 +24,12 @@ def test_other_texts_are_not(text: str) -> None:
 
 
 def test_a_reference_where_no_secret_stands_is_noted() -> None:
-    config = {"source": {"password": "secret:pg", "username": "secret:user"}}
+    config: Json = {"source": {"password": "secret:pg", "username": "secret:user"}}
     assert notes_on_texts(config, [PASSWORD]) == (
         "source.username is taken as it stands, as only secrets can be secret:<name>: write the value itself",
     )
 
 
 def test_of_very_many_the_first_are_noted() -> None:
-    assert len(notes_on_texts({"all": ["${X}"] * 1000}, [])) == MOST_NOTES
+    config: Json = {"all": ["${X}" for _ in range(1000)]}
+    assert len(notes_on_texts(config, [])) == MOST_NOTES
