@@ -41,4 +41,4 @@ def elsewhere(fields: Container[str]) -> Mapping[str, str]:
 
 def refusal(written: object, kind: str) -> str:
     """Why what somebody wrote for a `kind` of workflow is not taken."""
-    return f"{written!r} makes this a {kind} workflow; {NOT_RUN}"
+    return f"{written!r} is for {kind} workflows; {NOT_RUN}"

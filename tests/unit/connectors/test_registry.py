@@ -233,14 +233,14 @@ def test_other_jobs_over_a_known_source_are_refused_as_such(kind: str) -> None:
     [(path, message)] = problems(definition(type=kind)).items()
     assert path == "source.type"
     other = kind.lower().removeprefix("memory-")
-    assert message == f"{kind!r} makes this a {other} workflow; Headwater runs metadata ingestion only: write 'memory'"
+    assert message == f"{kind!r} is for {other} workflows; Headwater runs metadata ingestion only: write 'memory'"
 
 
 @pytest.mark.usefixtures("install")
 def test_another_job_is_refused_as_such_also_with_its_own_steps() -> None:
     found = problems({**definition(type="memory-usage"), "processor": {"type": "query-parser"}, "stage": {}})
     assert list(found) == ["source.type", "processor", "stage"]
-    assert "'memory-usage' makes this a usage workflow" in found["source.type"]
+    assert "'memory-usage' is for usage workflows" in found["source.type"]
     assert found["stage"].startswith("is a step of other workflows (profiler,")
     assert found["stage"].endswith("Headwater runs metadata ingestion only: remove it")
 
@@ -249,7 +249,7 @@ def test_another_job_is_refused_as_such_also_with_its_own_steps() -> None:
 def test_options_of_another_job_are_refused_as_such_and_their_other_keys_are_not_told() -> None:
     profiler = {"type": "Profiler", "profileSample": 10, "computeMetrics": True}
     assert problems(definition(sourceConfig={"config": profiler})) == {
-        "source.sourceConfig.config.type": "'Profiler' makes this a profiler workflow; "
+        "source.sourceConfig.config.type": "'Profiler' is for profiler workflows; "
         "Headwater runs metadata ingestion only: write 'DatabaseMetadata'"
     }
 
