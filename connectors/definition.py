@@ -24,6 +24,7 @@ from connectors.errors import ConfigurationError
 from connectors.expression_size import require_bounded
 from connectors.expressions import matcher
 from connectors.models.names import split_fqn
+from connectors.other_workflows import STEPS, elsewhere
 from connectors.pem import PemTexts
 from connectors.ports import check_host_and_port, shown
 from connectors.problems import problems_of
@@ -34,7 +35,6 @@ VERSION_OF_API = re.compile(r"/api/v\d+$")
 HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 FRAMING = frozenset({"content-length", "transfer-encoding"})
 VerifySsl = Literal["no-ssl", "ignore", "validate"]
-STEPS_OF_OTHERS = frozenset({"processor", "stage", "bulkSink"})
 SERVICE_CONNECTION = ("source", "serviceConnection", "config")
 CONNECTION_CONFIG = ".".join(SERVICE_CONNECTION)
 
@@ -327,7 +327,7 @@ class WorkflowDefinition(Model):
         if not isinstance(value, Mapping):
             return value
         given = cast("Mapping[str, object]", value)
-        return {key: item for key, item in given.items() if item is not None or key not in STEPS_OF_OTHERS}
+        return {key: item for key, item in given.items() if item is not None or key not in STEPS}
 
     @model_validator(mode="before")
     @classmethod
@@ -397,4 +397,4 @@ def parse(model: type[ModelT], raw: object, prefix: str = "", files: SourceFiles
     try:
         return model.model_validate(raw, context=files)
     except ValidationError as error:
-        raise ConfigurationError(problems_of(error, raw, prefix)) from None
+        raise ConfigurationError(problems_of(error, raw, prefix, elsewhere(model.model_fields))) from None

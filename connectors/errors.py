@@ -15,6 +15,7 @@ from contextlib import suppress
 import msgspec
 
 SHOWN_CHARACTERS = 100
+SHOWN_PROBLEMS = 100
 
 
 def shortened(text: str) -> str:
@@ -31,6 +32,11 @@ class Problem(msgspec.Struct, frozen=True):
     def __str__(self) -> str:
         """The path and the message, as a person reads them."""
         return f"{self.path}: {self.message}" if self.path else self.message
+
+
+def left_out(count: int) -> str:
+    """What is said of the problems beyond SHOWN_PROBLEMS."""
+    return f"{count} more problem{'s' * (count > 1)} of this kind or another; mend these first"
 
 
 class ConnectorError(Exception):
@@ -51,11 +57,17 @@ class ConfigurationError(ConnectorError):
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
-        super().__init__("; ".join(str(problem) for problem in self.problems))
+        super().__init__("; ".join(str(problem) for problem in self.shown))
 
     def __reduce__(self) -> tuple[type["ConnectorError"], tuple[object, ...]]:
         """How an error travels to another process."""
         return type(self), (self.problems,)
+
+    @property
+    def shown(self) -> tuple[Problem, ...]:
+        """The first of the problems, and how many more there are."""
+        beyond = len(self.problems) - SHOWN_PROBLEMS
+        return (*self.problems[:SHOWN_PROBLEMS], *([Problem("", left_out(beyond))] if beyond > 0 else ()))
 
     @classmethod
     def at(cls, path: str, message: str) -> "ConfigurationError":

@@ -1,19 +1,90 @@
 """What pydantic finds wrong, in the words of what people wrote."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import cast
+from types import MappingProxyType
+from typing import Final, cast
 
 from pydantic import ValidationError
 
 from connectors.errors import Problem, shortened
 
 Path = tuple[str | int, ...]
-NO_MODEL = frozenset({"model_type", "dict_type"})
+OBJECT = "must be an object of keys and values"
+TEXT = "must be a text; put it in quotes"
+LIST = "must be a list, also of one: write it in brackets, like [public]"
+TRUTH = "must be true or false"
+WHOLE_NUMBER = "must be a whole number"
+NUMBER = "must be a number"
+INSTANT = "must be an instant with its offset from UTC, like 2026-01-31T02:00:00Z"
+UUID = "must be a UUID, like 2b28b4f5-c5a0-4c31-b064-4b09304998f9"
+UNKNOWN_KEY = "is not a known key; correct or remove it"
+VALUE = "Value"  # as pydantic calls what is neither a text nor a collection
+EMPTY = "is empty; give it a value"
+# Of every kind of fault that the models of definitions, policies, schedules and queries can have, by pydantic's names;
+# what stands in braces is what pydantic tells of the model.
+WORDS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "missing": "is required",
+        "extra_forbidden": UNKNOWN_KEY,
+        "model_type": OBJECT,
+        "model_attributes_type": OBJECT,
+        "dict_type": OBJECT,
+        "mapping_type": OBJECT,
+        "invalid_key": "has a key that is no text; put its keys in quotes",
+        "list_type": LIST,
+        "tuple_type": LIST,
+        "set_type": LIST,
+        "frozen_set_type": LIST,
+        "too_short": "must have at least {min_length} items",
+        "too_long": "must have at most {max_length} items",
+        "string_type": TEXT,
+        "string_unicode": "is a text with half of a surrogate pair; write the whole character",
+        "string_too_short": "must have at least {min_length} characters",
+        "string_too_long": "must have at most {max_length} characters",
+        "string_pattern_mismatch": "must match the regular expression {pattern}",
+        "bool_type": TRUTH,
+        "bool_parsing": TRUTH,
+        "int_type": WHOLE_NUMBER,
+        "int_parsing": WHOLE_NUMBER,
+        "int_from_float": WHOLE_NUMBER,
+        "int_parsing_size": "has too many digits",
+        "float_type": NUMBER,
+        "float_parsing": NUMBER,
+        "finite_number": "must be a finite number",
+        "greater_than": "must be more than {gt}",
+        "greater_than_equal": "must be at least {ge}",
+        "less_than": "must be less than {lt}",
+        "less_than_equal": "must be at most {le}",
+        "enum": "must be {expected}",
+        "literal_error": "must be {expected}",
+        "none_required": "must be null or be left out",
+        "union_tag_invalid": "has a {discriminator} that must be {expected_tags}",
+        "union_tag_not_found": "needs the key {discriminator}",
+        "datetime_type": INSTANT,
+        "datetime_parsing": INSTANT,
+        "datetime_from_date_parsing": INSTANT,
+        "datetime_object_invalid": INSTANT,
+        "timezone_aware": INSTANT,
+        "uuid_type": UUID,
+        "uuid_parsing": UUID,
+        "uuid_version": UUID,
+        "value_error": "{error}",
+        "assertion_error": "{error}",
+    }
+)
+
+NOWHERE: Final[Mapping[str, str]] = MappingProxyType({})
+# In characters: of any text of a connection, and of those that hold certificates, keys or statements.
+LONGEST, LONGEST_DOCUMENT = 65_536, 1_048_576
+DOCUMENT_KEY = re.compile(r"certificate|cert|pem|key|credential|sql|query|statement|json", re.IGNORECASE)
 
 
-def problems_of(error: ValidationError, given: object = None, prefix: str = "") -> Iterator[Problem]:
-    """The paths of the user's own keys in `given`, and sentences.
+def problems_of(
+    error: ValidationError, given: object = None, prefix: str = "", elsewhere: Mapping[str, str] = NOWHERE
+) -> Iterator[Problem]:
+    """The paths of the user's own keys in `given`, and sentences; of unknown keys at the top those of `elsewhere`.
 
     Of what may be written in several ways, those of the way that knows most of the keys which were written.
     """
@@ -30,7 +101,22 @@ def problems_of(error: ValidationError, given: object = None, prefix: str = "") 
                 continue
             keys = (*way[:-1], *keys[len(way) :])
         path = ".".join(part for part in (prefix, *(shortened(str(key)) for key in keys)) if part)
-        yield Problem(path, _sentence(fault["type"], fault["msg"]))
+        moved = elsewhere.get(str(keys[0])) if len(keys) == 1 and fault["type"] == "extra_forbidden" else None
+        yield Problem(path, moved or sentence(fault["type"], fault["msg"], fault.get("ctx")))
+
+
+def too_long(value: object, path: str) -> Iterator[Problem]:
+    """The texts in a connection that are longer than any of them can mean."""
+    if isinstance(value, str):
+        longest = LONGEST_DOCUMENT if DOCUMENT_KEY.search(path.rpartition(".")[2]) else LONGEST
+        if len(value) > longest:
+            yield Problem(path, f"has {len(value)} characters; write at most {longest}")
+    elif isinstance(value, Mapping):
+        for key, item in cast("Mapping[object, object]", value).items():
+            yield from too_long(item, f"{path}.{shortened(str(key))}".removeprefix("."))
+    elif isinstance(value, list | tuple):
+        for place, item in enumerate(cast("Sequence[object]", value)):
+            yield from too_long(item, f"{path}.{place}".removeprefix("."))
 
 
 def _way(path: Path, given: object) -> Path:
@@ -46,11 +132,17 @@ def _way(path: Path, given: object) -> Path:
     return ()
 
 
-def _sentence(kind: str, message: str) -> str:
-    if kind == "missing":
-        return "is required"
-    if kind == "extra_forbidden":
-        return "is not a known key; correct or remove it"
-    if kind in NO_MODEL:
-        return "is to be an object of keys and values"
-    return message.removeprefix("Value error, ")
+def sentence(kind: str, message: str, context: Mapping[str, object] | None = None) -> str:
+    """How to mend a fault of this `kind`, whose `message` and `context` are pydantic's.
+
+    A kind that only the models of third parties have is told in pydantic's words.
+    """
+    known = context or {}
+    if kind.endswith("too_short") and known.get("min_length") == 1:
+        return EMPTY
+    if known.get("field_type") == VALUE:
+        kind = f"string_{kind}"
+    try:
+        return WORDS[kind].format_map(known)
+    except KeyError:
+        return message.removeprefix("Value error, ")

@@ -8,11 +8,11 @@ import importlib
 import logging
 import pkgutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import msgspec
 from pydantic import BaseModel
@@ -28,10 +28,14 @@ from connectors.definition import (
     parse,
 )
 from connectors.errors import ConfigurationError, Problem, cause_of
+from connectors.other_workflows import KINDS, SUFFIXES, refusal
+from connectors.problems import too_long
 from connectors.secret_texts import Path, secret_paths
 from connectors.sinks.opening import CONFIG as SINK
 from connectors.sinks.opening import Destination, destination
 from connectors.source_files import EVERY_FILE, SourceFiles
+
+T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +43,6 @@ ENTRY_POINTS = "headwater.connectors"
 SOURCE_TYPE = "source.type"
 SERVICE = "source.serviceConnection"
 OPTIONS = "source.sourceConfig.config"
-LATER_KINDS = ("-lineage", "-usage")
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -113,25 +116,41 @@ def plan(raw: Mapping[str, Any], *, confined: bool = False, files: SourceFiles =
     connector = usable(source.type)
     problems: list[Problem] = []
 
-    def part(key: str, model: type[ModelT], value: object) -> ModelT | None:
+    def tried(read: Callable[[], T]) -> T | None:
         try:
-            return parse(model, value, key, files)
+            return read()
         except ConfigurationError as error:
             problems.extend(error.problems)
             return None
 
     problems.extend(_connection_problems(definition, connector))
     path, given = connector.connection_path, _value_at(raw, connector.connection_path)
-    connection = part(".".join(path), connector.config, given) if given is not None else None
-    options = part(OPTIONS, connector.options, source.source_config.config)
-    sink: Destination | None = None
-    try:
-        sink = destination(definition, confined=confined)
-    except ConfigurationError as error:
-        problems.extend(error.problems)
+    connection: BaseModel | None = None
+    if given is not None:
+        connection = tried(lambda: _connection(connector.config, given, ".".join(path), files))
+    options = tried(lambda: _options(connector, source.source_config.config, files))
+    sink: Destination | None = tried(lambda: destination(definition, confined=confined))
     if problems or options is None or sink is None:
         raise ConfigurationError(problems)
     return Plan(definition, connector, connection, options, sink)
+
+
+def _connection(model: type[ModelT], raw: object, path: str, files: SourceFiles = EVERY_FILE) -> ModelT:
+    """The connection, after the length of every text in it was looked at."""
+    if long := list(too_long(raw, path)):
+        raise ConfigurationError(long)
+    return parse(model, raw, path, files)
+
+
+def _options(connector: Connector[Any, Any], given: Mapping[str, Any], files: SourceFiles) -> SourceOptions:
+    """The options of the source. Of those of another kind of workflow only that is told."""
+    kind: object = given.get("type")
+    if isinstance(kind, str) and kind in KINDS:
+        told = refusal(kind, KINDS[kind])
+        expected = connector.options.model_fields.get("type")
+        mend = f": write {expected.default!r}" if expected else ": remove it"
+        raise ConfigurationError([Problem(f"{OPTIONS}.type", told + mend)])
+    return parse(connector.options, given, OPTIONS, files)
 
 
 def _connection_problems(definition: WorkflowDefinition, connector: Connector[Any, Any]) -> Iterator[Problem]:
@@ -159,24 +178,27 @@ def _value_at(raw: Mapping[str, Any], path: tuple[str, ...]) -> object:
 
 def _envelope(raw: Mapping[str, Any]) -> WorkflowDefinition:
     """The definition as a whole. The steps of another workflow are refused together with its type, which is why."""
+    server = ("workflowConfig", "openMetadataServerConfig")
+    if long := list(too_long(_value_at(raw, server), ".".join(server))):
+        raise ConfigurationError(long)
     try:
         return parse(WorkflowDefinition, raw)
     except ConfigurationError as error:
         source: object = raw.get("source")
         kind = cast("Mapping[str, object]", source).get("type") if isinstance(source, Mapping) else None
         try:
-            _refuse_later_kind(str(kind))
+            _refuse_other_kind(str(kind))
         except ConfigurationError as first:
             raise ConfigurationError([*first.problems, *error.problems]) from None
         raise
 
 
-def _refuse_later_kind(kind: str) -> None:
+def _refuse_other_kind(kind: str) -> None:
     wanted = kind.lower()
-    base = next((wanted.removesuffix(suffix) for suffix in LATER_KINDS if wanted.endswith(suffix)), wanted)
-    if base != wanted and base in names():
-        message = f"{kind!r} is not supported yet: {base} ingests metadata; write {base!r}"
-        raise ConfigurationError.at(SOURCE_TYPE, message)
+    for suffix, other in SUFFIXES.items():
+        base = wanted.removesuffix(suffix)
+        if base != wanted and base in names():
+            raise ConfigurationError.at(SOURCE_TYPE, f"{refusal(kind, other)}: write {base!r}")
 
 
 def usable(kind: str) -> Connector[Any, Any]:
@@ -185,7 +207,7 @@ def usable(kind: str) -> Connector[Any, Any]:
     Raises:
         ConfigurationError: There is none, or its driver is missing; names the mend.
     """
-    _refuse_later_kind(kind)
+    _refuse_other_kind(kind)
     try:
         connector = get(kind.lower())
     except ConfigurationError as error:
@@ -247,7 +269,7 @@ def connection_secrets(name: str, connection: Mapping[str, Any]) -> tuple[Path, 
     Raises:
         ConfigurationError: There is no such connector, or the connection does not fit it.
     """
-    return tuple(secret_paths(parse(usable(name).config, connection, "")))
+    return tuple(secret_paths(_connection(usable(name).config, connection, "")))
 
 
 def check(name: str, connection: Mapping[str, Any], files: SourceFiles = EVERY_FILE) -> Iterator[CheckResult]:
@@ -259,4 +281,4 @@ def check(name: str, connection: Mapping[str, Any], files: SourceFiles = EVERY_F
         ConfigurationError: There is no such connector, or the connection does not fit it.
     """
     connector = usable(name)
-    yield from run_checks(connector.checks, parse(connector.config, connection, "", files))
+    yield from run_checks(connector.checks, _connection(connector.config, connection, "", files))

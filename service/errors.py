@@ -3,6 +3,7 @@
 ServiceError
 ├── NotFound         the thing asked for does not exist
 ├── Conflict         it cannot be done in the present state
+├── Outdated         it was meant for something else than is stored now
 ├── Malformed        the input breaks the rules of its format; the message says where
 ├── Invalid          the input is wrong; `problems` says where and how
 ├── TooLarge         the input is larger than a limit
@@ -16,6 +17,8 @@ ServiceError
 from collections.abc import Iterable
 
 import msgspec
+
+from connectors.errors import SHOWN_PROBLEMS, left_out
 
 # The path of a problem of the whole input.
 WHOLE = ""
@@ -49,6 +52,14 @@ class Conflict(ServiceError):
     """What was asked for does not fit the present state."""
 
 
+class Outdated(ServiceError):
+    """A change that was meant for another revision than this one, which is stored now; None if nothing is."""
+
+    def __init__(self, message: str, revision: int | None = None) -> None:
+        super().__init__(message)
+        self.revision = revision
+
+
 class Malformed(ServiceError):
     """An input that cannot be read, as it breaks the rules of its format; the message says where."""
 
@@ -58,7 +69,13 @@ class Invalid(ServiceError):
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
-        super().__init__("; ".join(str(problem) for problem in self.problems) or "invalid input")
+        super().__init__("; ".join(str(problem) for problem in self.shown) or "invalid input")
+
+    @property
+    def shown(self) -> tuple[Problem, ...]:
+        """The first of the problems, and how many more there are."""
+        beyond = len(self.problems) - SHOWN_PROBLEMS
+        return (*self.problems[:SHOWN_PROBLEMS], *([Problem(WHOLE, left_out(beyond))] if beyond > 0 else ()))
 
     @classmethod
     def at(cls, path: str, message: str) -> "Invalid":

@@ -92,8 +92,9 @@ class AwsCredentials(Model):
     @field_validator("end_point_url")
     @classmethod
     def _is_an_address(cls, value: str | None) -> str | None:
-        if value is not None:
-            require_http(value, "https://glue.eu-west-1.amazonaws.com")
+        if not value:
+            return None
+        require_http(value, "https://<service>.eu-west-1.amazonaws.com")
         return value
 
     @model_validator(mode="after")

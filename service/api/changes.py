@@ -2,20 +2,35 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import Final, cast
 
 from sqlalchemy.orm import Session
 
 from service.access.audit import Trail
+from service.api.preconditions import Expected
 from service.runs.schemas import RunRead
 from service.workflows import repository as workflows
 from service.workflows.documents import Json
 from service.workflows.schemas import WorkflowRead
 
+APPLY = "apply"
+UNCONDITIONAL: Final = Expected()
+
 
 @contextmanager
-def workflow_change(session: Session, trail: Trail, action: str, name: str) -> Generator[None]:
-    """Note what becomes of a workflow inside, if anything does; it is held, so that nobody else changes it."""
+def workflow_change(
+    session: Session, trail: Trail, action: str, name: str, expected: Expected = UNCONDITIONAL
+) -> Generator[None]:
+    """Note what becomes of a workflow inside, if anything does; it is held, so that nobody else changes it.
+
+    Raises Outdated if it is not what is `expected`. Of one that is not there the change itself says so, unless it is
+    one that creates.
+    """
     before = _workflow(session, name, lock=True)
+    if before is not None:
+        expected.check(name, cast("int", before["revision"]))
+    elif action == APPLY:
+        expected.check(name, None)
     yield
     after = _workflow(session, name)
     if before != after:

@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING, cast
 from urllib.parse import quote
@@ -14,14 +14,17 @@ from fastapi.responses import JSONResponse
 from pydantic import Field
 
 from connectors.errors import ConfigurationError
+from connectors.problems import sentence
 from service.access.keys import hide_keys
 from service.api.bodies import UnsupportedFormat
+from service.api.preconditions import ETAG, tag_of
 from service.errors import (
     Conflict,
     Forbidden,
     Invalid,
     Malformed,
     NotFound,
+    Outdated,
     Problem,
     ServiceError,
     TooLarge,
@@ -60,6 +63,7 @@ KINDS: tuple[tuple[type[Exception], Kind], ...] = (
     (Forbidden, Kind(403, "forbidden", "The role of the API key does not allow this")),
     (NotFound, Kind(404, "not-found", "There is no such thing")),
     (Conflict, Kind(409, "conflict", "Not possible in the present state")),
+    (Outdated, Kind(412, "outdated", "Something else is stored than was expected")),
     (TooLarge, Kind(413, "too-large", "The input is too large")),
     (UnsupportedFormat, Kind(415, "unsupported-format", "The format of the body is not supported")),
     (Invalid, INVALID),
@@ -123,15 +127,8 @@ def problems_of(error: RequestValidationError) -> Iterator[Problem]:
         if where == "body" and not path and fault["type"] == "missing":
             yield Problem("", "a body is required: a JSON or YAML object")
         else:
-            yield Problem(dotted(tuple(path)), _sentence(str(fault["type"]), str(fault["msg"])))
-
-
-def _sentence(kind: str, message: str) -> str:
-    if kind == "missing":
-        return "is required"
-    if kind == "extra_forbidden":
-        return "is not a known key; correct or remove it"
-    return message.removeprefix("Value error, ")
+            context = cast("Mapping[str, object] | None", fault.get("ctx"))
+            yield Problem(dotted(tuple(path)), sentence(str(fault["type"]), str(fault["msg"]), context))
 
 
 def refusal(request: Request, error: Exception) -> JSONResponse:
@@ -141,7 +138,7 @@ def refusal(request: Request, error: Exception) -> JSONResponse:
         logger.error("Request %s failed", request_id_of(request), exc_info=error)
         return internal_error(request)
     if isinstance(error, Invalid | ConfigurationError):
-        problems = [Problem(problem.path, problem.message) for problem in error.problems]
+        problems = [Problem(problem.path, problem.message) for problem in error.shown]
         return _answer(request, kind, str(error), problems)
     return _answer(request, kind, str(error), headers=headers_of(error))
 
@@ -152,6 +149,8 @@ def headers_of(error: Exception) -> dict[str, str]:
         return {"WWW-Authenticate": CHALLENGE}
     if isinstance(error, TooMany):
         return {"Retry-After": str(math.ceil(error.retry_after_seconds))}
+    if isinstance(error, Outdated) and error.revision is not None:
+        return {ETAG: tag_of(error.revision)}
     again = isinstance(error, Unavailable) and not isinstance(error, Undecided)
     return {"Retry-After": RETRY_AFTER_SECONDS} if again else {}
 

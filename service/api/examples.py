@@ -110,9 +110,9 @@ PROBLEM: Final[Json] = {
     "type": "urn:headwater:problem:invalid",
     "title": "The input is wrong",
     "status": 422,
-    "detail": "policy.maxAttempts: Input should be greater than or equal to 1",
+    "detail": "policy.maxAttempts: must be at least 1",
     "instance": "/api/v1/workflows",
-    "problems": [{"path": "policy.maxAttempts", "message": "Input should be greater than or equal to 1"}],
+    "problems": [{"path": "policy.maxAttempts", "message": "must be at least 1"}],
     "requestId": "0b6d4f7e9d3b4c55a8c7f1f5a2a3b4c5",
 }
 KEY: Json = {"name": "ci", "role": "operator", "expiresAt": "2027-01-01T00:00:00Z"}

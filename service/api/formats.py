@@ -12,11 +12,13 @@ from service.errors import WHOLE, Invalid, Malformed
 from service.workflows.documents import Json, check_document, shortened, too_deep
 
 Format = Literal["json", "yaml"]
-Reader = Callable[[str], JsonValue]
+# What is done to a text that stands in a document.
+Fill = Callable[[str], str]
+Reader = Callable[[str, Fill | None], JsonValue]
 
 
-def read_document(raw: bytes, kind: Format) -> Json:
-    """The object that a text holds.
+def read_document(raw: bytes, kind: Format, fill: Fill | None = None) -> Json:
+    """The object that a text holds, with what `fill` makes of each text in it, which breaks nothing around it.
 
     Raises Malformed when the text is broken, Invalid when it holds anything else or what cannot be stored.
     """
@@ -29,7 +31,7 @@ def read_document(raw: bytes, kind: Format) -> Json:
         message = f"the body is empty; send a {kind.upper()} object"
         raise Malformed(message)
     try:
-        value = _read_json(text) if kind == "json" else _read_yaml(text)
+        value = _read_json(text, fill) if kind == "json" else _read_yaml(text, fill)
     except RecursionError as error:
         raise too_deep() from error
     except ValueError as error:  # of both libraries, from Python itself
@@ -40,12 +42,21 @@ def read_document(raw: bytes, kind: Format) -> Json:
     return check_document(value)
 
 
-def _read_json(text: str) -> JsonValue:
+def _read_json(text: str, fill: Fill | None) -> JsonValue:
     try:
-        return cast("JsonValue", json.loads(text, object_pairs_hook=_distinct, parse_constant=_not_json))
+        value = cast("JsonValue", json.loads(text, object_pairs_hook=_distinct, parse_constant=_not_json))
+        return value if fill is None else _filled(value, fill)
     except json.JSONDecodeError as error:
         message = f"broken JSON at line {error.lineno}, column {error.colno}: {error.msg}"
         raise Malformed(message) from error
+
+
+def _filled(value: JsonValue, fill: Fill) -> JsonValue:
+    if isinstance(value, dict):
+        return {fill(key): _filled(item, fill) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_filled(item, fill) for item in value]
+    return fill(value) if isinstance(value, str) else value
 
 
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -62,10 +73,10 @@ def _not_json(word: str) -> NoReturn:
     raise Malformed(message)
 
 
-def _read_yaml(text: str) -> JsonValue:
+def _read_yaml(text: str, fill: Fill | None) -> JsonValue:
     # The library takes longer to load than a definition takes to read, and many are JSON.
     read: Reader = import_module("service.api.yaml_text").read_yaml
-    return read(text)
+    return read(text, fill)
 
 
 def _kind_of(value: JsonValue) -> str:

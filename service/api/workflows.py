@@ -12,9 +12,10 @@ from service.access.roles import Role
 from service.api import examples
 from service.api.bodies import DocumentRoute
 from service.api.callers import needs
-from service.api.changes import workflow_change
+from service.api.changes import APPLY, workflow_change
 from service.api.connectors import CheckReport, connector_named, tested
 from service.api.dependencies import BASE, PageDep, PageQuery, ServicesDep, SessionDep, TrailDep, WorkDep, WorkflowName
+from service.api.preconditions import ExpectedDep, documented, tagged
 from service.clock import now
 from service.errors import Invalid, Problem
 from service.runs import operations as run_operations
@@ -81,6 +82,7 @@ def stored_answer(stored: Stored, response: Response) -> WorkflowStored:
     if stored.change == "created":
         response.status_code = status.HTTP_201_CREATED
     response.headers["Location"] = f"{BASE}/workflows/{stored.row.name}"
+    tagged(response, stored.row.revision)
     read = WorkflowRead.of(stored.row)
     return WorkflowStored(**dict(read), notes=[*stored.notes, *notes_on(read.schedule)])
 
@@ -92,7 +94,7 @@ def notes_on(schedule: AnySchedule | None) -> list[str]:
     return ["schedule has no tick to come, so it makes no run; POST .../runs starts one now"]
 
 
-@router.post("", status_code=201, summary="Create a workflow")
+@router.post("", status_code=201, summary="Create a workflow", responses=documented(201))
 def create_workflow(
     definition: Annotated[WorkflowCreate, Body(examples=[examples.SHOP])],
     work: WorkDep,
@@ -124,16 +126,21 @@ def validate_workflow(
     return ValidatedWorkflow(**dict(shown), name=definition.name, notes=notes, ticks=ticks)
 
 
-@router.get("/{name}", summary="Read a workflow")
-def read_workflow(name: WorkflowName, session: SessionDep) -> WorkflowRead:
-    """The newest revision; secrets are masked."""
-    return WorkflowRead.of(repository.get(session, name))
+@router.get("/{name}", summary="Read a workflow", responses=documented(200))
+def read_workflow(name: WorkflowName, session: SessionDep, response: Response) -> WorkflowRead:
+    """The newest revision, which `ETag` tells; secrets are masked."""
+    row = repository.get(session, name)
+    tagged(response, row.revision)
+    return WorkflowRead.of(row)
 
 
 @router.put(
     "/{name}",
     summary="Apply a workflow",
-    responses={201: {"model": WorkflowStored, "description": "The workflow is new."}},
+    responses={
+        **documented(200),
+        201: {"model": WorkflowStored, "description": "The workflow is new."} | documented(201)[201],
+    },
     openapi_extra={
         "requestBody": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/WorkflowCreate"}}}}
     },
@@ -143,34 +150,36 @@ def apply_workflow(
     document: Annotated[Json, Body(examples=[examples.SHOP])],
     work: WorkDep,
     response: Response,
+    expected: ExpectedDep,
 ) -> WorkflowStored:
     """Make the definition what is stored: 201 if it is new, else 200; a new revision only if something changed.
 
     The name may be left out of the body. An `enabled` left out keeps what is.
     """
     definition = _definition_named(name, document)
-    with workflow_change(work.session, work.trail, "apply", name):
+    with workflow_change(work.session, work.trail, APPLY, name, expected):
         stored = operations.apply(work.session, definition, work.rules)
     return stored_answer(stored, response)
 
 
-@router.patch("/{name}", summary="Change a workflow in part")
+@router.patch("/{name}", summary="Change a workflow in part", responses=documented(200))
 def patch_workflow(
     name: WorkflowName,
     changes: Annotated[WorkflowPatch, Body(examples=[examples.PATCH])],
     work: WorkDep,
     response: Response,
+    expected: ExpectedDep,
 ) -> WorkflowStored:
     """A JSON merge patch of config and labels; fields of the policy are replaced, a schedule is as a whole."""
-    with workflow_change(work.session, work.trail, "patch", name):
+    with workflow_change(work.session, work.trail, "patch", name, expected):
         stored = operations.patch(work.session, name, changes, work.rules)
     return stored_answer(stored, response)
 
 
 @router.delete("/{name}", status_code=204, summary="Delete a workflow")
-def delete_workflow(name: WorkflowName, session: SessionDep, trail: TrailDep) -> None:
+def delete_workflow(name: WorkflowName, session: SessionDep, trail: TrailDep, expected: ExpectedDep) -> None:
     """Its active runs are cancelled first; its ended runs stay as history."""
-    with workflow_change(session, trail, "delete", name):
+    with workflow_change(session, trail, "delete", name, expected):
         run_operations.delete_workflow(session, name)
 
 
@@ -180,15 +189,16 @@ def list_revisions(name: WorkflowName, session: SessionDep, page: PageDep) -> Pa
     return repository.list_revisions(session, repository.get(session, name), page.cursor, page.limit)
 
 
-@router.post("/{name}/rollback", summary="Go back to a revision")
+@router.post("/{name}/rollback", summary="Go back to a revision", responses=documented(200))
 def rollback_workflow(
     name: WorkflowName,
     target: Annotated[Rollback, Body(examples=[examples.ROLLBACK])],
     work: WorkDep,
     response: Response,
+    expected: ExpectedDep,
 ) -> WorkflowStored:
     """Make an earlier revision the newest one; whether the schedule is on stays as it is."""
-    with workflow_change(work.session, work.trail, "rollback", name):
+    with workflow_change(work.session, work.trail, "rollback", name, expected):
         stored = operations.rollback(work.session, name, target.revision, work.rules)
     return stored_answer(stored, response)
 

@@ -1,5 +1,6 @@
 """YAML texts as what JSON could say: without tags, aliases and merge keys written out."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 import yaml
@@ -17,6 +18,8 @@ MAX_ALIASED_CHARACTERS = 1_000_000
 
 _TEXT = "tag:yaml.org,2002:str"
 _TEXT_TAGS = (None, "!", _TEXT)
+# What a plain text may turn into once it is filled in.
+_PLAIN_TAGS = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("int", "float", "bool", "null"))
 _MERGE = "tag:yaml.org,2002:merge"
 _TIMESTAMP = "tag:yaml.org,2002:timestamp"
 
@@ -27,17 +30,20 @@ class _Mark(Protocol):
 
 
 class _Scalars(Protocol):
+    @property
+    def resolve(self) -> Callable[[type[Node], str, tuple[bool, bool]], str]: ...
+
     def construct_object(self, node: Node) -> JsonValue: ...
 
 
-def read_yaml(text: str) -> JsonValue:
-    """What a text holds.
+def read_yaml(text: str, fill: Callable[[str], str] | None = None) -> JsonValue:
+    """What a text holds, after `fill` has changed each text in it; one without quotes may become a number by that.
 
     Raises Malformed, TooLarge, Invalid for what is too deep, and ValueError for a number of too many digits.
     """
     try:
         _scan(text)
-        return _build(text)
+        return _build(text, fill)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise _broken(" ".join(filter(None, (error.context, error.problem))), mark) from error
@@ -61,11 +67,11 @@ def _scan(text: str) -> None:
             raise too_deep()
 
 
-def _build(text: str) -> JsonValue:
+def _build(text: str, fill: Callable[[str], str] | None) -> JsonValue:
     loader = _Loader(text)
     try:
         node = loader.get_single_node()
-        return None if node is None else _Expansion(loader, len(text) + MAX_ALIASED_CHARACTERS).value(node)
+        return None if node is None else _Expansion(loader, len(text) + MAX_ALIASED_CHARACTERS, fill).value(node)
     finally:
         loader.dispose()
 
@@ -87,8 +93,9 @@ class _Expansion:
     A small text may stand for a huge document, so what is built is counted, not what is written.
     """
 
-    def __init__(self, loader: _Loader, characters: int) -> None:
+    def __init__(self, loader: _Loader, characters: int, fill: Callable[[str], str] | None) -> None:
         self._scalars: _Scalars = loader
+        self._fill = fill
         self._nodes_left = MAX_YAML_EVENTS
         self._characters_left = characters
         self._open: list[Node] = []
@@ -102,7 +109,7 @@ class _Expansion:
             message = f"the YAML has more than {MAX_YAML_EVENTS} parts or is too long once its aliases are written out"
             raise TooLarge(message)
         if isinstance(node, ScalarNode):
-            return self._scalars.construct_object(node)
+            return self._scalars.construct_object(self._filled(node))
         if any(node is outer for outer in self._open):
             problem = "an alias stands for what it lies in; write the value out"
             raise _broken(problem, node.start_mark)
@@ -113,6 +120,15 @@ class _Expansion:
             return self._mapping(node) if isinstance(node, MappingNode) else [self.value(item) for item in node.value]
         finally:
             self._open.pop()
+
+    def _filled(self, node: ScalarNode) -> ScalarNode:
+        if self._fill is None or node.tag != _TEXT:
+            return node
+        filled = self._fill(node.value)
+        if filled == node.value:
+            return node
+        found = self._scalars.resolve(ScalarNode, filled, (True, False)) if not node.style else _TEXT
+        return ScalarNode(found if found in _PLAIN_TAGS else _TEXT, filled, node.start_mark, node.end_mark)
 
     def _mapping(self, node: MappingNode) -> dict[str, JsonValue]:
         own: dict[str, JsonValue] = {}
@@ -127,11 +143,12 @@ class _Expansion:
             if key_node.tag != _TEXT or not isinstance(key_node, ScalarNode):
                 problem = "a key must be a text; put it in quotes"
                 raise _broken(problem, key_node.start_mark)
-            if key_node.value in own:
-                problem = f"the key {shortened(key_node.value)!r} appears twice in one mapping"
+            key = self._filled(key_node).value
+            if key in own:
+                problem = f"the key {shortened(key)!r} appears twice in one mapping"
                 raise _broken(problem, key_node.start_mark)
-            self._characters_left -= len(key_node.value)
-            own[key_node.value] = self.value(value_node)
+            self._characters_left -= len(key)
+            own[key] = self.value(value_node)
         return {**(merged or {}), **own}
 
     def _merged(self, node: Node) -> dict[str, JsonValue]:

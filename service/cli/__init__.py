@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def explained(error: ConnectorError | ServiceError) -> str:
     """What went wrong and how to mend it, a line for each problem."""
     if isinstance(error, ConfigurationError | Invalid):
-        return "\n  ".join(["the definition or a setting is wrong:", *map(str, error.problems)])
+        return "\n  ".join(["the definition or a setting is wrong:", *map(str, error.shown)])
     advice = error.advice if isinstance(error, ConnectorError) else None
     return f"{error.message}\n  {advice}" if advice else error.message
 

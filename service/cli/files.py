@@ -9,31 +9,69 @@ from typing import Final
 from connectors.errors import ConfigurationError
 from service.api.formats import Format, read_document
 from service.errors import ServiceError
-from service.workflows.documents import Json
+from service.workflows.documents import Json, shortened
 
 # As shells have them; two dollars are two dollars, so that a password that holds them is none the shorter.
-VARIABLE = re.compile(r"\$(?:(\w+)|\{([^}]*)\})", re.ASCII)
+VARIABLE = re.compile(r"\$(?:(\w+)|\{([A-Za-z_][^{}]*)\})", re.ASCII)
+# In characters that Unicode leaves to whoever uses them.
+WORD = re.compile("\ue000([0-9]+)\ue001")
 FORMATS: Final[Mapping[str, Format]] = MappingProxyType({".yaml": "yaml", ".yml": "yaml", ".json": "json"})
 
 
+class Variables:
+    """Puts variables into texts once they are parsed, and remembers those asked for as `${NAME}` and not set.
+
+    Until then a word stands for each, as `{${NAME}}` is no YAML and a value may be none.
+    """
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self._found: list[str] = []
+        self.missing: dict[str, None] = {}
+
+    def hide(self, text: str) -> str:
+        """The text with words for its variables; `$NAME` that is not set may be part of a password and stays."""
+        return VARIABLE.sub(self._word, text)
+
+    def put_in(self, text: str) -> str:
+        """The text with the variables that its words stand for."""
+        return WORD.sub(lambda found: self._value(self._found[int(found[1])]), text)
+
+    def _word(self, found: re.Match[str]) -> str:
+        if found[1] and found[1] not in self._environ:
+            return found[0]
+        self._found.append(found[1] or found[2])
+        return f"\ue000{len(self._found) - 1}\ue001"
+
+    def _value(self, name: str) -> str:
+        if name not in self._environ:
+            self.missing[f"${{{shortened(name)}}}"] = None
+        return self._environ.get(name, "")
+
+
 def load(path: Path, environ: Mapping[str, str]) -> Json:
-    """The document in a file, after `$NAME` and `${NAME}` were replaced; unknown names stay as they are.
+    """The document in a file, with `$NAME` and `${NAME}` replaced in its texts.
 
     Raises:
-        ConfigurationError: The file cannot be read or is not a YAML or JSON object.
+        ConfigurationError: The file cannot be read or is not a YAML or JSON object, or a `${NAME}` is not set.
     """
     kind = FORMATS.get(path.suffix)
     if kind is None:
         raise ConfigurationError.at(str(path), f"has an unknown suffix; use {', '.join(FORMATS)}")
+    variables = Variables(environ)
     try:
-        text = VARIABLE.sub(lambda found: environ.get(found[1] or found[2], found[0]), path.read_text(encoding="utf-8"))
-        return read_document(text.encode(), kind)
+        text = variables.hide(path.read_text(encoding="utf-8"))
+        document = read_document(text.encode(), kind, variables.put_in)
     except OSError as error:
         raise ConfigurationError.at(str(path), error.strerror or "cannot be read") from error
     except UnicodeError as error:
         raise ConfigurationError.at(str(path), f"is not UTF-8 text: {error}") from error
     except ServiceError as error:
         raise ConfigurationError.at(str(path), error.message.replace("the body", "the file")) from error
+    if variables.missing:
+        told = f"asks for {', '.join(variables.missing)}, and the environment has none of that name: set it"
+        raise ConfigurationError.at(str(path), told)
+    return document
 
 
 def is_workflow(document: Mapping[str, object]) -> bool:

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping
 
 from connectors.cancellation import Cancellation
-from connectors.errors import RunCancelled
+from connectors.errors import ConfigurationError, RunCancelled
 from connectors.report import Report
 from connectors.sinks.opening import replay_file, server_secrets
 from service import clock
@@ -16,6 +16,12 @@ from service.cli.run import INTERRUPTED, interruptible, resolved
 
 def main(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Send it; 0 when every entity was delivered."""
+    if not arguments.file.exists():
+        raise ConfigurationError.at(
+            str(arguments.file), "there is no such file; name one of records or of dead letters"
+        )
+    if arguments.file.is_dir():
+        raise ConfigurationError.at(str(arguments.file), "is a folder; name a file of records or of dead letters")
     config, secrets = resolved(arguments.config, environ, server_secrets)
     screen = talking("INFO")
     dead_letters = arguments.dead_letters or arguments.file.with_suffix(".again.jsonl")

@@ -88,13 +88,12 @@ def apply(
 
     `require` raises for a workflow of this name that is not to be changed; nobody else changes it meanwhile.
     """
-    row = repository.find_locked(session, definition.name)
-    if row is None:
+    # Between the insert that found the name taken and the next look somebody may delete what took it.
+    while (row := repository.find_locked(session, definition.name)) is None:
         candidate = check(definition, rules)
         inserted = _insert(session, definition.name, candidate)
         if inserted is not None:
             return Stored(inserted, "created", candidate.notes)
-        row = repository.lock(session, definition.name)
     require(row)
     if "enabled" not in definition.model_fields_set:
         definition = definition.model_copy(update={"enabled": row.enabled})

@@ -21,6 +21,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails
 
+from connectors.problems import sentence
 from service.errors import Invalid, Problem
 from service.workflows.documents import UNSTORABLE, dotted, is_storable
 
@@ -106,7 +107,7 @@ def problems_of(faults: Iterable[ErrorDetails]) -> list[Problem]:
     problems: list[Problem] = []
     for fault in faults:
         path = tuple(part for at, part in enumerate(fault["loc"]) if at == 0 or fault["loc"][at - 1] != "schedule")
-        problems.append(Problem(dotted(path), fault["msg"].removeprefix("Value error, ")))
+        problems.append(Problem(dotted(path), sentence(fault["type"], fault["msg"], fault.get("ctx"))))
     return problems
 
 

@@ -75,13 +75,20 @@ def refused(code: str) -> str:
         ({"awsAccessKeyId": "a"}, "awsAccessKeyId and awsSecretAccessKey belong together"),
         ({"awsSecretAccessKey": "a"}, "awsAccessKeyId and awsSecretAccessKey belong together"),
         ({"awsSessionToken": "a"}, "awsSessionToken needs awsAccessKeyId"),
-        ({"endPointURL": "glue:80"}, "endPointURL: 'glue:80' is not an http or https address"),
+        (
+            {"endPointURL": "glue:80"},
+            "endPointURL: 'glue:80' is not an http or https address; write it like https://<service>.eu-west-1",
+        ),
         ({"awsRegion": ""}, "awsRegion: "),
     ],
 )
 def test_credentials_that_cannot_be(config: dict[str, Any], told: str) -> None:
     with pytest.raises(ConfigurationError, match=told):
         parse(AwsCredentials, {"awsRegion": "eu-west-1", **config})
+
+
+def test_an_empty_address_is_none() -> None:
+    assert parse(AwsCredentials, {"awsRegion": "eu-west-1", "endPointURL": ""}).end_point_url is None
 
 
 def test_secrets_are_not_shown() -> None:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, SecretStr
 
 from connectors.definition import FilterPattern, OtherWorkflows, WorkflowConfig, WorkflowDefinition, parse
 from connectors.errors import ConfigurationError
+from connectors.other_workflows import STEP
 
 SERVER: dict[str, Any] = {
     "hostPort": "http://om:8585/api",
@@ -133,27 +134,30 @@ def test_keys_that_are_taken(path: str, value: object) -> None:
     parse(WorkflowDefinition, changed(path, value))
 
 
-@pytest.mark.parametrize("path", ["processor", "stage", "bulkSink", "source.sourcePythonClass"])
-def test_keys_of_other_workflows_are_refused_by_name(path: str) -> None:
-    assert problems(changed(path, {"type": "query-parser"})) == {path: UNKNOWN}
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [*((step, STEP) for step in ("processor", "stage", "bulkSink")), ("source.sourcePythonClass", UNKNOWN)],
+)
+def test_keys_of_other_workflows_are_refused_by_name(path: str, told: str) -> None:
+    assert problems(changed(path, {"type": "query-parser"})) == {path: told}
 
 
 REFUSED: list[tuple[str, object, str]] = [
     ("workflowConfig.openMetadataServerConfig.hostPort", "http://h:1/api/v1", "write http://h:1/api"),
     ("workflowConfig.openMetadataServerConfig.securityConfig.jwtToken", " ", "is empty; give the bot's token"),
-    ("source.serviceName", "", "at least 1 character"),
+    ("source.serviceName", "", "is empty; give it a value"),
     ("source.serviceName", "x" * 257, "at most 256 characters"),
     ("source.serviceName", "a::b", "must not hold '::'"),
     ("source.serviceName", 'a"b', "must not hold '\"'"),
     ("source.serviceName", "a\nb", r"must not hold '\n'"),
-    ("source.serviceName", 5, "valid string"),
+    ("source.serviceName", 5, "must be a text; put it in quotes"),
     ("source.serviceConnection.config", [], "object of keys and values"),
     ("sink.type", "metadata-usage", "'metadata-rest' or 'file'"),
-    ("pipelineRunId", "seven", "valid UUID"),
+    ("pipelineRunId", "seven", "must be a UUID"),
     ("workflowConfig.loggerLevel", "TRACE", "'DEBUG', 'INFO', 'WARN' or 'ERROR'"),
-    ("workflowConfig.successThreshold", 101, "less than or equal to 100"),
-    ("workflowConfig.successThreshold", -1, "greater than or equal to 0"),
-    ("workflowConfig.successThreshold", "most", "valid integer"),
+    ("workflowConfig.successThreshold", 101, "must be at most 100"),
+    ("workflowConfig.successThreshold", -1, "must be at least 0"),
+    ("workflowConfig.successThreshold", "most", "must be a whole number"),
     ("workflowConfig.openMetadataServerConfig.authProvider", "kerberos", "'openmetadata', 'no-auth', 'basic'"),
     ("workflowConfig.openMetadataServerConfig.apiVersion", "v2", "'v1'"),
     ("workflowConfig.openMetadataServerConfig.verifySSL", "no", "'no-ssl', 'ignore' or 'validate'"),

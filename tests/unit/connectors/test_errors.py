@@ -75,3 +75,17 @@ class Unspeakable(Exception):
 
 def test_an_error_that_cannot_say_what_it_is_is_named() -> None:
     assert cause_of(Unspeakable()) == "Unspeakable: it cannot say what went wrong"
+
+
+@pytest.mark.parametrize(
+    ("count", "shown", "beyond"),
+    [(100, 100, None), (101, 101, "1 more problem of"), (90_000, 101, "89900 more problems of")],
+)
+def test_of_many_problems_the_first_are_told_and_how_many_there_are(count: int, shown: int, beyond: str | None) -> None:
+    error = ConfigurationError(Problem(f"k{number}", "is not known") for number in range(count)).under("config")
+    assert len(error.shown) == shown
+    assert len(str(error).split("; ")) == shown + (beyond is not None)
+    assert error.shown[99] == Problem("config.k99", "is not known")
+    if beyond is not None:
+        assert error.shown[-1].path == ""
+        assert error.shown[-1].message.startswith(beyond)

@@ -134,7 +134,7 @@ def test_an_option_is_accepted_without_effect(kind: str, option: str, value: obj
 @pytest.mark.parametrize("path", ["processor", "stage", "bulkSink"])
 def test_steps_of_other_workflows_may_be_null(path: str) -> None:
     registry.plan(changed("postgres", path))
-    with pytest.raises(ConfigurationError, match=f"{path}: is not a known key"):
+    with pytest.raises(ConfigurationError, match=f"{path}: is a step of other workflows"):
         registry.plan(changed("postgres", path, {"type": "x"}))
 
 

@@ -33,7 +33,7 @@ class Connection(Model):
     ("given", "told"),
     [
         ({"authType": {"username": "u"}}, ["authType.password: is required"]),
-        ({"authType": {"token": "t", "kind": "c"}}, ["authType.kind: Input should be 'a' or 'b'"]),
+        ({"authType": {"token": "t", "kind": "c"}}, ["authType.kind: must be 'a' or 'b'"]),
         (
             {"authType": {"user": "u"}},
             [
@@ -42,7 +42,7 @@ class Connection(Model):
                 "authType.user: is not a known key; correct or remove it",
             ],
         ),
-        ({"authType": "u"}, ["authType: is to be an object of keys and values"]),
+        ({"authType": "u"}, ["authType: must be an object of keys and values"]),
         ({"authType": {"token": "t"}, "others": [{"username": "u"}]}, ["others.0.password: is required"]),
         ({}, ["authType: is required"]),
         ({"authType": {"token": "t"}, "Other": 1}, ["Other: is not a known key; correct or remove it"]),

@@ -232,14 +232,59 @@ def test_an_unknown_type_is_refused_at_its_path(kind: str) -> None:
 def test_other_jobs_over_a_known_source_are_refused_as_such(kind: str) -> None:
     [(path, message)] = problems(definition(type=kind)).items()
     assert path == "source.type"
-    assert message == f"{kind!r} is not supported yet: memory ingests metadata; write 'memory'"
+    other = kind.lower().removeprefix("memory-")
+    assert message == f"{kind!r} is for {other} workflows; Headwater runs metadata ingestion only: write 'memory'"
 
 
 @pytest.mark.usefixtures("install")
 def test_another_job_is_refused_as_such_also_with_its_own_steps() -> None:
     found = problems({**definition(type="memory-usage"), "processor": {"type": "query-parser"}, "stage": {}})
     assert list(found) == ["source.type", "processor", "stage"]
-    assert "'memory-usage' is not supported yet" in found["source.type"]
+    assert "'memory-usage' is for usage workflows" in found["source.type"]
+    assert found["stage"].startswith("is a step of other workflows (profiler,")
+    assert found["stage"].endswith("Headwater runs metadata ingestion only: remove it")
+
+
+@pytest.mark.usefixtures("install")
+def test_options_of_another_job_are_refused_as_such_and_their_other_keys_are_not_told() -> None:
+    profiler = {"type": "Profiler", "profileSample": 10, "computeMetrics": True}
+    assert problems(definition(sourceConfig={"config": profiler})) == {
+        "source.sourceConfig.config.type": "'Profiler' is for profiler workflows; "
+        "Headwater runs metadata ingestion only: write 'DatabaseMetadata'"
+    }
+
+
+@pytest.mark.parametrize(
+    ("key", "length", "told"),
+    [
+        ("hostPort", 65_537, "has 65537 characters; write at most 65536"),
+        ("sslKey", 1_048_577, "has 1048577 characters; write at most 1048576"),
+        ("sslKey", 65_537, "is not a known key; correct or remove it"),
+        ("hostPort", 65_536, None),
+    ],
+)
+@pytest.mark.usefixtures("install")
+def test_no_text_of_a_connection_is_longer_than_it_can_mean(key: str, length: int, told: str | None) -> None:
+    raw = definition(serviceConnection={"config": {"hostPort": "here", "password": "p", key: "x" * length}})
+    if told is None:
+        registry.plan(raw)
+    else:
+        assert problems(raw) == {f"source.serviceConnection.config.{key}": told}
+
+
+@pytest.mark.usefixtures("install")
+def test_texts_of_the_servers_connection_and_of_a_tested_one_are_bounded_too() -> None:
+    server = {"hostPort": "x" * 70_000, "authProvider": "no-auth"}
+    raw = {**definition(), "workflowConfig": {"openMetadataServerConfig": server}}
+    assert list(problems(raw)) == ["workflowConfig.openMetadataServerConfig.hostPort"]
+    with pytest.raises(ConfigurationError, match=r"^hostPort: has 70000 characters"):
+        list(registry.check("memory", {"hostPort": "x" * 70_000, "password": "p"}))
+
+
+def test_the_password_of_older_releases_is_told_where_it_stands_now() -> None:
+    connection = {"hostPort": "h:1", "username": "u", "password": "p", "database": "d"}
+    raw = definition(type="postgres", serviceConnection={"config": connection})
+    assert problems(raw) == {"source.serviceConnection.config.password": "is written as authType: {password: ...}"}
 
 
 @pytest.mark.parametrize("kind", ["zzz-lineage", "-usage"])

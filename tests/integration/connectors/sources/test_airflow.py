@@ -286,7 +286,7 @@ def test_the_connection_test_tells_what_can_be_read(through: Answering) -> None:
         ({"connection": {"type": "Backend"}}, "", "Airflow's database is not read; use RestAPI"),
         ({"connection": {"authConfig": {"mwaaConfig": {}}}}, "connection.authConfig", "give username and password"),
         ({"connection": {"authConfig": {"username": "x"}}}, "connection.authConfig", "is required"),
-        ({"numberOfStatus": 0}, "numberOfStatus", "greater than or equal to 1"),
+        ({"numberOfStatus": 0}, "numberOfStatus", "must be at least 1"),
         ({"sslConfig": {}}, "sslConfig", "is not a known key"),
     ],
 )

@@ -388,7 +388,7 @@ def test_the_connection_test_tells_what_can_be_read(through: Answering) -> None:
     ("changes", "path", "words"),
     [
         ({"host": "dagster:3000"}, "host", "write it like http://dagster:3000"),
-        ({"timeout": 0}, "timeout", "greater than or equal to 1"),
+        ({"timeout": 0}, "timeout", "must be at least 1"),
         ({"hostPort": "x"}, "hostPort", "is not a known key"),
     ],
 )

@@ -299,7 +299,7 @@ def test_the_connection_test_tells_what_can_be_read(through: Answering) -> None:
         ({"authType": {"apiKey": "k", "accountId": "a"}}, "authType", "is required"),
         ({"authType": {"username": "u", "password": "p"}}, "authType", "give authString, user:password, for a server"),
         ({"authType": {"authString": "u:p", "user": "u"}}, "authType.user", "is not a known key"),
-        ({"numberOfStatus": 0}, "numberOfStatus", "greater than or equal to 1"),
+        ({"numberOfStatus": 0}, "numberOfStatus", "must be at least 1"),
         ({"token": "x"}, "token", "is not a known key"),
     ],
 )

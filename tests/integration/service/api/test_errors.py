@@ -17,7 +17,7 @@ from service.api.router import build_api
 from service.database.engine import Database
 from service.errors import ServiceError
 from service.metrics import Metrics
-from tests.integration.service.api.serving import problem, problems, services_on, serving
+from tests.integration.service.api.serving import definition_of, problem, problems, services_on, serving
 from tests.plain_http import NO_TLS
 
 
@@ -178,3 +178,19 @@ def test_a_smaller_limit_of_bodies_holds(services: Services) -> None:
     with serving(build_api(msgspec.structs.replace(services, max_body_bytes=10))) as address:
         response = httpx.post(f"{address}/api/v1/workflows", json={"name": "longer than that"}, verify=NO_TLS)
         assert "10 bytes" in problem(response, 413)["detail"]
+
+
+def test_of_very_many_faults_the_first_are_told(client: httpx.Client) -> None:
+    options = definition_of("many")
+    options["config"]["source"]["sourceConfig"] = {"config": {f"k{number}": 1 for number in range(5_000)}}
+    for answer in (
+        client.post("/api/v1/workflows/validate", json=options),
+        client.post(
+            "/api/v1/workflows/validate", json={**definition_of("many"), **dict.fromkeys(map(str, range(5_000)), 1)}
+        ),
+    ):
+        assert answer.status_code == 422
+        told = answer.json()["problems"]
+        assert [told[0]["message"], len(told)] == ["is not a known key; correct or remove it", 101]
+        assert told[100] == {"path": "", "message": "4900 more problems of this kind or another; mend these first"}
+        assert len(answer.content) < 50_000

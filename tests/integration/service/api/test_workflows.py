@@ -117,6 +117,20 @@ def test_a_schedule_without_a_tick_to_come_is_noted(client: httpx.Client) -> Non
     assert create(client, "later", schedule={"cron": "0 2 * * *"})["notes"] == []
 
 
+def test_variables_and_misplaced_references_are_noted(client: httpx.Client) -> None:
+    definition = definition_of("noted")
+    place = definition["config"]["source"]["serviceConnection"]["config"]
+    place |= {"username": "secret:user", "database": "${PG_DATABASE}", "authType": {"password": "${PG_PASSWORD}"}}
+    below = "source.serviceConnection.config"
+    for path in ("/api/v1/workflows/validate", "/api/v1/workflows"):
+        notes = [note.removeprefix(below) for note in client.post(path, json=definition).json()["notes"]]
+        assert sorted(notes) == [
+            ".authType.password is taken as it stands, as the service puts in no variables: write secret:<name>",
+            ".database is taken as it stands, as the service puts in no variables: write the value itself",
+            ".username is taken as it stands, as only secrets can be secret:<name>: write the value itself",
+        ]
+
+
 def test_put_refuses_another_name_than_the_address(guest: httpx.Client) -> None:
     assert list(problems(guest.put(f"{WORKFLOWS}/other", json=definition_of()))) == ["name"]
     problem(guest.get(f"{WORKFLOWS}/other"), 404)
@@ -126,7 +140,7 @@ def test_put_names_the_path_of_a_fault(guest: httpx.Client) -> None:
     assert problems(guest.put(f"{WORKFLOWS}/shop", json={"policy": {"pool": "-"}, "extra": 1})) == {
         "config": "is required",
         "extra": "is not a known key; correct or remove it",
-        "policy.pool": "String should match pattern '^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$'",
+        "policy.pool": "must match the regular expression ^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$",
     }
 
 
@@ -162,23 +176,23 @@ def test_patch_checks_the_whole(client: httpx.Client) -> None:
         ({"schedule": {"cron": "61 * * * *"}}, "schedule.cron", "61"),
         ({"schedule": {"cron": "0 2 * * *", "timezone": "Mars/Base"}}, "schedule.timezone", "IANA"),
         ({"schedule": {"cron": "0 2 * * *", "at": "2031-01-01T00:00:00Z"}}, "schedule", "exactly one"),
-        ({"schedule": {"intervalSeconds": "often"}}, "schedule.intervalSeconds", "integer"),
-        ({"schedule": {"intervalSeconds": 1.5}}, "schedule.intervalSeconds", "integer"),
+        ({"schedule": {"intervalSeconds": "often"}}, "schedule.intervalSeconds", "whole number"),
+        ({"schedule": {"intervalSeconds": 1.5}}, "schedule.intervalSeconds", "whole number"),
         ({"schedule": {"at": "tomorrow"}}, "schedule.at", "like 2026-01-31T02:00:00Z"),
         ({"schedule": {"at": "2031-01-31"}}, "schedule.at", "with its offset from UTC"),
         ({"schedule": {"at": "2.0310131e7"}}, "schedule.at", "like 2026-01-31T02:00:00Z"),
         ({"schedule": {"at": 20310131}}, "schedule.at", "like 2026-01-31T02:00:00Z"),
         ({"schedule": {"at": "20310131"}}, "schedule.at", "like 2026-01-31T02:00:00Z"),
         ({"schedule": {"cron": "0 2 * * *", "start": 0}}, "schedule.start", "like 2026-01-31T02:00:00Z"),
-        ({"enabled": "no"}, "enabled", "boolean"),
-        ({"policy": {"maxAttempts": True}}, "policy.maxAttempts", "integer"),
+        ({"enabled": "no"}, "enabled", "true or false"),
+        ({"policy": {"maxAttempts": True}}, "policy.maxAttempts", "whole number"),
         ({"policy": {"retryBackoff": "2"}}, "policy.retryBackoff", "number"),
         ({"policy": {"overlap": "never"}}, "policy.overlap", "'skip'"),
         ({"policy": {"maxAttemps": 3}}, "policy.maxAttemps", "not a known key"),
         ({"labels": {"bad key": "x"}}, "labels.bad key", "match"),
         ({"name": "no spaces"}, "name", "match"),
         ({"config": {}}, "config.source", "required"),
-        ({"config": [1]}, "config", "dict"),
+        ({"config": [1]}, "config", "object"),
     ],
 )
 def test_every_fault_is_named_by_its_path(guest: httpx.Client, change: Any, path: str, words: str) -> None:

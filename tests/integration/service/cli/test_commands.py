@@ -109,9 +109,18 @@ class TestReplay:
 
     def test_without_a_server(self, call: Call, tmp_path: Path) -> None:
         (tmp_path / "om.yaml").write_text("workflowConfig: {}")
+        (tmp_path / "out.jsonl").touch()
         said = call("replay", tmp_path / "out.jsonl", "-c", tmp_path / "om.yaml")
         assert said.code == 2
         assert "workflowConfig.openMetadataServerConfig: is required" in said.err
+
+    def test_a_file_that_is_not_there_and_a_folder(self, call: Call, tmp_path: Path) -> None:
+        said = call("replay", tmp_path / "none.jsonl", "-c", tmp_path / "om.yaml")
+        assert (said.code, said.out) == (2, "")
+        assert f"{tmp_path / 'none.jsonl'}: there is no such file" in said.err
+        said = call("replay", tmp_path, "-c", tmp_path / "om.yaml")
+        assert (said.code, said.out) == (2, "")
+        assert f"{tmp_path}: is a folder" in said.err
 
 
 class TestValidate:

@@ -120,7 +120,7 @@ PROBLEMS: list[tuple[type[Any], dict[str, Any], str, str]] = [
         "give username and password, or awsRegion",
     ),
     (OpenSearchConfig, {"authType": {"apiKey": "k"}}, "authType.apiKey", "is not a known key"),
-    (ElasticsearchConfig, {"connectionTimeoutSecs": 0}, "connectionTimeoutSecs", "greater than or equal to 1"),
+    (ElasticsearchConfig, {"connectionTimeoutSecs": 0}, "connectionTimeoutSecs", "must be at least 1"),
     (ElasticsearchConfig, {"connectionArguments": {"http_compress": True}}, "connectionArguments", "remove them"),
     (
         ElasticsearchConfig,

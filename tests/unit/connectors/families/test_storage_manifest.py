@@ -56,7 +56,7 @@ def test_what_is_excluded(excluded: dict[str, list[str]], key: str, wanted: bool
     ("written", "told"),
     [
         ('{"entries": [{}]}', "an entry is left out: entries.0.dataPath: is required"),
-        ('{"entries": [7]}', "an entry is left out: entries.0: is to be an object of keys and values"),
+        ('{"entries": [7]}', "an entry is left out: entries.0: must be an object of keys and values"),
         ({"entries": [entry(dataPath="/")]}, "entries.0.dataPath: '/' is no path below the bucket"),
         ({"entries": [entry(dataPath="a//b")]}, "write it like sales/orders"),
         ({"entries": [entry(dataPath="a/**")]}, "use * for each folder, or depth"),

@@ -23,10 +23,40 @@ def test_yaml_and_json(tmp_path: Path, name: str, text: str) -> None:
 
 
 def test_variables_are_put_in_and_unknown_ones_stay(tmp_path: Path) -> None:
-    file = written(tmp_path, "a: ${HOST}:$PORT\nb: $NOT_THERE\nc: 5$$\nd: pa$$word\ne: ^x$|${")
+    file = written(tmp_path, "a: ${HOST}:$PORT\nb: $NOT_THERE\nc: 5$$\nd: pa$$word\ne: ^x$|${\nf: [x$, '${1}']")
     known = {"HOST": "db", "PORT": "1"}
-    left = {"b": "$NOT_THERE", "c": "5$$", "d": "pa$$word", "e": "^x$|${"}
+    left = {"b": "$NOT_THERE", "c": "5$$", "d": "pa$$word", "e": "^x$|${", "f": ["x$", "${1}"]}
     assert load(file, known) == {"a": "db:1", **left}
+
+
+@pytest.mark.parametrize("value", ['p$x"y: z', "a: b # c", "- x", "{", "'", "line\nbreak: 1", "&a *b", "!x", "<<", "="])
+@pytest.mark.parametrize(
+    ("name", "text"), [("x.yaml", "a: ${V}"), ("x.yaml", "a: '${V}'"), ("x.json", '{"a": "${V}"}')]
+)
+def test_no_value_of_a_variable_breaks_the_file(tmp_path: Path, name: str, text: str, value: str) -> None:
+    assert load(written(tmp_path, text, name), {"V": value, "x": "never put in"}) == {"a": value}
+
+
+def test_a_variable_without_quotes_can_be_a_number_and_one_in_quotes_is_a_text(tmp_path: Path) -> None:
+    file = written(tmp_path, "a: ${N}\nb: '${N}'\nc: $B\nd: v${N}\ne: ${DAY}")
+    known = {"N": "12345", "B": "true", "DAY": "2026-11-22"}
+    assert load(file, known) == {"a": 12345, "b": "12345", "c": True, "d": "v12345", "e": "2026-11-22"}
+
+
+def test_variables_may_stand_in_braces_and_keys(tmp_path: Path) -> None:
+    file = written(tmp_path, "a: {b: ${V}, c: [$V, ${V}], $V: 1, $V$V: {$V: 2}}")
+    assert load(file, {"V": "}: x"}) == {"a": {"b": "}: x", "c": ["}: x", "}: x"], "}: x": 1, "}: x}: x": {"}: x": 2}}}
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("x.yaml", "# ${OLD}\na: [${PW}, '${A:-b}']"), ("x.json", '{"a": ["${PW}", "${A:-b}"]}')]
+)
+def test_variables_that_are_not_set_are_named(tmp_path: Path, name: str, text: str) -> None:
+    file = written(tmp_path, text, name)
+    with pytest.raises(ConfigurationError) as caught:
+        load(file, {"A": "x"})
+    told = "asks for ${PW}, ${A:-b}, and the environment has none of that name: set it"
+    assert str(caught.value) == f"{file}: {told}"
 
 
 def test_a_date_stays_what_was_written(tmp_path: Path) -> None:
