@@ -246,7 +246,7 @@ def test_a_run_whose_policy_cannot_be_read_fails_and_holds_up_no_other(site: Sit
         assert site.ended(other).state is RunState.SUCCEEDED
     assert run.state is RunState.FAILED
     assert run.error is not None
-    assert run.error.detail == "Invalid: policy.isolation: Input should be 'thread' or 'process'"
+    assert run.error.detail == "Invalid: policy.isolation: must be 'thread' or 'process'"
 
 
 def test_an_end_that_cannot_be_stored_fails_the_run(site: Site) -> None:
