@@ -14,13 +14,12 @@ MOST_PLACES = 10_000
 MOST_GROUPS = 1_000
 MOST_PLACES_OF_ALL = 200_000
 
-# What groups or counts may stand in without being any: sets that hold such signs or others, comments, and flags that
-# allow for more of both.
-_DECEPTIVE = re.compile(r"\[\^?\]?[^\]]*[\[({)]|\(\?#|\(\?[A-Za-z0-9-]*[xV]")
+# What groups or counts may stand in without being any: comments, and flags that allow for those or for sets of sets.
+_DECEPTIVE = re.compile(r"\(\?#|\(\?[A-Za-z0-9-]*[xV]")
 _TOKEN = re.compile(
     r"""
       \\.                                # an escape
-    | \[\^?\]?(?:\\.|[^\]\\])*\]         # a set of characters
+    | (?P<set>\[\^?\]?(?:\\.|[^\]\\])*\])  # of characters
     | \{(?P<least>\d+)(?:,\d*)?\}        # at least so many
     | .
     """,
@@ -58,12 +57,16 @@ def places(pattern: str) -> int:
     What is no valid expression has a number, too: the engine says what is wrong with it.
     """
     if _DECEPTIVE.search(pattern):
-        return len(pattern) * prod(max(1, _number(count)) for count in _COUNT.findall(pattern))
+        return _most(pattern)
     outer: list[int] = []
     inside = last = 0  # of the group that is open: all but what came last, and that
     for token in _TOKEN.finditer(pattern):
         if (least := token["least"]) is not None:
             last *= max(1, _number(least))
+        elif (members := token["set"]) is not None:
+            if "[" in members[1:]:  # another set, of a kind of signs, or where this one ends is not what it seems
+                return _most(pattern)
+            inside, last = inside + last, len(members) - 2
         elif token[0] == "(":
             outer.append(inside + last)
             inside = last = 0
@@ -73,6 +76,11 @@ def places(pattern: str) -> int:
         else:
             inside, last = inside + last, 1
     return sum(outer) + inside + last
+
+
+def _most(pattern: str) -> int:
+    """No less than any reading of the pattern comes to."""
+    return len(pattern) * prod(max(1, _number(count)) for count in _COUNT.findall(pattern))
 
 
 def _number(digits: str) -> int:

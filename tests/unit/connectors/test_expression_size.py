@@ -9,7 +9,8 @@ from connectors.definition import FilterPattern
 from connectors.expression_size import MOST_GROUPS, MOST_PLACES, MOST_PLACES_OF_ALL, places, require_bounded
 
 Expression = tuple[str, int]
-ATOMS = ["a", ".", r"\d", "[a-z]", "[^]x]", r"\{", r"\(", "é"]
+# What is written out, and how long that is.
+ATOMS = [("a", 1), (".", 1), (r"\d", 1), ("[a-z]", 3), ("[({]", 2), ("[^]x]", 3), (r"\{", 1), (r"\(", 1), (r"\[", 1)]
 HUGE = [
     "a{1000000000}",
     "a{0000000001000000}",
@@ -19,7 +20,8 @@ HUGE = [
     "(?:a{4000}[(]b){1000}",
     "(?:a{4000}[[:alpha:](]b){1000}[[:alpha:])]",
     "[[:foo:]a{1000000}]",
-    "[]a{1000000}]",
+    "[[]a{1000000}]",
+    f"[{''.join(map(chr, range(0x4E00, 0x4E00 + 9000)))}]{{9000}}",
     "(?V1)(?:a{4000}[[x](]b){1000}[[y])]",
     "(?x)#[\na{1000000}#]",
     "(?#[)a{1000000}(?#])",
@@ -36,7 +38,7 @@ def in_a_row(parts: list[Expression]) -> Expression:
 
 
 EXPRESSIONS = st.recursive(
-    st.sampled_from(ATOMS).map(lambda text: (text, 1)),
+    st.sampled_from(ATOMS),
     lambda inner: (
         st.lists(inner, min_size=1, max_size=4).map(in_a_row) | st.builds(repeated, inner, st.integers(1, 12))
     ),
@@ -74,6 +76,8 @@ def test_patterns_that_are_too_many_are_refused() -> None:
         "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
         r"^sales_\d{4}_\d{2}$",
         "^[a-z(]+[)]{1,2}$",
+        r"^tmp\[(\d{4})(\d{2})(\d{2})\]_[a-f0-9]{32}$",
+        r"^part_\d{4}_\d{2}_\d{2}_[({]\w{32}$",
         r"x{0,1000000}",
         "|".join(f"table_{number}" for number in range(800)),
     ],
