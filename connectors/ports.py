@@ -23,8 +23,10 @@ def check_host_and_port(address: str) -> None:
     try:
         parts = urlsplit(address)
     except ValueError:
+        parts = None
+    if parts is None or not parts.hostname:
         msg = "has no possible host; write a name, an IPv4 address, or an IPv6 address in square brackets"
-        raise ValueError(msg) from None
+        raise ValueError(msg)
     try:
         possible = parts.port != 0
     except ValueError:

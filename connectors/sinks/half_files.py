@@ -77,7 +77,7 @@ def _forget(place: Path) -> None:
     try:
         fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
         place.unlink()
-    except BlockingIOError:
+    except (BlockingIOError, FileNotFoundError):  # it is being written, or is whole by now
         return
     except OSError:  # no locks here, or it may not be removed
         logger.warning("%s is left, as nobody can tell whether it is still written", place, exc_info=True)

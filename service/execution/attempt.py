@@ -7,12 +7,14 @@ from service import clock
 from service.execution.journal import RunJournal
 from service.execution.stopping import StopSwitch
 from service.runs.repository.leases import ClaimedRun
+from service.workflows.schemas import Policy
 
 
 class Attempt(msgspec.Struct, frozen=True):
     """Everything it touches is its own."""
 
     claim: ClaimedRun
+    policy: Policy
     switch: StopSwitch
     report: Report
     journal: RunJournal

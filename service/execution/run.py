@@ -51,13 +51,14 @@ class RunExecutor(msgspec.Struct, frozen=True):
 
     def begin(self, claim: ClaimedRun, held_until: float) -> Attempt:
         """An attempt ready to run, on a lease that is known to last until that moment of the monotonic clock."""
-        switch = StopSwitch(claim.policy.timeout_seconds, held_until)
+        policy = claim.read_policy()
+        switch = StopSwitch(policy.timeout_seconds, held_until)
         report = Report()
         _carry_over(claim, report)
         journal = self.journal.open(claim.lease, lambda: switch.cancellation.lapsed)
         report.listener = RunObserver(claim.connector, _sink_of(claim), self.metrics, journal)
         journal.report = report
-        return Attempt(claim, switch, report, journal, clock.monotonic())
+        return Attempt(claim, policy, switch, report, journal, clock.monotonic())
 
     def run(self, attempt: Attempt) -> Outcome:
         """Do it; whatever happens is an outcome."""
@@ -71,7 +72,7 @@ class RunExecutor(msgspec.Struct, frozen=True):
             except BaseException as error:  # a connector may raise anything, SystemExit too: it ends this attempt only
                 # What one of our own errors has to say is told with the outcome.
                 logger.warning("The attempt broke off", exc_info=not isinstance(error, ConnectorError))
-                outcome = of_error(error, attempt.switch.by, claim.policy, lease.run_id, claim.attempt)
+                outcome = of_error(error, attempt.switch.by, attempt.policy, lease.run_id, claim.attempt)
             else:
                 outcome = of_result(result, attempt.report.total("failed"))
             outcome = redacted(outcome, context.redactor.apply)
@@ -88,7 +89,7 @@ class RunExecutor(msgspec.Struct, frozen=True):
             sources=self.sources,
         )
         beginning = self._beginning(claim, planned)
-        if claim.policy.isolation is Isolation.THREAD:
+        if attempt.policy.isolation is Isolation.THREAD:
             return carry_out(planned, attempt.report, attempt.switch.cancellation, folders, beginning)
         level = logging.getLevelNamesMapping().get(_option(claim, "loggerLevel"), logging.INFO)
         assignment = Assignment(
@@ -101,9 +102,9 @@ class RunExecutor(msgspec.Struct, frozen=True):
             began=beginning.at,
             defined=beginning.defined,
             log_level=level,
-            timeout_seconds=claim.policy.timeout_seconds,
+            timeout_seconds=attempt.policy.timeout_seconds,
             deadline=attempt.switch.cancellation.deadline,
-            memory_limit_mb=claim.policy.memory_limit_mb,
+            memory_limit_mb=attempt.policy.memory_limit_mb,
         )
         ingest_in_process(assignment, attempt.report, attempt.switch, self.environ)
         # Here, where the report holds what earlier attempts delivered.

@@ -213,9 +213,9 @@ class Worker:
 
     def _abandon(self, slot: Slot) -> None:
         """End a run whose thread does not: its slot is free, and what the thread still does is written nowhere."""
-        claim, switch = slot.attempt.claim, slot.attempt.switch
+        attempt, switch = slot.attempt, slot.attempt.switch
         logger.error("Run %s does not stop; its thread is left behind", slot.run_id)
         error = RunCancelled(switch.cancellation.reason, "set policy.isolation to process, so that it can be killed")
-        outcome = of_error(error, switch.by, claim.policy, slot.run_id, claim.attempt)
+        outcome = of_error(error, switch.by, attempt.policy, slot.run_id, attempt.claim.attempt)
         # What it still does may hold up its end, but not those who watch the others.
         self._threads.do(f"end-{slot.run_id}", lambda: self._ends.put(slot, outcome))

@@ -205,7 +205,7 @@ class Buckets:
     @property
     def tables_in_part(self) -> bool:
         """See Places."""
-        return bool(self._source.prefix)
+        return bool(self._source.prefix.strip("/"))
 
     def schemas(self) -> Iterator[str]:
         """See Places."""

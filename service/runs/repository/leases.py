@@ -64,8 +64,7 @@ class ClaimedRun(msgspec.Struct, frozen=True):
     stored_policy: Json
     checkpoints: Mapping[str, Json]
 
-    @property
-    def policy(self) -> Policy:
+    def read_policy(self) -> Policy:
         """How it is to be run. Raises Invalid for one that a later release has stored, say."""
         try:
             return read_policy(self.stored_policy)

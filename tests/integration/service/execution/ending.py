@@ -50,7 +50,14 @@ def started(finisher: Finisher, store: Database, *names: str) -> list[Attempt]:
     claims = sorted(claim(store), key=lambda claimed: claimed.workflow)
     now = clock.monotonic()
     return [
-        Attempt(claimed, StopSwitch(None, now + 600), Report(), finisher.journal.open(claimed.lease), now)
+        Attempt(
+            claimed,
+            claimed.read_policy(),
+            StopSwitch(None, now + 600),
+            Report(),
+            finisher.journal.open(claimed.lease),
+            now,
+        )
         for claimed in claims
     ]
 

@@ -33,7 +33,7 @@ class TestClaim:
         [run] = claim(database, "w9")
         assert run.lease == Lease(run_id, 1)
         assert (run.workflow_id, run.workflow, run.connector, run.revision) == (shop, "shop", "postgres", 1)
-        assert (run.attempt, run.losses, run.policy.max_attempts, run.checkpoints) == (1, 0, 7, {})
+        assert (run.attempt, run.losses, run.read_policy().max_attempts, run.checkpoints) == (1, 0, 7, {})
         assert "hunter2" not in str(run)
         config, secrets = run.definition(RULES.vault)
         assert (config, secrets) == ({"source": {"password": "hunter2", "user": "x"}, "threads": 1}, ["hunter2"])

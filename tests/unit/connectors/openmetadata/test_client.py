@@ -247,7 +247,9 @@ def test_an_impossible_port_is_refused_when_it_is_written(address: str) -> None:
         client_of(address)
 
 
-@pytest.mark.parametrize("address", ["http://[::1/api", "http://[openmetadata]:8585/api", "http://[10.0.0.1]/api"])
+@pytest.mark.parametrize(
+    "address", ["http://[::1/api", "http://[openmetadata]:8585/api", "http://[10.0.0.1]/api", "http://:8585/api"]
+)
 def test_an_impossible_host_is_refused_when_it_is_written(address: str) -> None:
     with pytest.raises(ValidationError, match="has no possible host; write a name, an IPv4 address, or an IPv6"):
         client_of(address)

@@ -135,3 +135,20 @@ def test_what_is_no_half_file_of_this_name_is_left(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl.abcdef02.writing.partial").mkdir()
     FileSink(tmp_path / "a.jsonl", Report()).close()
     assert names(tmp_path) >= {*kept, "elsewhere", "a.jsonl.abcdef01.writing.partial", "a.jsonl"}
+
+
+def test_one_that_is_whole_before_it_is_looked_at_is_no_news(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    lock, left = fcntl.flock, tmp_path / "a.jsonl.01234567.writing.partial"
+    left.touch()
+
+    def late(file: int, operation: int) -> None:
+        if isinstance(file, int):  # that of another's, whose writer ends in this moment
+            left.unlink()
+        lock(file, operation)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    written(tmp_path / "a.jsonl").close()
+    assert names(tmp_path) == {"a.jsonl"}
+    assert "is left" not in caplog.text
