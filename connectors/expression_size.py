@@ -10,12 +10,14 @@ from math import prod
 
 from connectors.errors import shortened
 
-MOST_PLACES = 10_000
+MOST_PLACES = 50_000
 MOST_GROUPS = 1_000
 MOST_PLACES_OF_ALL = 200_000
 
-# What groups or counts may stand in without being any: comments, and flags that allow for those or for sets of sets.
-_DECEPTIVE = re.compile(r"\(\?#|\(\?[A-Za-z0-9-]*[xV]")
+# With this flag white space and comments may stand everywhere, within a number too.
+_VERBOSE = re.compile(r"\(\?[A-Za-z0-9-]*x")
+# What groups or counts may stand in without being any: comments, and a flag that allows for sets of sets.
+_DECEPTIVE = re.compile(r"\(\?#|\(\?[A-Za-z0-9-]*V")
 _TOKEN = re.compile(
     r"""
       \\.                                # an escape
@@ -25,13 +27,23 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-_COUNT = re.compile(r"\{\s*(\d+)")
+_COUNT = re.compile(r"\{(\d+)")
 
 
 def require_bounded(patterns: Iterable[str]) -> None:
     """Raises ValueError where one of them, or all together, are too large to be compiled; says what to write."""
     total = 0
     for pattern in patterns:
+        if _VERBOSE.search(pattern):
+            msg = (
+                f"{shortened(pattern)!r} has the flag x, which is not taken; write it without white space and comments"
+            )
+            raise ValueError(msg)
+        if len(pattern) > MOST_PLACES:
+            msg = (
+                f"{shortened(pattern)!r} has {len(pattern)} characters, more than {MOST_PLACES}; write several patterns"
+            )
+            raise ValueError(msg)
         groups = pattern.count("(")
         if groups > MOST_GROUPS:
             msg = f"{shortened(pattern)!r} has {groups} groups, more than {MOST_GROUPS}; write it as several patterns"

@@ -1,13 +1,16 @@
 """Certificates and keys as definitions write them: as PEM text, or as the path of a file that holds it."""
 
+from base64 import b64decode
 from collections.abc import Iterator
+from textwrap import wrap
 
 from pydantic import BaseModel, PrivateAttr, SecretStr, ValidationInfo, field_validator, model_validator
 
 from connectors.errors import ConfigurationError
 from connectors.source_files import SourceFiles, allowed_files
 
-BEGIN, END = "-----BEGIN ", "-----END "
+BEGIN, END, DASHES = "-----BEGIN ", "-----END ", "-----"
+LINE = 64
 # The authorities of a whole operating system take 250 KB.
 MOST_BYTES = 4 * 1024**2
 TEXT = "write the PEM text, with its lines of BEGIN and END"
@@ -24,10 +27,13 @@ class PemTexts(BaseModel):
     @field_validator("*")
     @classmethod
     def _lies_where_it_may(cls, value: object, info: ValidationInfo) -> object:
-        if isinstance(value, SecretStr) and BEGIN not in value.get_secret_value():
-            files = allowed_files(info)
+        if isinstance(value, SecretStr):
+            files, given = allowed_files(info), value.get_secret_value().strip()
             try:
-                files.check(value.get_secret_value().strip())
+                if BEGIN in given:
+                    _blocks(given)
+                else:
+                    files.check(given)
             except ValueError:
                 raise ValueError(_neither(files)) from None
         return value
@@ -74,7 +80,10 @@ def _read(files: SourceFiles, path: str) -> str:
 
 
 def _blocks(text: str) -> str:
-    """What stands between BEGIN and END, without the names of authorities around it; raises ValueError without any."""
+    """What stands between BEGIN and END, without the names of authorities around it, in lines of 64 characters.
+
+    Line ends may be written as two characters or be spaces, as they come from forms. Raises ValueError without a block.
+    """
     found = "".join(_each_block(text))
     if not found.isascii() or not found:
         msg = "no PEM"
@@ -83,13 +92,21 @@ def _blocks(text: str) -> str:
 
 
 def _each_block(text: str) -> Iterator[str]:
-    for part in text.split(BEGIN)[1:]:
-        body, end, rest = part.partition(END)
-        label, dashes, _ = rest.partition("-----")
-        if not end or not dashes:
+    for part in text.replace("\\r", "\n").replace("\\n", "\n").split(BEGIN)[1:]:
+        label, begun, more = part.partition(DASHES)
+        body, end, rest = more.partition(END)
+        if not begun or not end or not rest.startswith(f"{label}{DASHES}"):
             msg = "a block without an end"
             raise ValueError(msg)
-        yield f"{BEGIN}{body}{END}{label}{dashes}\n"
+        yield f"{BEGIN}{label}{DASHES}\n{_in_lines(body)}\n{END}{label}{DASHES}\n"
+
+
+def _in_lines(body: str) -> str:
+    if ":" in body:  # of a key that is encrypted in the old way, with what it takes to decrypt it
+        return "\n".join(line.strip() for line in body.strip().splitlines())
+    joined = "".join(body.split())
+    b64decode(joined, validate=True)
+    return "\n".join(wrap(joined, LINE))
 
 
 def _neither(files: SourceFiles, reason: str = "") -> str:

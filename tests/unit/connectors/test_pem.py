@@ -149,3 +149,30 @@ def test_keywords_of_libpq_name_no_file_elsewhere(keyword: str, option: str, fol
 def test_whom_the_operating_system_trusts_is_no_file(folder: Path) -> None:
     given = {**CONNECTIONS["postgres"][1], "connectionArguments": {"sslrootcert": "system"}}
     assert parse(PostgresConfig, given, files=SourceFiles((folder,))).keywords()["sslrootcert"] == "system"
+
+
+def test_line_ends_may_be_what_a_form_makes_of_them() -> None:
+    text = self_signed().certificate
+    begin, *lines, end = text.splitlines()
+    for written in (
+        text.replace("\n", "\\n"),
+        text.replace("\n", "\r\n"),
+        text.replace("\n", "\\r\\n"),
+        text.replace("\n", " "),
+        f"{begin}{''.join(lines)}{end}",
+    ):
+        assert authority(written) == text
+
+
+def test_a_key_that_is_encrypted_in_the_old_way_keeps_what_decrypts_it() -> None:
+    head = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\n"
+    text = f"{head}{'A' * 64}\nAAAA\n-----END RSA PRIVATE KEY-----\n"
+    assert authority(text) == text
+
+
+@pytest.mark.parametrize("cut", ["-----END", "CERTIFICATE-----\n", "MII"])
+def test_a_text_that_is_cut_is_refused_when_it_is_written(cut: str) -> None:
+    text = self_signed().certificate.replace("MII", "MII?", 1) if cut == "MII" else self_signed().certificate
+    broken = text if cut == "MII" else text[: text.rindex(cut)]
+    with pytest.raises(ConfigurationError, match="caCertificate: is neither the text"):
+        parse(TlsConfig, {"caCertificate": broken}, "sslConfig", EVERY_FILE)
