@@ -53,11 +53,11 @@ class Conflict(ServiceError):
 
 
 class Outdated(ServiceError):
-    """A change that was meant for another revision than this one, which is stored now; None if nothing is."""
+    """A change that was meant for something else than is stored now, whose entity tag this is; None if nothing is."""
 
-    def __init__(self, message: str, revision: int | None = None) -> None:
+    def __init__(self, message: str, tag: str | None = None) -> None:
         super().__init__(message)
-        self.revision = revision
+        self.tag = tag
 
 
 class Malformed(ServiceError):
