@@ -53,7 +53,7 @@ def _read_json(text: str, fill: Fill | None) -> JsonValue:
 
 def _filled(value: JsonValue, fill: Fill) -> JsonValue:
     if isinstance(value, dict):
-        return {fill(key): _filled(item, fill) for key, item in value.items()}
+        return _distinct([(fill(key), _filled(item, fill)) for key, item in value.items()])
     if isinstance(value, list):
         return [_filled(item, fill) for item in value]
     return fill(value) if isinstance(value, str) else value
