@@ -138,8 +138,7 @@ def refusal(request: Request, error: Exception) -> JSONResponse:
         logger.error("Request %s failed", request_id_of(request), exc_info=error)
         return internal_error(request)
     if isinstance(error, Invalid | ConfigurationError):
-        problems = [Problem(problem.path, problem.message) for problem in error.shown]
-        return _answer(request, kind, str(error), problems)
+        return _answer(request, kind, str(error), error.shown)
     return _answer(request, kind, str(error), headers=headers_of(error))
 
 

@@ -8,8 +8,9 @@ from typing import Any, Literal, NoReturn, cast
 
 from pydantic import JsonValue
 
+from connectors.errors import shortened
 from service.errors import WHOLE, Invalid, Malformed
-from service.workflows.documents import Json, check_document, shortened, too_deep
+from service.workflows.documents import Json, check_document, too_deep
 
 Format = Literal["json", "yaml"]
 # What is done to a text that stands in a document.

@@ -7,10 +7,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from connectors.errors import ConfigurationError
+from connectors.errors import ConfigurationError, shortened
 from service.api.formats import Format, read_document
 from service.errors import ServiceError
-from service.workflows.documents import Json, shortened
+from service.workflows.documents import Json
 
 # As shells have them; two dollars are two dollars, so that a password that holds them is none the shorter.
 VARIABLE = re.compile(r"\$(?:(\w+)|\{([A-Za-z_][^{}]*)\})", re.ASCII)
