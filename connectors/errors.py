@@ -24,7 +24,7 @@ def shortened(text: str) -> str:
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """One fault of a definition: the dotted `path` of the field and what to do about it."""
+    """One fault of an input: the dotted `path` of the field and what to do about it."""
 
     path: str
     message: str
@@ -34,9 +34,13 @@ class Problem(msgspec.Struct, frozen=True):
         return f"{self.path}: {self.message}" if self.path else self.message
 
 
-def left_out(count: int) -> str:
-    """What is said of the problems beyond SHOWN_PROBLEMS."""
-    return f"{count} more problem{'s' * (count > 1)} of this kind or another; mend these first"
+def first_of(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
+    """The first SHOWN_PROBLEMS, and how many more there are."""
+    beyond = len(problems) - SHOWN_PROBLEMS
+    if beyond <= 0:
+        return problems
+    more = f"{beyond} more problem{'s' * (beyond > 1)} of this kind or another; mend these first"
+    return (*problems[:SHOWN_PROBLEMS], Problem("", more))
 
 
 class ConnectorError(Exception):
@@ -66,8 +70,7 @@ class ConfigurationError(ConnectorError):
     @property
     def shown(self) -> tuple[Problem, ...]:
         """The first of the problems, and how many more there are."""
-        beyond = len(self.problems) - SHOWN_PROBLEMS
-        return (*self.problems[:SHOWN_PROBLEMS], *([Problem("", left_out(beyond))] if beyond > 0 else ()))
+        return first_of(self.problems)
 
     @classmethod
     def at(cls, path: str, message: str) -> "ConfigurationError":

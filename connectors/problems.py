@@ -75,6 +75,10 @@ WORDS: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 
+# By pydantic's names for what a value may be where it may be several.
+SCALARS: Final[Mapping[str, str]] = MappingProxyType(
+    {"str": "a text", "int": "a whole number", "float": "a number", "bool": "true or false"}
+)
 NOWHERE: Final[Mapping[str, str]] = MappingProxyType({})
 # In characters: of any text of a connection, and of those that hold certificates, keys or statements.
 LONGEST, LONGEST_DOCUMENT = 65_536, 1_048_576
@@ -94,13 +98,20 @@ def problems_of(
     for way, _ in faults:
         if way and unknown[way] < unknown[nearest.setdefault(way[:-1], way)]:
             nearest[way[:-1]] = way
-    for way, fault in faults:
-        keys = fault["loc"]
-        if way:
-            if nearest[way[:-1]] != way:
-                continue
-            keys = (*way[:-1], *keys[len(way) :])
-        path = ".".join(part for part in (prefix, *(shortened(str(key)) for key in keys)) if part)
+    near = [
+        ((*way[:-1], *fault["loc"][len(way) :]), fault) for way, fault in faults if not way or nearest[way[:-1]] == way
+    ]
+    scalars: dict[Path, list[str]] = {}
+    for keys, fault in near:
+        if fault["type"] != "missing" and _is_scalar(keys, given):
+            scalars.setdefault(keys[:-1], []).append(str(keys[-1]))
+    for keys, fault in near:
+        kinds = scalars.get(keys[:-1], [])
+        if len(kinds) > 1 and keys[-1] in kinds:
+            if keys[-1] == kinds[0]:
+                yield Problem(_dotted(prefix, keys[:-1]), _one_of(kinds))
+            continue
+        path = _dotted(prefix, keys)
         moved = elsewhere.get(str(keys[0])) if len(keys) == 1 and fault["type"] == "extra_forbidden" else None
         yield Problem(path, moved or sentence(fault["type"], fault["msg"], fault.get("ctx")))
 
@@ -108,7 +119,7 @@ def problems_of(
 def too_long(value: object, path: str) -> Iterator[Problem]:
     """The texts in a connection that are longer than any of them can mean."""
     if isinstance(value, str):
-        longest = LONGEST_DOCUMENT if DOCUMENT_KEY.search(path.rpartition(".")[2]) else LONGEST
+        longest = LONGEST_DOCUMENT if DOCUMENT_KEY.search(_last_name(path)) else LONGEST
         if len(value) > longest:
             yield Problem(path, f"has {len(value)} characters; write at most {longest}")
     elif isinstance(value, Mapping):
@@ -119,8 +130,36 @@ def too_long(value: object, path: str) -> Iterator[Problem]:
             yield from too_long(item, f"{path}.{place}".removeprefix("."))
 
 
+def _last_name(path: str) -> str:
+    """The last part of a path that is no place in a list."""
+    return next((part for part in reversed(path.split(".")) if not part.isdecimal()), "")
+
+
+def _dotted(prefix: str, keys: Path) -> str:
+    return ".".join(part for part in (prefix, *(shortened(str(key)) for key in keys)) if part)
+
+
+def _one_of(kinds: Sequence[str]) -> str:
+    """What a value must be that may be of any of these SCALARS."""
+    wider = {"int"} if "float" in kinds else set[str]()
+    *first, last = (words for kind, words in SCALARS.items() if kind in kinds and kind not in wider)
+    return f"must be {', '.join(first)}{',' * (len(first) > 1)}{' or ' if first else ''}{last}"
+
+
 def _way(path: Path, given: object) -> Path:
     """The path up to the model that pydantic tried, which is no key; empty where there was only one."""
+    place = _keys_in(path, given)
+    part = path[place] if place < len(path) else None
+    return path[: place + 1] if isinstance(part, str) and part[:1].isupper() else ()
+
+
+def _is_scalar(path: Path, given: object) -> bool:
+    """Whether the last part of a path is none of the user's keys, but what pydantic tried a value as."""
+    return bool(path) and path[-1] in SCALARS and _keys_in(path, given) == len(path) - 1
+
+
+def _keys_in(path: Path, given: object) -> int:
+    """How many parts of a path are keys and places in what was given."""
     here = given
     for place, part in enumerate(path):
         if isinstance(here, Mapping) and part in here:
@@ -128,8 +167,8 @@ def _way(path: Path, given: object) -> Path:
         elif isinstance(here, list | tuple) and isinstance(part, int):
             here = cast("Sequence[object]", here)[part]
         else:
-            return path[: place + 1] if isinstance(part, str) and part[:1].isupper() else ()
-    return ()
+            return place
+    return len(path)
 
 
 def sentence(kind: str, message: str, context: Mapping[str, object] | None = None) -> str:

@@ -194,10 +194,12 @@ def _envelope(raw: Mapping[str, Any]) -> WorkflowDefinition:
 
 
 def _refuse_other_kind(kind: str) -> None:
-    wanted = kind.lower()
+    wanted, known = kind.lower(), names()
+    if wanted in known:  # a third party's, of a name that only looks like it
+        return
     for suffix, other in SUFFIXES.items():
         base = wanted.removesuffix(suffix)
-        if base != wanted and base in names():
+        if base != wanted and base in known:
             raise ConfigurationError.at(SOURCE_TYPE, f"{refusal(kind, other)}: write {base!r}")
 
 

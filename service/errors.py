@@ -16,24 +16,11 @@ ServiceError
 
 from collections.abc import Iterable
 
-import msgspec
-
-from connectors.errors import SHOWN_PROBLEMS, left_out
+from connectors.errors import Problem, first_of
 
 # The path of a problem of the whole input.
 WHOLE = ""
 LOOK_FIRST = "what was asked may have been done all the same: look before you ask again"
-
-
-class Problem(msgspec.Struct, frozen=True):
-    """One fault of an input: the dotted `path` of the field and what to do about it."""
-
-    path: str
-    message: str
-
-    def __str__(self) -> str:
-        """The path and the message, as a person reads them."""
-        return f"{self.path}: {self.message}" if self.path else self.message
 
 
 class ServiceError(Exception):
@@ -53,11 +40,11 @@ class Conflict(ServiceError):
 
 
 class Outdated(ServiceError):
-    """A change that was meant for another revision than this one, which is stored now; None if nothing is."""
+    """A change that was meant for something else than is stored now, whose entity tag this is; None if nothing is."""
 
-    def __init__(self, message: str, revision: int | None = None) -> None:
+    def __init__(self, message: str, tag: str | None = None) -> None:
         super().__init__(message)
-        self.revision = revision
+        self.tag = tag
 
 
 class Malformed(ServiceError):
@@ -74,8 +61,7 @@ class Invalid(ServiceError):
     @property
     def shown(self) -> tuple[Problem, ...]:
         """The first of the problems, and how many more there are."""
-        beyond = len(self.problems) - SHOWN_PROBLEMS
-        return (*self.problems[:SHOWN_PROBLEMS], *([Problem(WHOLE, left_out(beyond))] if beyond > 0 else ()))
+        return first_of(self.problems)
 
     @classmethod
     def at(cls, path: str, message: str) -> "Invalid":

@@ -3,11 +3,12 @@
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Final, cast
+from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from service.access.audit import Trail
-from service.api.preconditions import Expected
+from service.api.preconditions import Expected, tag_of
 from service.runs.schemas import RunRead
 from service.workflows import repository as workflows
 from service.workflows.documents import Json
@@ -28,7 +29,7 @@ def workflow_change(
     """
     before = _workflow(session, name, lock=True)
     if before is not None:
-        expected.check(name, cast("int", before["revision"]))
+        expected.check(name, tag_of(UUID(cast("str", before["id"])), cast("int", before["revision"])))
     elif action == APPLY:
         expected.check(name, None)
     yield

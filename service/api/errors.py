@@ -17,7 +17,7 @@ from connectors.errors import ConfigurationError
 from connectors.problems import sentence
 from service.access.keys import hide_keys
 from service.api.bodies import UnsupportedFormat
-from service.api.preconditions import ETAG, tag_of
+from service.api.preconditions import ETAG
 from service.errors import (
     Conflict,
     Forbidden,
@@ -138,8 +138,7 @@ def refusal(request: Request, error: Exception) -> JSONResponse:
         logger.error("Request %s failed", request_id_of(request), exc_info=error)
         return internal_error(request)
     if isinstance(error, Invalid | ConfigurationError):
-        problems = [Problem(problem.path, problem.message) for problem in error.shown]
-        return _answer(request, kind, str(error), problems)
+        return _answer(request, kind, str(error), error.shown)
     return _answer(request, kind, str(error), headers=headers_of(error))
 
 
@@ -149,8 +148,8 @@ def headers_of(error: Exception) -> dict[str, str]:
         return {"WWW-Authenticate": CHALLENGE}
     if isinstance(error, TooMany):
         return {"Retry-After": str(math.ceil(error.retry_after_seconds))}
-    if isinstance(error, Outdated) and error.revision is not None:
-        return {ETAG: tag_of(error.revision)}
+    if isinstance(error, Outdated) and error.tag is not None:
+        return {ETAG: error.tag}
     again = isinstance(error, Unavailable) and not isinstance(error, Undecided)
     return {"Retry-After": RETRY_AFTER_SECONDS} if again else {}
 

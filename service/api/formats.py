@@ -8,8 +8,9 @@ from typing import Any, Literal, NoReturn, cast
 
 from pydantic import JsonValue
 
+from connectors.errors import shortened
 from service.errors import WHOLE, Invalid, Malformed
-from service.workflows.documents import Json, check_document, shortened, too_deep
+from service.workflows.documents import Json, check_document, too_deep
 
 Format = Literal["json", "yaml"]
 # What is done to a text that stands in a document.
@@ -53,7 +54,7 @@ def _read_json(text: str, fill: Fill | None) -> JsonValue:
 
 def _filled(value: JsonValue, fill: Fill) -> JsonValue:
     if isinstance(value, dict):
-        return {fill(key): _filled(item, fill) for key, item in value.items()}
+        return _distinct([(fill(key), _filled(item, fill)) for key, item in value.items()])
     if isinstance(value, list):
         return [_filled(item, fill) for item in value]
     return fill(value) if isinstance(value, str) else value

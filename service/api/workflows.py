@@ -82,7 +82,7 @@ def stored_answer(stored: Stored, response: Response) -> WorkflowStored:
     if stored.change == "created":
         response.status_code = status.HTTP_201_CREATED
     response.headers["Location"] = f"{BASE}/workflows/{stored.row.name}"
-    tagged(response, stored.row.revision)
+    tagged(response, stored.row.id, stored.row.revision)
     read = WorkflowRead.of(stored.row)
     return WorkflowStored(**dict(read), notes=[*stored.notes, *notes_on(read.schedule)])
 
@@ -130,7 +130,7 @@ def validate_workflow(
 def read_workflow(name: WorkflowName, session: SessionDep, response: Response) -> WorkflowRead:
     """The newest revision, which `ETag` tells; secrets are masked."""
     row = repository.get(session, name)
-    tagged(response, row.revision)
+    tagged(response, row.id, row.revision)
     return WorkflowRead.of(row)
 
 

@@ -8,8 +8,9 @@ from pydantic import JsonValue
 from yaml.events import CollectionEndEvent, CollectionStartEvent, ScalarEvent
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from connectors.errors import shortened
 from service.errors import Malformed, TooLarge
-from service.workflows.documents import MAX_DEPTH, shortened, too_deep
+from service.workflows.documents import MAX_DEPTH, too_deep
 
 # YAML is read at a hundredth of the speed of JSON.
 MAX_YAML_EVENTS = 100_000

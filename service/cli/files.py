@@ -2,19 +2,22 @@
 
 import re
 from collections.abc import Mapping
+from json import JSONDecodeError
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from connectors.errors import ConfigurationError
+from connectors.errors import ConfigurationError, shortened
 from service.api.formats import Format, read_document
 from service.errors import ServiceError
-from service.workflows.documents import Json, shortened
+from service.workflows.documents import Json
 
 # As shells have them; two dollars are two dollars, so that a password that holds them is none the shorter.
 VARIABLE = re.compile(r"\$(?:(\w+)|\{([A-Za-z_][^{}]*)\})", re.ASCII)
 # In characters that Unicode leaves to whoever uses them.
-WORD = re.compile("\ue000([0-9]+)\ue001")
+WORD = re.compile("\ue000[0-9]+\ue001")
+UNSET = "set it, or, where it is meant literally, put the whole text into a variable"
+BARE = "; in JSON a variable must stand in quotes and is a text: for a number, write the file in YAML"
 FORMATS: Final[Mapping[str, Format]] = MappingProxyType({".yaml": "yaml", ".yml": "yaml", ".json": "json"})
 
 
@@ -26,7 +29,7 @@ class Variables:
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
-        self._found: list[str] = []
+        self._found: dict[str, str] = {}
         self.missing: dict[str, None] = {}
 
     def hide(self, text: str) -> str:
@@ -34,16 +37,20 @@ class Variables:
         return VARIABLE.sub(self._word, text)
 
     def put_in(self, text: str) -> str:
-        """The text with the variables that its words stand for."""
-        return WORD.sub(lambda found: self._value(self._found[int(found[1])]), text)
+        """The text with the variables that its words stand for; other words are the file's own and stay."""
+        return WORD.sub(self._value, text)
 
     def _word(self, found: re.Match[str]) -> str:
         if found[1] and found[1] not in self._environ:
             return found[0]
-        self._found.append(found[1] or found[2])
-        return f"\ue000{len(self._found) - 1}\ue001"
+        word = f"\ue000{len(self._found)}\ue001"
+        self._found[word] = found[1] or found[2]
+        return word
 
-    def _value(self, name: str) -> str:
+    def _value(self, found: re.Match[str]) -> str:
+        name = self._found.get(found[0])
+        if name is None:
+            return found[0]
         if name not in self._environ:
             self.missing[f"${{{shortened(name)}}}"] = None
         return self._environ.get(name, "")
@@ -67,11 +74,17 @@ def load(path: Path, environ: Mapping[str, str]) -> Json:
     except UnicodeError as error:
         raise ConfigurationError.at(str(path), f"is not UTF-8 text: {error}") from error
     except ServiceError as error:
-        raise ConfigurationError.at(str(path), error.message.replace("the body", "the file")) from error
+        told = error.message.replace("the body", "the file")
+        raise ConfigurationError.at(str(path), told + _bare_variable(error.__cause__)) from error
     if variables.missing:
-        told = f"asks for {', '.join(variables.missing)}, and the environment has none of that name: set it"
+        told = f"asks for {', '.join(variables.missing)}, and the environment has none of that name: {UNSET}"
         raise ConfigurationError.at(str(path), told)
     return document
+
+
+def _bare_variable(cause: BaseException | None) -> str:
+    """What to add to broken JSON that is broken by a variable."""
+    return BARE if isinstance(cause, JSONDecodeError) and WORD.match(cause.doc, cause.pos) else ""
 
 
 def is_workflow(document: Mapping[str, object]) -> bool:

@@ -3,7 +3,7 @@
 from connectors import registry
 from connectors.errors import ConfigurationError
 from connectors.source_files import EVERY_FILE, SourceFiles
-from service.errors import Invalid, Problem
+from service.errors import Invalid
 from service.workflows.documents import Json
 from service.workflows.literal_texts import notes_on_texts
 from service.workflows.operations import CheckedDefinition
@@ -24,6 +24,6 @@ class RegistryChecker:
         try:
             plan = registry.plan(config, confined=True, files=self._files)
         except ConfigurationError as error:
-            raise Invalid(Problem(problem.path, problem.message) for problem in error.problems) from error
+            raise Invalid(error.problems) from error
         paths = plan.secret_paths
         return CheckedDefinition(plan.connector.name, config, paths, (*plan.notes, *notes_on_texts(config, paths)))

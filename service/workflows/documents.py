@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 from pydantic import JsonValue
 
+from connectors.errors import shortened
 from service.errors import WHOLE, Invalid, Problem
 
 Json: TypeAlias = dict[str, JsonValue]
@@ -14,12 +15,6 @@ Path: TypeAlias = tuple[str | int, ...]
 MAX_DEPTH = 64
 TOO_DEEP = f"is nested deeper than {MAX_DEPTH} levels"
 UNSTORABLE = "with characters that cannot be stored (NUL or a lone surrogate)"
-SHOWN_CHARACTERS = 100
-
-
-def shortened(text: str) -> str:
-    """What a caller wrote, as far as an error repeats it."""
-    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"
 
 
 def dotted(path: Path) -> str:

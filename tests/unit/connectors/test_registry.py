@@ -35,6 +35,7 @@ MEMORY = msgspec.structs.replace(
     connector(memory()), config=LockedConnection, checks=(Check("CheckAccess", "", answer),)
 )
 WITHOUT_DRIVER = msgspec.structs.replace(MEMORY, name="driverless", driver="no_such_driver.at_all")
+NAMED_LIKE_ANOTHER_JOB = msgspec.structs.replace(MEMORY, name="memory-usage")
 NO_CONNECTOR = "memory"
 HERE = "tests.unit.connectors.test_registry"
 DEFINITION: dict[str, Any] = {
@@ -234,6 +235,13 @@ def test_other_jobs_over_a_known_source_are_refused_as_such(kind: str) -> None:
     assert path == "source.type"
     other = kind.lower().removeprefix("memory-")
     assert message == f"{kind!r} is for {other} workflows; Headwater runs metadata ingestion only: write 'memory'"
+
+
+def test_a_third_partys_connector_may_be_named_like_another_job(install: Install) -> None:
+    install(**{"memory": f"{HERE}:MEMORY", "memory-usage": f"{HERE}:NAMED_LIKE_ANOTHER_JOB"})
+    assert registry.plan(definition(type="Memory-Usage")).connector is NAMED_LIKE_ANOTHER_JOB
+    assert "source.type" not in problems({**definition(type="memory-usage"), "stage": {}})
+    assert "write 'memory'" in problems(definition(type="memory-lineage"))["source.type"]
 
 
 @pytest.mark.usefixtures("install")

@@ -18,6 +18,13 @@ def test_problems_can_be_moved_below_a_path() -> None:
     assert error.problems == (Problem("schedule.cron", "a"), Problem("schedule", "b"))
 
 
+def test_of_many_problems_the_first_are_told_and_how_many_there_are() -> None:
+    error = Invalid(Problem(f"k{number}", "is not known") for number in range(102))
+    assert len(error.problems) == 102
+    assert [problem.path for problem in error.shown] == [*(f"k{number}" for number in range(100)), ""]
+    assert str(error).endswith("; k99: is not known; 2 more problems of this kind or another; mend these first")
+
+
 def test_one_problem() -> None:
     assert Invalid.at("name", "is taken").problems == (Problem("name", "is taken"),)
 

@@ -49,14 +49,38 @@ def test_variables_may_stand_in_braces_and_keys(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "text"),
+    [("x.yaml", "$A: 1\n${B}: 2"), ("x.json", '{"$A": 1, "${B}": 2}'), ("x.json", '{"k": 1, "$A": 2}')],
+)
+def test_keys_that_variables_make_the_same_are_refused(tmp_path: Path, name: str, text: str) -> None:
+    with pytest.raises(ConfigurationError, match="the key 'k' appears twice"):
+        load(written(tmp_path, text, name), {"A": "k", "B": "k"})
+
+
+@pytest.mark.parametrize("text", ['{"port": ${PORT}}', '{"ports": [1, $PORT]}', "{${PORT}: 1}"])
+def test_a_variable_without_quotes_in_json_is_told_of(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"broken JSON at line 1.*in JSON a variable must stand in quotes"):
+        load(written(tmp_path, text, "x.json"), {"PORT": "1"})
+
+
+@pytest.mark.parametrize("name", ["x.yaml", "x.json"])
+def test_words_of_the_files_own_stay(tmp_path: Path, name: str) -> None:
+    file = written(tmp_path, '{"a": "\ue0005\ue001", "b": "\ue000' + "9" * 5000 + '\ue001", "c": "${V}"}', name)
+    assert load(file, {"V": "x"}) == {"a": "\ue0005\ue001", "b": "\ue000" + "9" * 5000 + "\ue001", "c": "x"}
+
+
+@pytest.mark.parametrize(
     ("name", "text"), [("x.yaml", "# ${OLD}\na: [${PW}, '${A:-b}']"), ("x.json", '{"a": ["${PW}", "${A:-b}"]}')]
 )
 def test_variables_that_are_not_set_are_named(tmp_path: Path, name: str, text: str) -> None:
     file = written(tmp_path, text, name)
     with pytest.raises(ConfigurationError) as caught:
         load(file, {"A": "x"})
-    told = "asks for ${PW}, ${A:-b}, and the environment has none of that name: set it"
-    assert str(caught.value) == f"{file}: {told}"
+    told = (
+        "asks for ${PW}, ${A:-b}, and the environment has none of that name: set it, or, where it is meant literally,"
+    )
+    assert str(caught.value) == f"{file}: {told} put the whole text into a variable"
+    assert load(file, {"A:-b": "x", "PW": "${PW}"}) == {"a": ["${PW}", "x"]}
 
 
 def test_a_date_stays_what_was_written(tmp_path: Path) -> None:
@@ -71,7 +95,7 @@ def test_a_date_stays_what_was_written(tmp_path: Path) -> None:
         ("x.yaml", "- 1", "must be an object"),
         ("x.yaml", "", "the file is empty"),
         ("x.yaml", "a: \udcff", "is not UTF-8 text"),
-        ("x.json", '{"a": ', "broken JSON at line 1"),
+        ("x.json", '{"a": ', "broken JSON at line 1, column 7: Expecting value"),
         ("x.json", "[" * 100_000, ""),
         ("x.txt", "a: 1", "has an unknown suffix; use .yaml, .yml, .json"),
     ],
