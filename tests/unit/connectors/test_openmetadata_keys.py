@@ -282,7 +282,7 @@ def test_the_stricter_of_two_ssl_modes_holds() -> None:
 
 def test_certificates_are_text_or_files(tmp_path: Path) -> None:
     authority = tmp_path / "ca.pem"
-    pem = "-----BEGIN CERTIFICATE-----\nabc\n-----END CERTIFICATE-----\n"
+    pem = "-----BEGIN CERTIFICATE-----\nYWJj\n-----END CERTIFICATE-----\n"
     authority.write_text(pem, encoding="ascii")
     given = {**ADDRESS, "sslConfig": {"caCertificate": str(authority), "sslCertificate": None, "sslKey": pem}}
     with certificate_files(MysqlConfig.model_validate(given).certificates) as files:

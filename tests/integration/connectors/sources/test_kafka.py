@@ -275,7 +275,7 @@ def test_brokers_that_refuse_the_login(silent: str) -> None:
     assert "saslPassword" in (caught.value.advice or "")
 
 
-PEM = "-----BEGIN CERTIFICATE-----\nabc\n-----END CERTIFICATE-----"
+PEM = "-----BEGIN CERTIFICATE-----\nYWJj\n-----END CERTIFICATE-----"
 
 
 def test_the_connection_in_the_drivers_words(tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ from connectors.report import Report
 from tests.fake_openmetadata import FakeOpenMetadata
 from tests.unit.connectors.openmetadata.certificates import Pair, self_signed
 
+NOTHING = "-----BEGIN NOTHING-----\nYWJj\n-----END NOTHING-----"
+
 
 @pytest.fixture(scope="module")
 def pair() -> Pair:
@@ -102,9 +104,9 @@ def test_says_when_the_server_speaks_no_tls() -> None:
     ("config", "key"),
     [
         ({"caCertificate": "/no/such/file"}, "caCertificate"),
-        ({"caCertificate": "-----BEGIN CERTIFICATE-----\nabc\n-----END CERTIFICATE-----"}, "caCertificate"),
+        ({"caCertificate": "-----BEGIN CERTIFICATE-----\nYWJj\n-----END CERTIFICATE-----"}, "caCertificate"),
         ({"sslCertificate": "/no/such/file"}, "sslCertificate"),
-        ({"sslCertificate": "-----BEGIN nothing", "sslKey": "-----BEGIN nothing"}, "sslCertificate"),
+        ({"sslCertificate": NOTHING, "sslKey": NOTHING}, "sslCertificate"),
     ],
 )
 def test_names_the_key_that_cannot_be_used(config: dict[str, str], key: str) -> None:
