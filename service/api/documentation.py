@@ -5,6 +5,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
+from http import HTTPStatus
 from importlib.resources import files
 from typing import Any, cast
 
@@ -16,6 +17,7 @@ from service.api import examples
 from service.api.bodies import JSON_TYPE, YAML_TYPES, DocumentRoute
 from service.api.callers import needs, required_role
 from service.api.errors import KINDS, PROBLEM_JSON, ProblemDocument
+from service.api.preconditions import IF_MATCH
 
 DESCRIPTION = (
     "Schedules metadata ingestion. Workflows hold definitions as OpenMetadata takes them; their schedules, or a "
@@ -65,6 +67,8 @@ def _completed(generate: Callable[[], Node], guarded: Iterable[DocumentRoute]) -
         generated = generate()
         for operation in _operations(generated):
             _complete_body(operation)
+            if not any(parameter["name"] == IF_MATCH for parameter in operation.get("parameters", [])):
+                operation["responses"].pop(str(HTTPStatus.PRECONDITION_FAILED.value), None)
         for route in guarded:
             for method in route.methods or ():
                 operation = generated["paths"][route.path_format][method.lower()]

@@ -113,6 +113,7 @@ def test_the_document_tells_of_the_header_and_the_tag(client: httpx.Client) -> N
         [header] = [one for one in operations[method]["parameters"] if one["in"] == "header"]
         assert (header["name"], header["required"]) == ("If-Match", False)
         assert operations[method]["responses"]["412"]["content"]["application/problem+json"]
+    assert "412" not in operations["get"]["responses"]
     for method, status in (("get", "200"), ("put", "200"), ("put", "201"), ("patch", "200")):
         assert operations[method]["responses"][status]["headers"]["ETag"]["schema"]["type"] == "string"
         assert operations[method]["responses"][status]["content"]["application/json"]["schema"]

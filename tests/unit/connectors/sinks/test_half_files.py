@@ -10,6 +10,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
+from typing import BinaryIO
 
 import pytest
 
@@ -143,7 +144,7 @@ def test_one_that_is_whole_before_it_is_looked_at_is_no_news(
     lock, left = fcntl.flock, tmp_path / "a.jsonl.01234567.writing.partial"
     left.touch()
 
-    def late(file: int, operation: int) -> None:
+    def late(file: int | BinaryIO, operation: int) -> None:
         if isinstance(file, int):  # that of another's, whose writer ends in this moment
             left.unlink()
         lock(file, operation)
