@@ -3,9 +3,10 @@
 import gzip
 import logging
 from contextlib import suppress
-from os import fsync, sep
+from os import fsync, sep, urandom
 from os.path import realpath
 from pathlib import Path, PurePath
+from typing import BinaryIO
 
 import msgspec
 from pydantic import Field, field_validator
@@ -16,7 +17,6 @@ from connectors.models.base import Request
 from connectors.models.records import Record
 from connectors.report import Failure, Observer
 from connectors.sinks.entries import Encoding, Unencodable
-from connectors.sinks.half_files import PARTIAL, opened_beside
 from connectors.sinks.lines import Line, encoded
 from connectors.source_files import lies_below, stays_below
 
@@ -25,6 +25,9 @@ FILENAME = "sink.config.filename"
 LONGEST_NAME = 200
 LONGEST_PATH = 2000
 STAGE = "sink"
+PARTIAL = ".partial"
+# Said, as `open` asks the kernel before it chooses one.
+BUFFER_BYTES = 64 * 1024
 logger = logging.getLogger(__name__)
 
 
@@ -81,10 +84,11 @@ class FileSink:
 
     def __init__(self, path: Path, report: Observer) -> None:
         self._path = path
+        self._writing = Path(f"{path}.{urandom(4).hex()}{PARTIAL}")
         self._report = report
         self._encoding = Encoding()
         try:
-            self._writing, self._file = opened_beside(path)
+            self._file = _opened(self._writing)
         except OSError as error:
             raise self._unwritable(error) from error
         compressed = path.suffix == ".gz"
@@ -109,9 +113,8 @@ class FileSink:
     def close(self) -> None:
         """See Sink."""
         try:
-            with self._file:
-                self._finish()
-                self._writing.replace(self._path)
+            self._finish()
+            self._writing.replace(self._path)
         except OSError as error:
             raise self._unwritable(error) from error
 
@@ -127,18 +130,25 @@ class FileSink:
                 self._writing.replace(partial)
         except OSError:
             logger.warning("What was written stays in %s", self._writing, exc_info=True)
-        with suppress(OSError):  # told above
-            self._file.close()
 
     def _finish(self) -> None:
-        """Have all of it on the disk, still locked; nothing is left to do the second time."""
+        """Have all of it on the disk; nothing is left to do the second time."""
         if self._file.closed:
             return
-        if self._stream is not self._file:  # the end of what is compressed
-            self._stream.close()
-        self._file.flush()
-        fsync(self._file.fileno())
+        with self._file:
+            if self._stream is not self._file:  # the end of what is compressed
+                self._stream.close()
+            self._file.flush()
+            fsync(self._file.fileno())
 
     def _unwritable(self, error: OSError) -> FatalError:
         message = f"{self._path} cannot be written: {error.strerror or error}"
         return FatalError(message, "check that the folder may be written to and that the disk has room")
+
+
+def _opened(path: Path) -> BinaryIO:
+    try:
+        return path.open("wb", BUFFER_BYTES)
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("wb", BUFFER_BYTES)

@@ -110,8 +110,8 @@ def test_two_runs_that_write_the_same_file_do_not_mix(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz"])
 def test_says_when_the_disk_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    monkeypatch.setattr("connectors.sinks.half_files.os.urandom", bytes)
-    (tmp_path / f"{name}.00000000.writing.partial").symlink_to("/dev/full")
+    monkeypatch.setattr("connectors.sinks.file.urandom", bytes)
+    (tmp_path / f"{name}.00000000.partial").symlink_to("/dev/full")
     sink = FileSink(tmp_path / name, Report())
     sink.write(TABLE)
     with pytest.raises(FatalError, match="No space left on device"):
